@@ -1,0 +1,191 @@
+/**
+ * Tries the run command, or an example, from outside: starts it on free ports, talks MQTT to it, ends it.
+ *
+ *     deno run -A .ci/try.ts run COMMAND…
+ *     deno run -A .ci/try.ts examples/NAME
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { connectAsync, type IClientOptions } from "mqtt";
+
+const PATIENCE_MS = 120_000;
+const root = fromFileUrl(new URL("..", import.meta.url));
+
+/** A program that was started. */
+class Program implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(command: readonly string[]) {
+    const [program, ...args] = command;
+    this.#child = new Deno.Command(program!, {
+      args,
+      cwd: root,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+      // A process group of its own, so that a launcher's children end with it.
+      detached: true,
+    }).spawn();
+    this.#lines = linesOf(this.#child.stdout);
+  }
+
+  /** Reads lines until one has the pattern. */
+  async waitFor(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const { value, done } = await this.#lines.next();
+      assert(!done, `the program ended before it wrote ${pattern}`);
+      console.log(value);
+      const found = pattern.exec(value);
+      if (found) return found[0];
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      Deno.kill(-this.#child.pid, "SIGTERM");
+    } catch {
+      // It has ended already.
+    }
+    await this.#lines.return?.();
+    await this.#child.status;
+  }
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, undefined> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+}
+
+/** The command line on an example, which is copied with free ports in place of its own. */
+async function withConfig(
+  command: readonly string[],
+  name: string,
+  attempt: (program: Program) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    for await (const { name, isFile } of Deno.readDir(`${root}examples`)) {
+      if (isFile) await Deno.copyFile(`${root}examples/${name}`, `${folder}/${name}`);
+    }
+    const file = `${folder}/${name}`;
+    const text = await Deno.readTextFile(file);
+    await Deno.writeTextFile(file, text.replace(/^( +bind: 127\.0\.0\.1):\d+$/gm, "$1:0"));
+    await using program = new Program([...command, file]);
+    await attempt(program);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const MQTT = /^mqtt:\/\/\S+/;
+const WEBSOCKET = /^ws:\/\/\S+/;
+const PAGE = /^http:\/\/\S+/;
+const deno = [Deno.execPath(), "run", "-A"];
+
+/** What a client signs in with. */
+type Options = Pick<IClientOptions, "clientId" | "username" | "password">;
+
+/** Subscribes, publishes, and checks what comes back. */
+async function roundTrip(url: string, topic: string, qos: 0 | 1 | 2, options: Options = {}): Promise<void> {
+  const client = await connectAsync(url, { ...options, protocolVersion: 4, reconnectPeriod: 0 });
+  try {
+    const message = new Promise<string>((resolve) => client.once("message", (_, payload) => resolve(String(payload))));
+    const [granted] = await client.subscribeAsync(topic, { qos });
+    assertEquals(granted?.qos, qos, `QoS granted for ${topic}`);
+    await client.publishAsync(topic, `at QoS ${qos}`, { qos });
+    assertEquals(await message, `at QoS ${qos}`);
+  } finally {
+    await client.endAsync();
+  }
+}
+
+/** mosquitto's clients in both versions, if they are installed. The message is retained, so the order does not matter. */
+async function tryMosquitto(url: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  for (const version of ["mqttv31", "mqttv311"]) {
+    const common = ["-V", version, "-h", hostname, "-p", port, "-q", "2", "-t", `tried/${version}`];
+    const published = await output("mosquitto_pub", [...common, "-r", "-m", version]);
+    if (published === undefined) return console.log("mosquitto_pub is not installed: tried with npm:mqtt only");
+    assertEquals((await output("mosquitto_sub", [...common, "-C", "1", "-W", "10"]))?.trim(), version);
+  }
+}
+
+async function output(program: string, args: string[]): Promise<string | undefined> {
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
+    assert(success, `${program}: ${new TextDecoder().decode(stderr)}`);
+    return new TextDecoder().decode(stdout);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function refuses(attempt: Promise<unknown>, what: string): Promise<void> {
+  assert(await attempt.then(() => false, () => true), `${what} was let through`);
+}
+
+async function tryBroker(program: Program): Promise<void> {
+  const url = await program.waitFor(MQTT);
+  const webSocketUrl = await program.waitFor(WEBSOCKET);
+  for (const qos of [0, 1, 2] as const) {
+    await roundTrip(url, `a/${qos}`, qos);
+    await roundTrip(`${webSocketUrl}/mqtt`, `b/${qos}`, qos);
+  }
+  await tryMosquitto(url);
+}
+
+const trials: Readonly<Record<string, () => Promise<void>>> = {
+  "examples/broker.yaml": () => withConfig([...deno, "cli.ts"], "broker.yaml", tryBroker),
+  "examples/acl.yaml": () =>
+    withConfig([...deno, "cli.ts"], "acl.yaml", async (program) => {
+      const url = await program.waitFor(MQTT);
+      await roundTrip(url, "home/door", 1, { username: "alice", password: "wonderland" });
+      await roundTrip(url, "devices/shed/lamp", 2, { clientId: "shed", username: "bob", password: "builder" });
+      await refuses(roundTrip(url, "home/door", 1, { username: "bob", password: "builder" }), "a denied topic");
+      await refuses(roundTrip(url, "home/door", 1, { username: "alice", password: "builder" }), "a wrong password");
+    }),
+  "examples/custom_plugin.yaml": () =>
+    withConfig([...deno, "cli.ts"], "custom_plugin.yaml", async (program) => {
+      const url = await program.waitFor(MQTT);
+      await roundTrip(url, "users/alice/x", 1, { username: "alice", password: "swordfish" });
+      await refuses(roundTrip(url, "users/alice/x", 1, { username: "alice", password: "herring" }), "a wrong word");
+    }),
+  "examples/embedded.ts": async () => {
+    await using program = new Program([...deno, "examples/embedded.ts", "127.0.0.1:0"]);
+    const url = await program.waitFor(MQTT);
+    await roundTrip(url, "sensors/door", 1, { clientId: "door" });
+    await program.waitFor(/^sensors\/door: at QoS 1 \(from door\)$/);
+  },
+  "examples/serve_upgrade.ts": async () => {
+    await using program = new Program([...deno, "examples/serve_upgrade.ts", "0"]);
+    const url = await program.waitFor(PAGE);
+    await roundTrip(`${url.replace("http:", "ws:")}mqtt`, "a", 2);
+    assertMatch(await (await fetch(url)).text(), /^\d+ clients are connected\.\n$/);
+  },
+  "examples/browser.ts": async () => {
+    await using program = new Program([...deno, "examples/browser.ts", "0", "127.0.0.1:0"]);
+    const url = await program.waitFor(PAGE);
+    const page = await (await fetch(url)).text();
+    const webSocketUrl = /ws:\/\/[\w.:]+\/mqtt/.exec(page)?.[0];
+    assert(webSocketUrl !== undefined, page);
+    assert((await (await fetch(`${url}mqtt.js`)).text()).includes("export"), "MQTT.js is not served");
+    await roundTrip(webSocketUrl, "chat/a", 1);
+  },
+};
+
+const [name, ...command] = Deno.args;
+// What hangs is a fault, too.
+const alarm = setTimeout(() => {
+  console.error(`${name} was not done after ${PATIENCE_MS} ms`);
+  Deno.exit(1);
+}, PATIENCE_MS);
+const trial = name === "run" ? () => withConfig(command, "broker.yaml", tryBroker) : trials[name ?? ""];
+assert(trial !== undefined, `there is no trial for ${name}`);
+await trial();
+clearTimeout(alarm);

@@ -1,0 +1,102 @@
+/**
+ * An MQTT 3.1 and 3.1.1 broker: in a program of its own, or inside another one.
+ *
+ * ```ts
+ * import { Broker } from "@amqtt/broker";
+ *
+ * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+ * await broker.start();
+ * await broker.publish("greetings/hello", "world", { retain: true });
+ * for await (const message of broker.subscribe("greetings/#")) {
+ *   console.log(message.topicName, new TextDecoder().decode(message.payload));
+ *   break;
+ * }
+ * ```
+ *
+ * {@linkcode Broker} is where to begin, {@linkcode BrokerConfig} lists what can be set, {@linkcode loadConfigFile} reads
+ * a YAML file, and {@linkcode Plugin} is what a plugin can do.
+ *
+ * @module
+ */
+export {
+  type Accepted,
+  Broker,
+  type BrokerEnvironment,
+  type Clock,
+  type ListenerAddress,
+} from "./src/broker/broker.ts";
+
+export type {
+  AccessControlList,
+  AuthConfig,
+  BrokerConfig,
+  ClientCertificateRequest,
+  ConnectionLimits,
+  ListenerConfig,
+  PluginEntry,
+  PluginList,
+  ResolvedConfig,
+  ResolvedLimits,
+  ResolvedListener,
+  ResolvedTls,
+  TopicCheckConfig,
+  UsernameFromCertificate,
+} from "./src/config/config.ts";
+export { ConfigError, type ConfigFault, type Position } from "./src/config/config_error.ts";
+export type { KeyPath } from "./src/config/key_path.ts";
+export { loadConfigFile, type LoadedConfig } from "./src/config/load.ts";
+export { PluginLoadError } from "./src/hooks/loader.ts";
+
+export type {
+  BrokerStatistics,
+  ClientSnapshot,
+  Decision,
+  Disconnection,
+  Plugin,
+  PluginContext,
+  PluginFactory,
+  PublishOptions,
+  SignIn,
+  SignInRefusal,
+  SubscriptionSnapshot,
+} from "./src/hooks/plugin.ts";
+export type { Logger } from "./src/logger.ts";
+export type { ApplicationMessage, DropReason } from "./src/message.ts";
+
+export {
+  type AckPacket,
+  type AuthPacket,
+  type ConnackPacket,
+  type ConnackProperties,
+  type ConnectPacket,
+  type DisconnectPacket,
+  type InboundPacket,
+  type MessageProperties,
+  type OutboundPacket,
+  PacketType,
+  type PingreqPacket,
+  type PingrespPacket,
+  type ProtocolVersion,
+  type PublishPacket,
+  type QoS,
+  type ReasonProperties,
+  type SubackPacket,
+  type SubscribePacket,
+  type SubscriptionRequest,
+  type UnsubackPacket,
+  type UnsubscribePacket,
+  type UserProperty,
+  type Will,
+} from "./src/packet/packets.ts";
+export { ReasonCode } from "./src/packet/reason_code.ts";
+export {
+  matches,
+  parseTopicFilter,
+  parseTopicName,
+  TopicError,
+  type TopicFilter,
+  type TopicName,
+} from "./src/packet/topic.ts";
+
+export type { ByteStream } from "./src/transport/stream.ts";
+export type { ClientCertificate, RemoteAddress, Transport } from "./src/transport/transport.ts";

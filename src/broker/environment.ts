@@ -1,0 +1,43 @@
+import { getLogger } from "@logtape/logtape";
+import type { Logger } from "../logger.ts";
+
+/** Time as the broker sees it. */
+export interface Clock {
+  /** Milliseconds that only grow, as `performance.now()` tells them. */
+  now(): number;
+  /** Calls `tick` every `ms` milliseconds until the returned function is called. */
+  every(ms: number, tick: () => void): () => void;
+}
+
+/** What a broker is given from outside beside its config; every part has a default. */
+export interface BrokerEnvironment {
+  /** Folder that relative paths in the config start from. @default the working directory */
+  readonly baseDirectory?: string;
+  /** Where the broker writes what happens. @default LogTape's category `amqtt`, which is quiet until the program configures it */
+  readonly logger?: Logger;
+  /** What tells the time and calls at intervals. @default the system's */
+  readonly clock?: Clock;
+}
+
+/** The system's clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  every(ms, tick) {
+    const timer = setInterval(tick, ms);
+    return () => clearInterval(timer);
+  },
+};
+
+/** A logger that writes to LogTape's category `amqtt`. Texts are handed over as values: braces in them mean nothing. */
+export function libraryLogger(): Logger {
+  const logger = getLogger(["amqtt"]);
+  return {
+    get debugEnabled() {
+      return logger.isEnabledFor("debug");
+    },
+    debug: (text) => logger.debug`${text}`,
+    info: (text) => logger.info`${text}`,
+    warn: (text) => logger.warn`${text}`,
+    error: (text) => logger.error`${text}`,
+  };
+}

@@ -1,0 +1,114 @@
+import type { ResolvedListener } from "../config/config.ts";
+import type { Logger } from "../logger.ts";
+import { listenTcp } from "../transport/tcp.ts";
+import { listenTls } from "../transport/tls.ts";
+import type { Listener, Transport } from "../transport/transport.ts";
+import { listenWebSocket } from "../transport/websocket.ts";
+
+/** Where a listener is reached. */
+export interface ListenerAddress {
+  /** What it carries MQTT over. */
+  readonly type: "tcp" | "ws";
+  /** TLS. */
+  readonly secure: boolean;
+  /** The address it is bound to. */
+  readonly hostname: string;
+  /** The port it really listens on. */
+  readonly port: number;
+}
+
+interface OpenListener {
+  readonly config: ResolvedListener;
+  readonly listener: Listener;
+  readonly accepting: Promise<void>;
+}
+
+/** The sockets that a broker listens on. */
+export class Listeners {
+  readonly #open: OpenListener[] = [];
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** By listener name; listeners without a socket are left out. */
+  get addresses(): Readonly<Record<string, ListenerAddress>> {
+    const entries = this.#open.map(({ config, listener }) => {
+      const { hostname, port } = listener.address;
+      const type = config.type === "ws" ? "ws" as const : "tcp" as const;
+      return [config.name, Object.freeze({ type, secure: config.tls !== undefined, hostname, port })] as const;
+    });
+    return Object.freeze(Object.fromEntries(entries));
+  }
+
+  /**
+   * Opens all of them, or none.
+   *
+   * @param accept takes over every connection that comes
+   * @throws {Error} that names the address or file that is at fault
+   */
+  async start(
+    configs: readonly ResolvedListener[],
+    accept: (transport: Transport, config: ResolvedListener) => void,
+  ): Promise<void> {
+    try {
+      for (const config of configs) {
+        if (config.type === "external") continue;
+        const listener = await this.#listen(config);
+        this.#open.push({ config, listener, accepting: this.#accept(listener, config, accept) });
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Reads certificates again; a fault is logged and the old ones stay. */
+  async reload(): Promise<void> {
+    for (const { config, listener } of this.#open) {
+      try {
+        await listener.reload();
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#logger.error(`listeners.${config.name}: the old certificates stay in use: ${reason}`);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open.splice(0);
+    await Promise.all(open.map(({ listener }) => listener.close()));
+    await Promise.all(open.map(({ accepting }) => accepting));
+  }
+
+  async #accept(
+    listener: Listener,
+    config: ResolvedListener,
+    accept: (transport: Transport, config: ResolvedListener) => void,
+  ): Promise<void> {
+    for await (const transport of listener) accept(transport, config);
+  }
+
+  async #listen(config: ResolvedListener): Promise<Listener> {
+    const { hostname, port, tls, path, origins, limits } = config;
+    const logger = this.#logger;
+    const handshakeTimeoutSeconds = limits.connectTimeout;
+    if (config.type === "ws") {
+      // A frame may hold a whole packet, and clients may gather several in one.
+      const maxInboundBytes = Math.max(limits.maxInboundBytes, limits.maxPacketSize + 5);
+      return await listenWebSocket({
+        hostname,
+        port,
+        tls,
+        path,
+        origins,
+        maxInboundBytes,
+        handshakeTimeoutSeconds,
+        logger,
+      });
+    }
+    if (tls) return await listenTls({ hostname, port, tls, handshakeTimeoutSeconds, logger });
+    return listenTcp({ hostname, port, logger });
+  }
+}

@@ -1,0 +1,66 @@
+import type { ClientSnapshot, PluginContext, PublishOptions } from "../hooks/plugin.ts";
+import type { Logger } from "../logger.ts";
+import { Message } from "../message.ts";
+import type { QoS } from "../packet/packets.ts";
+import { parseTopicFilter, parseTopicName } from "../packet/topic.ts";
+import type { ReasonCode } from "../packet/reason_code.ts";
+
+/** What the broker lets a plugin do. */
+export interface PluginPowers {
+  readonly baseDirectory: string;
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  readonly statistics: PluginContext["statistics"];
+  publish(message: Message): void;
+  retain(message: Message): void;
+  clients(): ClientSnapshot[];
+  disconnect(clientIdentifier: string, reasonCode?: ReasonCode): boolean;
+  subscribe(clientIdentifier: string, topicFilter: ReturnType<typeof parseTopicFilter>, qos: QoS): boolean;
+  every(seconds: number, tick: () => void): void;
+}
+
+/** The context of one plugin. */
+export function pluginContext(specifier: string, powers: PluginPowers): PluginContext {
+  const { baseDirectory, signal, statistics, logger } = powers;
+  const say = (level: "debug" | "info" | "warn" | "error") => (text: string) => logger[level](`${specifier}: ${text}`);
+  return {
+    specifier,
+    baseDirectory,
+    signal,
+    statistics,
+    logger: {
+      get debugEnabled() {
+        return logger.debugEnabled;
+      },
+      debug: say("debug"),
+      info: say("info"),
+      warn: say("warn"),
+      error: say("error"),
+    },
+    publish: (topicName, payload, options) => powers.publish(makeMessage(topicName, payload, options)),
+    retain: (topicName, payload, options) =>
+      powers.retain(makeMessage(topicName, payload, { ...options, retain: true })),
+    clients: () => powers.clients(),
+    disconnect: (clientIdentifier, reasonCode) => powers.disconnect(clientIdentifier, reasonCode),
+    subscribe: (clientIdentifier, topicFilter, qos = 0) =>
+      powers.subscribe(clientIdentifier, parseTopicFilter(topicFilter), qos),
+    every: (seconds, tick) => powers.every(seconds, tick),
+  };
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * A message of a plugin or the host program; the payload is copied.
+ *
+ * @throws {TopicError} if the topic name is wrong
+ */
+export function makeMessage(topicName: string, payload: Uint8Array | string, options: PublishOptions = {}): Message {
+  return new Message({
+    topicName: parseTopicName(topicName),
+    payload: typeof payload === "string" ? encoder.encode(payload) : payload.slice(),
+    qos: options.qos,
+    retain: options.retain,
+    properties: options.properties,
+  });
+}

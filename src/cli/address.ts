@@ -1,0 +1,9 @@
+import type { ListenerAddress } from "./services.ts";
+
+/** Writes where a listener is reached: `mqtts://[::1]:8883 (my-listener)`; `external (my-listener)` without a socket. */
+export function formatAddress(name: string, { type, secure, hostname = "", port }: ListenerAddress): string {
+  if (type === "external") return `external (${name})`;
+  const scheme = type === "ws" ? (secure ? "wss" : "ws") : (secure ? "mqtts" : "mqtt");
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return `${scheme}://${host}:${port} (${name})`;
+}

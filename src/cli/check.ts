@@ -1,0 +1,124 @@
+import { isAbsolute, resolve } from "@std/path";
+import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
+import { ConfigError, formatPosition, type Position } from "../config/config_error.ts";
+import { formatKeyPath } from "../config/key_path.ts";
+import { defaultLimits, formatQuantity, limitQuantities } from "../config/keys.ts";
+import { loadConfigFile } from "../config/load.ts";
+import { resolveConfig } from "../config/resolve.ts";
+import { toHyphens } from "../config/spelling.ts";
+import { formatAddress } from "./address.ts";
+import { ExitCode } from "./exit_code.ts";
+import type { CliIo } from "./io.ts";
+
+/**
+ * Checks a config, prints what would be started, and starts nothing.
+ *
+ * @param file config file; `undefined`: the defaults
+ * @returns the exit code
+ */
+export async function check(file: string | undefined, io: CliIo): Promise<number> {
+  try {
+    const loaded = file === undefined ? defaults() : await loadConfigFile(file);
+    const missing = await findMissing(loaded.resolved);
+    for (const { place, problem } of missing) {
+      const position = loaded.locate(place);
+      io.error(`${position === undefined ? "" : `${formatPosition(position)}: `}${place}: ${problem}`);
+    }
+    if (missing.length > 0) return ExitCode.Usage;
+    for (const line of describe(loaded.resolved)) io.out(line);
+    for (const warning of [...loaded.notes, ...loaded.warnings]) io.error(`warning: ${warning}`);
+    return ExitCode.Success;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const line of error.message.split("\n")) io.error(line);
+    return ExitCode.Usage;
+  }
+}
+
+function defaults() {
+  const resolved = resolveConfig({}, { baseDirectory: Deno.cwd() });
+  return { resolved, notes: [], warnings: [], locate: (): Position | undefined => undefined };
+}
+
+/** What would be started, as lines. */
+function describe(config: ResolvedConfig): string[] {
+  return [
+    "listeners:",
+    ...config.listeners.map((listener) => {
+      const address = formatAddress(listener.name, { ...listener, secure: listener.tls !== undefined });
+      return `  ${address}${listener.maxConnections === 0 ? "" : `, at most ${listener.maxConnections} connections`}`;
+    }),
+    "plugins:",
+    ...config.plugins.map(({ specifier, place }) => `  ${specifier} (${place})`),
+    ...describeLimits(config),
+  ];
+}
+
+/** Limits that differ from the defaults, and those of a listener that differ from the broker's. */
+function describeLimits({ limits, listeners }: ResolvedConfig): string[] {
+  const lines = differences(limits, defaultLimits).map((line) => `  ${line}`);
+  for (const listener of listeners) {
+    lines.push(...differences(listener.limits, limits).map((line) => `  ${line} (${listener.name})`));
+  }
+  return lines.length === 0 ? ["limits: as by default"] : ["limits:", ...lines];
+}
+
+function differences(limits: ResolvedLimits, from: ResolvedLimits): string[] {
+  const keys = Object.keys(limits) as (keyof ResolvedLimits)[];
+  return keys.filter((key) => limits[key] !== from[key]).map((key) => {
+    const value = key === "queueQos0" ? String(limits[key]) : formatQuantity(limitQuantities[key], limits[key]);
+    return `${toHyphens(key)}: ${value}`;
+  });
+}
+
+/** A file that the config names and that cannot be used. */
+interface MissingFile {
+  /** Key path. */
+  readonly place: string;
+  readonly problem: string;
+}
+
+async function findMissing(config: ResolvedConfig): Promise<MissingFile[]> {
+  const missing: MissingFile[] = [];
+  for (const { place, path, folder } of namedFiles(config)) {
+    const problem = await problemOf(path, folder);
+    if (problem !== undefined) missing.push({ place, problem });
+  }
+  return missing;
+}
+
+interface NamedFile {
+  readonly place: string;
+  readonly path: string;
+  readonly folder: boolean;
+}
+
+function namedFiles({ listeners, plugins, baseDirectory }: ResolvedConfig): NamedFile[] {
+  const files = listeners.flatMap(({ name, tls }) =>
+    (["certfile", "keyfile", "cafile", "capath", "crlfile"] as const).flatMap((key): NamedFile[] => {
+      const path = tls?.[key];
+      return path === undefined
+        ? []
+        : [{ place: formatKeyPath(["listeners", name, key]), path, folder: key === "capath" }];
+    })
+  );
+  for (const { specifier, options, place } of plugins) {
+    if (specifier === "auth.file") {
+      files.push({ place, path: (options as { readonly passwordFile: string }).passwordFile, folder: false });
+    } else if (specifier.startsWith(".") || isAbsolute(specifier)) {
+      files.push({ place, path: resolve(baseDirectory, specifier), folder: false });
+    }
+  }
+  return files;
+}
+
+async function problemOf(path: string, folder: boolean): Promise<string | undefined> {
+  try {
+    const { isDirectory } = await Deno.stat(path);
+    if (isDirectory === folder) return undefined;
+    return `${path} must be a ${folder ? "folder" : "file"}: got a ${folder ? "file" : "folder"}`;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return `${path} is not there`;
+    return `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

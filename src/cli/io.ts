@@ -1,0 +1,47 @@
+/** Signals that the command line listens to. */
+export type CliSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+/** What the command line reads, writes and hears. */
+export interface CliIo {
+  /** Writes a line to standard output. */
+  out(line: string): void;
+  /** Writes a line to standard error. */
+  error(line: string): void;
+  /** Writes to standard error without ending the line. */
+  prompt(text: string): void;
+  /** Standard input. */
+  readonly input: ReadableStream<Uint8Array>;
+  /** Somebody types the input. */
+  readonly isTerminal: boolean;
+  /** Turns the terminal's echo and line editing off or on. */
+  setRaw(raw: boolean): void;
+  /** Calls `handler` at a signal, and not at all where the system does not know it. Returns how to stop that. */
+  onSignal(signal: CliSignal, handler: () => void): () => void;
+  /** Ends the process at once. */
+  exit(code: number): void;
+}
+
+/** This process's own input, output and signals. */
+export function processIo(): CliIo {
+  return {
+    out: (line) => console.log(line),
+    error: (line) => console.error(line),
+    prompt: (text) => writeAll(new TextEncoder().encode(text)),
+    get input() {
+      return Deno.stdin.readable;
+    },
+    isTerminal: Deno.stdin.isTerminal(),
+    setRaw: (raw) => Deno.stdin.setRaw(raw),
+    onSignal: (signal, handler) => {
+      if (Deno.build.os === "windows" && signal !== "SIGINT") return () => {};
+      Deno.addSignalListener(signal, handler);
+      return () => Deno.removeSignalListener(signal, handler);
+    },
+    exit: (code) => Deno.exit(code),
+  };
+}
+
+function writeAll(bytes: Uint8Array): void {
+  let written = 0;
+  while (written < bytes.length) written += Deno.stderr.writeSync(bytes.subarray(written));
+}

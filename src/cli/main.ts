@@ -1,0 +1,63 @@
+import { Command, CommanderError } from "commander";
+import denoJson from "../../deno.json" with { type: "json" };
+import { check } from "./check.ts";
+import { ExitCode } from "./exit_code.ts";
+import { type CliIo, processIo } from "./io.ts";
+import { passwd } from "./passwd.ts";
+import { run } from "./run.ts";
+import { type CliServices, services as realServices } from "./services.ts";
+
+interface Flags {
+  readonly check?: boolean;
+  readonly debug?: boolean;
+}
+
+const HELP_AFTER = `
+Signals: SIGINT and SIGTERM shut down, SIGHUP reads certificates, passwords and permissions again.
+Exit codes: 0 shut down or nothing wrong, 1 cannot start, 2 wrong config or command line.`;
+
+/**
+ * Runs the command line.
+ *
+ * @param args what follows the program's name
+ * @returns the exit code, once the command is done or the broker was shut down
+ */
+export async function main(
+  args: readonly string[],
+  io: CliIo = processIo(),
+  services: CliServices = realServices,
+): Promise<number> {
+  let exitCode: number = ExitCode.Success;
+  const program = createProgram(io);
+  program.action(async (file: string | undefined, flags: Flags) => {
+    const debug = flags.debug === true;
+    exitCode = flags.check ? await check(file, io) : await run({ file, debug }, io, services);
+  });
+  program.command("passwd").description("add a user to a password file, or change their password")
+    .argument("<file>", "password file; made if it is not there")
+    .argument("<user>", "user name")
+    .action(async (file: string, user: string) => {
+      exitCode = await passwd(file, user, io, services);
+    });
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? ExitCode.Success : ExitCode.Usage;
+  }
+  return exitCode;
+}
+
+function createProgram(io: CliIo): Command {
+  return new Command("cli.ts")
+    .description("MQTT broker. Without FILE it serves 127.0.0.1:1883.")
+    .argument("[file]", "config file, YAML")
+    .option("--check", "check FILE, print what would be started, and start nothing")
+    .option("-d, --debug", "log every packet")
+    .version(denoJson.version, "--version", "print the version")
+    .helpOption("-h, --help", "print this")
+    .helpCommand(false)
+    .addHelpText("after", HELP_AFTER)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.error(text.trimEnd()) });
+}

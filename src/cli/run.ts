@@ -1,0 +1,125 @@
+import type { BrokerConfig } from "../config/config.ts";
+import { ConfigError, formatFault, formatPosition } from "../config/config_error.ts";
+import { loadConfigFile, type LoadedConfig } from "../config/load.ts";
+import { resolveConfig } from "../config/resolve.ts";
+import { PluginLoadError } from "../hooks/loader.ts";
+import { isMapping } from "../config/values.ts";
+import { formatAddress } from "./address.ts";
+import type { CliIo, CliSignal } from "./io.ts";
+import { cliLogger, closeLog, openLog } from "./log.ts";
+import { ExitCode } from "./exit_code.ts";
+import type { CliServices, ServedBroker } from "./services.ts";
+
+/** Flags of a run. */
+export interface RunOptions {
+  /** Config file; `undefined`: the defaults. */
+  readonly file?: string;
+  /** Logs every packet. */
+  readonly debug: boolean;
+}
+
+/** A config that is right, from a file or not. */
+type Source =
+  & Pick<LoadedConfig, "config" | "baseDirectory" | "notes" | "resolved">
+  & Partial<Pick<LoadedConfig, "locate">>;
+
+/** Runs a broker until a signal ends it. @returns the exit code */
+export async function run(options: RunOptions, io: CliIo, services: CliServices): Promise<number> {
+  await openLog(io, options);
+  try {
+    return await serve(options, io, services);
+  } finally {
+    await closeLog();
+  }
+}
+
+async function serve(options: RunOptions, io: CliIo, services: CliServices): Promise<number> {
+  let source: Source | undefined;
+  const signals = watchSignals(io);
+  try {
+    source = await readSource(options);
+    for (const note of source.notes) io.error(note);
+    const { baseDirectory } = source;
+    const broker = await services.createBroker(brokerConfig(source, options), { baseDirectory });
+    await broker.start();
+    for (const [name, address] of Object.entries(broker.addresses)) io.out(formatAddress(name, address));
+    const stopReloading = io.onSignal("SIGHUP", reloader(broker, options));
+    await signals.ended;
+    stopReloading();
+    await broker.shutdown();
+    return ExitCode.Success;
+  } catch (error) {
+    return reportFailure(error, source, io);
+  } finally {
+    signals.close();
+  }
+}
+
+async function readSource({ file }: RunOptions): Promise<Source> {
+  if (file !== undefined) return await loadConfigFile(file);
+  const baseDirectory = Deno.cwd();
+  const notes = ["No config file given: the defaults hold, serving 127.0.0.1:1883"];
+  return { config: {}, baseDirectory, notes, resolved: resolveConfig({}, { baseDirectory }) };
+}
+
+/** With `--debug` packets are logged whatever the config lists. */
+function brokerConfig({ config, resolved }: Source, { debug }: RunOptions): BrokerConfig {
+  if (!debug || resolved.plugins.some(({ specifier }) => specifier === "packet_logger")) return config;
+  const { plugins } = config;
+  if (isMapping(plugins)) return { ...config, plugins: { ...plugins, packet_logger: null } };
+  const listed: readonly (string | Record<string, unknown>)[] = Array.isArray(plugins) ? plugins : ["event_logger"];
+  return { ...config, plugins: [...listed, "packet_logger"] };
+}
+
+/** Resolves `ended` at the first SIGINT or SIGTERM; the second ends the process at once. */
+function watchSignals(io: CliIo): { readonly ended: Promise<void>; close(): void } {
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  let asked = false;
+  const watch = (signal: CliSignal, exitCode: number) =>
+    io.onSignal(signal, () => {
+      if (asked) io.exit(exitCode);
+      asked = true;
+      resolve();
+    });
+  // As a shell reports a process that a signal ended: 128 and the signal's number.
+  const stops = [watch("SIGINT", 130), watch("SIGTERM", 143)];
+  return { ended, close: () => stops.forEach((stop) => stop()) };
+}
+
+/** Reads the config again, for its permissions; one reload at a time, and a fault changes nothing. */
+function reloader(broker: ServedBroker, options: RunOptions): () => void {
+  const logger = cliLogger();
+  let last = Promise.resolve();
+  const reload = async () => {
+    try {
+      await broker.reload(brokerConfig(await readSource(options), options));
+    } catch (error) {
+      for (const line of messageOf(error).split("\n")) logger.error(`reload: ${line}`);
+    }
+  };
+  return () => {
+    last = last.then(reload);
+  };
+}
+
+function reportFailure(error: unknown, source: Source | undefined, io: CliIo): number {
+  if (error instanceof ConfigError) {
+    for (const fault of error.faults) {
+      io.error(formatFault({ ...fault, position: fault.position ?? source?.locate?.(fault.path) }));
+    }
+    return ExitCode.Usage;
+  }
+  const line = messageOf(error).replaceAll(/\s*\n\s*/g, " ");
+  if (!(error instanceof PluginLoadError)) {
+    io.error(line);
+    return ExitCode.Failure;
+  }
+  // Its message begins with the plugin's place in the config.
+  const position = source?.locate?.(line);
+  io.error(position === undefined ? line : `${formatPosition(position)}: ${line}`);
+  return ExitCode.Usage;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

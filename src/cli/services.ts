@@ -1,0 +1,51 @@
+import type { BrokerConfig } from "../config/config.ts";
+
+/** Where a listener is reached. */
+export interface ListenerAddress {
+  /** Kind of transport. */
+  readonly type: "tcp" | "ws" | "external";
+  /** TLS. */
+  readonly secure: boolean;
+  /** `undefined`: it has no socket. */
+  readonly hostname?: string;
+  /** `undefined`: it has no socket. */
+  readonly port?: number;
+}
+
+/** What the command line needs of a broker. */
+export interface ServedBroker {
+  /** By listener name, once it was started. */
+  readonly addresses: Readonly<Record<string, ListenerAddress>>;
+  /** Begins to listen. */
+  start(): Promise<void>;
+  /** Ends every connection and stops. */
+  shutdown(): Promise<void>;
+  /** Reads certificates and password files again, and takes over the permissions of the config. */
+  reload(config?: BrokerConfig): Promise<void>;
+}
+
+/** The rooms that the command line calls, loaded when a command needs them. */
+export interface CliServices {
+  /** Makes a broker that was not started yet. @throws {ConfigError} */
+  createBroker(config: BrokerConfig, options: { readonly baseDirectory: string }): Promise<ServedBroker>;
+  /** @throws {Error} if the user name cannot stand in a password file */
+  checkUsername(username: string): Promise<void>;
+  /** Adds a user to a password file, or changes their password. */
+  setPassword(file: string, username: string, password: string): Promise<"added" | "changed">;
+}
+
+/** The real ones. */
+export const services: CliServices = {
+  createBroker: async (config, options) => {
+    const { Broker } = await import("../broker/broker.ts");
+    return new Broker(config, options);
+  },
+  checkUsername: async (username) => {
+    const { checkUsername } = await import("../plugins/password_file.ts");
+    checkUsername(username);
+  },
+  setPassword: async (file, username, password) => {
+    const { setPassword } = await import("../plugins/password_file.ts");
+    return await setPassword(file, username, password);
+  },
+};

@@ -1,0 +1,217 @@
+/**
+ * The configuration's shape. A key in YAML is the hyphenated form of the name here: `max-packet-size` is
+ * `maxPacketSize`. Sizes are bytes and times are seconds; in YAML both may carry a unit (`16 MiB`, `7 d`).
+ */
+
+/** Whether a TLS listener asks clients for a certificate, and whether it insists. */
+export type ClientCertificateRequest = "off" | "optional" | "required";
+
+/** Which name of a verified client certificate is the user name: common name, first subject alternative name, or none. */
+export type UsernameFromCertificate = "off" | "cn" | "san";
+
+/** Limits that hold for the whole broker and that a listener may set anew for the connections made through it. */
+export interface ConnectionLimits {
+  /**
+   * Seconds from the connection's arrival at the port to a whole CONNECT, handshakes included, above 0 and at most
+   * 86,400. @default 10
+   */
+  readonly connectTimeout?: number;
+  /** Largest packet that a signed-in client may send, in bytes, 16 to 268,435,460. @default 16777216 */
+  readonly maxPacketSize?: number;
+  /** QoS 1 and 2 messages under way to one client, and from one 5.0 client, 1 to 65,535. @default 1000 */
+  readonly maxInflight?: number;
+  /** Bytes that may wait for one client's socket before its QoS 0 messages are dropped, at least 1. @default 16777216 */
+  readonly maxOutboundBytes?: number;
+  /** Bytes of one WebSocket that have arrived and are not handled yet, at least 1; more closes it. @default 33554432 */
+  readonly maxInboundBytes?: number;
+  /** Topic filters one client may be subscribed to at once, at least 1. @default 20000 */
+  readonly maxSubscriptions?: number;
+  /** Messages that may wait for one session, at least 1. @default 10000 */
+  readonly queueLimit?: number;
+  /** Bytes that may wait for one session, at least 1. @default 67108864 */
+  readonly queueLimitBytes?: number;
+  /** Whether QoS 0 messages wait, too, for a session whose client is offline; they are the first to be dropped. @default true */
+  readonly queueQos0?: boolean;
+  /**
+   * Longest time in whole seconds that a session outlives its connection, 0 to 4,294,967,295; 0 ends it at once.
+   * @default 604800 (7 days)
+   */
+  readonly sessionExpiryInterval?: number;
+  /**
+   * aMQTT's rule for lost clients: seconds after the keep-alive interval at which one is cut off, 0 to 65,535, never
+   * later than the specification's one and a half intervals; 0 is the specification's rule alone. @default 0
+   */
+  readonly timeoutDisconnectDelay?: number;
+}
+
+/** One entry of `listeners`. What `default` says holds for every listener that does not say otherwise. */
+export interface ListenerConfig extends ConnectionLimits {
+  /** `tcp`, `ws` (WebSocket) or `external` (no socket: the host program hands connections in). @default "tcp" */
+  readonly type?: "tcp" | "ws" | "external";
+  /**
+   * `host:port`, `:port`, `port`, `host` or `[v6]:port`; port 0 picks a free one. Never inherited; `null` is not given.
+   * @default all IPv4 interfaces; port 1883 (tcp), 8883 (tcp with ssl), 8080 (ws), 8443 (ws with ssl)
+   */
+  readonly bind?: string | number | null;
+  /** TLS. Needs `certfile` and `keyfile`. @default false */
+  readonly ssl?: boolean;
+  /** Path of the certificate chain, PEM. */
+  readonly certfile?: string;
+  /** Path of the private key, PEM. */
+  readonly keyfile?: string;
+  /** Path of a file with the authorities for client certificates, PEM. */
+  readonly cafile?: string;
+  /** Path of a folder with authorities for client certificates, one PEM file each. */
+  readonly capath?: string;
+  /** Authorities for client certificates as PEM text. */
+  readonly cadata?: string;
+  /** Path of a file with certificate revocation lists, PEM. */
+  readonly crlfile?: string;
+  /** Whether clients show a certificate; needs authorities unless `off`. @default "optional" if there are authorities, else "off" */
+  readonly clientCertificate?: ClientCertificateRequest;
+  /** Takes the user name from the verified client certificate, which then also signs the client in. @default "off" */
+  readonly usernameFromCertificate?: UsernameFromCertificate;
+  /** Connections at once; 0 is no limit. @default 0 */
+  readonly maxConnections?: number;
+  /** WebSocket only: the path that is served, with its leading `/`; `undefined`: any. */
+  readonly path?: string;
+  /**
+   * WebSocket only: values of the Origin header that are let in, `*` for any. Requests without the header always are.
+   * @default the listener's own host
+   */
+  readonly origins?: readonly string[];
+}
+
+/** Sign-in. Without this section anonymous clients are let in on loopback only. */
+export interface AuthConfig {
+  /** Plugins asked at sign-in, by bundled name or import specifier; an empty list lets nobody in. @default those that the other keys here call for */
+  readonly plugins?: PluginList;
+  /** Lets clients without a user name in, through `auth.anonymous`. @default true if `auth.anonymous` is listed in `plugins`, else false */
+  readonly allowAnonymous?: boolean;
+  /** Path of the password file for `auth.file`. */
+  readonly passwordFile?: string;
+  /** Password hashes computed at once, 1 to 64. @default 2 */
+  readonly authConcurrency?: number;
+}
+
+/** User name → topic filters; `anonymous` stands for clients without a user name. */
+export type AccessControlList = Readonly<Record<string, readonly string[] | null>>;
+
+/** Permissions on topics. */
+export interface TopicCheckConfig {
+  /** Whether topics are restricted at all; without it the lists below have no effect. @default false */
+  readonly enabled?: boolean;
+  /** Plugins asked for topics, by bundled name or import specifier. @default `topic_acl` if there is a list below */
+  readonly plugins?: PluginList;
+  /** What each user may publish to, subscribe to and receive. */
+  readonly acl?: AccessControlList;
+  /** In place of `acl` for publishing. */
+  readonly publishAcl?: AccessControlList;
+  /** In place of `acl` for subscribing. */
+  readonly subscribeAcl?: AccessControlList;
+  /** In place of `acl` for receiving. */
+  readonly receiveAcl?: AccessControlList;
+}
+
+/** Plugins by bundled name or import specifier, alone or with their options. */
+export type PluginList = readonly (string | Readonly<Record<string, unknown>>)[] | Readonly<Record<string, unknown>>;
+
+/** The whole configuration; every part has a default. */
+export interface BrokerConfig extends ConnectionLimits {
+  /** Listeners by name. @default one on 127.0.0.1:1883 */
+  readonly listeners?: Readonly<Record<string, ListenerConfig | null>>;
+  /** Sign-in. @default anonymous clients on listeners bound to loopback only */
+  readonly auth?: AuthConfig;
+  /** Permissions on topics. @default every client may use every topic */
+  readonly topicCheck?: TopicCheckConfig;
+  /** Further plugins. @default `event_logger` */
+  readonly plugins?: PluginList;
+  /** Seconds between publications of `$SYS`, 0 to 2,147,483; 0 turns them off. @default 20 */
+  readonly sysInterval?: number;
+  /** Retained messages that are kept, at least 1. @default 1000000 */
+  readonly maxRetained?: number;
+  /** Bytes of retained messages that are kept, at least 1. @default 268435456 */
+  readonly maxRetainedBytes?: number;
+}
+
+/** A plugin to load. */
+export interface PluginEntry {
+  /** Bundled name or import specifier as the config has it, aMQTT's spellings already translated. */
+  readonly specifier: string;
+  /** Of a bundled plugin checked, in camelCase and complete; of another as the config has them; `undefined`: none. */
+  readonly options: unknown;
+  /** Key path in the config, such as `auth.plugins[0]`. */
+  readonly place: string;
+}
+
+/** The limits of a connection with every default filled in. */
+export type ResolvedLimits = Required<ConnectionLimits>;
+
+/** Where TLS material comes from; paths are absolute. */
+export interface ResolvedTls {
+  /** Certificate chain, PEM. */
+  readonly certfile: string;
+  /** Private key, PEM. */
+  readonly keyfile: string;
+  /** File with authorities for client certificates, PEM. */
+  readonly cafile?: string;
+  /** Folder with authorities for client certificates, one PEM file each. */
+  readonly capath?: string;
+  /** Authorities for client certificates, the PEM text itself. */
+  readonly cadata?: string;
+  /** File with certificate revocation lists, PEM. */
+  readonly crlfile?: string;
+  /** `off`, or there is an authority. */
+  readonly clientCertificate: ClientCertificateRequest;
+}
+
+/** A listener with inheritance and defaults applied. */
+export interface ResolvedListener {
+  /** Key in `listeners`. */
+  readonly name: string;
+  /** Kind of transport; `external` has no socket. */
+  readonly type: "tcp" | "ws" | "external";
+  /** Name or address to listen on, IPv6 without brackets; empty if `external`. */
+  readonly hostname: string;
+  /** Port to listen on, 0 for any free one; 0 if `external`. */
+  readonly port: number;
+  /** `undefined`: no TLS. */
+  readonly tls?: ResolvedTls;
+  /** `off` on listeners that ask for no client certificate. */
+  readonly usernameFromCertificate: UsernameFromCertificate;
+  /** Connections at once; 0 is no limit. */
+  readonly maxConnections: number;
+  /** Path of the WebSocket; `undefined`: any. */
+  readonly path?: string;
+  /** `undefined`: the listener's own host. */
+  readonly origins?: readonly string[];
+  /** Limits of its connections. */
+  readonly limits: ResolvedLimits;
+}
+
+/** The configuration after parsing, checking, inheritance and defaults. */
+export interface ResolvedConfig {
+  /** Folder that relative paths start from, absolute. */
+  readonly baseDirectory: string;
+  /** Those that listen, `external` ones included, in the config's order. */
+  readonly listeners: readonly ResolvedListener[];
+  /** Attributes for handed-in connections that name no configured listener; `type` is `external`. */
+  readonly handedIn: ResolvedListener;
+  /** In the order in which they are asked. */
+  readonly plugins: readonly PluginEntry[];
+  /**
+   * Whether clients without a user name may come in where no plugin decides: `loopback` on listeners bound to loopback
+   * only (no `auth` section). With an `auth` section the plugins decide.
+   */
+  readonly anonymous: "loopback" | "plugins";
+  /** There are plugins for topics: what none of them allows is denied. */
+  readonly topicCheck: boolean;
+  /** Limits of the broker as a whole, where no listener has its own. */
+  readonly limits: ResolvedLimits;
+  /** Retained messages that are kept. */
+  readonly maxRetained: number;
+  /** Bytes of retained messages that are kept. */
+  readonly maxRetainedBytes: number;
+  /** What is allowed but looks like a mistake, as `key.path: text`. */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,153 @@
+/**
+ * Every key of the config with its default and its range: what the checks, the defaults and the documentation have in
+ * common.
+ */
+import type { ResolvedLimits } from "./config.ts";
+import { toHyphens } from "./spelling.ts";
+import { formatBytes, formatSeconds } from "./units.ts";
+
+/** A number with its range, ends included. */
+export interface Quantity {
+  readonly unit: "bytes" | "seconds" | "connections" | "messages" | "filters" | "hashes";
+  readonly default: number;
+  readonly minimum: number;
+  /** `undefined`: no limit but that of whole numbers. */
+  readonly maximum?: number;
+  /** The minimum itself is too small. */
+  readonly aboveMinimum?: boolean;
+  /** Parts of a unit are allowed. */
+  readonly fractional?: boolean;
+}
+
+const DAY = 86_400;
+const MIB = 2 ** 20;
+/** Longest wait in seconds that a timer can do. */
+const LONGEST_TIMER = 2_147_483;
+
+/** Limits that are numbers, for the broker and for a listener. */
+export const limitQuantities = {
+  connectTimeout: {
+    unit: "seconds",
+    default: 10,
+    minimum: 0,
+    maximum: DAY,
+    aboveMinimum: true,
+    fractional: true,
+  },
+  maxPacketSize: { unit: "bytes", default: 16 * MIB, minimum: 16, maximum: 268_435_460 },
+  maxInflight: { unit: "messages", default: 1000, minimum: 1, maximum: 65_535 },
+  maxOutboundBytes: { unit: "bytes", default: 16 * MIB, minimum: 1 },
+  maxInboundBytes: { unit: "bytes", default: 32 * MIB, minimum: 1 },
+  maxSubscriptions: { unit: "filters", default: 20_000, minimum: 1 },
+  queueLimit: { unit: "messages", default: 10_000, minimum: 1 },
+  queueLimitBytes: { unit: "bytes", default: 64 * MIB, minimum: 1 },
+  sessionExpiryInterval: { unit: "seconds", default: 7 * DAY, minimum: 0, maximum: 4_294_967_295 },
+  timeoutDisconnectDelay: { unit: "seconds", default: 0, minimum: 0, maximum: 65_535, fractional: true },
+} as const satisfies Record<Exclude<keyof ResolvedLimits, "queueQos0">, Quantity>;
+
+/** Numbers that only the broker as a whole has. */
+export const brokerQuantities = {
+  sysInterval: { unit: "seconds", default: 20, minimum: 0, maximum: LONGEST_TIMER, fractional: true },
+  maxRetained: { unit: "messages", default: 1_000_000, minimum: 1 },
+  maxRetainedBytes: { unit: "bytes", default: 256 * MIB, minimum: 1 },
+} as const satisfies Record<string, Quantity>;
+
+/** Numbers that only a listener has. */
+export const listenerQuantities = {
+  maxConnections: { unit: "connections", default: 0, minimum: 0 },
+} as const satisfies Record<string, Quantity>;
+
+/** Numbers of the `auth` section. */
+export const authQuantities = {
+  authConcurrency: { unit: "hashes", default: 2, minimum: 1, maximum: 64 },
+} as const satisfies Record<string, Quantity>;
+
+/** The limits of a connection where the config says nothing. */
+export const defaultLimits: ResolvedLimits = {
+  connectTimeout: limitQuantities.connectTimeout.default,
+  maxPacketSize: limitQuantities.maxPacketSize.default,
+  maxInflight: limitQuantities.maxInflight.default,
+  maxOutboundBytes: limitQuantities.maxOutboundBytes.default,
+  maxInboundBytes: limitQuantities.maxInboundBytes.default,
+  maxSubscriptions: limitQuantities.maxSubscriptions.default,
+  queueLimit: limitQuantities.queueLimit.default,
+  queueLimitBytes: limitQuantities.queueLimitBytes.default,
+  queueQos0: true,
+  sessionExpiryInterval: limitQuantities.sessionExpiryInterval.default,
+  timeoutDisconnectDelay: limitQuantities.timeoutDisconnectDelay.default,
+};
+
+/** A key as the documentation lists it. */
+export interface KeyEntry {
+  /** Where it stands: at the top, in each of `listeners`, in `auth`, or in `topic-check`. */
+  readonly section: "broker" | "listener" | "auth" | "topic-check";
+  /** As in YAML. */
+  readonly key: string;
+  /** For people; empty: none. */
+  readonly default: string;
+  /** Empty: the value is not a quantity. */
+  readonly unit: string;
+}
+
+/** Every key, section by section. The limits may stand at the top and in a listener, and are listed at the top only. */
+export const keyEntries: readonly KeyEntry[] = [
+  ...textEntries("broker", {
+    listeners: "one on 127.0.0.1:1883",
+    auth: "anonymous clients on loopback only",
+    topicCheck: "off",
+    plugins: "event_logger",
+  }),
+  ...quantityEntries("broker", brokerQuantities),
+  ...quantityEntries("broker", limitQuantities),
+  ...textEntries("broker", { queueQos0: "true" }),
+  ...textEntries("listener", {
+    type: "tcp",
+    bind: "0.0.0.0, port 1883, 8883 (tcp with ssl), 8080 (ws), 8443 (ws with ssl)",
+    ssl: "off",
+    certfile: "",
+    keyfile: "",
+    cafile: "",
+    capath: "",
+    cadata: "",
+    crlfile: "",
+    clientCertificate: "optional with authorities, else off",
+    usernameFromCertificate: "off",
+    path: "any",
+    origins: "the listener's own host",
+  }),
+  ...quantityEntries("listener", listenerQuantities),
+  ...textEntries("auth", {
+    plugins: "auth.anonymous, and auth.file with a password file",
+    allowAnonymous: "true if auth.anonymous is listed, else false",
+    passwordFile: "",
+  }),
+  ...quantityEntries("auth", authQuantities),
+  ...textEntries("topic-check", {
+    enabled: "false",
+    plugins: "topic_acl if there is a list",
+    acl: "",
+    publishAcl: "acl",
+    subscribeAcl: "acl",
+    receiveAcl: "acl",
+  }),
+];
+
+/** Writes a quantity for people, in a unit that suits it. */
+export function formatQuantity(quantity: Quantity, value: number): string {
+  if (quantity.unit === "bytes") return formatBytes(value);
+  if (quantity.unit === "seconds") return formatSeconds(value);
+  return value.toLocaleString("en-US");
+}
+
+function quantityEntries(section: KeyEntry["section"], quantities: Readonly<Record<string, Quantity>>): KeyEntry[] {
+  return Object.entries(quantities).map(([key, quantity]) => ({
+    section,
+    key: toHyphens(key),
+    default: formatQuantity(quantity, quantity.default),
+    unit: quantity.unit,
+  }));
+}
+
+function textEntries(section: KeyEntry["section"], defaults: Readonly<Record<string, string>>): KeyEntry[] {
+  return Object.entries(defaults).map(([key, text]) => ({ section, key: toHyphens(key), default: text, unit: "" }));
+}

@@ -1,0 +1,178 @@
+/** From `listeners` to what is listened on: inheritance from `default`, the types' default ports, and the rules. */
+import { resolve } from "@std/path";
+import { ALL_INTERFACES } from "./bind.ts";
+import type { ResolvedLimits, ResolvedListener } from "./config.ts";
+import type { KeyPath } from "./key_path.ts";
+import type { Draft } from "./listener_draft.ts";
+import { type Report, show } from "./report.ts";
+import { limitsSchema, listenerSchema, type ListenerValues } from "./schema.ts";
+import { readSection, type Section } from "./section.ts";
+import { checkTls, resolveTls } from "./tls.ts";
+import { isMapping } from "./values.ts";
+
+/** What {@linkcode resolveListeners} finds. */
+export interface Listeners {
+  readonly listeners: readonly ResolvedListener[];
+  readonly handedIn: ResolvedListener;
+}
+
+/** Where everything inherits from. */
+const DEFAULT = "default";
+
+/**
+ * Reads `listeners`.
+ *
+ * @param path where the section stands
+ * @param limits what holds for listeners that do not say otherwise
+ */
+export function resolveListeners(
+  input: unknown,
+  path: KeyPath,
+  limits: ResolvedLimits,
+  baseDirectory: string,
+  report: Report,
+): Listeners {
+  const drafts = readDrafts(input, path, report);
+  const inherited = drafts.get(DEFAULT)?.own.values ?? {};
+  const listening = [...drafts.values()].filter((draft) => !draft.isTemplate || draft.own.values.bind !== undefined);
+  const listeners = listening.map((draft) => resolveListener(draft, limits, baseDirectory));
+  for (const draft of drafts.values()) checkDraft(draft, drafts, report);
+  listening.forEach((draft, index) => checkAddress(listeners, index, draft.own, report));
+  if (drafts.size === 0) listeners.push(defaultListener(limits));
+  return { listeners, handedIn: handedIn(inherited, limits) };
+}
+
+function readDrafts(input: unknown, path: KeyPath, report: Report): Map<string, Draft> {
+  const drafts = new Map<string, Draft>();
+  if (input === undefined) return drafts;
+  if (!isMapping(input)) {
+    report.fault(path, `must map names to listeners: got ${show(input)}`);
+    return drafts;
+  }
+  const sections = new Map<string, Section<ListenerValues>>();
+  for (const [name, section] of Object.entries(input)) {
+    if (name === "" || name === "__proto__") report.keyFault([...path, name], `cannot be the name of a listener`);
+    else if (section !== undefined) {
+      sections.set(name, readSection(listenerSchema, section ?? {}, [...path, name], report));
+    }
+  }
+  const { bind: _, ...inherited } = sections.get(DEFAULT)?.values ?? {};
+  for (const [name, own] of sections) {
+    const isTemplate = name === DEFAULT && sections.size > 1;
+    drafts.set(name, { name, own, merged: { ...inherited, ...own.values }, isTemplate });
+  }
+  return drafts;
+}
+
+function resolveListener(draft: Draft, limits: ResolvedLimits, baseDirectory: string): ResolvedListener {
+  const { name, merged } = draft;
+  const type = merged.type ?? "tcp";
+  const tls = type === "external" ? undefined : resolveTls(merged, (file) => resolve(baseDirectory, file));
+  const asked = tls !== undefined && tls.clientCertificate !== "off";
+  return {
+    name,
+    type,
+    hostname: type === "external" ? "" : merged.bind?.hostname ?? ALL_INTERFACES,
+    port: type === "external" ? 0 : merged.bind?.port ?? defaultPort(type, tls !== undefined),
+    ...(tls && { tls }),
+    usernameFromCertificate: asked || type === "external" ? merged.usernameFromCertificate ?? "off" : "off",
+    maxConnections: merged.maxConnections ?? 0,
+    ...(type !== "tcp" && webSocketValues(merged)),
+    limits: mergeLimits(limits, merged),
+  };
+}
+
+function defaultPort(type: "tcp" | "ws", secure: boolean): number {
+  if (type === "ws") return secure ? 8443 : 8080;
+  return secure ? 8883 : 1883;
+}
+
+function webSocketValues({ path, origins }: ListenerValues): Pick<ResolvedListener, "path" | "origins"> {
+  return { ...(path !== undefined && { path }), ...(origins && { origins }) };
+}
+
+/** What holds for the connections of a listener, or for the whole broker. */
+export function mergeLimits(limits: ResolvedLimits, values: Readonly<Record<string, unknown>>): ResolvedLimits {
+  const own = Object.entries(values).filter(([key]) => Object.hasOwn(limitsSchema.shape, key));
+  return { ...limits, ...Object.fromEntries(own) };
+}
+
+/** A broker without a word of config is not open to the network. */
+function defaultListener(limits: ResolvedLimits): ResolvedListener {
+  return {
+    name: DEFAULT,
+    type: "tcp",
+    hostname: "127.0.0.1",
+    port: 1883,
+    usernameFromCertificate: "off",
+    maxConnections: 0,
+    limits,
+  };
+}
+
+function handedIn(inherited: ListenerValues, limits: ResolvedLimits): ResolvedListener {
+  return {
+    name: DEFAULT,
+    type: "external",
+    hostname: "",
+    port: 0,
+    usernameFromCertificate: inherited.usernameFromCertificate ?? "off",
+    maxConnections: inherited.maxConnections ?? 0,
+    ...webSocketValues(inherited),
+    limits: mergeLimits(limits, inherited),
+  };
+}
+
+function checkDraft(draft: Draft, drafts: ReadonlyMap<string, Draft>, report: Report): void {
+  const { own, isTemplate } = draft;
+  for (const key of ["reader", "writer"] as const) {
+    if (own.values[key] !== undefined) report.warn(own.pathOf(key), "has no meaning here");
+  }
+  const template = drafts.get(DEFAULT)?.own.path ?? own.path;
+  if (isTemplate && own.values.bind === undefined) return;
+  // What follows from a faulty value is no further fault.
+  if (report.isFaulty(own.path) || report.isFaulty(template)) return;
+  checkTls(draft, report);
+  checkType(draft, report);
+}
+
+function checkType({ own, merged, isTemplate }: Draft, report: Report): void {
+  const type = merged.type ?? "tcp";
+  for (const key of ["path", "origins"] as const) {
+    if (type !== "tcp" || isTemplate || own.values[key] === undefined) continue;
+    report.fault(own.pathOf(key), "is for listeners with type: ws only: got type: tcp");
+  }
+  if (type === "external" && own.values.bind !== undefined) {
+    report.warn(own.pathOf("bind"), "has no effect: type: external opens no socket");
+  }
+  const { maxInboundBytes, maxPacketSize } = own.values;
+  if (
+    type === "ws" && maxInboundBytes !== undefined && maxPacketSize !== undefined && maxInboundBytes < maxPacketSize
+  ) {
+    report.warn(
+      own.pathOf("maxInboundBytes"),
+      "is below max-packet-size: a packet may close the WebSocket before it is whole",
+    );
+  }
+}
+
+function checkAddress(
+  listeners: readonly ResolvedListener[],
+  index: number,
+  own: Section<ListenerValues>,
+  report: Report,
+): void {
+  const listener = listeners[index];
+  if (listener === undefined || listener.type === "external" || listener.port === 0) return;
+  const address = formatAddress(listener);
+  const other = listeners.slice(0, index).find((earlier) =>
+    earlier.type !== "external" && formatAddress(earlier) === address
+  );
+  if (other === undefined || report.isFaulty(own.path)) return;
+  report.fault(own.pathOf("bind"), `${address} is taken by listener ${other.name}: give one of them another address`);
+}
+
+function formatAddress({ hostname, port }: ResolvedListener): string {
+  const host = hostname.toLowerCase();
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

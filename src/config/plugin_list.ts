@@ -1,0 +1,119 @@
+/** Lists of plugins: from the spellings of the config to names with options. */
+import { resolve } from "@std/path";
+import type { PluginEntry } from "./config.ts";
+import { formatKeyPath, type KeyPath } from "./key_path.ts";
+import { type BundledPluginName, type PluginPurpose, purposeOf, readPluginName } from "./plugin_names.ts";
+import { type Report, show } from "./report.ts";
+import { pluginSchemas } from "./schema.ts";
+import { readSection } from "./section.ts";
+import { isMapping } from "./values.ts";
+
+/** A plugin as a list in the config names it. */
+export interface ListedPlugin {
+  /** `undefined`: it is not one of the bundled ones. */
+  readonly bundled?: BundledPluginName;
+  readonly specifier: string;
+  /** As the config has it. */
+  readonly name: string;
+  /** Of a bundled plugin checked and in camelCase, of another as the config has them; `undefined`: none given. */
+  readonly options: unknown;
+  readonly path: KeyPath;
+}
+
+/** How a list of plugins is read. */
+export interface PluginListContext {
+  readonly path: KeyPath;
+  /** Bundled plugins of other purposes are faults; `undefined`: any may be listed. */
+  readonly purpose?: PluginPurpose;
+  readonly baseDirectory: string;
+  readonly report: Report;
+}
+
+/** Reads a list of names and one-key mappings (name → options), or a mapping of names to options. */
+export function readPluginList(input: unknown, context: PluginListContext): ListedPlugin[] {
+  const { path, report } = context;
+  if (isMapping(input)) {
+    return Object.entries(input).flatMap(([name, options]) => {
+      const own = [...path, name];
+      return readPlugin({ name, options, path: own, optionsPath: own }, context);
+    });
+  }
+  if (!Array.isArray(input)) {
+    report.fault(path, `must be a list of plugins, or map plugins to their options: got ${show(input)}`);
+    return [];
+  }
+  return input.flatMap((item: unknown, index) => readItem(item, [...path, index], context));
+}
+
+function readItem(item: unknown, path: KeyPath, context: PluginListContext): ListedPlugin[] {
+  if (typeof item === "string") return readPlugin({ name: item, path, optionsPath: path }, context);
+  const entries = isMapping(item) ? Object.entries(item) : [];
+  const [entry] = entries;
+  if (entries.length === 1 && entry !== undefined) {
+    const [name, options] = entry;
+    return readPlugin({ name, options, path, optionsPath: [...path, name] }, context);
+  }
+  const expected = "must be a plugin's name, or one name with its options indented below it";
+  context.report.fault(path, `${expected}: got ${show(item)}`);
+  return [];
+}
+
+/** A name in a list, not yet understood. */
+interface Mention {
+  readonly name: string;
+  readonly options?: unknown;
+  readonly path: KeyPath;
+  readonly optionsPath: KeyPath;
+}
+
+function readPlugin(mention: Mention, context: PluginListContext): ListedPlugin[] {
+  const { name, path } = mention;
+  const { report, purpose } = context;
+  const options = mention.options ?? undefined;
+  const meaning = readPluginName(name);
+  if ("fault" in meaning) {
+    report.fault(path, meaning.fault);
+    return [];
+  }
+  if ("module" in meaning) return [{ specifier: name, name, options, path }];
+  const { bundled } = meaning;
+  if (purpose !== undefined && purposeOf(bundled) !== purpose) {
+    report.fault(path, `${name} does not belong here: move it to ${homeOf(bundled)}`);
+    return [];
+  }
+  const checked = options === undefined ? undefined : readOptions(bundled, options, mention.optionsPath, context);
+  return [{ bundled, specifier: bundled, name, options: checked, path }];
+}
+
+function homeOf(name: BundledPluginName): string {
+  const homes = { "sign-in": "auth.plugins", topics: "topic-check.plugins", general: "plugins" } as const;
+  return homes[purposeOf(name)];
+}
+
+function readOptions(name: BundledPluginName, options: unknown, path: KeyPath, context: PluginListContext): object {
+  const { report, baseDirectory } = context;
+  const { values } = readSection(pluginSchemas[name], options, path, report);
+  if (!("passwordFile" in values) || typeof values.passwordFile !== "string") return values;
+  return { ...values, passwordFile: resolve(baseDirectory, values.passwordFile) };
+}
+
+/** A listed plugin with options for what its own leave open. */
+export function withDefaults(plugin: ListedPlugin, defaults: object): ListedPlugin {
+  return { ...plugin, options: { ...defaults, ...plugin.options as object | undefined } };
+}
+
+/** A listed plugin as the loader takes it. */
+export function toEntry({ specifier, options, path }: ListedPlugin): PluginEntry {
+  return { specifier, options, place: formatKeyPath(path) };
+}
+
+/** Reports bundled plugins that are listed more than once: their options could not both hold. */
+export function checkTwice(listed: readonly ListedPlugin[], report: Report): void {
+  const seen = new Map<BundledPluginName, ListedPlugin>();
+  for (const plugin of listed) {
+    if (plugin.bundled === undefined) continue;
+    const first = seen.get(plugin.bundled);
+    if (first === undefined) seen.set(plugin.bundled, plugin);
+    else report.fault(plugin.path, `${plugin.bundled} is listed already: see ${formatKeyPath(first.path)}`);
+  }
+}

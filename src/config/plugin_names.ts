@@ -1,0 +1,99 @@
+/** How plugins are named: bundled ones, aMQTT's spellings of them, and import specifiers. */
+import { nearestName } from "./spelling.ts";
+
+/** What a bundled plugin is for, by its name. */
+const BUNDLED = {
+  "auth.anonymous": "sign-in",
+  "auth.file": "sign-in",
+  topic_acl: "topics",
+  topic_taboo: "topics",
+  broker_sys: "general",
+  event_logger: "general",
+  packet_logger: "general",
+} as const;
+
+/** Name of a plugin that comes with the broker. */
+export type BundledPluginName = keyof typeof BUNDLED;
+
+/** What a plugin serves: sign-in, permissions on topics, or anything else. */
+export type PluginPurpose = "sign-in" | "topics" | "general";
+
+/** Names of the plugins that come with the broker. */
+export const bundledPluginNames = Object.keys(BUNDLED) as readonly BundledPluginName[];
+
+/** What a bundled plugin is for. */
+export function purposeOf(name: BundledPluginName): PluginPurpose {
+  return BUNDLED[name];
+}
+
+/** What a plugin's name in the config stands for. */
+export type PluginName =
+  | { readonly bundled: BundledPluginName }
+  | { readonly module: string }
+  | { readonly fault: string };
+
+const AMQTT_ENTRY_POINTS: Readonly<Record<string, BundledPluginName>> = {
+  auth_anonymous: "auth.anonymous",
+  auth_file: "auth.file",
+  event_logger_plugin: "event_logger",
+  packet_logger_plugin: "packet_logger",
+};
+
+/** Classes by what follows `amqtt.plugins.` or `hbmqtt.plugins.`. */
+const AMQTT_CLASSES: Readonly<Record<string, BundledPluginName>> = {
+  "authentication.AnonymousAuthPlugin": "auth.anonymous",
+  "authentication.FileAuthPlugin": "auth.file",
+  "topic_checking.TopicAccessControlListPlugin": "topic_acl",
+  "topic_checking.TopicTabooPlugin": "topic_taboo",
+  "sys.broker.BrokerSysPlugin": "broker_sys",
+  "logging_amqtt.EventLoggerPlugin": "event_logger",
+  "logging_amqtt.PacketLoggerPlugin": "packet_logger",
+  "logging.EventLoggerPlugin": "event_logger",
+  "logging.PacketLoggerPlugin": "packet_logger",
+};
+
+const OWN_PLUGIN = "a plugin of your own";
+
+/** What comes closest to aMQTT's further plugins, by the name of their class. */
+const CLOSEST: Readonly<Record<string, string>> = {
+  UserAuthDBPlugin: "auth.file",
+  TopicAuthDBPlugin: "topic_acl",
+  UserAuthHttpPlugin: `${OWN_PLUGIN} with the hook authenticate`,
+  UserAuthJwtPlugin: `${OWN_PLUGIN} with the hook authenticate`,
+  UserAuthLdapPlugin: `${OWN_PLUGIN} with the hook authenticate, or auth.file`,
+  TopicAuthHttpPlugin: `${OWN_PLUGIN} with the hooks authorizePublish, authorizeSubscribe and authorizeReceive`,
+  TopicAuthJwtPlugin: `${OWN_PLUGIN} with the hooks authorizePublish, authorizeSubscribe and authorizeReceive`,
+  TopicAuthLdapPlugin: "topic_acl",
+  UserAuthCertPlugin: "username-from-certificate: san at the listener",
+};
+
+const PYTHON_PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$/;
+const AMQTT_PATH = /^(amqtt|hbmqtt)\.(plugins\.)?(.+)$/;
+const IMPORT_SPECIFIER = /^(\.{1,2}\/|\/|[A-Za-z]:[\\/]|file:|jsr:|npm:|https:|data:)/;
+
+/** Tells what a name in a list of plugins stands for. */
+export function readPluginName(name: string): PluginName {
+  const plain = name.replaceAll("-", "_");
+  if (Object.hasOwn(BUNDLED, plain)) return { bundled: plain as BundledPluginName };
+  const entryPoint = Object.hasOwn(AMQTT_ENTRY_POINTS, plain) ? AMQTT_ENTRY_POINTS[plain] : undefined;
+  if (entryPoint !== undefined) return { bundled: entryPoint };
+  if (IMPORT_SPECIFIER.test(name)) return { module: name };
+  const amqtt = AMQTT_PATH.exec(name);
+  if (amqtt !== null) return readAmqttPath(name, amqtt[3] ?? "");
+  const nearest = nearestName(plain, bundledPluginNames);
+  if (nearest !== undefined) return { fault: `unknown plugin ${name}: did you mean ${nearest}?` };
+  if (PYTHON_PATH.test(name)) {
+    return { fault: `${name} is a Python class, a plugin here is an ES module: give its import specifier` };
+  }
+  const known = bundledPluginNames.join(", ");
+  return { fault: `must be an import specifier (./x.ts, file:, jsr:, npm:, https:) or one of ${known}: got "${name}"` };
+}
+
+function readAmqttPath(name: string, tail: string): PluginName {
+  const bundled = Object.hasOwn(AMQTT_CLASSES, tail) ? AMQTT_CLASSES[tail] : undefined;
+  if (bundled !== undefined) return { bundled };
+  const className = tail.slice(tail.lastIndexOf(".") + 1);
+  const closest = Object.hasOwn(CLOSEST, className) ? CLOSEST[className] : undefined;
+  const hint = closest === undefined ? "" : `; what comes closest is ${closest}`;
+  return { fault: `${name} of aMQTT has no counterpart here${hint}` };
+}

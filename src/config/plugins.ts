@@ -1,0 +1,81 @@
+/** From `auth`, `topic-check`, `plugins` and `sys-interval` to the plugins to load, in the order in which they are asked. */
+import { resolveAuth, resolveFile } from "./auth.ts";
+import type { ResolvedConfig } from "./config.ts";
+import { brokerQuantities } from "./keys.ts";
+import { checkTwice, type ListedPlugin, readPluginList, toEntry, withDefaults } from "./plugin_list.ts";
+import type { Report } from "./report.ts";
+import type { BrokerValues } from "./schema.ts";
+import type { Section } from "./section.ts";
+import { resolveListedAcl, resolveTopicCheck } from "./topic_check.ts";
+
+/** What {@linkcode resolvePlugins} finds. */
+export type Plugins = Pick<ResolvedConfig, "plugins" | "anonymous" | "topicCheck">;
+
+/** Reads everything that calls for a plugin. */
+export function resolvePlugins(broker: Section<BrokerValues>, baseDirectory: string, report: Report): Plugins {
+  const context = { baseDirectory, report };
+  const { values } = broker;
+  const general = values.plugins === undefined
+    ? [implied(broker, "event_logger", "plugins")]
+    : readPluginList(values.plugins, { ...context, path: broker.pathOf("plugins") });
+  const auth = values.auth === undefined ? [] : resolveAuth(broker, general, context);
+  const topics = values.topicCheck === undefined ? [] : resolveTopicCheck(broker, context);
+  const others = resolveGeneral(broker, general, report);
+  const plugins = [...auth, ...topics, ...others];
+  checkTwice(plugins, report);
+  const lists = (...names: string[]) => others.some(({ bundled }) => bundled !== undefined && names.includes(bundled));
+  return {
+    plugins: plugins.map(toEntry),
+    anonymous: values.auth !== undefined || lists("auth.anonymous", "auth.file") ? "plugins" : "loopback",
+    topicCheck: topics.length > 0 || lists("topic_acl", "topic_taboo"),
+  };
+}
+
+/** A plugin that is loaded without being listed. */
+function implied(
+  broker: Section<BrokerValues>,
+  name: "event_logger" | "broker_sys",
+  key: "plugins" | "sysInterval",
+): ListedPlugin {
+  return { bundled: name, specifier: name, name, options: undefined, path: broker.pathOf(key) };
+}
+
+function resolveGeneral(
+  broker: Section<BrokerValues>,
+  listed: readonly ListedPlugin[],
+  report: Report,
+): ListedPlugin[] {
+  const { sysInterval = brokerQuantities.sysInterval.default } = broker.values;
+  const plugins = [...listed];
+  if (!listed.some(({ bundled }) => bundled === "broker_sys")) {
+    plugins.push(implied(broker, "broker_sys", "sysInterval"));
+  }
+  return plugins.flatMap((plugin) => {
+    if (plugin.bundled === "broker_sys") return resolveSys(plugin, sysInterval, report);
+    return [resolveOptions(plugin, report)];
+  });
+}
+
+/** Options of a plugin in the general list, where no other key adds to them. */
+function resolveOptions(plugin: ListedPlugin, report: Report): ListedPlugin {
+  switch (plugin.bundled) {
+    case "auth.anonymous":
+      return withDefaults(plugin, { allowAnonymous: true });
+    case "auth.file":
+      return resolveFile(plugin, plugin.path, report);
+    case "topic_acl":
+      return resolveListedAcl(plugin, report);
+    default:
+      return plugin;
+  }
+}
+
+/** An interval of 0 is off. */
+function resolveSys(plugin: ListedPlugin, fallback: number, report: Report): ListedPlugin[] {
+  const options = (plugin.options ?? {}) as { readonly interval?: number; readonly sysInterval?: number };
+  if (options.interval !== undefined && options.sysInterval !== undefined) {
+    report.fault(plugin.path, "interval and sys-interval are the same option: give one of them");
+  }
+  const interval = options.interval ?? options.sysInterval ?? fallback;
+  return interval === 0 ? [] : [{ ...plugin, options: { interval } }];
+}

@@ -1,0 +1,43 @@
+import { resolve } from "@std/path";
+import { ConfigError } from "./config_error.ts";
+import type { ResolvedConfig } from "./config.ts";
+import { brokerQuantities, defaultLimits } from "./keys.ts";
+import { mergeLimits, resolveListeners } from "./listeners.ts";
+import { resolvePlugins } from "./plugins.ts";
+import { Report } from "./report.ts";
+import { brokerSchema } from "./schema.ts";
+import { readSection } from "./section.ts";
+
+/** What {@linkcode resolveConfig} has to know besides the config. */
+export interface ResolveOptions {
+  /** Folder that relative paths start from, absolute. */
+  readonly baseDirectory: string;
+}
+
+/**
+ * Checks a config and fills in inheritance and defaults. Nothing is read from disk: whether files are there shows when
+ * they are loaded.
+ *
+ * @param input a `BrokerConfig`, or an object parsed from YAML with hyphens or underscores in its keys; `undefined` or
+ * `null` is a config without any key
+ * @throws {ConfigError} with every fault
+ */
+export function resolveConfig(input: unknown, options: ResolveOptions): ResolvedConfig {
+  const report = new Report();
+  const baseDirectory = resolve(options.baseDirectory);
+  const broker = readSection(brokerSchema, input ?? {}, [], report);
+  const { values } = broker;
+  const limits = mergeLimits(defaultLimits, values);
+  const listeners = resolveListeners(values.listeners, broker.pathOf("listeners"), limits, baseDirectory, report);
+  const plugins = resolvePlugins(broker, baseDirectory, report);
+  if (report.faults.length > 0) throw new ConfigError(report.faults);
+  return {
+    baseDirectory,
+    ...listeners,
+    ...plugins,
+    limits,
+    maxRetained: values.maxRetained ?? brokerQuantities.maxRetained.default,
+    maxRetainedBytes: values.maxRetainedBytes ?? brokerQuantities.maxRetainedBytes.default,
+    warnings: report.warnings,
+  };
+}

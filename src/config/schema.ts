@@ -1,0 +1,108 @@
+/** Schemas of the config's sections, in camelCase; every key is optional, and no other key is allowed. */
+import { z } from "zod";
+import { authQuantities, brokerQuantities, limitQuantities, listenerQuantities } from "./keys.ts";
+import { accessControlList, bind, choice, flag, origins, quantity, text, urlPath } from "./values.ts";
+
+const path = text("the path of a file");
+const folder = text("the path of a folder");
+/** Looked into by a schema of its own, or by nobody. */
+const later = z.unknown();
+
+const limits = {
+  connectTimeout: quantity(limitQuantities.connectTimeout),
+  maxPacketSize: quantity(limitQuantities.maxPacketSize),
+  maxInflight: quantity(limitQuantities.maxInflight),
+  maxOutboundBytes: quantity(limitQuantities.maxOutboundBytes),
+  maxInboundBytes: quantity(limitQuantities.maxInboundBytes),
+  maxSubscriptions: quantity(limitQuantities.maxSubscriptions),
+  queueLimit: quantity(limitQuantities.queueLimit),
+  queueLimitBytes: quantity(limitQuantities.queueLimitBytes),
+  queueQos0: flag,
+  sessionExpiryInterval: quantity(limitQuantities.sessionExpiryInterval),
+  timeoutDisconnectDelay: quantity(limitQuantities.timeoutDisconnectDelay),
+};
+
+const accessControlLists = {
+  acl: accessControlList,
+  publishAcl: accessControlList,
+  subscribeAcl: accessControlList,
+  receiveAcl: accessControlList,
+};
+
+/** Limits alone, to pick them from a larger section. */
+export const limitsSchema = z.object(limits).partial();
+
+/** The top level. */
+export const brokerSchema = z.strictObject({
+  listeners: later,
+  auth: later,
+  topicCheck: later,
+  plugins: later,
+  sysInterval: quantity(brokerQuantities.sysInterval),
+  maxRetained: quantity(brokerQuantities.maxRetained),
+  maxRetainedBytes: quantity(brokerQuantities.maxRetainedBytes),
+  ...limits,
+}).partial();
+
+/** One of `listeners`. */
+export const listenerSchema = z.strictObject({
+  type: choice(["tcp", "ws", "external"]),
+  bind,
+  ssl: flag,
+  certfile: path,
+  keyfile: path,
+  cafile: path,
+  capath: folder,
+  cadata: text("certificates as PEM text"),
+  crlfile: path,
+  clientCertificate: choice(["off", "optional", "required"]),
+  usernameFromCertificate: choice(["off", "cn", "san"]),
+  maxConnections: quantity(listenerQuantities.maxConnections),
+  path: urlPath,
+  origins,
+  // Keys of aMQTT that mean nothing here.
+  reader: later,
+  writer: later,
+  ...limits,
+}).partial();
+
+/** `auth`. */
+export const authSchema = z.strictObject({
+  plugins: later,
+  allowAnonymous: flag,
+  passwordFile: path,
+  authConcurrency: quantity(authQuantities.authConcurrency),
+}).partial();
+
+/** `topic-check`. */
+export const topicCheckSchema = z.strictObject({ enabled: flag, plugins: later, ...accessControlLists }).partial();
+
+/** Options of the bundled plugins. */
+export const pluginSchemas = {
+  "auth.anonymous": z.strictObject({ allowAnonymous: flag }).partial(),
+  "auth.file": z.strictObject({
+    passwordFile: path,
+    authConcurrency: quantity(authQuantities.authConcurrency),
+  }).partial(),
+  topic_acl: z.strictObject(accessControlLists).partial(),
+  topic_taboo: z.strictObject({}),
+  broker_sys: z.strictObject({
+    interval: quantity(brokerQuantities.sysInterval),
+    // aMQTT's name for it.
+    sysInterval: quantity(brokerQuantities.sysInterval),
+  }).partial(),
+  event_logger: z.strictObject({}),
+  packet_logger: z.strictObject({}),
+} as const;
+
+/** What the top level says. */
+export type BrokerValues = z.output<typeof brokerSchema>;
+
+/** What a listener's section says. */
+export type ListenerValues = z.output<typeof listenerSchema>;
+
+/** What the `auth` section says. */
+export type AuthValues = z.output<typeof authSchema>;
+
+/** What the `topic-check` section says. */
+export type TopicCheckValues = z.output<typeof topicCheckSchema>;

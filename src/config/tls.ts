@@ -1,0 +1,78 @@
+import type { ResolvedTls } from "./config.ts";
+import type { Draft } from "./listener_draft.ts";
+import type { Report } from "./report.ts";
+import type { ListenerValues } from "./schema.ts";
+
+/** Keys that do nothing without TLS. */
+const TLS_KEYS = ["certfile", "keyfile", "cafile", "capath", "cadata", "crlfile", "clientCertificate"] as const;
+
+/**
+ * The TLS material of a listener; `undefined` without `ssl: on`. What {@linkcode checkTls} would report is not looked at.
+ *
+ * @param absolute makes a path absolute
+ */
+export function resolveTls(values: ListenerValues, absolute: (path: string) => string): ResolvedTls | undefined {
+  if (!values.ssl) return undefined;
+  const { cafile, capath, cadata, crlfile } = values;
+  return {
+    certfile: absolute(values.certfile ?? ""),
+    keyfile: absolute(values.keyfile ?? ""),
+    ...(cafile !== undefined && { cafile: absolute(cafile) }),
+    ...(capath !== undefined && { capath: absolute(capath) }),
+    ...(cadata !== undefined && { cadata }),
+    ...(crlfile !== undefined && { crlfile: absolute(crlfile) }),
+    clientCertificate: clientCertificate(values),
+  };
+}
+
+function hasAuthority({ cafile, capath, cadata }: ListenerValues): boolean {
+  return cafile !== undefined || capath !== undefined || cadata !== undefined;
+}
+
+function clientCertificate(values: ListenerValues): "off" | "optional" | "required" {
+  return values.clientCertificate ?? (hasAuthority(values) ? "optional" : "off");
+}
+
+/** Reports TLS keys that do not go together, or have no effect. */
+export function checkTls(draft: Draft, report: Report): void {
+  const { own, merged } = draft;
+  if (!merged.ssl || merged.type === "external") return checkWithoutTls(draft, report);
+  const missing = (["certfile", "keyfile"] as const).filter((key) => merged[key] === undefined);
+  if (missing.length > 0) {
+    report.fault(own.pathOf("ssl"), `needs certfile and keyfile: got no ${missing.join(" and no ")}`);
+  }
+  const request = clientCertificate(merged);
+  if (request !== "off" && !hasAuthority(merged)) {
+    report.fault(own.pathOf("clientCertificate"), `${request} needs an authority: give cafile, capath or cadata`);
+  }
+  if (request !== "off") return;
+  if (own.values.crlfile !== undefined && !draft.isTemplate) {
+    report.warn(own.pathOf("crlfile"), "has no effect: no client certificate is asked for");
+  }
+  checkUsernameSource(draft, report);
+}
+
+/** Keys of `default` may be meant for others; keys of a listener's own cannot be. */
+function checkWithoutTls(draft: Draft, report: Report): void {
+  const { own, merged, isTemplate } = draft;
+  if (isTemplate) return;
+  const external = merged.type === "external";
+  const reason = external ? "type: external opens no socket" : "ssl is off";
+  for (const key of external ? ["ssl", ...TLS_KEYS] as const : TLS_KEYS) {
+    const value = own.values[key];
+    if (value !== undefined && value !== false && value !== "off") {
+      report.warn(own.pathOf(key), `has no effect: ${reason}`);
+    }
+  }
+  // A connection that is handed in may bring a verified certificate.
+  if (!external) checkUsernameSource(draft, report);
+}
+
+function checkUsernameSource({ own, merged }: Draft, report: Report): void {
+  const source = own.values.usernameFromCertificate ?? "off";
+  if (source === "off") return;
+  const missing = merged.ssl
+    ? "a client certificate: give cafile, capath or cadata"
+    : "ssl: on and a client certificate";
+  report.fault(own.pathOf("usernameFromCertificate"), `${source} needs ${missing}`);
+}

@@ -1,0 +1,179 @@
+/** Schemas of single values. Each says in one sentence what it expects and what it got. */
+import { z } from "zod";
+import { parseTopicFilter, TopicError } from "../packet/topic.ts";
+import { type Bind, BindError, parseBind } from "./bind.ts";
+import type { Quantity } from "./keys.ts";
+import { show } from "./report.ts";
+import { BYTE_UNITS, parseBytes, parseCount, parseSeconds, TIME_UNITS } from "./units.ts";
+
+/** What is wrong with a value; `path` leads from the value to the part at fault. */
+interface Complaint {
+  readonly message: string;
+  readonly path?: (string | number)[];
+}
+
+/** A schema made of one function, which returns the value or calls `complain`. */
+function value<Output>(read: (input: unknown, complain: (complaint: Complaint) => void) => Output | undefined) {
+  return z.unknown().transform((input, context): Output => {
+    const complaints: Complaint[] = [];
+    const output = read(input, (complaint) => complaints.push(complaint));
+    for (const { message, path } of complaints) context.issues.push({ code: "custom", message, path, input });
+    return complaints.length > 0 || output === undefined ? z.NEVER : output;
+  });
+}
+
+/** A number in its range; bytes and seconds may carry a unit. */
+export function quantity(range: Quantity) {
+  return value((input, complain) => {
+    const number = typeof input === "string" ? parseInUnit(input, range) : input;
+    if (typeof number !== "number") complain({ message: `must be ${describeKind(range)}: got ${show(input)}` });
+    else if (isInRange(number, range)) return number;
+    else {
+      const whole = range.fractional || Number.isInteger(number) ? "" : "a whole number, ";
+      complain({ message: `must be ${whole}${describeRange(range)}: got ${show(input)}` });
+    }
+  });
+}
+
+function parseInUnit(text: string, { unit }: Quantity): number | undefined {
+  if (unit === "bytes") return parseBytes(text);
+  return unit === "seconds" ? parseSeconds(text) : parseCount(text);
+}
+
+function isInRange(number: number, { minimum, maximum, aboveMinimum, fractional }: Quantity): boolean {
+  if (fractional ? !Number.isFinite(number) : !Number.isSafeInteger(number)) return false;
+  if (aboveMinimum ? number <= minimum : number < minimum) return false;
+  return maximum === undefined || number <= maximum;
+}
+
+function describeKind({ unit }: Quantity): string {
+  if (unit === "bytes") return `a number of bytes or a size with a unit (${BYTE_UNITS})`;
+  return unit === "seconds" ? `a number of seconds or a time with a unit (${TIME_UNITS})` : "a number";
+}
+
+function describeRange({ unit, minimum, maximum, aboveMinimum }: Quantity): string {
+  const units = unit === "bytes" || unit === "seconds" ? ` ${unit}` : "";
+  if (maximum === undefined) return `at least ${minimum}${units}`;
+  if (aboveMinimum) return `above ${minimum} and at most ${maximum}${units}`;
+  return `${minimum} to ${maximum}${units}`;
+}
+
+const FLAGS: Readonly<Record<string, boolean>> = {
+  on: true,
+  yes: true,
+  true: true,
+  off: false,
+  no: false,
+  false: false,
+};
+
+/** True or false; also in YAML 1.1's words, which YAML 1.2 reads as texts. */
+export const flag = value((input, complain) => {
+  if (typeof input === "boolean") return input;
+  const word = typeof input === "string" ? input.toLowerCase() : "";
+  if (Object.hasOwn(FLAGS, word)) return FLAGS[word];
+  complain({ message: `must be true or false (or on, off, yes, no): got ${show(input)}` });
+});
+
+/** One of a few words. */
+export function choice<const Word extends string>(words: readonly Word[]) {
+  const list = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+  return value((input, complain) => {
+    const word = words.find((word) => word === input);
+    if (word === undefined) complain({ message: `must be ${list}: got ${show(input)}` });
+    return word;
+  });
+}
+
+/** A text that is not empty. */
+export function text(what: string) {
+  return value((input, complain) => {
+    if (typeof input === "string" && input !== "") return input;
+    complain({ message: `must be ${what}: got ${show(input)}` });
+  });
+}
+
+/** `bind` of a listener. */
+export const bind = value((input, complain): Bind | undefined => {
+  if (Array.isArray(input)) {
+    complain({ message: `an address in brackets must be quoted, such as "[::1]:1883": got a list` });
+    return undefined;
+  }
+  if (typeof input !== "string" && typeof input !== "number") {
+    complain({ message: `must be host:port, :port, port, host or "[v6]:port": got ${show(input)}` });
+    return undefined;
+  }
+  try {
+    return parseBind(input);
+  } catch (error) {
+    if (!(error instanceof BindError)) throw error;
+    complain({ message: error.message });
+  }
+});
+
+/** The path part of a URL. */
+export const urlPath = value((input, complain) => {
+  if (typeof input === "string" && /^\/[^\s?#]*$/.test(input)) return input;
+  complain({ message: `must be a path that begins with "/", without "?" or "#": got ${show(input)}` });
+});
+
+/** Values of the Origin header (RFC 6454 §7). */
+export const origins = value((input, complain) => {
+  if (!Array.isArray(input)) {
+    complain({ message: `must be a list of origins, such as ["https://example.org"]: got ${show(input)}` });
+    return undefined;
+  }
+  input.forEach((origin: unknown, index) => {
+    if (isOrigin(origin)) return;
+    complain({
+      message: `must be "*", "null" or an origin such as https://example.org: got ${show(origin)}`,
+      path: [index],
+    });
+  });
+  return input as string[];
+});
+
+function isOrigin(origin: unknown): boolean {
+  if (origin === "*" || origin === "null") return true;
+  return typeof origin === "string" && /^[a-z][a-z0-9+.-]*:\/\/[^/\s?#]+$/.test(origin) && URL.canParse(origin);
+}
+
+/** User name → topic filters. The result has no prototype, so that no user name finds something inherited. */
+export const accessControlList = value((input, complain) => {
+  if (!isMapping(input)) {
+    complain({ message: `must map user names to lists of topic filters: got ${show(input)}` });
+    return undefined;
+  }
+  const lists = Object.create(null) as Record<string, readonly string[]>;
+  for (const [username, entries] of Object.entries(input)) {
+    if (Array.isArray(entries)) entries.forEach((entry, index) => checkEntry(entry, [username, index], complain));
+    else if (entries !== null) {
+      complain({ message: `must be a list of topic filters: got ${show(entries)}`, path: [username] });
+    }
+    lists[username] = (entries ?? []) as readonly string[];
+  }
+  return lists;
+});
+
+function checkEntry(entry: unknown, path: (string | number)[], complain: (complaint: Complaint) => void): void {
+  if (typeof entry !== "string") {
+    complain({
+      message: `must be a topic filter, in quotes if it looks like something else: got ${show(entry)}`,
+      path,
+    });
+    return;
+  }
+  try {
+    parseTopicFilter(entry);
+  } catch (error) {
+    if (!(error instanceof TopicError)) throw error;
+    complain({ message: error.message, path });
+  }
+}
+
+/** Tells whether a value is a mapping of keys to values, as a YAML mapping or an object literal is. */
+export function isMapping(input: unknown): input is Record<string, unknown> {
+  if (typeof input !== "object" || input === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(input);
+  return prototype === Object.prototype || prototype === null;
+}

@@ -1,0 +1,108 @@
+/** All plugins' hooks as one: what the broker asks and tells. */
+import type { Logger } from "../logger.ts";
+import type { ApplicationMessage } from "../message.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { type DecidingHook, Jury, type Refusal, type Verdict } from "./decide.ts";
+import { joinLifecycle, type Lifecycle } from "./lifecycle.ts";
+import type { LoadedPlugin } from "./loader.ts";
+import { joinObservers, type Observers } from "./observe.ts";
+import type { ClientSnapshot, Plugin, SignIn, SubscriptionSnapshot } from "./plugin.ts";
+import { type Transformed, Transformers } from "./transform.ts";
+
+/** Whether a client may sign in, and if not, why. */
+export type AuthenticationResult = { readonly allowed: true } | Refusal;
+
+/**
+ * The hooks of all plugins. A hook that no plugin has is `undefined`, so that it costs nothing; a promise is returned
+ * only where a plugin returned one. No function but those of {@linkcode Lifecycle} throws or rejects.
+ */
+export interface HookChain extends Observers, Lifecycle {
+  /** One deny wins and ends the asking, one allow is needed, a plugin that throws denies. */
+  readonly authenticate?: (signIn: SignIn) => AuthenticationResult | Promise<AuthenticationResult>;
+  /** Decided as `authenticate`. */
+  readonly authorizePublish?: (client: ClientSnapshot, message: ApplicationMessage) => boolean | Promise<boolean>;
+  /** Decided as `authenticate`. */
+  readonly authorizeSubscribe?: (
+    client: ClientSnapshot,
+    subscription: SubscriptionSnapshot,
+  ) => boolean | Promise<boolean>;
+  /** Decided as `authenticate`, but at once: a plugin that returns a promise denies. */
+  readonly authorizeReceive?: (client: ClientSnapshot, message: ApplicationMessage) => boolean;
+  /** `undefined` as result: the message is dropped, because a plugin wants it so or failed. */
+  readonly transformMessage?: (
+    message: ApplicationMessage,
+    client: ClientSnapshot | undefined,
+  ) => Transformed | Promise<Transformed>;
+}
+
+/**
+ * Joins the hooks of these plugins, which are called in this order.
+ *
+ * @param logger hears of plugins that fail
+ */
+export function buildHookChain(plugins: readonly LoadedPlugin[], logger: Logger): HookChain {
+  return {
+    authenticate: joinAuthenticate(plugins, logger),
+    ...joinAuthorize(plugins, logger),
+    transformMessage: joinTransform(plugins, logger),
+    ...joinObservers(plugins, logger),
+    ...joinLifecycle(plugins, logger),
+  };
+}
+
+function having(plugins: readonly LoadedPlugin[], hook: keyof Plugin): readonly LoadedPlugin[] | undefined {
+  const found = plugins.filter(({ plugin }) => plugin[hook] !== undefined);
+  return found.length === 0 ? undefined : found;
+}
+
+function juryOf(plugins: readonly LoadedPlugin[], hook: DecidingHook, logger: Logger): Jury | undefined {
+  const members = having(plugins, hook);
+  return members && new Jury(members, hook, logger);
+}
+
+function joinAuthenticate(plugins: readonly LoadedPlugin[], logger: Logger): HookChain["authenticate"] {
+  const jury = juryOf(plugins, "authenticate", logger);
+  if (jury === undefined) return undefined;
+  return (signIn) => {
+    const verdict = jury.decide((plugin) => plugin.authenticate?.(signIn));
+    return verdict instanceof Promise
+      ? verdict.then((later) => authenticationResult(later, signIn))
+      : authenticationResult(verdict, signIn);
+  };
+}
+
+function authenticationResult(verdict: Verdict, { username, password }: SignIn): AuthenticationResult {
+  if (typeof verdict === "object") return verdict;
+  if (verdict === "allow") return { allowed: true };
+  const anonymous = username === undefined && password === undefined;
+  return { allowed: false, reasonCode: anonymous ? ReasonCode.NotAuthorized : ReasonCode.BadUserNameOrPassword };
+}
+
+function joinAuthorize(
+  plugins: readonly LoadedPlugin[],
+  logger: Logger,
+): Pick<HookChain, "authorizePublish" | "authorizeSubscribe" | "authorizeReceive"> {
+  const publish = juryOf(plugins, "authorizePublish", logger);
+  const subscribe = juryOf(plugins, "authorizeSubscribe", logger);
+  const receive = juryOf(plugins, "authorizeReceive", logger);
+  return {
+    authorizePublish: publish &&
+      ((client, message) => isAllowed(publish.decide((plugin) => plugin.authorizePublish?.(client, message)))),
+    authorizeSubscribe: subscribe &&
+      ((client, subscription) =>
+        isAllowed(subscribe.decide((plugin) => plugin.authorizeSubscribe?.(client, subscription)))),
+    authorizeReceive: receive &&
+      ((client, message) => receive.decideNow((plugin) => plugin.authorizeReceive?.(client, message)) === "allow"),
+  };
+}
+
+function isAllowed(verdict: Verdict | Promise<Verdict>): boolean | Promise<boolean> {
+  return verdict instanceof Promise ? verdict.then((later) => later === "allow") : verdict === "allow";
+}
+
+function joinTransform(plugins: readonly LoadedPlugin[], logger: Logger): HookChain["transformMessage"] {
+  const transforming = having(plugins, "transformMessage");
+  if (transforming === undefined) return undefined;
+  const transformers = new Transformers(transforming, logger);
+  return (message, client) => transformers.transform(message, client);
+}

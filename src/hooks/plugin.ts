@@ -1,0 +1,233 @@
+/**
+ * What a plugin is made of. A plugin is an ES module whose default export is a {@linkcode PluginFactory}: it takes the
+ * options from the config and a context to act with, and returns the hooks that it wants to serve.
+ */
+import type { ApplicationMessage, DropReason } from "../message.ts";
+import type {
+  InboundPacket,
+  MessageProperties,
+  OutboundPacket,
+  ProtocolVersion,
+  QoS,
+  Will,
+} from "../packet/packets.ts";
+import type { ReasonCode } from "../packet/reason_code.ts";
+import type { TopicFilter } from "../packet/topic.ts";
+import type { ClientCertificate, RemoteAddress } from "../transport/transport.ts";
+import type { Logger } from "../logger.ts";
+
+/**
+ * A plugin's word on a request. One `deny` wins, one `allow` is needed, `abstain` counts for nothing; a hook that
+ * throws denies.
+ */
+export type Decision = "allow" | "deny" | "abstain";
+
+/** A client as it was when the hook was called; frozen, and never brought up to date. */
+export interface ClientSnapshot {
+  /** Name of the client's session. */
+  readonly clientIdentifier: string;
+  /** `undefined`: the client is anonymous. */
+  readonly username?: string;
+  /** Version of MQTT that the client speaks. */
+  readonly protocolVersion: ProtocolVersion;
+  /** Name of the listener that the connection came through. */
+  readonly listener: string;
+  /** Where the client is. */
+  readonly remote: RemoteAddress;
+  /** Whether the connection is encrypted. */
+  readonly secure: boolean;
+  /** Present if the client showed a certificate that the listener's authorities vouch for. */
+  readonly certificate?: ClientCertificate;
+  /** Whether the client asked for a new session. */
+  readonly cleanStart: boolean;
+  /** The client is lost if silent for one and a half of this; 0: no limit. */
+  readonly keepAliveSeconds: number;
+  /** `undefined`: the client leaves none. */
+  readonly will?: Will;
+}
+
+/** What a client signs in with. */
+export interface SignIn extends ClientSnapshot {
+  /** `undefined`: none was given. */
+  readonly password?: Uint8Array;
+  /** Aborted when the client has gone, so that nobody works for it any longer. */
+  readonly signal: AbortSignal;
+}
+
+/** One filter of a SUBSCRIBE as it is asked for. */
+export interface SubscriptionSnapshot {
+  /** Without the `$share/{ShareName}/` in front. */
+  readonly topicFilter: TopicFilter;
+  /** `undefined`: the subscription is not shared. */
+  readonly shareName?: string;
+  /** Highest QoS at which messages are to be delivered. */
+  readonly qos: QoS;
+}
+
+/** Why a connection ended. */
+export interface Disconnection {
+  /** What a 5.0 client is told, or has said. */
+  readonly reasonCode: ReasonCode;
+  /** For people; in the log's words. */
+  readonly reason: string;
+  /** The client said goodbye with DISCONNECT. */
+  readonly clean: boolean;
+}
+
+/** How a sign-in is refused in detail; `deny` alone means "bad user name or password". */
+export interface SignInRefusal {
+  /** The refusal. */
+  readonly decision: "deny";
+  /** One of 0x80 to 0x9F; 3.x clients get the return code that comes closest. */
+  readonly reasonCode: ReasonCode;
+  /** For a 5.0 client, in words for people. */
+  readonly reasonString?: string;
+}
+
+/** The hooks of a plugin; every one is optional. Arguments are frozen snapshots. */
+export interface Plugin {
+  // Decide.
+
+  /** May this client sign in? */
+  authenticate?(signIn: SignIn): Decision | SignInRefusal | Promise<Decision | SignInRefusal>;
+  /** May this client publish this message? Asked for wills too: at CONNECT and when the will is sent. */
+  authorizePublish?(client: ClientSnapshot, message: ApplicationMessage): Decision | Promise<Decision>;
+  /** May this client have this subscription? */
+  authorizeSubscribe?(client: ClientSnapshot, subscription: SubscriptionSnapshot): Decision | Promise<Decision>;
+  /**
+   * May this client be given this message? Asked for every recipient of every message, so it has to answer at once: a
+   * promise would let one recipient delay or reorder the others.
+   */
+  authorizeReceive?(client: ClientSnapshot, message: ApplicationMessage): Decision;
+
+  // Transform.
+
+  /** Returns the message to route in its place, or `undefined` to drop it. Runs after `authorizePublish`. */
+  transformMessage?(
+    message: ApplicationMessage,
+    client: ClientSnapshot | undefined,
+  ): ApplicationMessage | undefined | Promise<ApplicationMessage | undefined>;
+
+  // Observe. What these throw is logged with the plugin's name and changes nothing.
+
+  /** Before the first listener opens; a throw here stops the start. */
+  beforeStart?(): void | Promise<void>;
+  /** Every listener is open. */
+  afterStart?(): void | Promise<void>;
+  /** Clients are still connected. */
+  beforeShutdown?(): void | Promise<void>;
+  /** Everything is closed; frees what the plugin holds. Also called when a start fails. */
+  afterShutdown?(): void | Promise<void>;
+  /**
+   * Take new options and read files again; a throw is logged and means that the old ones stay.
+   *
+   * @param options what the config file says now, or what the plugin was made with if there is no file
+   */
+  reload?(options: unknown): void | Promise<void>;
+  /** A client has signed in. */
+  clientConnected?(client: ClientSnapshot): void;
+  /** The connection of a client that had signed in has ended. */
+  clientDisconnected?(client: ClientSnapshot, disconnection: Disconnection): void;
+  /** A subscription was made, or took the place of its former self. */
+  clientSubscribed?(client: ClientSnapshot, subscription: SubscriptionSnapshot): void;
+  /** A subscription has ended at the client's wish. */
+  clientUnsubscribed?(client: ClientSnapshot, topicFilter: TopicFilter): void;
+  /** A client's message has arrived and has not been checked yet. */
+  messageReceived?(client: ClientSnapshot, message: ApplicationMessage): void;
+  /** A message was routed to `subscribers` subscribers. */
+  messageRouted?(message: ApplicationMessage, subscribers: number): void;
+  /** A topic's retained message was set, or cleared by an empty payload. */
+  messageRetained?(message: ApplicationMessage): void;
+  /** A message waits for a client that is offline. */
+  messageQueued?(clientIdentifier: string, message: ApplicationMessage): void;
+  /** A message was given up for one subscriber (`undefined`: for all). */
+  messageDropped?(clientIdentifier: string | undefined, message: ApplicationMessage, reason: DropReason): void;
+  /** A packet has arrived; `client` is `undefined` until it is signed in. */
+  packetReceived?(client: ClientSnapshot | undefined, packet: InboundPacket): void;
+  /** A packet is on its way out; `client` is `undefined` until it is signed in. */
+  packetSent?(client: ClientSnapshot | undefined, packet: OutboundPacket): void;
+}
+
+/** How a message is published by a plugin or the host program. */
+export interface PublishOptions {
+  /** Quality of service. @default 0 */
+  readonly qos?: QoS;
+  /** Whether it is retained for later subscribers. @default false */
+  readonly retain?: boolean;
+  /** MQTT 5.0 properties that go with it. */
+  readonly properties?: MessageProperties;
+}
+
+/** Figures about the broker since its start; counters only grow, the rest is as of now. */
+export interface BrokerStatistics {
+  /** When the broker started. */
+  readonly startedAt: Date;
+  /** Bytes of all control packets. */
+  readonly bytesReceived: number;
+  /** Bytes of all control packets. */
+  readonly bytesSent: number;
+  /** Control packets of all kinds. */
+  readonly packetsReceived: number;
+  /** Control packets of all kinds. */
+  readonly packetsSent: number;
+  /** PUBLISH packets. */
+  readonly publishesReceived: number;
+  /** PUBLISH packets. */
+  readonly publishesSent: number;
+  /** Clients that are signed in. */
+  readonly clientsConnected: number;
+  /** Persistent sessions whose client is not connected. */
+  readonly clientsDisconnected: number;
+  /** Most clients ever connected at once. */
+  readonly clientsMaximum: number;
+  /** QoS 2 messages from clients that are not released yet. */
+  readonly inflightInbound: number;
+  /** QoS 1 and 2 messages to clients that are not acknowledged yet. */
+  readonly inflightOutbound: number;
+  /** Messages waiting in the sessions' queues. */
+  readonly messagesQueued: number;
+  /** Topics with a retained message. */
+  readonly retainedMessages: number;
+  /** Subscriptions of all sessions. */
+  readonly subscriptions: number;
+  /** Messages given up, by reason. */
+  readonly messagesDropped: Readonly<Record<DropReason, number>>;
+  /** Messages that their publisher was not allowed to publish. */
+  readonly publishesDenied: number;
+  /** Connections that were not let in. */
+  readonly connectionsRefused: number;
+}
+
+/** What a plugin can do with the broker. */
+export interface PluginContext {
+  /** Name of the plugin in the config. */
+  readonly specifier: string;
+  /** Writes to the broker's log. */
+  readonly logger: Logger;
+  /** Folder that relative paths in the options start from. */
+  readonly baseDirectory: string;
+  /** Aborted at shutdown. */
+  readonly signal: AbortSignal;
+  /** As of now, whenever it is read. */
+  readonly statistics: BrokerStatistics;
+  /** Publishes a message; no permission is asked. Also writes `$SYS`. */
+  publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): void;
+  /** Sets a topic's retained message without sending it to anybody; an empty payload clears it. */
+  retain(topicName: string, payload: Uint8Array | string, options?: Omit<PublishOptions, "retain">): void;
+  /** The clients that are connected now. */
+  clients(): ClientSnapshot[];
+  /** Cuts a client off; its session and its will are treated as after a lost connection. False: no such client. */
+  disconnect(clientIdentifier: string, reasonCode?: ReasonCode): boolean;
+  /** Adds a subscription to a session that exists; no permission is asked. False: no such session. */
+  subscribe(clientIdentifier: string, topicFilter: string, qos?: QoS): boolean;
+  /** Calls `tick` every so many seconds until shutdown, from the broker's own clock. */
+  every(seconds: number, tick: () => void): void;
+}
+
+/**
+ * The default export of a plugin module.
+ *
+ * @param options what the config says of this plugin; check it and throw an `Error` that says what was expected
+ * @returns the hooks to serve
+ */
+export type PluginFactory = (options: unknown, context: PluginContext) => Plugin | Promise<Plugin>;

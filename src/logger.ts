@@ -1,0 +1,13 @@
+/** Where the broker writes what happens. The default goes to LogTape's category `amqtt`, which is quiet until configured. */
+export interface Logger {
+  /** Whether anybody hears `debug`, so that nobody makes texts in vain; `undefined`: perhaps. */
+  readonly debugEnabled?: boolean;
+  /** What helps to find a fault: packets, drops, decisions. */
+  debug(message: string): void;
+  /** What happens in a normal life: listeners, connections. */
+  info(message: string): void;
+  /** What somebody should look at. */
+  warn(message: string): void;
+  /** What does not work. */
+  error(message: string): void;
+}

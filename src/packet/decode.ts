@@ -1,0 +1,66 @@
+import { decodeAck, decodeAuth, decodeDisconnect } from "./decode_ack.ts";
+import { decodeConnect } from "./decode_connect.ts";
+import { decodePublish } from "./decode_publish.ts";
+import { decodeSubscribe, decodeUnsubscribe } from "./decode_subscribe.ts";
+import type { Frame } from "./frame_reader.ts";
+import { type InboundPacket, PacketType, type PingreqPacket, type ProtocolVersion } from "./packets.ts";
+import { malformed, protocolError } from "./protocol_error.ts";
+
+export { UnsupportedVersionError } from "./decode_connect.ts";
+
+const pingreq: PingreqPacket = { type: PacketType.Pingreq };
+
+/**
+ * Reads one packet that a client sent.
+ *
+ * A PUBLISH's payload is a view into `frame.bytes`; everything else is independent of the frame.
+ *
+ * @param version the connection's, as its CONNECT told; `undefined` before that, when only CONNECT is taken
+ * @throws {UnsupportedVersionError} if CONNECT asks for a level that is not spoken here
+ * @throws {ProtocolError} if the client must be cut off: 0x81 for bytes that cannot be read, 0x82 for what is not allowed,
+ * 0x84 for a foreign protocol name, 0x94 for topic alias 0
+ */
+export function decode(frame: Frame, version: ProtocolVersion | undefined): InboundPacket {
+  const type = frame.firstByte >> 4;
+  if (version === undefined) {
+    // [MQTT-3.1.0-1] 3.1.1 and 5.0
+    if (type !== PacketType.Connect) throw protocolError(`first packet must be CONNECT: got packet type ${type}`);
+    return decodeConnect(frame);
+  }
+  switch (type) {
+    case PacketType.Publish:
+      return decodePublish(frame, version);
+    case PacketType.Pubrel:
+      checkNoDup(frame, version);
+      return decodeAck(frame, type, version);
+    case PacketType.Puback:
+    case PacketType.Pubrec:
+    case PacketType.Pubcomp:
+      return decodeAck(frame, type, version);
+    case PacketType.Pingreq:
+      if (frame.start !== frame.end) throw malformed("PINGREQ must have no body");
+      return pingreq;
+    case PacketType.Subscribe:
+      checkNoDup(frame, version);
+      return decodeSubscribe(frame, version);
+    case PacketType.Unsubscribe:
+      checkNoDup(frame, version);
+      return decodeUnsubscribe(frame, version);
+    case PacketType.Disconnect:
+      return decodeDisconnect(frame, version);
+    case PacketType.Auth:
+      return decodeAuth(frame, version);
+    case PacketType.Connect:
+      // [MQTT-3.1.0-2] 3.1.1 and 5.0
+      throw protocolError("CONNECT must be sent once: got a second one");
+    default:
+      throw protocolError(`packet must be one that a client may send: got packet type ${type}`);
+  }
+}
+
+/** [MQTT-2.2.2-2] 3.1.1, [MQTT-2.1.3-1] 5.0: only 3.1 knows PUBREL, SUBSCRIBE and UNSUBSCRIBE with DUP. */
+function checkNoDup(frame: Frame, version: ProtocolVersion): void {
+  if (version !== 3 && (frame.firstByte & 8) !== 0) {
+    throw malformed(`flags in the first byte must be 2: got 0x${frame.firstByte.toString(16)}`);
+  }
+}

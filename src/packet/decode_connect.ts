@@ -1,0 +1,174 @@
+import { ByteReader } from "./byte_reader.ts";
+import type { Frame } from "./frame_reader.ts";
+import { parseConnect, type ParsedConnect } from "./mqtt_packet.ts";
+import { type ConnectPacket, PacketType, type ProtocolVersion, type QoS, type Will } from "./packets.ts";
+import { readProperties } from "./property_codec.ts";
+import { malformed, ProtocolError, protocolError } from "./protocol_error.ts";
+import { ReasonCode } from "./reason_code.ts";
+import { topicNameField } from "./topic_field.ts";
+
+/** A CONNECT of a protocol level that is not spoken here; a CONNACK tells so before the close. [MQTT-3.1.2-2] */
+export class UnsupportedVersionError extends ProtocolError {
+  /** @param respondAs the version in whose form the CONNACK is written */
+  constructor(readonly respondAs: ProtocolVersion, message: string) {
+    super(ReasonCode.UnsupportedProtocolVersion, message);
+  }
+}
+
+const RESERVED_FLAG = 0x01;
+const CLEAN_START_FLAG = 0x02;
+const WILL_FLAG = 0x04;
+const WILL_RETAIN_FLAG = 0x20;
+const PASSWORD_FLAG = 0x40;
+const USERNAME_FLAG = 0x80;
+
+/**
+ * Reads a CONNECT; its own protocol name and level tell how.
+ *
+ * @throws {UnsupportedVersionError} if the level is not 3 (`MQIsdp`), 4 or 5 (`MQTT`)
+ * @throws {ProtocolError} 0x84 for another protocol name, 0x81 or 0x82 for a fault further on
+ */
+export function decodeConnect(frame: Frame): ConnectPacket {
+  const reader = new ByteReader(frame.bytes, frame.start, frame.end, "CONNECT");
+  const protocolVersion = readVersion(reader);
+  const flagsAt = frame.end - reader.remaining;
+  const flags = reader.u8("connect flags");
+  checkFlags(flags, protocolVersion);
+  if (protocolVersion === 5) return readConnect5(reader, flags);
+  const body = frame.bytes.subarray(frame.start, frame.end);
+  const parsed = protocolVersion === 3 ? parseConnect31(body, flagsAt - frame.start) : parseConnect(body);
+  return connect3(parsed, protocolVersion);
+}
+
+function readVersion(reader: ByteReader): ProtocolVersion {
+  const name = reader.string("protocol name");
+  const level = reader.u8("protocol level");
+  if (name !== "MQTT" && name !== "MQIsdp") {
+    // [MQTT-3.1.2-1] 3.1.1 and 5.0
+    const shown = JSON.stringify(name.slice(0, 20));
+    throw new ProtocolError(
+      ReasonCode.UnsupportedProtocolVersion,
+      `protocol name must be "MQTT" or "MQIsdp": got ${shown}`,
+    );
+  }
+  if (name === "MQIsdp" && level === 3) return 3;
+  if (name === "MQTT" && (level === 4 || level === 5)) return level;
+  const respondAs = name === "MQIsdp" ? 3 : 4;
+  throw new UnsupportedVersionError(respondAs, `protocol level must be 3, 4 or 5 and fit "${name}": got ${level}`);
+}
+
+function checkFlags(flags: number, version: ProtocolVersion): void {
+  // [MQTT-3.1.2-3] 3.1.1 and 5.0; in 3.1 the bit is unused.
+  if (version !== 3 && (flags & RESERVED_FLAG) !== 0) throw malformed("CONNECT: reserved connect flag must be 0");
+  const willQos = flags >> 3 & 3;
+  // [MQTT-3.1.2-14] 3.1.1, [MQTT-3.1.2-12] 5.0
+  if (willQos === 3) throw malformed("CONNECT: will QoS must be 0 to 2: got 3");
+  // [MQTT-3.1.2-11], [MQTT-3.1.2-13], [MQTT-3.1.2-15] 3.1.1, [MQTT-3.1.2-11], [MQTT-3.1.2-13] 5.0
+  if ((flags & WILL_FLAG) === 0 && (willQos !== 0 || (flags & WILL_RETAIN_FLAG) !== 0)) {
+    throw malformed("CONNECT: will QoS and will retain must be 0 without the will flag");
+  }
+  // [MQTT-3.1.2-22] 3.1.1; 5.0 has a password on its own.
+  if (version !== 5 && (flags & PASSWORD_FLAG) !== 0 && (flags & USERNAME_FLAG) === 0) {
+    throw malformed("CONNECT: password flag must not be set without the username flag");
+  }
+}
+
+/**
+ * In 3.1 the remaining length takes precedence over the flags: username and password may be announced and absent
+ * (MQTT 3.1 §3.1).
+ */
+function parseConnect31(body: Uint8Array, flagsAt: number): ParsedConnect {
+  const flags = body[flagsAt]! & ~RESERVED_FLAG;
+  const parse = (fewerFlags: number) => parseConnect(body.with(flagsAt, fewerFlags));
+  try {
+    return parse(flags);
+  } catch (fault) {
+    return tryParse(() => parse(flags & ~PASSWORD_FLAG)) ??
+      tryParse(() => parse(flags & ~(PASSWORD_FLAG | USERNAME_FLAG))) ??
+      rethrow(fault);
+  }
+}
+
+function tryParse(parse: () => ParsedConnect): ParsedConnect | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    return error instanceof ProtocolError ? undefined : rethrow(error);
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+function connect3(parsed: ParsedConnect, protocolVersion: ProtocolVersion): ConnectPacket {
+  const { will, username, password } = parsed;
+  return {
+    type: PacketType.Connect,
+    protocolVersion,
+    cleanStart: parsed.cleanSession,
+    keepAliveSeconds: parsed.keepAliveSeconds,
+    clientIdentifier: withoutNul(parsed.clientIdentifier, "client identifier"),
+    ...username !== undefined && { username: withoutNul(username, "username") },
+    ...password !== undefined && { password },
+    ...will !== undefined && {
+      will: {
+        ...will,
+        topicName: topicNameField(will.topicName, "CONNECT: will topic"),
+        qos: will.qos as QoS,
+        delayIntervalSeconds: 0,
+      },
+    },
+    ...defaults,
+  };
+}
+
+/** What a CONNECT without properties means (MQTT 5.0 §3.1.2.11). */
+const defaults = {
+  receiveMaximum: 65535,
+  topicAliasMaximum: 0,
+  requestResponseInformation: false,
+  requestProblemInformation: true,
+};
+
+function withoutNul(text: string, field: string): string {
+  // [MQTT-1.5.3-2] 3.1.1
+  if (text.includes("\0")) throw malformed(`CONNECT: ${field} must not contain NUL`);
+  return text;
+}
+
+function readConnect5(reader: ByteReader, flags: number): ConnectPacket {
+  const keepAliveSeconds = reader.u16("keep alive");
+  const properties = readProperties(reader, PacketType.Connect);
+  // MQTT 5.0 §3.1.2.11.10
+  if (properties.authenticationData !== undefined && properties.authenticationMethod === undefined) {
+    throw protocolError("CONNECT: authenticationData must not stand without authenticationMethod");
+  }
+  const packet: ConnectPacket = {
+    type: PacketType.Connect,
+    protocolVersion: 5,
+    cleanStart: (flags & CLEAN_START_FLAG) !== 0,
+    keepAliveSeconds,
+    clientIdentifier: reader.string("client identifier"),
+    ...(flags & WILL_FLAG) !== 0 && { will: readWill(reader, flags) },
+    ...(flags & USERNAME_FLAG) !== 0 && { username: reader.string("username") },
+    ...(flags & PASSWORD_FLAG) !== 0 && { password: reader.binary("password") },
+    ...defaults,
+    sessionExpiryIntervalSeconds: 0,
+    ...properties,
+  };
+  reader.finish();
+  return packet;
+}
+
+function readWill(reader: ByteReader, flags: number): Will {
+  const { delayIntervalSeconds = 0, ...properties } = readProperties(reader, "will");
+  return {
+    topicName: topicNameField(reader.string("will topic"), "CONNECT: will topic"),
+    payload: reader.binary("will payload"),
+    qos: (flags >> 3 & 3) as QoS,
+    retain: (flags & WILL_RETAIN_FLAG) !== 0,
+    delayIntervalSeconds,
+    ...Object.keys(properties).length > 0 && { properties },
+  };
+}

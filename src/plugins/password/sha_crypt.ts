@@ -1,0 +1,106 @@
+/** SHA-crypt: the `$5$` (SHA-256) and `$6$` (SHA-512) hashes of crypt(3), after U. Drepper's specification. */
+import { createHash } from "node:crypto";
+
+/** What a SHA-crypt digest is made from. */
+export interface ShaCryptJob {
+  readonly algorithm: "sha256" | "sha512";
+  readonly password: Uint8Array;
+  /** At most 16 bytes. */
+  readonly salt: Uint8Array;
+  readonly rounds: number;
+}
+
+/** Rounds of a hash that does not name them. */
+export const SHA_CRYPT_DEFAULT_ROUNDS = 5000;
+
+const ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/**
+ * Computes the last part of a SHA-crypt hash: 43 characters for SHA-256, 86 for SHA-512. Takes milliseconds to seconds
+ * and does not yield meanwhile: see {@linkcode ShaCryptThread}.
+ */
+export function shaCrypt({ algorithm, password, salt, rounds }: ShaCryptJob): string {
+  const hash = (...parts: Uint8Array[]): Uint8Array => {
+    const context = createHash(algorithm);
+    for (const part of parts) context.update(part);
+    return context.digest();
+  };
+  const first = firstDigest(hash, password, salt);
+  const passwordDigest = hash(...new Array<Uint8Array>(password.length).fill(password));
+  const saltDigest = hash(...new Array<Uint8Array>(16 + (first[0] as number)).fill(salt));
+  const digest = stretch(algorithm, {
+    digest: first,
+    password: repeatTo(password.length, passwordDigest),
+    salt: repeatTo(salt.length, saltDigest),
+    rounds,
+  });
+  return encode(digest);
+}
+
+/** Steps 1 to 12 of the specification. */
+function firstDigest(
+  hash: (...parts: Uint8Array[]) => Uint8Array,
+  password: Uint8Array,
+  salt: Uint8Array,
+): Uint8Array {
+  const alternate = hash(password, salt, password);
+  const parts = [password, salt, repeatTo(password.length, alternate)];
+  for (let bits = password.length; bits > 0; bits >>>= 1) parts.push((bits & 1) === 1 ? alternate : password);
+  return hash(...parts);
+}
+
+interface Stretch {
+  readonly digest: Uint8Array;
+  readonly password: Uint8Array;
+  readonly salt: Uint8Array;
+  readonly rounds: number;
+}
+
+/** Step 21. Each round's input is laid out in one buffer, since a call to the hash costs more than the copying. */
+function stretch(algorithm: ShaCryptJob["algorithm"], { digest, password, salt, rounds }: Stretch): Uint8Array {
+  const input = new Uint8Array(digest.length + 2 * password.length + salt.length);
+  let current = digest;
+  for (let round = 0; round < rounds; round++) {
+    const odd = (round & 1) === 1;
+    let length = 0;
+    const append = (part: Uint8Array) => {
+      input.set(part, length);
+      length += part.length;
+    };
+    append(odd ? password : current);
+    if (round % 3 !== 0) append(salt);
+    if (round % 7 !== 0) append(password);
+    append(odd ? current : password);
+    current = createHash(algorithm).update(input.subarray(0, length)).digest();
+  }
+  return current;
+}
+
+function repeatTo(length: number, block: Uint8Array): Uint8Array {
+  const result = new Uint8Array(length);
+  for (let at = 0; at < length; at += block.length) result.set(block.subarray(0, length - at), at);
+  return result;
+}
+
+/** Step 22: groups of three bytes, taken a third of the digest apart, as four characters with the low bits first. */
+function encode(digest: Uint8Array): string {
+  const third = Math.floor(digest.length / 3);
+  const turn = digest.length === 64 ? 1 : 2;
+  let text = "";
+  for (let group = 0; group < third; group++) {
+    const at = (part: number) => byte(digest, group + third * ((part + group * turn) % 3));
+    text += characters(at(0) << 16 | at(1) << 8 | at(2), 4);
+  }
+  if (digest.length === 64) return text + characters(byte(digest, 63), 2);
+  return text + characters(byte(digest, 31) << 8 | byte(digest, 30), 3);
+}
+
+function characters(value: number, count: number): string {
+  let text = "";
+  for (let i = 0; i < count; i++) text += ALPHABET[value >> (6 * i) & 63];
+  return text;
+}
+
+function byte(bytes: Uint8Array, index: number): number {
+  return bytes[index] as number;
+}

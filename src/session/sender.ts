@@ -1,0 +1,169 @@
+import type { QoS } from "../packet/packets.ts";
+import type { DropReason, Message } from "../message.ts";
+import { type Delivery, MessageQueue, type QueueLimits } from "./message_queue.ts";
+import { PacketIdentifiers } from "./packet_identifiers.ts";
+
+/** A session's way to its client while that is connected. */
+export interface OutboundLink {
+  /** So many bytes wait for the socket that nothing more should be added. */
+  readonly congested: boolean;
+  /** Whether the client may be given the message now. */
+  mayReceive(message: Message): boolean;
+  /** Appends a PUBLISH; `packetIdentifier` is 0 at QoS 0. */
+  sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void;
+  /** Appends a PUBREL. */
+  sendPubrel(packetIdentifier: number): void;
+}
+
+/** What a {@linkcode Sender} needs to know. */
+export interface SenderOptions {
+  /** QoS 1 and 2 messages under way at once, 1 to 65,534. */
+  readonly maximumInflight: number;
+  readonly queue: QueueLimits;
+  /** Whether QoS 0 messages wait for a client that is offline. */
+  readonly queueQoS0: boolean;
+  /** Told of every message that is given up. */
+  readonly onDrop: (message: Message, reason: DropReason) => void;
+  /** Told of every message that begins to wait for a client that is offline. */
+  readonly onQueue: (message: Message) => void;
+}
+
+/** Where an outbound QoS 1 or 2 message is: its PUBLISH has left, or its PUBREL has (QoS 2). */
+interface Inflight {
+  readonly delivery: Delivery;
+  state: "published" | "released";
+}
+
+/** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #identifiers = new PacketIdentifiers();
+  /** By packet identifier, in the order of sending. */
+  readonly #inflight = new Map<number, Inflight>();
+  readonly #queue: MessageQueue;
+  #link: OutboundLink | undefined;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#queue = new MessageQueue(options.queue, ({ message }) => options.onDrop(message, "queue-limit"));
+  }
+
+  /** QoS 1 and 2 messages under way. */
+  get inflight(): number {
+    return this.#inflight.size;
+  }
+
+  /** Messages that wait. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Takes a message: sends it, lets it wait, or drops it by the limits. */
+  offer(delivery: Delivery): void {
+    const link = this.#link;
+    if (!link) return this.#wait(delivery);
+    if (delivery.qos === 0) return this.#offerAtMostOnce(link, delivery);
+    if (this.#queue.length > 0 || !this.#hasRoom(link)) return this.#queue.push(delivery);
+    this.#send(link, delivery);
+  }
+
+  /** The client is back: what is under way goes out again in its order, then what waited. */
+  attach(link: OutboundLink): void {
+    this.#link = link;
+    // [MQTT-4.4.0-1], [MQTT-4.6.0-1] 3.1.1; [MQTT-4.4.0-1], [MQTT-4.6.0-1] 5.0
+    for (const [packetIdentifier, { delivery, state }] of this.#inflight) {
+      if (state === "released") link.sendPubrel(packetIdentifier);
+      else link.sendPublish(delivery, packetIdentifier, true);
+    }
+    this.pump();
+  }
+
+  /** The client has gone. */
+  detach(): void {
+    this.#link = undefined;
+  }
+
+  /** PUBACK: the message has arrived. False if the identifier is not that of a QoS 1 message under way. */
+  puback(packetIdentifier: number): boolean {
+    const inflight = this.#inflight.get(packetIdentifier);
+    if (inflight?.delivery.qos !== 1) return false;
+    this.#settle(packetIdentifier);
+    return true;
+  }
+
+  /** PUBREC: the client has the message and its identifier is to be released. False if it is not known. */
+  pubrec(packetIdentifier: number): boolean {
+    const inflight = this.#inflight.get(packetIdentifier);
+    if (inflight?.delivery.qos !== 2) return false;
+    inflight.state = "released";
+    this.#link?.sendPubrel(packetIdentifier);
+    return true;
+  }
+
+  /** PUBCOMP: the client has released the identifier. False if it was not waited for. */
+  pubcomp(packetIdentifier: number): boolean {
+    if (this.#inflight.get(packetIdentifier)?.state !== "released") return false;
+    this.#settle(packetIdentifier);
+    return true;
+  }
+
+  /** Sends what waits as far as there is room. */
+  pump(): void {
+    const link = this.#link;
+    while (link && this.#hasRoom(link)) {
+      const delivery = this.#queue.shift();
+      if (!delivery) return;
+      this.#send(link, delivery);
+    }
+  }
+
+  /** The session has ended: everything is given up. */
+  end(): void {
+    this.#link = undefined;
+    for (const { delivery, state } of this.#inflight.values()) {
+      if (state === "published") this.#options.onDrop(delivery.message, "session-ended");
+    }
+    this.#inflight.clear();
+    for (let delivery = this.#queue.shift(); delivery; delivery = this.#queue.shift()) {
+      this.#options.onDrop(delivery.message, "session-ended");
+    }
+  }
+
+  #wait(delivery: Delivery): void {
+    if (delivery.qos === 0 && !this.#options.queueQoS0) {
+      return this.#options.onDrop(delivery.message, "offline-qos0");
+    }
+    this.#queue.push(delivery);
+    this.#options.onQueue(delivery.message);
+  }
+
+  #offerAtMostOnce(link: OutboundLink, delivery: Delivery): void {
+    if (link.congested) this.#options.onDrop(delivery.message, "max-outbound-bytes");
+    else if (this.#queue.hasQoS0) this.#queue.push(delivery);
+    else this.#send(link, delivery);
+  }
+
+  #hasRoom(link: OutboundLink): boolean {
+    return this.#inflight.size < this.#options.maximumInflight && !link.congested;
+  }
+
+  #send(link: OutboundLink, delivery: Delivery): void {
+    if (!link.mayReceive(delivery.message)) return this.#options.onDrop(delivery.message, "receive-denied");
+    if (delivery.qos === 0) return link.sendPublish(delivery, 0, false);
+    const packetIdentifier = this.#identifiers.next(this.#inflight);
+    delivery.message.keep();
+    this.#inflight.set(packetIdentifier, { delivery, state: "published" });
+    link.sendPublish(delivery, packetIdentifier, false);
+  }
+
+  /** Frees identifier and quota together, and uses the quota. */
+  #settle(packetIdentifier: number): void {
+    this.#inflight.delete(packetIdentifier);
+    this.pump();
+  }
+}
+
+/** The quality of service that a message is delivered with ([MQTT-3.8.4-6] 3.1.1, [MQTT-3.8.4-8] 5.0). */
+export function deliveryQoS(published: QoS, granted: QoS): QoS {
+  return published < granted ? published : granted;
+}

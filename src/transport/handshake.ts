@@ -1,0 +1,97 @@
+/** Handshakes that run beside each other, each within its time. */
+import type { Logger } from "../logger.ts";
+import { formatAddress } from "./address.ts";
+import type { Transport } from "./transport.ts";
+
+/** How connections become transports that can be given out. */
+export interface HandshakeOptions {
+  /** What is shaken, for the log: `TLS handshake`. */
+  readonly name: string;
+  /** Seconds from TCP accept that the handshake may take. */
+  readonly timeoutSeconds: number;
+  readonly logger: Logger;
+  /** Speaks the handshake; throws if it fails. */
+  shake(raw: Transport): Promise<Transport>;
+}
+
+/** Turns raw connections into ready ones; a slow or failing handshake holds nobody up. */
+export class Handshakes {
+  readonly #options: HandshakeOptions;
+  readonly #underWay = new Set<Transport>();
+  readonly #ready: Transport[] = [];
+  #closed = false;
+  #wake: () => void = () => {};
+
+  constructor(options: HandshakeOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Begins the handshakes of all that `source` yields.
+   *
+   * @returns those whose handshake succeeded, in the order in which they got done, until {@linkcode close}
+   */
+  run(source: AsyncIterable<Transport>): AsyncGenerator<Transport, void, undefined> {
+    this.#beginAll(source);
+    return this.#results();
+  }
+
+  /** Cuts everybody who was not given out yet. */
+  close(): void {
+    this.#closed = true;
+    for (const raw of this.#underWay) raw.close();
+    for (const transport of this.#ready.splice(0)) transport.close();
+    this.#wake();
+  }
+
+  async *#results(): AsyncGenerator<Transport, void, undefined> {
+    while (!this.#closed) {
+      const next = this.#ready.shift();
+      if (next) yield next;
+      else await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  async #beginAll(source: AsyncIterable<Transport>): Promise<void> {
+    for await (const raw of source) this.#begin(raw);
+    this.close();
+  }
+
+  /** Never throws: what fails is logged and closed. */
+  async #begin(raw: Transport): Promise<void> {
+    if (this.#closed) return raw.close();
+    const { timeoutSeconds, shake } = this.#options;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      raw.close();
+    }, raw.acceptedAt + 1000 * timeoutSeconds - performance.now());
+    this.#underWay.add(raw);
+    try {
+      this.#give(await shake(raw));
+    } catch (error) {
+      raw.close();
+      this.#log(raw, late ? `not done within ${timeoutSeconds} s` : messageOf(error));
+    } finally {
+      clearTimeout(timer);
+      this.#underWay.delete(raw);
+    }
+  }
+
+  #give(transport: Transport): void {
+    if (this.#closed) return transport.close();
+    this.#ready.push(transport);
+    this.#wake();
+  }
+
+  #log(raw: Transport, reason: string): void {
+    if (this.#closed) return;
+    const { hostname, port } = raw.remote;
+    const peer = hostname === undefined ? "a peer" : formatAddress(hostname, port ?? 0);
+    this.#options.logger.debug(`Refused ${peer} in the ${this.#options.name}: ${reason}`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

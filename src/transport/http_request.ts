@@ -1,0 +1,102 @@
+/** Just enough of HTTP/1.1 (RFC 9112) for the one request that a WebSocket begins with. */
+import type { UpgradeRequest } from "./websocket_upgrade.ts";
+import type { Transport } from "./transport.ts";
+
+const FIRST_ROOM_BYTES = 2048;
+const LONGEST_HEAD_BYTES = 16_384;
+const CARRIAGE_RETURN = 13;
+const LINE_FEED = 10;
+
+/** A request, and what came behind it. */
+export interface ReceivedRequest {
+  /** `undefined`: it was not HTTP, or too long. */
+  readonly request: UpgradeRequest | undefined;
+  readonly rest: Uint8Array;
+}
+
+/**
+ * Reads one request without a body.
+ *
+ * @throws if the peer goes away before its end
+ */
+export async function readRequest(transport: Transport): Promise<ReceivedRequest> {
+  let bytes = new Uint8Array(FIRST_ROOM_BYTES);
+  for (let length = 0;;) {
+    if (length === bytes.length) {
+      if (length >= LONGEST_HEAD_BYTES) return { request: undefined, rest: new Uint8Array(0) };
+      const larger = new Uint8Array(2 * length);
+      larger.set(bytes);
+      bytes = larger;
+    }
+    const count = await transport.read(bytes.subarray(length));
+    if (count === null) throw new Error("the peer closed the connection before its request was complete");
+    const end = findEnd(bytes, Math.max(0, length - 3), length + count);
+    length += count;
+    if (end !== undefined) return { request: parseHead(bytes.subarray(0, end)), rest: bytes.subarray(end, length) };
+  }
+}
+
+/** Writes a final response with a sentence, and waits until the peer has had the chance to read it. */
+export async function respond(
+  transport: Transport,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const body = `${text}\n`;
+  const fields = {
+    "Content-Type": "text/plain; charset=utf-8",
+    "Content-Length": `${body.length}`,
+    ...headers,
+    Connection: [headers.Connection, "close"].filter(Boolean).join(", "),
+  };
+  await transport.write(new TextEncoder().encode(encodeHead(status, fields) + body));
+  await transport.closeWrite();
+  // Closing while bytes of the peer are unread would reset the connection, and the response with it.
+  const scratch = new Uint8Array(1024);
+  while (await transport.read(scratch) !== null);
+}
+
+/** Status line and header fields with the empty line behind them. */
+export function encodeHead(status: number, headers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${REASONS[status] ?? "Error"}\r\n${lines.join("")}\r\n`;
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  101: "Switching Protocols",
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  426: "Upgrade Required",
+};
+
+function findEnd(bytes: Uint8Array, from: number, to: number): number | undefined {
+  for (let at = bytes.indexOf(LINE_FEED, from); at >= 0 && at < to; at = bytes.indexOf(LINE_FEED, at + 1)) {
+    const blank = bytes[at - 1] === CARRIAGE_RETURN && bytes[at - 2] === LINE_FEED && bytes[at - 3] === CARRIAGE_RETURN;
+    if (blank) return at + 1;
+  }
+  return undefined;
+}
+
+function parseHead(head: Uint8Array): UpgradeRequest | undefined {
+  const [first = "", ...lines] = String.fromCharCode(...head).split("\r\n").slice(0, -2);
+  const [, method, target] = /^([A-Z]+) ([!-~]+) HTTP\/1\.1$/.exec(first) ?? [];
+  if (!method || !target) return undefined;
+  const headers = new Headers();
+  for (const line of lines) {
+    const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/.exec(line) ?? [];
+    if (!name || value === undefined || (isSingle(name) && headers.has(name))) return undefined;
+    headers.append(name, value);
+  }
+  // RFC 9112 §3.2: a request without a host, or with two, is malformed; and this one must not have a body.
+  if (!headers.has("host") || headers.has("transfer-encoding")) return undefined;
+  if ((headers.get("content-length") ?? "0") !== "0") return undefined;
+  return { method, target, headers };
+}
+
+/** Fields that decide something and must therefore not have two values. */
+function isSingle(name: string): boolean {
+  return /^(host|origin|sec-websocket-(key|version))$/i.test(name);
+}

@@ -1,0 +1,114 @@
+/** TLS over TCP. */
+import { createServer, type TLSSocket } from "node:tls";
+import type { Logger } from "../logger.ts";
+import { ClientCertificateCheck } from "./client_certificate.ts";
+import { Handshakes } from "./handshake.ts";
+import { listenTcp } from "./tcp.ts";
+import { loadTlsMaterial, type TlsMaterial, type TlsSource } from "./tls_material.ts";
+import { TlsTransport } from "./tls_transport.ts";
+import type { ClientCertificate, Listener, Transport } from "./transport.ts";
+import { TransportDuplex } from "./transport_duplex.ts";
+
+/** How a TLS listener listens. */
+export interface TlsListenOptions {
+  readonly hostname: string;
+  /** 0 to 65,535; 0 picks a free port. */
+  readonly port: number;
+  readonly tls: TlsSource;
+  /** Seconds from TCP accept to the end of the TLS handshake, above 0; slower connections are closed. */
+  readonly handshakeTimeoutSeconds: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Listens for TLS connections, and asks clients for certificates if `tls` says so.
+ *
+ * `Deno.listen` accepts, `node:tls` encrypts. `Deno.listenTls` would do both, but it cannot turn Nagle's algorithm off (a
+ * small packet behind another one then waits some 40 ms for the peer), cannot ask for client certificates, and gives up its
+ * port to take a new certificate. A server of `node:tls` that listens itself never accepts again once the process has run
+ * out of file descriptors.
+ *
+ * @throws {ListenError} if certificates, keys or lists cannot be used, or the address cannot be listened on
+ */
+export async function listenTls(options: TlsListenOptions): Promise<Listener> {
+  const material = await loadTlsMaterial(options.tls);
+  return new TlsListener(listenTcp(options), options, material);
+}
+
+class TlsListener implements Listener {
+  readonly address: { readonly hostname: string; readonly port: number };
+  readonly #below: Listener;
+  readonly #source: TlsSource;
+  readonly #handshakes: Handshakes;
+  #material: TlsMaterial;
+  #check: ClientCertificateCheck;
+
+  constructor(below: Listener, options: TlsListenOptions, material: TlsMaterial) {
+    this.address = below.address;
+    this.#below = below;
+    this.#source = options.tls;
+    this.#material = material;
+    this.#check = new ClientCertificateCheck(material.revocationLists);
+    this.#handshakes = new Handshakes({
+      name: "TLS handshake",
+      timeoutSeconds: options.handshakeTimeoutSeconds,
+      logger: options.logger,
+      shake: (raw) => this.#secure(raw),
+    });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Transport, void, undefined> {
+    return this.#handshakes.run(this.#below);
+  }
+
+  async reload(): Promise<void> {
+    this.#material = await loadTlsMaterial(this.#source);
+    this.#check = new ClientCertificateCheck(this.#material.revocationLists);
+  }
+
+  async close(): Promise<void> {
+    this.#handshakes.close();
+    await this.#below.close();
+  }
+
+  async #secure(raw: Transport): Promise<Transport> {
+    const check = this.#check;
+    const socket = await shakeHands(raw, this.#material, this.#source.clientCertificate);
+    return new TlsTransport(socket, raw, this.#certificateOf(socket, check));
+  }
+
+  #certificateOf(socket: TLSSocket, check: ClientCertificateCheck): ClientCertificate | undefined {
+    const { clientCertificate } = this.#source;
+    const certificate = clientCertificate === "off" ? undefined : check.take(socket);
+    if (clientCertificate === "required" && !certificate) throw new Error("there is no client certificate");
+    return certificate;
+  }
+}
+
+/** Speaks the handshake. A server that never listens takes one connection: this is how Node's TLS is put on any stream. */
+function shakeHands(
+  raw: Transport,
+  { certificates, key, authorities }: TlsMaterial,
+  clientCertificate: TlsSource["clientCertificate"],
+): Promise<TLSSocket> {
+  const server = createServer({
+    cert: certificates,
+    key,
+    ...(authorities.length > 0 ? { ca: [...authorities] } : {}),
+    requestCert: clientCertificate !== "off",
+    // The handshake is finished in any case, and the certificate is looked at afterwards.
+    rejectUnauthorized: false,
+    allowHalfOpen: true,
+  });
+  const stream = new TransportDuplex(raw);
+  return new Promise((resolve, reject) => {
+    server.once("tlsClientError", reject);
+    stream.once("close", () => reject(new Error("the peer closed the connection")));
+    server.once("secureConnection", (socket) => {
+      // Breaks are seen by who reads or writes; an event without a listener would end the process.
+      socket.on("error", () => {});
+      resolve(socket);
+    });
+    server.emit("connection", stream);
+  });
+}

@@ -1,0 +1,98 @@
+/** WebSockets over TCP and TLS. */
+import { createHash } from "node:crypto";
+import type { Logger } from "../logger.ts";
+import { isLoopback } from "./address.ts";
+import { FramedTransport } from "./framed_transport.ts";
+import { Handshakes } from "./handshake.ts";
+import { encodeHead, readRequest, respond } from "./http_request.ts";
+import { listenTcp } from "./tcp.ts";
+import { listenTls } from "./tls.ts";
+import type { TlsSource } from "./tls_material.ts";
+import type { Listener, Transport } from "./transport.ts";
+import { judgeUpgrade, type UpgradeRules } from "./websocket_upgrade.ts";
+
+/** Appended to the client's key before it is hashed (RFC 6455 §1.3). */
+const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/** How a WebSocket listener listens. */
+export interface WebSocketListenOptions {
+  readonly hostname: string;
+  /** 0 to 65,535; 0 picks a free port. */
+  readonly port: number;
+  /** Serves `wss:` with this; `undefined`: `ws:`. */
+  readonly tls?: TlsSource;
+  /** The path that is served; `undefined`: any. */
+  readonly path?: string;
+  /**
+   * Values of the Origin header that are let in, `*` for any. Requests without the header always are.
+   * @default the host that the request itself was sent to
+   */
+  readonly origins?: readonly string[];
+  /**
+   * Largest frame in bytes; more closes the socket. Beyond that nothing has to be bounded: bytes are taken from the
+   * connection only when somebody reads.
+   */
+  readonly maxInboundBytes: number;
+  /** Seconds from TCP accept to the end of the TLS and HTTP handshakes, above 0; slower connections are closed. */
+  readonly handshakeTimeoutSeconds: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Listens for MQTT over WebSocket.
+ *
+ * @throws {ListenError} if the TLS material cannot be used, or the address cannot be listened on
+ */
+export async function listenWebSocket(options: WebSocketListenOptions): Promise<Listener> {
+  const { tls } = options;
+  return new WebSocketListener(tls ? await listenTls({ ...options, tls }) : listenTcp(options), options);
+}
+
+class WebSocketListener implements Listener {
+  readonly address: { readonly hostname: string; readonly port: number };
+  readonly #below: Listener;
+  readonly #handshakes: Handshakes;
+
+  constructor(below: Listener, options: WebSocketListenOptions) {
+    const rules = { path: options.path, origins: options.origins, loopback: isLoopback(options.hostname) };
+    this.address = below.address;
+    this.#below = below;
+    this.#handshakes = new Handshakes({
+      name: "WebSocket handshake",
+      timeoutSeconds: options.handshakeTimeoutSeconds,
+      logger: options.logger,
+      shake: (raw) => upgrade(raw, rules, options.maxInboundBytes),
+    });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Transport, void, undefined> {
+    return this.#handshakes.run(this.#below);
+  }
+
+  reload(): Promise<void> {
+    return this.#below.reload();
+  }
+
+  async close(): Promise<void> {
+    this.#handshakes.close();
+    await this.#below.close();
+  }
+}
+
+async function upgrade(raw: Transport, rules: UpgradeRules, longestFrameBytes: number): Promise<Transport> {
+  const { request, rest } = await readRequest(raw);
+  const verdict = request ? judgeUpgrade(request, rules) : { status: 400, text: "This is not an HTTP/1.1 request." };
+  if ("status" in verdict) {
+    await respond(raw, verdict.status, verdict.text, verdict.headers);
+    throw new Error(`answered ${verdict.status}: ${verdict.text}`);
+  }
+  const key = request?.headers.get("sec-websocket-key");
+  const head = encodeHead(101, {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Accept": createHash("sha1").update(`${key}${ACCEPT_SUFFIX}`).digest("base64"),
+    "Sec-WebSocket-Protocol": verdict.subprotocol,
+  });
+  await raw.write(new TextEncoder().encode(head));
+  return new FramedTransport(raw, { longestFrameBytes, rest });
+}

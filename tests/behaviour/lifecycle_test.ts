@@ -1,0 +1,131 @@
+/** Start and shutdown. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Broker } from "../../src/broker/broker.ts";
+import { memoryPair } from "../../src/transport/memory.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { patiently } from "../support/patience.ts";
+import { connectPacket, RawClient } from "../support/raw_client.ts";
+import { CollectingLogger, hooks, startBroker } from "../support/test_broker.ts";
+
+Deno.test("Starting twice is an error that leaves the broker running", async () => {
+  await using broker = await startBroker();
+  await assertRejects(() => broker.broker.start(), Error);
+  await (await broker.connect()).expectNothing();
+});
+
+Deno.test("Starting after shutdown is an error", async () => {
+  const broker = await startBroker();
+  await broker.broker.shutdown();
+  await assertRejects(() => broker.broker.start(), Error);
+});
+
+Deno.test("Shutting down twice, or before the start, does nothing", async () => {
+  const broker = await startBroker();
+  await Promise.all([broker.broker.shutdown(), broker.broker.shutdown()]);
+  await broker.broker.shutdown();
+  await new Broker().shutdown();
+});
+
+Deno.test("Shutdown closes every connection: signed in, half signed in, silent", async () => {
+  const broker = await startBroker();
+  const clients = [await broker.connect(), await broker.openTcp(), broker.open(), broker.open()];
+  await clients[1]!.connect({ clientIdentifier: "tcp" });
+  await clients[2]!.send(clients[2]!.encode(connectPacket()).subarray(0, 6));
+  await broker.broker.shutdown();
+  for (const client of clients) await client.expectClosed();
+  assertEquals(broker.broker.clients, []);
+  await Promise.all(clients.map((client) => client.close()));
+});
+
+Deno.test("Shutdown publishes the wills before anything is closed", async () => {
+  const broker = await startBroker();
+  const seen = broker.broker.subscribe("will")[Symbol.asyncIterator]();
+  const witness = await broker.connect({ will: { topicName: "will", payload: "witness's own" } });
+  await witness.subscribe("will");
+  await broker.connect({ will: { topicName: "will", payload: "client's", retain: true } });
+  await broker.broker.shutdown();
+  const heard = [await witness.expectMessage(), await witness.expectMessage()].map(({ payload }) => payload);
+  assertEquals(heard.sort(), ["client's", "witness's own"]);
+  await witness.expectClosed();
+  await patiently("the end of the subscription", Promise.resolve(seen.return?.()));
+  await broker[Symbol.asyncDispose]();
+});
+
+Deno.test("Shutdown does not wait for a client that does not read", async () => {
+  const broker = await startBroker();
+  const [ours, brokers] = memoryPair();
+  const deaf = new RawClient({
+    read: () => new Promise(() => {}),
+    write: (bytes) => ours.write(bytes),
+    close: () => ours.close(),
+  });
+  const accepted = broker.broker.accept(brokers, { listener: "memory" });
+  await deaf.sendConnect({ clientIdentifier: "deaf" });
+  await deaf.sendPublish("a", "x".repeat(1_000_000));
+  // Real time has to pass for a peer that is given its time to read; the bound is the broker's own.
+  await patiently("shutdown", broker.broker.shutdown());
+  await accepted;
+  ours.close();
+});
+
+Deno.test("Shutdown leaves no timer behind", async () => {
+  const clock = new FakeClock();
+  const broker = new Broker(
+    { listeners: { tcp: { bind: "127.0.0.1:0" } }, sysInterval: 1 },
+    { clock, logger: new CollectingLogger() },
+  );
+  await broker.start();
+  await broker.shutdown();
+  assertEquals(clock.tickers, 0);
+});
+
+Deno.test("Shutdown frees the port", async () => {
+  const first = await startBroker();
+  const { port } = first.broker.addresses.tcp!;
+  await first.broker.shutdown();
+  await using second = await startBroker({ listeners: { tcp: { bind: `127.0.0.1:${port}` } } });
+  assertEquals(second.broker.addresses.tcp!.port, port);
+});
+
+Deno.test("A port in use is named in the error, and nothing stays open", async () => {
+  const holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const broker = new Broker({
+    listeners: { free: { bind: "127.0.0.1:0" }, taken: { bind: `127.0.0.1:${holder.addr.port}` } },
+  }, { logger: new CollectingLogger() });
+  const error = await assertRejects(() => broker.start(), Error, `127.0.0.1:${holder.addr.port}`);
+  assert(/in use/i.test(error.message), error.message);
+  holder.close();
+  await broker.shutdown();
+});
+
+Deno.test("A certificate that cannot be read is named in the error", async () => {
+  const broker = new Broker(
+    { listeners: { tls: { bind: "127.0.0.1:0", ssl: true, certfile: "/no/such.pem", keyfile: "/no/such.key" } } },
+    { logger: new CollectingLogger() },
+  );
+  await assertRejects(() => broker.start(), Error, "/no/such.pem");
+  await broker.shutdown();
+});
+
+Deno.test("Plugins hear of start and shutdown in their order", async () => {
+  const heard: string[] = [];
+  const tell = (what: string) => () => void heard.push(what);
+  const plugin = {
+    beforeStart: tell("before start"),
+    afterStart: tell("after start"),
+    beforeShutdown: tell("before shutdown"),
+    afterShutdown: tell("after shutdown"),
+  };
+  const broker = await startBroker({ plugins: [hooks(plugin)] });
+  await broker.broker.shutdown();
+  assertEquals(heard, ["before start", "after start", "before shutdown", "after shutdown"]);
+});
+
+Deno.test("A plugin that throws before the start stops it, and is named", async () => {
+  const plugin = hooks({
+    beforeStart: () => {
+      throw new Error("the disk is full");
+    },
+  });
+  await assertRejects(() => startBroker({ plugins: [plugin] }), Error, "the disk is full");
+});

@@ -1,0 +1,93 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { withFiles } from "./support.ts";
+
+const CLI = fromFileUrl(new URL("../../cli.ts", import.meta.url));
+
+function command(args: readonly string[], stdin: "null" | "piped" = "null"): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", CLI, ...args],
+    stdin,
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  });
+}
+
+async function output(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { code, stdout, stderr } = await command(args).output();
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+/** The first line of a stream; the rest is left to be read. */
+async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    text += value;
+  }
+  await reader.cancel();
+  return text.split("\n")[0] ?? "";
+}
+
+Deno.test("the program prints its version", async () => {
+  const { code, stdout } = await output(["--version"]);
+  assertEquals(code, 0);
+  assert(/^\d+\.\d+\.\d+\n$/.test(stdout), stdout);
+});
+
+Deno.test("the program refuses a faulty config with exit code 2", async () => {
+  await withFiles({ "b.yaml": "listeners:\n  a: {bind: 70000}\n" }, async (folder) => {
+    const { code, stderr } = await output([`${folder}/b.yaml`]);
+    assertEquals(code, 2);
+    assertEquals(stderr, `${folder}/b.yaml:2:13: listeners.a.bind: port must be 0 to 65535: got 70000\n`);
+  });
+});
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test({
+    name: `the program serves until ${signal} and then ends with exit code 0`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      await withFiles({ "b.yaml": "listeners:\n  a: {bind: 127.0.0.1:0}\n" }, async (folder) => {
+        const child = command([`${folder}/b.yaml`]).spawn();
+        const line = await firstLine(child.stdout);
+        const log = new Response(child.stderr).text();
+        const port = /^mqtt:\/\/127\.0\.0\.1:(\d+) \(a\)$/.exec(line)?.[1];
+        if (port !== undefined) {
+          (await Deno.connect({ hostname: "127.0.0.1", port: Number(port) })).close();
+          child.kill(signal);
+        }
+        const { code } = await child.status;
+        assert(port !== undefined, `${line}\n${await log}`);
+        assertEquals(code, 0, await log);
+      });
+    },
+  });
+}
+
+Deno.test("the program tells in one line that a port is in use, with exit code 1", async () => {
+  using holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = holder.addr;
+  await withFiles({ "b.yaml": `listeners:\n  a: {bind: "127.0.0.1:${port}"}\n` }, async (folder) => {
+    const { code, stderr } = await output([`${folder}/b.yaml`]);
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stderr.trimEnd().split("\n").at(-1) ?? "", `127.0.0.1:${port}`);
+  });
+});
+
+Deno.test("the program adds a user from standard input", async () => {
+  await withFiles({}, async (folder) => {
+    const child = command(["passwd", `${folder}/users`, "alice"], "piped").spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode("secret\n"));
+    await writer.close();
+    const { code, stdout, stderr } = await child.output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    assertEquals(new TextDecoder().decode(stdout), `${folder}/users: added alice\n`);
+    const line = await Deno.readTextFile(`${folder}/users`);
+    assert(line.startsWith("alice:$argon2id$") && !line.includes("secret"), line);
+  });
+});

@@ -1,0 +1,237 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { getLogger } from "@logtape/logtape";
+import type { BrokerConfig } from "../../src/config/config.ts";
+import { ConfigError } from "../../src/config/config_error.ts";
+import { main } from "../../src/cli/main.ts";
+import { PluginLoadError } from "../../src/hooks/loader.ts";
+import { type FakeBehaviour, FakeIo, FakeServices, withFiles } from "./support.ts";
+
+/** Runs until the broker serves, then ends it by a signal. */
+async function serve(
+  args: readonly string[],
+  behaviour: FakeBehaviour = {},
+  meanwhile?: (io: FakeIo) => Promise<void>,
+) {
+  const io = new FakeIo();
+  const services = new FakeServices(behaviour);
+  const done = main(args, io, services);
+  await io.listening("SIGHUP");
+  await meanwhile?.(io);
+  io.raise("SIGTERM");
+  const exitCode = await done;
+  assertEquals(io.handlerCount, 0, "every signal handler is taken away");
+  return { io, services, exitCode };
+}
+
+/** Runs a broker that does not get as far as serving. */
+async function fail(args: readonly string[], behaviour: FakeBehaviour) {
+  const io = new FakeIo();
+  const services = new FakeServices(behaviour);
+  const exitCode = await main(args, io, services);
+  assertEquals(io.handlerCount, 0);
+  return { io, services, exitCode };
+}
+
+Deno.test("without a file the defaults are served, and the output says so", async () => {
+  const addresses = { default: { type: "tcp", secure: false, hostname: "127.0.0.1", port: 1883 } } as const;
+  const { io, services, exitCode } = await serve([], { addresses });
+  assertEquals(exitCode, 0);
+  assertEquals(services.configs, [{}]);
+  assertEquals(services.baseDirectories, [Deno.cwd()]);
+  assertEquals(services.calls, ["start", "shutdown"]);
+  assertEquals(io.outLines, ["mqtt://127.0.0.1:1883 (default)"]);
+  assertEquals(io.errorLines, ["No config file given: the defaults hold, serving 127.0.0.1:1883"]);
+});
+
+Deno.test("every listener has a line when the broker is ready", async () => {
+  const { io } = await serve([], {
+    addresses: {
+      a: { type: "tcp", secure: false, hostname: "0.0.0.0", port: 1883 },
+      b: { type: "tcp", secure: true, hostname: "::1", port: 8883 },
+      c: { type: "ws", secure: false, hostname: "localhost", port: 8080 },
+      d: { type: "ws", secure: true, hostname: "localhost", port: 8443 },
+      e: { type: "external", secure: false },
+    },
+  });
+  assertEquals(io.outLines, [
+    "mqtt://0.0.0.0:1883 (a)",
+    "mqtts://[::1]:8883 (b)",
+    "ws://localhost:8080 (c)",
+    "wss://localhost:8443 (d)",
+    "external (e)",
+  ]);
+});
+
+Deno.test("a config file is handed to the broker as it stands, with its folder", async () => {
+  await withFiles({ "b.yaml": "max-inflight: 5\nplugins: [event_logger]\n" }, async (folder) => {
+    const { services } = await serve([`${folder}/b.yaml`]);
+    assertEquals(services.configs as unknown[], [{ "max-inflight": 5, plugins: ["event_logger"] }]);
+    assertEquals(services.baseDirectories, [folder]);
+  });
+});
+
+Deno.test("an empty config file is pointed out", async () => {
+  await withFiles({ "b.yaml": "" }, async (folder) => {
+    const { io } = await serve([`${folder}/b.yaml`]);
+    assertEquals(io.errorLines, [`${folder}/b.yaml: is empty: the defaults hold`]);
+  });
+});
+
+for (
+  const [plugins, expected] of [
+    ["", ["event_logger", "packet_logger"]],
+    ["plugins: [./a.ts]", ["./a.ts", "packet_logger"]],
+    ["plugins: {./a.ts: {x: 1}}", { "./a.ts": { x: 1 }, packet_logger: null }],
+    ["plugins: []", ["packet_logger"]],
+    ["plugins: [amqtt.plugins.logging_amqtt.PacketLoggerPlugin]", [
+      "amqtt.plugins.logging_amqtt.PacketLoggerPlugin",
+    ]],
+  ] as const
+) {
+  Deno.test(`--debug logs packets with the config ${plugins || "that lists no plugins"}`, async () => {
+    await withFiles({ "b.yaml": plugins }, async (folder) => {
+      for (const flag of ["-d", "--debug"]) {
+        const { services } = await serve([flag, `${folder}/b.yaml`]);
+        assertEquals(services.configs[0]?.plugins as unknown, expected);
+      }
+    });
+  });
+}
+
+Deno.test("a faulty config ends with exit code 2 and a line for every fault", async () => {
+  await withFiles({ "b.yaml": "queue-limit: 0\nlisteners:\n  a: {bind: 70000}\n" }, async (folder) => {
+    const file = `${folder}/b.yaml`;
+    const { io, services, exitCode } = await fail([file], {});
+    assertEquals(exitCode, 2);
+    assertEquals(io.errorLines, [
+      `${file}:1:14: queue-limit: must be at least 1: got 0`,
+      `${file}:3:13: listeners.a.bind: port must be 0 to 65535: got 70000`,
+    ]);
+    assertEquals(services.configs, []);
+  });
+});
+
+Deno.test("a config file that is not there ends with exit code 2", async () => {
+  const { io, exitCode } = await fail(["/no/such.yaml"], {});
+  assertEquals(exitCode, 2);
+  assertEquals(io.errorLines, ["Cannot read config file /no/such.yaml: there is no such file"]);
+});
+
+Deno.test("a fault that the broker finds in the config ends with exit code 2 and its position", async () => {
+  await withFiles({ "b.yaml": "queue-limit: 1\n" }, async (folder) => {
+    const create = () => {
+      throw new ConfigError([{ path: ["queue-limit"], message: "is odd" }]);
+    };
+    const { io, exitCode } = await fail([`${folder}/b.yaml`], { create });
+    assertEquals(exitCode, 2);
+    assertEquals(io.errorLines, [`${folder}/b.yaml:1:14: queue-limit: is odd`]);
+  });
+});
+
+Deno.test("a plugin that cannot be loaded ends with exit code 2 and its place in the file", async () => {
+  await withFiles({ "b.yaml": "plugins:\n  - event_logger\n  - ./nope.ts\n" }, async (folder) => {
+    const start = () => Promise.reject(new PluginLoadError('plugins[1]: cannot load plugin "./nope.ts": not found'));
+    const { io, exitCode } = await fail([`${folder}/b.yaml`], { start });
+    assertEquals(exitCode, 2);
+    assertEquals(io.errorLines, [`${folder}/b.yaml:3:5: plugins[1]: cannot load plugin "./nope.ts": not found`]);
+  });
+});
+
+Deno.test("a broker that cannot start ends with exit code 1 and one line", async () => {
+  const start = () => Promise.reject(new Error("Cannot listen on 127.0.0.1:1883:\n  the port is in use"));
+  const { io, services, exitCode } = await fail([], { start });
+  assertEquals(exitCode, 1);
+  assertEquals(io.errorLines.slice(1), ["Cannot listen on 127.0.0.1:1883: the port is in use"]);
+  assertEquals(io.outLines, []);
+  assertEquals(services.calls, ["start"]);
+});
+
+for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test(`${signal} shuts down with exit code 0, and a second one ends at once with ${code}`, async () => {
+    const gate = Promise.withResolvers<void>();
+    const stopping = Promise.withResolvers<void>();
+    const shutdown = () => {
+      stopping.resolve();
+      return gate.promise;
+    };
+    const io = new FakeIo();
+    const done = main([], io, new FakeServices({ shutdown }));
+    await io.listening("SIGHUP");
+    io.raise(signal);
+    await stopping.promise;
+    assertEquals(io.exits, []);
+    io.raise(signal);
+    assertEquals(io.exits, [code]);
+    gate.resolve();
+    assertEquals(await done, 0);
+  });
+}
+
+Deno.test("a signal while the broker starts shuts it down once it has started", async () => {
+  const io = new FakeIo();
+  const start = () => {
+    io.raise("SIGINT");
+    return Promise.resolve();
+  };
+  const services = new FakeServices({ start });
+  assertEquals(await main([], io, services), 0);
+  assertEquals(services.calls, ["start", "shutdown"]);
+});
+
+Deno.test("SIGHUP reads the config again and hands it to the broker", async () => {
+  await withFiles({ "b.yaml": "topic-check: {enabled: on, acl: {a: [x]}}\n" }, async (folder) => {
+    const reloaded = Promise.withResolvers<BrokerConfig | undefined>();
+    const reload = (config?: BrokerConfig) => {
+      reloaded.resolve(config);
+      return Promise.resolve();
+    };
+    await serve([`${folder}/b.yaml`], { reload }, async (io) => {
+      await Deno.writeTextFile(`${folder}/b.yaml`, "topic-check: {enabled: on, acl: {a: [y]}}\n");
+      io.raise("SIGHUP");
+      assertEquals(await reloaded.promise as unknown, { "topic-check": { enabled: "on", acl: { a: ["y"] } } });
+    });
+  });
+});
+
+Deno.test("a fault at SIGHUP is logged and the broker goes on", async () => {
+  await withFiles({ "b.yaml": "queue-limit: 5\n" }, async (folder) => {
+    const reloaded = Promise.withResolvers<void>();
+    const reload = () => {
+      reloaded.resolve();
+      return Promise.reject(new Error("passwd:3: no hash"));
+    };
+    const { io, exitCode, services } = await serve([`${folder}/b.yaml`], { reload }, async (io) => {
+      await Deno.writeTextFile(`${folder}/b.yaml`, "queue-limit: 0\n");
+      io.raise("SIGHUP");
+      await io.said("queue-limit");
+      await Deno.writeTextFile(`${folder}/b.yaml`, "queue-limit: 5\n");
+      io.raise("SIGHUP");
+      await reloaded.promise;
+      await io.said("no hash");
+    });
+    assertEquals(exitCode, 0);
+    assertEquals(services.calls, ["start", "reload", "shutdown"]);
+    const [first = "", second = ""] = io.errorLines;
+    assert(first.endsWith(`ERROR reload: ${folder}/b.yaml:1:14: queue-limit: must be at least 1: got 0`), first);
+    assert(second.endsWith("ERROR reload: passwd:3: no hash"), second);
+  });
+});
+
+Deno.test("the broker's log goes to standard error, one line an event, and debug only on demand", async () => {
+  const logger = getLogger("amqtt");
+  const start = () => {
+    logger.info`client ${"a\nb\u001b[0m {x}"} connected`;
+    logger.warn`careful`;
+    logger.debug`packet`;
+    return Promise.resolve();
+  };
+  const { io } = await serve([], { start });
+  const lines = io.errorLines.slice(1);
+  assertEquals(lines.length, 2);
+  assertMatch(lines[0]!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO client a\\nb\\u001b\[0m \{x\} connected$/);
+  assertMatch(lines[1]!, /Z WARNING careful$/);
+  const debug = await serve(["-d"], { start });
+  assertMatch(debug.io.errorLines.at(-1)!, /Z DEBUG packet$/);
+  logger.error`after the end`;
+  assert(!debug.io.errorLines.some((line) => line.includes("after the end")));
+});

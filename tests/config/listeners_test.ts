@@ -1,0 +1,254 @@
+import { assert, assertEquals } from "@std/assert";
+import { faults, listener, resolved } from "./support.ts";
+
+const tls = { ssl: true, certfile: "c.pem", keyfile: "k.pem" };
+
+Deno.test("a listener without bind listens on all IPv4 interfaces at its type's port", () => {
+  const address = (values: object) => {
+    const { hostname, port } = listener({ a: values }, "a");
+    return `${hostname}:${port}`;
+  };
+  assertEquals(address({}), "0.0.0.0:1883");
+  assertEquals(address({ bind: null }), "0.0.0.0:1883");
+  assertEquals(address(tls), "0.0.0.0:8883");
+  assertEquals(address({ type: "ws" }), "0.0.0.0:8080");
+  assertEquals(address({ type: "ws", ...tls }), "0.0.0.0:8443");
+  assertEquals(address({ bind: "10.0.0.1", type: "ws" }), "10.0.0.1:8080");
+  assertEquals(address({ bind: "[::1]", ...tls }), "::1:8883");
+  assertEquals(address({ bind: 0 }), "0.0.0.0:0");
+});
+
+Deno.test("default listens only with a bind of its own or as the only one", () => {
+  const names = (listeners: Record<string, unknown>) => resolved({ listeners }).listeners.map(({ name }) => name);
+  assertEquals(names({ default: {} }), ["default"]);
+  assertEquals(names({ default: null }), ["default"]);
+  assertEquals(names({ default: {}, a: {} }), ["a"]);
+  assertEquals(names({ default: { bind: null }, a: {} }), ["a"]);
+  assertEquals(names({ default: { bind: ":1" }, a: {} }), ["default", "a"]);
+  assertEquals(names({ default: { bind: 0 }, a: {} }), ["default", "a"]);
+  assertEquals(names({ a: undefined, b: null }), ["b"]);
+  assertEquals(listener({ default: {} }, "default").hostname, "0.0.0.0");
+});
+
+Deno.test("bind is not inherited", () => {
+  assertEquals(listener({ default: { bind: "10.0.0.1:5" }, a: {} }, "a").port, 1883);
+  assertEquals(listener({ default: { bind: "10.0.0.1:5" }, a: {} }, "a").hostname, "0.0.0.0");
+});
+
+const inherited: [
+  key: string,
+  of: unknown,
+  own: unknown,
+  read: (name: string, l: Record<string, unknown>) => unknown,
+][] = [
+  ["maxConnections", 5, 0, (name, l) => listener(l, name).maxConnections],
+  ["type", "ws", "tcp", (name, l) => listener(l, name).type],
+  ["path", "/a", "/b", (name, l) => listener(l, name).path],
+  ["origins", ["*"], [], (name, l) => listener(l, name).origins],
+  ["queueQos0", true, false, (name, l) => listener(l, name).limits.queueQos0],
+  ["sessionExpiryInterval", 9, 0, (name, l) => listener(l, name).limits.sessionExpiryInterval],
+  ["timeoutDisconnectDelay", 2, 0, (name, l) => listener(l, name).limits.timeoutDisconnectDelay],
+  ["certfile", "/a", "/b", (name, l) => listener(l, name).tls?.certfile],
+  ["keyfile", "/a", "/b", (name, l) => listener(l, name).tls?.keyfile],
+  ["cafile", "/a", "/b", (name, l) => listener(l, name).tls?.cafile],
+  ["capath", "/a", "/b", (name, l) => listener(l, name).tls?.capath],
+  ["cadata", "A", "B", (name, l) => listener(l, name).tls?.cadata],
+  ["crlfile", "/a", "/b", (name, l) => listener(l, name).tls?.crlfile],
+  ["clientCertificate", "required", "off", (name, l) => listener(l, name).tls?.clientCertificate],
+  ["usernameFromCertificate", "cn", "off", (name, l) => listener(l, name).usernameFromCertificate],
+];
+
+for (const [key, ofDefault, own, read] of inherited) {
+  Deno.test(`${key} is inherited from default, and an explicit value wins`, () => {
+    const common = { ...tls, certfile: "/c", keyfile: "/k", type: "ws", cafile: "/ca", crlfile: "/crl" };
+    const listeners = {
+      default: { ...common, [key]: ofDefault },
+      inherits: { bind: ":1" },
+      explicit: { bind: ":2", [key]: own },
+    };
+    assertEquals(read("inherits", listeners), ofDefault);
+    assertEquals(read("explicit", listeners), own);
+  });
+}
+
+Deno.test("ssl: off wins over a default with ssl: on, which keeps its certificates", () => {
+  for (const off of [false, "off", "no"]) {
+    const config = resolved({ listeners: { default: { ...tls, cafile: "ca" }, a: { ssl: off }, b: {} } });
+    const [a, b] = config.listeners;
+    assertEquals(a!.tls, undefined);
+    assertEquals(a!.port, 1883);
+    assertEquals(b!.tls, {
+      certfile: "/base/c.pem",
+      keyfile: "/base/k.pem",
+      cafile: "/base/ca",
+      clientCertificate: "optional",
+    });
+    assertEquals(config.warnings, []);
+  }
+});
+
+Deno.test("an external listener opens no socket", () => {
+  const { type, hostname, port, tls: material } = listener({ default: { ...tls }, a: { type: "external" } }, "a");
+  assertEquals({ type, hostname, port, material }, { type: "external", hostname: "", port: 0, material: undefined });
+  assertEquals(resolved({ listeners: { a: { type: "external", bind: ":1", ...tls } } }).warnings, [
+    "listeners.a.ssl: has no effect: type: external opens no socket",
+    "listeners.a.certfile: has no effect: type: external opens no socket",
+    "listeners.a.keyfile: has no effect: type: external opens no socket",
+    "listeners.a.bind: has no effect: type: external opens no socket",
+  ]);
+});
+
+Deno.test("connections that are handed in have the attributes of default", () => {
+  const { handedIn } = resolved({
+    listeners: { default: { bind: ":5", maxConnections: 3, maxPacketSize: 100, path: "/x", type: "ws" } },
+  });
+  const { name, type, hostname, port, maxConnections, path } = handedIn;
+  assertEquals({ name, type, hostname, port }, { name: "default", type: "external", hostname: "", port: 0 });
+  assertEquals({ maxConnections, path }, { maxConnections: 3, path: "/x" });
+  assertEquals(handedIn.limits.maxPacketSize, 100);
+  assertEquals(resolved({ listeners: { a: { maxConnections: 3 } } }).handedIn.maxConnections, 0);
+});
+
+Deno.test("ssl needs certfile and keyfile, its own or inherited", () => {
+  assertEquals(faults({ listeners: { a: { ssl: true } } }), [
+    "listeners.a.ssl: needs certfile and keyfile: got no certfile and no keyfile",
+  ]);
+  assertEquals(faults({ listeners: { default: { ssl: "on", certfile: "c" }, a: {}, b: { bind: 1, keyfile: "k" } } }), [
+    "listeners.a.ssl: needs certfile and keyfile: got no keyfile",
+  ]);
+});
+
+Deno.test("paths start at the config's folder", () => {
+  const { tls: material } = listener({ a: { ...tls, certfile: "/abs/c.pem", keyfile: "../k.pem", capath: "ca" } }, "a");
+  assertEquals(material?.certfile, "/abs/c.pem");
+  assertEquals(material?.keyfile, "/k.pem");
+  assertEquals(material?.capath, "/base/ca");
+});
+
+Deno.test("client certificates are optional once an authority is given", () => {
+  const request = (values: object) => listener({ a: { ...tls, ...values } }, "a").tls?.clientCertificate;
+  assertEquals(request({}), "off");
+  assertEquals(request({ cafile: "x" }), "optional");
+  assertEquals(request({ capath: "x" }), "optional");
+  assertEquals(request({ cadata: "x" }), "optional");
+  assertEquals(request({ cafile: "x", clientCertificate: "required" }), "required");
+  assertEquals(request({ cafile: "x", clientCertificate: "off" }), "off");
+});
+
+Deno.test("client certificates need an authority", () => {
+  for (const word of ["optional", "required"]) {
+    assertEquals(faults({ listeners: { a: { ...tls, "client-certificate": word } } }), [
+      `listeners.a.client-certificate: ${word} needs an authority: give cafile, capath or cadata`,
+    ]);
+  }
+});
+
+Deno.test("a user name from the certificate needs client certificates", () => {
+  assertEquals(faults({ listeners: { a: { ...tls, username_from_certificate: "cn" } } }), [
+    "listeners.a.username_from_certificate: cn needs a client certificate: give cafile, capath or cadata",
+  ]);
+  assertEquals(faults({ listeners: { a: { usernameFromCertificate: "san" } } }), [
+    "listeners.a.usernameFromCertificate: san needs ssl: on and a client certificate",
+  ]);
+  assertEquals(
+    faults({ listeners: { a: { ...tls, cafile: "x", clientCertificate: "off", usernameFromCertificate: "san" } } }),
+    [
+      "listeners.a.usernameFromCertificate: san needs a client certificate: give cafile, capath or cadata",
+    ],
+  );
+  const listeners = { default: { ...tls, cafile: "x", usernameFromCertificate: "san" }, a: {}, b: { ssl: false } };
+  assertEquals(listener(listeners, "a").usernameFromCertificate, "san");
+  assertEquals(listener(listeners, "b").usernameFromCertificate, "off");
+});
+
+Deno.test("TLS keys without ssl are pointed out, unless they are inherited", () => {
+  assertEquals(
+    resolved({ listeners: { a: { cafile: "x", certfile: "y", "client-certificate": "required" } } }).warnings,
+    [
+      "listeners.a.certfile: has no effect: ssl is off",
+      "listeners.a.cafile: has no effect: ssl is off",
+      "listeners.a.client-certificate: has no effect: ssl is off",
+    ],
+  );
+  assertEquals(resolved({ listeners: { default: { cafile: "x", bind: 1 }, a: {} } }).warnings, []);
+  assertEquals(resolved({ listeners: { a: { ...tls, crlfile: "x" } } }).warnings, [
+    "listeners.a.crlfile: has no effect: no client certificate is asked for",
+  ]);
+});
+
+Deno.test("keys of WebSocket listeners on others are refused unless they are inherited", () => {
+  assertEquals(faults({ listeners: { a: { path: "/mqtt", origins: ["*"] } } }), [
+    "listeners.a.path: is for listeners with type: ws only: got type: tcp",
+    "listeners.a.origins: is for listeners with type: ws only: got type: tcp",
+  ]);
+  assertEquals(faults({ listeners: { default: { path: "/mqtt" } } }).length, 1);
+  assertEquals(listener({ default: { path: "/mqtt" }, a: {}, b: { type: "ws" } }, "a").path, undefined);
+  assertEquals(listener({ default: { path: "/mqtt" }, a: {}, b: { type: "ws" } }, "b").path, "/mqtt");
+  assertEquals(listener({ a: { type: "external", path: "/mqtt" } }, "a").path, "/mqtt");
+});
+
+Deno.test("two listeners cannot have the same address", () => {
+  assertEquals(faults({ listeners: { a: { bind: "1.2.3.4:5" }, b: {}, c: { bind: "1.2.3.4:5", type: "ws" } } }), [
+    "listeners.c.bind: 1.2.3.4:5 is taken by listener a: give one of them another address",
+  ]);
+  assertEquals(faults({ listeners: { a: {}, b: {} } }), [
+    "listeners.b.bind: 0.0.0.0:1883 is taken by listener a: give one of them another address",
+  ]);
+  assertEquals(faults({ listeners: { a: { bind: "[::1]:5" }, b: { bind: "[::1]:5" } } }), [
+    "listeners.b.bind: [::1]:5 is taken by listener a: give one of them another address",
+  ]);
+  assertEquals(
+    faults({ listeners: { a: { bind: 0 }, b: { bind: 0 }, c: { type: "external" }, d: { type: "external" } } }),
+    [],
+  );
+});
+
+Deno.test("what no listener can have is refused, all of it at once", () => {
+  assertEquals(
+    faults({
+      listeners: {
+        a: { type: "udp", bind: 70_000, ssl: "maybe", path: "mqtt" },
+        b: { bind: ["::1"], client_certificate: "yes", cafile: "", certfile: 5 },
+        c: { bind: true, type: "ws", origins: ["example.org", "https://example.org/", "*", "https://a.b:1"] },
+        d: { type: "ws", origins: "*", usernameFromCertificate: "dn" },
+        "": {},
+      },
+    }),
+    [
+      'listeners.a.type: must be tcp, ws or external: got "udp"',
+      "listeners.a.bind: port must be 0 to 65535: got 70000",
+      'listeners.a.ssl: must be true or false (or on, off, yes, no): got "maybe"',
+      'listeners.a.path: must be a path that begins with "/", without "?" or "#": got "mqtt"',
+      'listeners.b.bind: an address in brackets must be quoted, such as "[::1]:1883": got a list',
+      "listeners.b.certfile: must be the path of a file: got 5",
+      'listeners.b.cafile: must be the path of a file: got ""',
+      'listeners.b.client_certificate: must be off, optional or required: got "yes"',
+      'listeners.c.bind: must be host:port, :port, port, host or "[v6]:port": got true',
+      'listeners.c.origins[0]: must be "*", "null" or an origin such as https://example.org: got "example.org"',
+      'listeners.c.origins[1]: must be "*", "null" or an origin such as https://example.org: got "https://example.org/"',
+      'listeners.d.usernameFromCertificate: must be off, cn or san: got "dn"',
+      'listeners.d.origins: must be a list of origins, such as ["https://example.org"]: got "*"',
+      'listeners[""]: cannot be the name of a listener',
+    ],
+  );
+});
+
+Deno.test("faults of one listener do not hide those of another", () => {
+  const lines = faults({ listeners: { a: { bind: -1, ssl: true }, b: { ssl: true } } });
+  assertEquals(lines, [
+    "listeners.a.bind: port must be 0 to 65535: got -1",
+    "listeners.b.ssl: needs certfile and keyfile: got no certfile and no keyfile",
+  ]);
+});
+
+Deno.test("aMQTT's reader and writer are passed over with a word", () => {
+  assertEquals(resolved({ listeners: { a: { reader: "x", writer: null } } }).warnings, [
+    "listeners.a.reader: has no meaning here",
+  ]);
+});
+
+Deno.test("a WebSocket that cannot take a whole packet is pointed out", () => {
+  const [warning = ""] =
+    resolved({ listeners: { a: { type: "ws", maxInboundBytes: 100, maxPacketSize: 200 } } }).warnings;
+  assert(warning.startsWith("listeners.a.maxInboundBytes: is below max-packet-size: "), warning);
+});

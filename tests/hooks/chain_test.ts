@@ -1,0 +1,314 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { buildHookChain, type HookChain } from "../../src/hooks/chain.ts";
+import type { Decision, Plugin, SignInRefusal } from "../../src/hooks/plugin.ts";
+import type { ApplicationMessage } from "../../src/message.ts";
+import { ReasonCode } from "../../src/packet/reason_code.ts";
+import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
+import { clientSnapshot, pluginContext, signIn } from "../support/plugin_context.ts";
+
+/** A chain of these plugins, called "p0", "p1" …, and what it logs. */
+function chainOf(...plugins: Plugin[]): { readonly chain: HookChain; readonly log: string[] } {
+  const { logger, log } = pluginContext();
+  return { chain: buildHookChain(plugins.map((plugin, index) => ({ specifier: `p${index}`, plugin })), logger), log };
+}
+
+/** As a plugin in JavaScript would return it. */
+function wrongly<Result>(value: unknown): Result {
+  return value as Result;
+}
+
+function failing(text: string): () => never {
+  return () => {
+    throw new Error(text);
+  };
+}
+
+const client = clientSnapshot();
+const message: ApplicationMessage = {
+  topicName: parseTopicName("a/b"),
+  payload: new Uint8Array([1]),
+  qos: 1,
+  retain: false,
+};
+const subscription = { topicFilter: parseTopicFilter("a/#"), qos: 0 } as const;
+const bad = { allowed: false, reasonCode: ReasonCode.BadUserNameOrPassword } as const;
+const notAuthorized = { allowed: false, reasonCode: ReasonCode.NotAuthorized } as const;
+
+const optionalHooks = [
+  "authenticate",
+  "authorizePublish",
+  "authorizeSubscribe",
+  "authorizeReceive",
+  "transformMessage",
+  "clientConnected",
+  "clientDisconnected",
+  "clientSubscribed",
+  "clientUnsubscribed",
+  "messageReceived",
+  "messageRouted",
+  "messageRetained",
+  "messageQueued",
+  "messageDropped",
+  "packetReceived",
+  "packetSent",
+] as const;
+
+Deno.test("a hook that no plugin has is undefined", () => {
+  for (const { chain } of [chainOf(), chainOf({}, { reload() {} })]) {
+    for (const hook of optionalHooks) assertEquals(chain[hook], undefined, hook);
+  }
+});
+
+Deno.test("each hook of a plugin is called on the plugin and with the arguments given", () => {
+  for (const hook of optionalHooks) {
+    const given = [{ one: 1 }, { two: 2 }, { three: 3 }];
+    const calls: unknown[][] = [];
+    class Recorder {
+      [hook](...seen: unknown[]) {
+        calls.push([this, ...seen]);
+        return "allow";
+      }
+    }
+    const recorder = new Recorder();
+    const { chain } = chainOf({}, wrongly<Plugin>(recorder));
+    const call = chain[hook] as unknown as (...given: unknown[]) => unknown;
+    const count = call.length === 0 ? given.length : call.length;
+    call(...given.slice(0, count));
+    assertEquals(calls.length, 1, hook);
+    assert(calls[0]?.[0] === recorder, hook);
+    assertEquals(calls[0]?.slice(1), given.slice(0, count), hook);
+    for (const other of optionalHooks) assertEquals(chain[other] !== undefined, other === hook, other);
+  }
+});
+
+Deno.test("one allow is needed, one deny wins, whether answered at once or later", async () => {
+  const cases: [Decision[], boolean][] = [
+    [["allow"], true],
+    [["abstain"], false],
+    [["deny"], false],
+    [["abstain", "allow", "abstain"], true],
+    [["allow", "deny"], false],
+    [["deny", "allow"], false],
+    [["allow", "abstain", "deny"], false],
+    [["abstain", "abstain"], false],
+  ];
+  for (const [decisions, allowed] of cases) {
+    // Each bit says whether that plugin answers by a promise.
+    for (let mask = 0; mask < 1 << decisions.length; mask++) {
+      const plugins = decisions.map((decision, index) => {
+        const answer = () => (mask >> index & 1) === 1 ? Promise.resolve(decision) : decision;
+        return { authenticate: answer, authorizePublish: answer, authorizeSubscribe: answer };
+      });
+      const { chain, log } = chainOf(...plugins);
+      const title = `${decisions} ${mask}`;
+      assertEquals(await chain.authorizePublish?.(client, message), allowed, title);
+      assertEquals(await chain.authorizeSubscribe?.(client, subscription), allowed, title);
+      assertEquals((await chain.authenticate?.(signIn()))?.allowed, allowed, title);
+      assertEquals(log, []);
+    }
+    const { chain } = chainOf(...decisions.map((decision) => ({ authorizeReceive: () => decision })));
+    assertEquals(chain.authorizeReceive?.(client, message), allowed, `receive ${decisions}`);
+  }
+});
+
+Deno.test("decisions that are taken at once cost no promise", () => {
+  const allow = () => "allow" as const;
+  const { chain } = chainOf(
+    { authenticate: allow, authorizePublish: allow, authorizeSubscribe: allow, transformMessage: (given) => given },
+  );
+  assertEquals(chain.authenticate?.(signIn()), { allowed: true });
+  assertEquals(chain.authorizePublish?.(client, message), true);
+  assertEquals(chain.authorizeSubscribe?.(client, subscription), true);
+  assert(chain.transformMessage?.(message, client) === message);
+});
+
+Deno.test("nobody is asked after the first deny", async () => {
+  for (const denial of ["deny" as const, Promise.resolve("deny" as const)]) {
+    let asked = 0;
+    const second = () => (asked++, "allow" as const);
+    const { chain } = chainOf(
+      { authenticate: () => denial, authorizePublish: () => denial },
+      { authenticate: second, authorizePublish: second },
+    );
+    await chain.authenticate?.(signIn());
+    await chain.authorizePublish?.(client, message);
+    assertEquals(asked, 0);
+  }
+});
+
+Deno.test("a sign-in that all abstain from is not authorized if anonymous, else a bad user name or password", () => {
+  const { chain } = chainOf({ authenticate: () => "abstain" });
+  assertEquals(chain.authenticate?.(signIn()), notAuthorized);
+  assertEquals(chain.authenticate?.(signIn({ username: "u" })), bad);
+  assertEquals(chain.authenticate?.(signIn({ password: "p" })), bad);
+  assertEquals(chain.authenticate?.(signIn({ username: "" })), bad);
+});
+
+Deno.test("a refused sign-in carries the plugin's reason", async () => {
+  const refusal: SignInRefusal = { decision: "deny", reasonCode: ReasonCode.Banned, reasonString: "go away" };
+  const expected = { allowed: false, reasonCode: ReasonCode.Banned, reasonString: "go away" } as const;
+  assertEquals(chainOf({ authenticate: () => refusal }).chain.authenticate?.(signIn()), expected);
+  const later = chainOf({ authenticate: () => "allow" }, { authenticate: () => Promise.resolve(refusal) });
+  assertEquals(await later.chain.authenticate?.(signIn()), expected);
+  assertEquals(chainOf({ authenticate: () => "deny" }).chain.authenticate?.(signIn()), bad);
+});
+
+Deno.test("a deciding hook that throws or rejects denies and is logged", async () => {
+  const allow = () => "allow" as const;
+  const fail = failing("no database");
+  for (const hook of [fail, () => Promise.reject(new Error("no database"))]) {
+    const { chain, log } = chainOf(
+      { authenticate: allow, authorizePublish: allow, authorizeSubscribe: allow },
+      { authenticate: hook, authorizePublish: hook, authorizeSubscribe: hook },
+    );
+    assertEquals(await chain.authenticate?.(signIn({ username: "u" })), notAuthorized);
+    assertEquals(await chain.authorizePublish?.(client, message), false);
+    assertEquals(await chain.authorizeSubscribe?.(client, subscription), false);
+    assertEquals(log, [
+      'error: plugin "p1": authenticate threw: no database',
+      'error: plugin "p1": authorizePublish threw: no database',
+      'error: plugin "p1": authorizeSubscribe threw: no database',
+    ]);
+  }
+  const { chain, log } = chainOf({ authorizeReceive: allow }, { authorizeReceive: fail });
+  assertEquals(chain.authorizeReceive?.(client, message), false);
+  assertEquals(log, ['error: plugin "p1": authorizeReceive threw: no database']);
+});
+
+Deno.test("an answer that is no decision denies and is logged", async () => {
+  const refusal = { decision: "deny", reasonCode: ReasonCode.Banned };
+  const answers = [true, undefined, null, "Allow", 1, {}, [], { ...refusal, decision: "allow" }];
+  for (const answer of [...answers, ...answers.map((value) => Promise.resolve(value))]) {
+    const hook = () => wrongly<Decision>(answer);
+    const { chain, log } = chainOf({ authenticate: hook, authorizePublish: hook }, { authorizePublish: () => "allow" });
+    assertEquals(await chain.authenticate?.(signIn({ username: "u" })), notAuthorized);
+    assertEquals(await chain.authorizePublish?.(client, message), false);
+    assertEquals(log.length, 2);
+    assertStringIncludes(log[0] ?? "", 'error: plugin "p0": authenticate must return "allow", "deny" or "abstain"');
+  }
+  const { chain, log } = chainOf({ authorizePublish: () => wrongly<Decision>(refusal) });
+  assertEquals(chain.authorizePublish?.(client, message), false);
+  assertEquals(log, [
+    'error: plugin "p0": authorizePublish must return "allow", "deny" or "abstain": ' +
+    'got { decision: "deny", reasonCode: 138 }',
+  ]);
+});
+
+Deno.test("a refusal with a reason that CONNACK has not got is logged and not passed on", () => {
+  const parts = [{ reasonCode: 0 }, { reasonCode: 0x7f }, { reasonCode: 0xa0 }, { reasonCode: "138" }, {}];
+  for (const part of [...parts, { reasonCode: 0x8a, reasonString: 5 }]) {
+    const { chain, log } = chainOf({ authenticate: () => wrongly<SignInRefusal>({ decision: "deny", ...part }) });
+    assertEquals(chain.authenticate?.(signIn()), notAuthorized);
+    assertStringIncludes(log[0] ?? "", "or a refusal with a reason code from 0x80 to 0x9F: got {");
+  }
+});
+
+Deno.test("authorizeReceive that returns a promise denies, and its rejection ends nothing", async () => {
+  for (const answer of [() => Promise.resolve("allow"), () => Promise.reject(new Error("late"))]) {
+    const { chain, log } = chainOf({ authorizeReceive: () => wrongly<Decision>(answer()) });
+    assertEquals(chain.authorizeReceive?.(client, message), false);
+    await Promise.resolve();
+    assertEquals(log.length, 1);
+    assertStringIncludes(log[0] ?? "", 'error: plugin "p0": authorizeReceive must return "allow", "deny" or "abstain"');
+    assertStringIncludes(log[0] ?? "", "and no promise: got Promise");
+  }
+});
+
+Deno.test("a message goes through the transforming plugins in order, at once or later", async () => {
+  const append = (suffix: string) => (given: ApplicationMessage) => ({
+    ...given,
+    topicName: parseTopicName(given.topicName + suffix),
+  });
+  const later = (given: ApplicationMessage) => Promise.resolve(append("/2")(given));
+  for (const second of [append("/2"), later]) {
+    const plugins = [append("/1"), second, append("/3")].map((transformMessage) => ({ transformMessage }));
+    const { chain } = chainOf(...plugins);
+    const result = await chain.transformMessage?.(message, undefined);
+    assertEquals(result, { ...message, topicName: parseTopicName("a/b/1/2/3") });
+  }
+});
+
+Deno.test("a message that a plugin drops, fails on or spoils is dropped, and the next plugin is not asked", async () => {
+  const results: [() => unknown, string | undefined][] = [
+    [() => undefined, undefined],
+    [() => Promise.resolve(undefined), undefined],
+    [failing("bad JSON"), "transformMessage threw: bad JSON"],
+    [() => Promise.reject("bad JSON"), 'transformMessage threw: "bad JSON"'],
+    [() => null, "or undefined: got null"],
+    [() => Promise.resolve(true), "or undefined: got true"],
+    [() => ({ ...message, topicName: "a/#" }), 'got { topicName: "a/#"'],
+    [() => ({ ...message, payload: "text" }), 'payload: "text"'],
+    [() => ({ ...message, qos: 3 }), "qos: 3"],
+    [() => ({ ...message, retain: 1 }), "retain: 1"],
+  ];
+  for (const [result, logged] of results) {
+    let asked = 0;
+    const { chain, log } = chainOf(
+      { transformMessage: () => wrongly<ApplicationMessage | undefined>(result()) },
+      { transformMessage: (given) => (asked++, given) },
+    );
+    assertEquals(await chain.transformMessage?.(message, client), undefined);
+    assertEquals([asked, log.length], [0, logged === undefined ? 0 : 1]);
+    if (logged === undefined) continue;
+    assertStringIncludes(log[0] ?? "", 'error: plugin "p0": transformMessage ');
+    assertStringIncludes(log[0] ?? "", logged);
+  }
+});
+
+Deno.test("an observer that throws or rejects is logged, and the others are told", async () => {
+  const told: string[] = [];
+  const { chain, log } = chainOf(
+    { clientConnected: failing("full disk") },
+    { clientConnected: () => Promise.reject(new Error("too late")) },
+    { clientConnected: ({ clientIdentifier }) => void told.push(clientIdentifier) },
+  );
+  assertEquals(chain.clientConnected?.(client), undefined);
+  await Promise.resolve();
+  assertEquals(told, ["client-1"]);
+  assertEquals(log, [
+    'error: plugin "p0": clientConnected threw: full disk',
+    'error: plugin "p1": clientConnected threw: too late',
+  ]);
+});
+
+Deno.test("a start is stopped by the first plugin whose beforeStart throws", async () => {
+  const calls: string[] = [];
+  const { chain } = chainOf(
+    { beforeStart: () => Promise.resolve().then(() => void calls.push("first")) },
+    {},
+    { beforeStart: failing("no key") },
+    { beforeStart: () => void calls.push("last") },
+  );
+  await assertRejects(() => chain.beforeStart(), Error, 'plugin "p2": beforeStart threw: no key');
+  assertEquals(calls, ["first"]);
+});
+
+Deno.test("the other lifecycle hooks wait for each plugin in turn and log what is thrown", async () => {
+  for (const hook of ["afterStart", "beforeShutdown", "afterShutdown"] as const) {
+    const calls: string[] = [];
+    const { chain, log } = chainOf(
+      { [hook]: () => Promise.resolve().then(() => void calls.push("slow")) },
+      { [hook]: failing("one") },
+      { [hook]: () => Promise.reject(new Error("two")) },
+      { [hook]: () => void calls.push("quick") },
+    );
+    await chain[hook]();
+    assertEquals(calls, ["slow", "quick"]);
+    assertEquals(log, [`error: plugin "p1": ${hook} threw: one`, `error: plugin "p2": ${hook} threw: two`]);
+  }
+  await chainOf().chain.beforeStart();
+});
+
+Deno.test("a reload hands each plugin its own options, and a plugin that throws keeps the old ones", async () => {
+  const seen: unknown[] = [];
+  const { chain, log } = chainOf(
+    { reload: failing("unknown key") },
+    {},
+    { reload: (options) => void seen.push(options) },
+  );
+  await chain.reload([{ level: 0 }, { level: 1 }, { level: 2 }]);
+  assertEquals(seen, [{ level: 2 }]);
+  assertEquals(log, ['warn: plugin "p0": reload threw: unknown key (its old options stay)']);
+  await assertRejects(() => chain.reload([{}]), RangeError, "expected options for 3: got 1");
+  assertEquals(seen.length, 1);
+});

@@ -1,0 +1,113 @@
+/** The import table of src/: a file imports its own room and the rooms below it only. */
+import { assert, assertEquals } from "@std/assert";
+import { dirname, fromFileUrl, join, relative } from "@std/path";
+
+/** The rooms from the lowest layer up. Rooms of one layer do not import each other. */
+const layers: readonly (readonly string[])[] = [
+  ["logger.ts"],
+  ["packet", "transport"],
+  ["config", "message.ts"],
+  ["topics"],
+  // Above topics, since a session is one of the subscribers that topics speaks of.
+  ["session", "store"],
+  ["hooks", "router"],
+  ["plugins"],
+  ["broker"],
+  ["cli"],
+];
+
+/** The bundled plugins get by with what a user's plugin has, so most of what lies below them is not for them. */
+const openToPlugins: readonly string[] = [
+  "hooks/plugin.ts",
+  "logger.ts",
+  "message.ts",
+  "packet/packets.ts",
+  "packet/reason_code.ts",
+  "packet/topic.ts",
+];
+
+/** The program's version is written down there and nowhere else. */
+const readsDenoJson: readonly string[] = ["plugins", "cli"];
+
+/** Packages that one room keeps to itself. */
+const ownedPackages: Readonly<Record<string, string>> = { "mqtt-packet": "packet" };
+
+const source = fromFileUrl(new URL("../src", import.meta.url));
+
+function roomOf(path: string): string {
+  return path.split("/")[0] ?? path;
+}
+
+function layerOf(room: string): number {
+  return layers.findIndex((rooms) => rooms.includes(room));
+}
+
+/** Whether the file at `path` may import `specifier`; paths are relative to src/. */
+function mayImport(path: string, specifier: string): boolean {
+  const room = roomOf(path);
+  if (!specifier.startsWith(".")) return (ownedPackages[specifier.replace(/^npm:/, "")] ?? room) === room;
+  const target = join(dirname(path), specifier).replaceAll("\\", "/");
+  if (target === "../deno.json") return readsDenoJson.includes(room);
+  const targetRoom = roomOf(target);
+  if (targetRoom === room) return true;
+  if (room === "plugins") return openToPlugins.includes(target);
+  return layerOf(targetRoom) >= 0 && layerOf(targetRoom) < layerOf(room);
+}
+
+function importsOf(text: string): string[] {
+  return Array.from(text.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/g), ([, specifier]) => specifier ?? "");
+}
+
+async function* filesUnder(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) yield* filesUnder(path);
+    else if (name.endsWith(".ts")) yield path;
+  }
+}
+
+Deno.test("each file under src/ imports its own room and lower layers only", async () => {
+  const offences: string[] = [];
+  let imports = 0;
+  for await (const file of filesUnder(source)) {
+    const path = relative(source, file).replaceAll("\\", "/");
+    if (layerOf(roomOf(path)) < 0) offences.push(`${path} lies in a room that has no layer`);
+    for (const specifier of importsOf(await Deno.readTextFile(file))) {
+      imports++;
+      if (!mayImport(path, specifier)) offences.push(`${path} imports ${specifier}`);
+    }
+  }
+  assertEquals(offences.sort(), []);
+  assert(imports > 100, `only ${imports} imports were found`);
+});
+
+Deno.test("the import table tells right from wrong", () => {
+  const right: [string, string][] = [
+    ["hooks/chain.ts", "./plugin.ts"],
+    ["hooks/chain.ts", "../packet/topic.ts"],
+    ["transport/tcp.ts", "../logger.ts"],
+    ["plugins/password/store.ts", "../../hooks/plugin.ts"],
+    ["plugins/password/store.ts", "../options.ts"],
+    ["cli/main.ts", "../../deno.json"],
+    ["packet/mqtt_packet.ts", "mqtt-packet"],
+    ["session/session.ts", "node:buffer"],
+  ];
+  const wrong: [string, string][] = [
+    ["packet/decode.ts", "../message.ts"],
+    ["packet/decode.ts", "../transport/transport.ts"],
+    ["topics/retained.ts", "../session/session.ts"],
+    ["session/session.ts", "../store/store.ts"],
+    ["hooks/chain.ts", "../broker/broker.ts"],
+    ["plugins/topic_acl.ts", "../hooks/loader.ts"],
+    ["plugins/topic_acl.ts", "../config/spelling.ts"],
+    ["plugins/password/store.ts", "../../session/session.ts"],
+    ["broker/broker.ts", "../../deno.json"],
+    ["broker/broker.ts", "../nowhere/file.ts"],
+    ["broker/broker.ts", "../../tests/support/fake_clock.ts"],
+    ["router/router.ts", "mqtt-packet"],
+  ];
+  for (const [path, specifier] of right) assert(mayImport(path, specifier), `${path} may import ${specifier}`);
+  for (const [path, specifier] of wrong) assert(!mayImport(path, specifier), `${path} must not import ${specifier}`);
+  const text = `import "./a.ts";\nimport {\n  b,\n} from "../b.ts";\nexport * from './c.ts';\nawait import("./d.ts");`;
+  assertEquals(importsOf(text), ["./a.ts", "../b.ts", "./c.ts", "./d.ts"]);
+});

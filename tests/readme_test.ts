@@ -1,0 +1,92 @@
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { parse } from "@std/yaml";
+import configuration from "../deno.json" with { type: "json" };
+import { keyEntries } from "../src/config/keys.ts";
+import { loadConfigFile } from "../src/config/load.ts";
+import { bundledPluginNames } from "../src/config/plugin_names.ts";
+import { resolveConfig } from "../src/config/resolve.ts";
+
+const root = fromFileUrl(new URL("..", import.meta.url));
+const readme = await Deno.readTextFile(join(root, "README.md"));
+
+/** Cells of the table rows below the heading of a table, up to the next empty line. */
+function tableAfter(text: string): string[][] {
+  const start = readme.indexOf(text);
+  assert(start >= 0, `the README does not say ${JSON.stringify(text)}`);
+  const table = readme.slice(start).split("\n\n").find((part) => part.startsWith("| "));
+  return (table ?? "").trim().split("\n").slice(2).map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
+}
+
+const headings = {
+  broker: "At the top.",
+  listener: "In each entry of `listeners`:",
+  auth: "In `auth`:",
+  "topic-check": "In `topic-check`:",
+} as const;
+
+for (const section of ["broker", "listener", "auth", "topic-check"] as const) {
+  Deno.test(`the README lists every key of the section ${section} with its default and its unit`, () => {
+    const listed = tableAfter(headings[section]);
+    for (const row of listed) assert(row[3] !== undefined && row[3] !== "", `${row[0]} has no meaning`);
+    assertEquals(
+      listed.map(([key, value, unit]) => [key, value, unit]),
+      keyEntries.filter((entry) => entry.section === section).map((entry) => [
+        `\`${entry.key}\``,
+        entry.default,
+        entry.unit,
+      ]),
+    );
+  });
+}
+
+Deno.test("the README lists every bundled plugin, and its export is there", () => {
+  const rows = tableAfter("| Bundled plugin");
+  assertEquals(rows.map(([name]) => name).sort(), bundledPluginNames.map((name) => `\`${name}\``).sort());
+  const exports: Readonly<Record<string, string>> = configuration.exports;
+  for (const [, , specifier] of rows) {
+    const name = specifier!.replaceAll("`", "").replace(configuration.name, ".");
+    assert(exports[name] !== undefined, `deno.json has no export ${name}`);
+  }
+});
+
+Deno.test("examples/broker.yaml starts as it stands and shows every key in its place", async () => {
+  const file = join(root, "examples", "broker.yaml");
+  const { resolved } = await loadConfigFile(file);
+  assertEquals(resolved.listeners.every(({ hostname }) => hostname === "127.0.0.1"), true);
+  const lines = (await Deno.readTextFile(file)).split("\n").map((line) => line.replace(/^( *)# /, "$1"));
+  const places: Record<string, string[]> = { broker: [], listener: [], auth: [], "topic-check": [] };
+  let top = "";
+  for (const line of lines) {
+    const found = /^( *)([a-z][a-z0-9-]*):(?: |$)/.exec(line);
+    if (found === null) continue;
+    const [, indent, key] = found;
+    if (indent === "") {
+      top = key!;
+      places.broker!.push(key!);
+    } else {
+      places[top === "listeners" ? "listener" : top]?.push(key!);
+    }
+  }
+  for (const { section, key } of keyEntries) {
+    assert(places[section]!.includes(key), `${section} does not show ${key}`);
+  }
+});
+
+for (const name of ["acl.yaml", "broker.yaml", "custom_plugin.yaml"]) {
+  Deno.test(`examples/${name} is a config without faults and warnings`, async () => {
+    assertEquals((await loadConfigFile(join(root, "examples", name))).warnings, []);
+  });
+}
+
+Deno.test("the README's commands name the Deno version that everything is checked with", async () => {
+  const versions = new Set([...readme.matchAll(/deno@([\d.]+)/g)].map(([, version]) => version));
+  const checked = /^readonly deno_version=(.+)$/m.exec(await Deno.readTextFile(join(root, ".ci", "run")))?.[1];
+  assertEquals([...versions], [checked]);
+});
+
+for (const [index, [, text]] of [...readme.matchAll(/^```yaml\n(.*?)^```$/gms)].entries()) {
+  Deno.test(`example ${index + 1} of a config in the README has no fault`, () => {
+    resolveConfig(parse(text!), { baseDirectory: root });
+  });
+}

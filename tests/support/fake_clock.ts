@@ -1,0 +1,50 @@
+interface Ticker {
+  readonly periodMs: number;
+  readonly tick: () => void;
+  dueMs: number;
+}
+
+/** A clock that stands still until a test moves it. */
+export class FakeClock {
+  #nowMs: number;
+  readonly #tickers = new Set<Ticker>();
+
+  /** @param startMs where it begins; the default is the time that transports stamp on what they accept. */
+  constructor(startMs: number = performance.now()) {
+    this.#nowMs = startMs;
+  }
+
+  /** Timers that were set and not cancelled. */
+  get tickers(): number {
+    return this.#tickers.size;
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  every(ms: number, tick: () => void): () => void {
+    const ticker = { periodMs: ms, tick, dueMs: this.#nowMs + ms };
+    this.#tickers.add(ticker);
+    return () => void this.#tickers.delete(ticker);
+  }
+
+  /** Moves on by `ms` milliseconds and calls every tick that falls due on the way, in order of time. */
+  advance(ms: number): void {
+    const endMs = this.#nowMs + ms;
+    for (let next = this.#nextDue(endMs); next !== undefined; next = this.#nextDue(endMs)) {
+      this.#nowMs = next.dueMs;
+      next.dueMs += next.periodMs;
+      next.tick();
+    }
+    this.#nowMs = endMs;
+  }
+
+  #nextDue(endMs: number): Ticker | undefined {
+    let next: Ticker | undefined;
+    for (const ticker of this.#tickers) {
+      if (ticker.dueMs <= endMs && (next === undefined || ticker.dueMs < next.dueMs)) next = ticker;
+    }
+    return next;
+  }
+}

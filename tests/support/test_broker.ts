@@ -1,0 +1,118 @@
+/** A broker for one test: listens on a free loopback port, takes in-memory connections, and has a clock that stands still. */
+import { assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { Broker } from "../../src/broker/broker.ts";
+import type { BrokerConfig, PluginList } from "../../src/config/config.ts";
+import type { Logger } from "../../src/logger.ts";
+import { memoryPair } from "../../src/transport/memory.ts";
+import { FakeClock } from "./fake_clock.ts";
+import type { Hooks } from "./hooks_plugin.ts";
+import { patiently } from "./patience.ts";
+import { type ConnectOptions, RawClient } from "./raw_client.ts";
+
+/** Keeps what is logged, one `level: message` a line. */
+export class CollectingLogger implements Logger {
+  readonly lines: string[] = [];
+
+  debug(message: string): void {
+    this.lines.push(`debug: ${message}`);
+  }
+  info(message: string): void {
+    this.lines.push(`info: ${message}`);
+  }
+  warn(message: string): void {
+    this.lines.push(`warn: ${message}`);
+  }
+  error(message: string): void {
+    this.lines.push(`error: ${message}`);
+  }
+
+  /** Tells whether a line of `warn` or `error` holds the text. */
+  complains(text: string): boolean {
+    return this.lines.some((line) => /^(warn|error): /.test(line) && line.includes(text));
+  }
+}
+
+/** Lets everybody in without a user name, listens on one TCP port, and publishes no `$SYS`. */
+const DEFAULTS: BrokerConfig = {
+  listeners: { tcp: { bind: "127.0.0.1:0" }, memory: { type: "external" } },
+  auth: { plugins: ["auth.anonymous"], allowAnonymous: true },
+  sysInterval: 0,
+};
+
+export class TestBroker implements AsyncDisposable {
+  readonly broker: Broker;
+  readonly clock = new FakeClock();
+  readonly log = new CollectingLogger();
+  readonly #clients: RawClient[] = [];
+  readonly #identifiers = new Map<RawClient, string>();
+  readonly #awaitedEnds = new Map<string, () => void>();
+
+  constructor(config: BrokerConfig) {
+    const baseDirectory = fromFileUrl(new URL(".", import.meta.url));
+    const observer = hooks({
+      clientDisconnected: ({ clientIdentifier }) => this.#awaitedEnds.get(clientIdentifier)?.(),
+    });
+    this.broker = new Broker(
+      { ...DEFAULTS, plugins: [observer], ...config },
+      { clock: this.clock, logger: this.log, baseDirectory },
+    );
+  }
+
+  /** A connection in memory on which nothing was said yet. */
+  open(listener = "memory"): RawClient {
+    const [ours, brokers] = memoryPair();
+    this.broker.accept(brokers, { listener }).catch(() => ours.close());
+    return this.#keep(new RawClient(ours));
+  }
+
+  /** A TCP connection on which nothing was said yet. */
+  async openTcp(listener = "tcp"): Promise<RawClient> {
+    const { hostname, port } = this.broker.addresses[listener]!;
+    return this.#keep(new RawClient(await Deno.connect({ hostname, port })));
+  }
+
+  /** A client that is signed in, with an identifier of its own unless one is given. */
+  async connect(options: ConnectOptions = {}): Promise<RawClient> {
+    const client = this.open();
+    const { clientIdentifier = `client${this.#clients.length}` } = options;
+    this.#identifiers.set(client, clientIdentifier);
+    const connack = await client.connect({ ...options, clientIdentifier });
+    assertEquals(connack.reasonCode, 0, "return code of CONNACK");
+    return client;
+  }
+
+  /** Breaks a client's connection off as a lost network does, and waits until the broker has noticed. */
+  async lose(client: RawClient): Promise<void> {
+    const clientIdentifier = this.#identifiers.get(client)!;
+    const noticed = new Promise<void>((resolve) => this.#awaitedEnds.set(clientIdentifier, resolve));
+    await client.close();
+    await patiently(`the broker to notice the loss of ${clientIdentifier}`, noticed);
+  }
+
+  /** Ends the connections and the broker. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.broker.shutdown();
+  }
+
+  #keep(client: RawClient): RawClient {
+    this.#clients.push(client);
+    return client;
+  }
+}
+
+/** Starts a broker; keys of `config` take the place of the defaults above. */
+export async function startBroker(config: BrokerConfig = {}): Promise<TestBroker> {
+  const broker = new TestBroker(config);
+  await broker.broker.start();
+  return broker;
+}
+
+/** The entry of a plugin list for a plugin with these hooks. */
+export function hooks(hooks: Hooks): Record<string, unknown> {
+  return { "./hooks_plugin.ts": { hooks } };
+}
+
+/** Sign-in for everybody, with any user name or none. */
+export const anybody: { readonly plugins: PluginList } = { plugins: [hooks({ authenticate: () => "allow" })] };

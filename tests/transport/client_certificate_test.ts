@@ -1,0 +1,62 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { X509Certificate } from "node:crypto";
+import {
+  ClientCertificateCheck,
+  type HandshakeOutcome,
+  readAlternativeNames,
+} from "../../src/transport/client_certificate.ts";
+import { type IssuedCertificate, makeAuthority } from "../support/certificates.ts";
+
+function handshake(client: IssuedCertificate, outcome: { authorized: boolean; resumed: boolean }): HandshakeOutcome {
+  const certificate = new X509Certificate(client.certificate);
+  return {
+    authorized: outcome.authorized,
+    authorizationError: outcome.authorized ? null : "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+    isSessionReused: () => outcome.resumed,
+    getPeerCertificate: () => ({ raw: certificate.raw, subject: { CN: "client" } }),
+  };
+}
+
+function issueClient(): IssuedCertificate {
+  return makeAuthority().issue({ commonName: "client", usage: "client" });
+}
+
+Deno.test("a resumed session counts if a full handshake has verified its certificate", () => {
+  const check = new ClientCertificateCheck(undefined);
+  const client = issueClient();
+  check.take(handshake(client, { authorized: true, resumed: false }));
+  assertEquals(check.take(handshake(client, { authorized: true, resumed: true }))?.fingerprint, client.fingerprint);
+});
+
+Deno.test("a resumed session does not count if no full handshake has verified its certificate", () => {
+  const check = new ClientCertificateCheck(undefined);
+  const client = issueClient();
+  assertThrows(() => check.take(handshake(client, { authorized: false, resumed: false })), Error, "not vouched for");
+  assertThrows(() => check.take(handshake(client, { authorized: true, resumed: true })), Error, "was not verified");
+});
+
+Deno.test("a certificate that has run out since its session began does not count", () => {
+  const check = new ClientCertificateCheck(undefined);
+  const notBefore = new Date(Date.now() - 2000);
+  const notAfter = new Date(Date.now() - 1000);
+  const client = makeAuthority().issue({ commonName: "client", usage: "client", notBefore, notAfter });
+  assertThrows(() => check.take(handshake(client, { authorized: true, resumed: false })), Error, "is not valid now");
+});
+
+Deno.test("no certificate is no fault here", () => {
+  const none = {
+    authorized: false,
+    authorizationError: "",
+    isSessionReused: () => false,
+    getPeerCertificate: () => ({}),
+  };
+  assertEquals(new ClientCertificateCheck(undefined).take(none), undefined);
+});
+
+Deno.test("subject alternative names are read one by one, whatever they contain", () => {
+  const sans = ["DNS:a", "URI:urn:x, DNS:admin", "email:a@b", "IP:10.0.0.1"];
+  const { certificate } = makeAuthority().issue({ commonName: "client", sans, usage: "client" });
+  assertEquals(readAlternativeNames(new X509Certificate(certificate).raw), sans);
+  const nameless = makeAuthority().issue({ commonName: "client", usage: "client" });
+  assertEquals(readAlternativeNames(new X509Certificate(nameless.certificate).raw), []);
+});
