@@ -28,6 +28,8 @@ import { Outbox } from "./outbox.ts";
 const MAXIMUM_CONNECT_BYTES = 128 * 1024;
 /** How long a connection over the limit may take for its CONNECT, and a closing one to take what was said last. */
 const GRACE_MS = 1000;
+/** How long a client may take nothing at all of what waits for it before it is read again. */
+const STALL_MS = 60_000;
 
 /** A signed-in client's part of a connection. */
 export interface Open {
@@ -114,7 +116,9 @@ export class Connection implements OutboundLink {
     if (nowMs < this.#deadlineMs) return;
     if (this.#state.at === "closed") return this.transport.close();
     if (this.#state.at === "signing-in") return;
-    const reason = this.#state.at === "open" ? "keep-alive timeout" : "no CONNECT in time (connect-timeout)";
+    const reason = this.#state.at === "open"
+      ? "nothing was heard of the client in time (keep-alive)"
+      : "no CONNECT in time (connect-timeout)";
     this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason });
     this.transport.close();
   }
@@ -135,7 +139,7 @@ export class Connection implements OutboundLink {
     this.#state = open;
     this.#reader.maximumPacketSizeBytes = limits.maxPacketSize;
     this.#silenceMs = silenceMs(open.client.keepAliveSeconds, limits.timeoutDisconnectDelay);
-    this.#deadlineMs = this.core.clock.now() + this.#silenceMs;
+    this.#expectClientWithin(this.#silenceMs);
     this.core.owners.set(open.session, this);
     this.send({ type: PacketType.Connack, sessionPresent, reasonCode: ReasonCode.Success });
     this.core.hooks.clientConnected?.(open.client);
@@ -218,12 +222,22 @@ export class Connection implements OutboundLink {
       const count = await this.transport.read(this.#reader.space());
       if (count === null || this.closed) return;
       this.core.statistics.bytesReceived += count;
-      this.#deadlineMs = this.#state.at === "open" ? this.core.clock.now() + this.#silenceMs : this.#deadlineMs;
       this.#reader.filled(count);
       await this.#handleFrames();
-      // A client that does not take its answers is not read until it does; its keep-alive does not run meanwhile.
-      if (this.#outbox.congested) await this.#outbox.drained();
+      // A client that does not take its answers is not read until it does.
+      if (this.#outbox.congested) await this.#waitForOutbox();
+      this.#expectClientWithin(this.#silenceMs);
     }
+  }
+
+  async #waitForOutbox(): Promise<void> {
+    this.#expectClientWithin(STALL_MS);
+    await this.#outbox.drained();
+  }
+
+  /** Sets the deadline of a signed-in client; before sign-in and after the end others hold. */
+  #expectClientWithin(ms: number): void {
+    if (this.#state.at === "open") this.#deadlineMs = this.core.clock.now() + ms;
   }
 
   async #handleFrames(): Promise<void> {
@@ -233,7 +247,10 @@ export class Connection implements OutboundLink {
         const packet = decode(frame, this.#state.at === "awaiting-connect" ? undefined : this.#version);
         this.#received(packet);
         const pending = handlePacket(this, packet);
-        if (pending) await pending;
+        if (!pending) continue;
+        // The keep-alive does not run while the client is not read.
+        this.#expectClientWithin(Infinity);
+        await pending;
       }
     } finally {
       this.#serving = false;

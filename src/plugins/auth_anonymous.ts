@@ -5,6 +5,7 @@
  * @module
  */
 import type { Plugin, PluginFactory, SignIn } from "../hooks/plugin.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
 import { readOptions, show } from "./options.ts";
 
 /** Options of `auth.anonymous`. */
@@ -19,7 +20,7 @@ const create: PluginFactory = (options: unknown): Plugin => {
   return {
     authenticate(signIn: SignIn) {
       if (signIn.username !== undefined) return "abstain";
-      return allowed ? "allow" : "deny";
+      return allowed ? "allow" : { decision: "deny" as const, reasonCode: ReasonCode.NotAuthorized };
     },
     reload(newOptions: unknown) {
       allowed = readAllowed(newOptions);

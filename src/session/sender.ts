@@ -1,5 +1,6 @@
 import type { QoS } from "../packet/packets.ts";
 import type { DropReason, Message } from "../message.ts";
+import { Fifo } from "./fifo.ts";
 import { type Delivery, MessageQueue, type QueueLimits } from "./message_queue.ts";
 import { PacketIdentifiers } from "./packet_identifiers.ts";
 
@@ -41,6 +42,8 @@ export class Sender {
   /** By packet identifier, in the order of sending. */
   readonly #inflight = new Map<number, Inflight>();
   readonly #queue: MessageQueue;
+  /** Packet identifiers that are still to be sent again after the client has come back. */
+  #resend = new Fifo<number>();
   #link: OutboundLink | undefined;
 
   constructor(options: SenderOptions) {
@@ -71,10 +74,8 @@ export class Sender {
   attach(link: OutboundLink): void {
     this.#link = link;
     // [MQTT-4.4.0-1], [MQTT-4.6.0-1] 3.1.1; [MQTT-4.4.0-1], [MQTT-4.6.0-1] 5.0
-    for (const [packetIdentifier, { delivery, state }] of this.#inflight) {
-      if (state === "released") link.sendPubrel(packetIdentifier);
-      else link.sendPublish(delivery, packetIdentifier, true);
-    }
+    this.#resend = new Fifo();
+    for (const packetIdentifier of this.#inflight.keys()) this.#resend.push(packetIdentifier);
     this.pump();
   }
 
@@ -107,9 +108,10 @@ export class Sender {
     return true;
   }
 
-  /** Sends what waits as far as there is room. */
+  /** Sends what waits as far as there is room: first what has to be sent again. */
   pump(): void {
     const link = this.#link;
+    while (link && this.#resend.length > 0 && !link.congested) this.#sendAgain(link, this.#resend.shift()!);
     while (link && this.#hasRoom(link)) {
       const delivery = this.#queue.shift();
       if (!delivery) return;
@@ -144,7 +146,13 @@ export class Sender {
   }
 
   #hasRoom(link: OutboundLink): boolean {
-    return this.#inflight.size < this.#options.maximumInflight && !link.congested;
+    return this.#resend.length === 0 && this.#inflight.size < this.#options.maximumInflight && !link.congested;
+  }
+
+  #sendAgain(link: OutboundLink, packetIdentifier: number): void {
+    const inflight = this.#inflight.get(packetIdentifier);
+    if (inflight?.state === "released") link.sendPubrel(packetIdentifier);
+    else if (inflight) link.sendPublish(inflight.delivery, packetIdentifier, true);
   }
 
   #send(link: OutboundLink, delivery: Delivery): void {

@@ -1,7 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import create from "../../src/plugins/auth_anonymous.ts";
+import { ReasonCode } from "../../src/packet/reason_code.ts";
 import type { Plugin } from "../../src/hooks/plugin.ts";
 import { pluginContext, signIn } from "../support/plugin_context.ts";
+
+/** "Not authorized" rather than "bad user name or password": there was none. */
+const REFUSAL = { decision: "deny", reasonCode: ReasonCode.NotAuthorized } as const;
 
 const make = (options: unknown) => create(options, pluginContext()) as Plugin;
 
@@ -9,7 +13,7 @@ Deno.test("auth.anonymous lets clients without a user name in, or keeps them out
   assertEquals(make(undefined).authenticate?.(signIn()), "allow");
   assertEquals(make({}).authenticate?.(signIn()), "allow");
   assertEquals(make({ allowAnonymous: true }).authenticate?.(signIn()), "allow");
-  assertEquals(make({ allowAnonymous: false }).authenticate?.(signIn()), "deny");
+  assertEquals(make({ allowAnonymous: false }).authenticate?.(signIn()), REFUSAL);
 });
 
 Deno.test("auth.anonymous leaves clients with a user name to other plugins", () => {
@@ -23,9 +27,9 @@ Deno.test("auth.anonymous leaves clients with a user name to other plugins", () 
 Deno.test("auth.anonymous takes new options and keeps the old ones if they are wrong", () => {
   const plugin = make({ allowAnonymous: true });
   plugin.reload?.({ allowAnonymous: false });
-  assertEquals(plugin.authenticate?.(signIn()), "deny");
+  assertEquals(plugin.authenticate?.(signIn()), REFUSAL);
   assertThrows(() => plugin.reload?.({ allowAnonymous: 1 }));
-  assertEquals(plugin.authenticate?.(signIn()), "deny");
+  assertEquals(plugin.authenticate?.(signIn()), REFUSAL);
 });
 
 Deno.test("auth.anonymous refuses options it does not know", () => {
