@@ -33,6 +33,8 @@ export type { BrokerEnvironment, Clock } from "./environment.ts";
 
 /** How finely time-outs are looked at, in milliseconds. */
 const TICK_MS = 250;
+/** How long plugins may take for each step of a shutdown. */
+const PLUGIN_PATIENCE_MS = 5000;
 
 /** A connection that was handed in. */
 export interface Accepted {
@@ -73,6 +75,7 @@ export class Broker implements AsyncDisposable {
   #core: Core | undefined;
   #entries: readonly PluginEntry[];
   #state: "new" | "starting" | "started" | "stopped" = "new";
+  #opening: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -130,8 +133,10 @@ export class Broker implements AsyncDisposable {
   async start(): Promise<void> {
     if (this.#state !== "new") throw new Error(`Cannot start the broker: it is ${this.#state} already`);
     this.#state = "starting";
+    this.#opening = this.#open();
     try {
-      await this.#open();
+      await this.#opening;
+      if (this.#stopping) throw new Error("Cannot start the broker: it was shut down meanwhile");
       this.#state = "started";
     } catch (error) {
       await this.shutdown();
@@ -282,12 +287,14 @@ export class Broker implements AsyncDisposable {
       signal: this.#ending.signal,
       logger: this.#logger,
       statistics: this.#statistics,
-      publish: (message) => void this.#core?.pipe.publish(message),
+      publish: (message) => void (this.#core ? this.#core.pipe.publish(message) : this.#router.publish(message)),
       retain: (message) => this.#router.retain(message),
       clients: () => this.clients,
       disconnect: (clientIdentifier, reasonCode) => this.disconnect(clientIdentifier, reasonCode),
       subscribe: (clientIdentifier, topicFilter, qos) => this.#subscribeClient(clientIdentifier, topicFilter, qos),
-      every: (seconds, tick) => void this.#timers.push(this.#clock.every(seconds * 1000, tick)),
+      every: (seconds, tick) => {
+        if (!this.#ending.signal.aborted) this.#timers.push(this.#clock.every(seconds * 1000, tick));
+      },
     };
   }
 
@@ -361,7 +368,7 @@ export class Broker implements AsyncDisposable {
     const subscription = { topicFilter, qos, noLocal: false, retainAsPublished: false };
     session.subscriptions.set(topicFilter, subscription);
     this.#subscriptions.add(session, subscription);
-    for (const message of this.#retained.match(topicFilter)) session.offerRetained(message, subscription);
+    session.offerRetained(this.#retained.match(topicFilter), subscription);
     return true;
   }
 
@@ -382,12 +389,14 @@ export class Broker implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    if (this.#state === "started") await this.#hooks.beforeShutdown();
+    // A start under way is let finish, so that nothing is opened behind this.
+    await this.#opening?.catch(() => {});
+    if (this.#state === "started") await patiently(this.#hooks.beforeShutdown());
     this.#state = "stopped";
     await this.#listeners.close();
     const connections = [...this.#connections];
     // Before anything is closed, so that waiting sessions and other clients still get them.
-    await Promise.all(connections.map((connection) => connection.publishWill()));
+    await patiently(Promise.all(connections.map((connection) => connection.publishWill())));
     this.#ending.abort();
     for (const connection of connections) {
       connection.close({ reasonCode: ReasonCode.ServerShuttingDown, reason: "the broker is shutting down" });
@@ -396,8 +405,16 @@ export class Broker implements AsyncDisposable {
     await Promise.all(this.#running);
     for (const subscriber of [...this.#inProcess]) subscriber.end();
     for (const cancel of this.#timers.splice(0)) cancel();
-    await this.#hooks.afterShutdown();
+    await patiently(this.#hooks.afterShutdown());
   }
+}
+
+/** Waits for plugins at shutdown, but not for ever. */
+async function patiently(work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, PLUGIN_PATIENCE_MS));
+  await Promise.race([work, patience]);
+  clearTimeout(timer);
 }
 
 function isTransport(connection: ByteStream | Transport): connection is Transport {

@@ -41,7 +41,11 @@ export interface Open {
   will: Will | undefined;
 }
 
-type State = { readonly at: "awaiting-connect" } | { readonly at: "signing-in" } | Open | { readonly at: "closed" };
+type State =
+  | { readonly at: "awaiting-connect" }
+  | { readonly at: "signing-in"; readonly gone: AbortController }
+  | Open
+  | { readonly at: "closed" };
 
 /** How and why a connection is ended. */
 export interface Ending {
@@ -74,6 +78,8 @@ export class Connection implements OutboundLink {
   #silenceMs = Infinity;
   /** Frames are being handled: the connection finds out by itself that it was closed. */
   #serving = false;
+  /** Ends the wait for a handler. */
+  #interrupt: (() => void) | undefined;
 
   constructor(core: Core, transport: Transport, { listener, refusing }: ConnectionOptions) {
     this.core = core;
@@ -108,29 +114,38 @@ export class Connection implements OutboundLink {
       this.#fail(error);
     }
     await this.#linger();
-    this.transport.close();
+    this.#cut();
   }
 
   /** Called by the broker's coarse timer. */
   tick(nowMs: number): void {
     if (nowMs < this.#deadlineMs) return;
-    if (this.#state.at === "closed") return this.transport.close();
-    if (this.#state.at === "signing-in") return;
+    if (this.#state.at === "closed") return this.#cut();
+    if (this.#state.at === "signing-in") {
+      return this.refuse(ReasonCode.ServerBusy, "sign-in was not decided in time (connect-timeout)");
+    }
     const reason = this.#state.at === "open"
       ? "nothing was heard of the client in time (keep-alive)"
       : "no CONNECT in time (connect-timeout)";
     this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason });
-    this.transport.close();
+    this.#cut();
   }
 
-  /** CONNECT has come and is being decided on. */
-  beginSignIn(version: ProtocolVersion): void {
+  /**
+   * CONNECT has come and is being decided on, for as long as it could take to come.
+   *
+   * @returns aborted when the connection ends before it is decided
+   */
+  beginSignIn(version: ProtocolVersion): AbortSignal {
     if (this.#state.at !== "awaiting-connect") {
       // [MQTT-3.1.0-2] 3.1.1 and 5.0
       throw new ProtocolError(ReasonCode.ProtocolError, "a second CONNECT");
     }
-    this.#state = { at: "signing-in" };
+    const gone = new AbortController();
+    this.#state = { at: "signing-in", gone };
     this.#version = version;
+    this.#deadlineMs = this.core.clock.now() + this.listener.limits.connectTimeout * 1000;
+    return gone.signal;
   }
 
   /** The client is signed in and its session belongs to this connection. */
@@ -142,8 +157,9 @@ export class Connection implements OutboundLink {
     this.#expectClientWithin(this.#silenceMs);
     this.core.owners.set(open.session, this);
     this.send({ type: PacketType.Connack, sessionPresent, reasonCode: ReasonCode.Success });
-    this.core.hooks.clientConnected?.(open.client);
-    open.session.attach(this);
+    // Hooks may cut the client off again, here and below.
+    if (this.open === open) open.session.attach(this);
+    if (this.open === open) this.core.hooks.clientConnected?.(open.client);
   }
 
   /** Answers a CONNECT with a refusal and ends the connection. */
@@ -199,6 +215,8 @@ export class Connection implements OutboundLink {
     this.#deadlineMs = this.core.clock.now() + GRACE_MS;
     this.core.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
     if (state.at === "open") this.#leave(state, ending);
+    if (state.at === "signing-in") state.gone.abort();
+    this.#interrupt?.();
     // Somebody else ends it while it waits for the client; otherwise linger() gives what was said its time.
     if (!this.#serving) void this.finish();
   }
@@ -214,7 +232,15 @@ export class Connection implements OutboundLink {
     const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, GRACE_MS));
     await Promise.race([this.#outbox.drained(), patience]);
     clearTimeout(timer);
-    this.transport.close();
+    this.#cut();
+  }
+
+  #cut(): void {
+    try {
+      this.transport.close();
+    } catch (error) {
+      this.core.logger.debug(`connection did not close: ${this.#where()}: ${errorText(error)}`);
+    }
   }
 
   async #readPackets(): Promise<void> {
@@ -250,11 +276,19 @@ export class Connection implements OutboundLink {
         if (!pending) continue;
         // The keep-alive does not run while the client is not read.
         this.#expectClientWithin(Infinity);
-        await pending;
+        await this.#untilClosed(pending);
       }
     } finally {
       this.#serving = false;
     }
+  }
+
+  /** Waits for a handler, but not longer than the connection lasts: a plugin may never answer. */
+  #untilClosed(pending: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = resolve;
+      pending.then(resolve, reject);
+    });
   }
 
   #received(packet: InboundPacket): void {
@@ -299,7 +333,12 @@ export class Connection implements OutboundLink {
     if (!will) return;
     // Spent before anything is awaited: a will is published once.
     state.will = undefined;
-    await this.core.pipe.fromClient(state.client, willMessage(will, state.client.clientIdentifier));
+    const { clientIdentifier } = state.client;
+    try {
+      await this.core.pipe.fromClient(state.client, willMessage(will, clientIdentifier));
+    } catch (error) {
+      this.core.logger.error(`will of client ${clientIdentifier} was not published: ${errorText(error)}`);
+    }
   }
 
   /** Lets the peer take what was said last; an end with unread bytes would otherwise destroy it on its way. */

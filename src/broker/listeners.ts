@@ -87,7 +87,12 @@ export class Listeners {
     config: ResolvedListener,
     accept: (transport: Transport, config: ResolvedListener) => void,
   ): Promise<void> {
-    for await (const transport of listener) accept(transport, config);
+    try {
+      for await (const transport of listener) accept(transport, config);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#logger.error(`listeners.${config.name} accepts no more connections: ${reason}`);
+    }
   }
 
   async #listen(config: ResolvedListener): Promise<Listener> {

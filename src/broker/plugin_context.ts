@@ -44,7 +44,26 @@ export function pluginContext(specifier: string, powers: PluginPowers): PluginCo
     disconnect: (clientIdentifier, reasonCode) => powers.disconnect(clientIdentifier, reasonCode),
     subscribe: (clientIdentifier, topicFilter, qos = 0) =>
       powers.subscribe(clientIdentifier, parseTopicFilter(topicFilter), qos),
-    every: (seconds, tick) => powers.every(seconds, tick),
+    every: (seconds, tick) => {
+      if (!(seconds > 0 && seconds <= LONGEST_PERIOD_SECONDS)) {
+        throw new Error(`seconds must be above 0 and at most ${LONGEST_PERIOD_SECONDS}: got ${seconds}`);
+      }
+      powers.every(seconds, guarded(tick, say("error")));
+    },
+  };
+}
+
+/** What the system's timers can count. */
+const LONGEST_PERIOD_SECONDS = 2_147_483;
+
+/** A plugin's timer must not take the broker with it when it fails. */
+function guarded(tick: () => void, complain: (text: string) => void): () => Promise<void> {
+  return async () => {
+    try {
+      await tick();
+    } catch (error) {
+      complain(`timer: ${error instanceof Error ? error.message : error}`);
+    }
   };
 }
 

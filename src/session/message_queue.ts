@@ -55,11 +55,19 @@ export class MessageQueue {
     return this.#bytes;
   }
 
-  push(delivery: Delivery): void {
+  /** False if it was dropped at once, because it is larger than all the room there is or of less worth than what waits. */
+  push(delivery: Delivery): boolean {
+    if (delivery.message.sizeBytes > this.#limits.maximumBytes) {
+      this.#onDrop(delivery);
+      return false;
+    }
     delivery.message.keep();
     (delivery.qos === 0 ? this.#atMostOnce : this.#acknowledged).push({ sequence: this.#sequence++, delivery });
     this.#bytes += delivery.message.sizeBytes;
-    while (this.length > this.#limits.maximumMessages || this.#bytes > this.#limits.maximumBytes) this.#dropOne();
+    while (this.length > this.#limits.maximumMessages || this.#bytes > this.#limits.maximumBytes) {
+      if (this.#dropOne() === delivery) return false;
+    }
+    return true;
   }
 
   shift(): Delivery | undefined {
@@ -69,8 +77,10 @@ export class MessageQueue {
     return this.#take(!second || (first && first.sequence < second.sequence) ? this.#atMostOnce : this.#acknowledged);
   }
 
-  #dropOne(): void {
-    this.#onDrop(this.#take(this.#atMostOnce.length > 0 ? this.#atMostOnce : this.#acknowledged));
+  #dropOne(): Delivery {
+    const delivery = this.#take(this.#atMostOnce.length > 0 ? this.#atMostOnce : this.#acknowledged);
+    this.#onDrop(delivery);
+    return delivery;
   }
 
   #take(entries: Fifo<Entry>): Delivery {

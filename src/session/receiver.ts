@@ -10,14 +10,17 @@ export class Receiver {
     return this.#unreleased.size;
   }
 
-  /** Enters a QoS 2 PUBLISH; what is a `duplicate` must not be passed on again. */
-  accept(packetIdentifier: number): "new" | "duplicate" {
-    if (this.#unreleased.has(packetIdentifier)) return "duplicate";
-    this.#unreleased.add(packetIdentifier);
-    return "new";
+  /** Whether a PUBLISH with this identifier was accepted before: it is a duplicate and must not be passed on again. */
+  has(packetIdentifier: number): boolean {
+    return this.#unreleased.has(packetIdentifier);
   }
 
-  /** PUBREL has come, or PUBREC refused the message. False if the identifier was not known. */
+  /** Enters the identifier of a message that was passed on. */
+  accept(packetIdentifier: number): void {
+    this.#unreleased.add(packetIdentifier);
+  }
+
+  /** PUBREL has come. False if the identifier was not known. */
   release(packetIdentifier: number): boolean {
     return this.#unreleased.delete(packetIdentifier);
   }

@@ -29,19 +29,19 @@ export interface SenderOptions {
   readonly onQueue: (message: Message) => void;
 }
 
-/** Where an outbound QoS 1 or 2 message is: its PUBLISH has left, or its PUBREL has (QoS 2). */
-interface Inflight {
-  readonly delivery: Delivery;
-  state: "published" | "released";
-}
+/** Retained messages that may wait from several SUBSCRIBEs together; one SUBSCRIBE may bring more. */
+const MAXIMUM_BACKLOG = 100_000;
 
 /** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
 export class Sender {
   readonly #options: SenderOptions;
   readonly #identifiers = new PacketIdentifiers();
-  /** By packet identifier, in the order of sending. */
-  readonly #inflight = new Map<number, Inflight>();
+  /** By packet identifier, in the order of sending: the message, or `released` once the client has it (QoS 2). */
+  readonly #inflight = new Map<number, Delivery | "released">();
+  #inflightBytes = 0;
   readonly #queue: MessageQueue;
+  /** Retained messages for new subscriptions; the broker keeps them anyway, so they wait outside the queue's limits. */
+  readonly #backlog = new Fifo<Delivery>();
   /** Packet identifiers that are still to be sent again after the client has come back. */
   #resend = new Fifo<number>();
   #link: OutboundLink | undefined;
@@ -58,7 +58,7 @@ export class Sender {
 
   /** Messages that wait. */
   get queued(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#backlog.length;
   }
 
   /** Takes a message: sends it, lets it wait, or drops it by the limits. */
@@ -66,8 +66,16 @@ export class Sender {
     const link = this.#link;
     if (!link) return this.#wait(delivery);
     if (delivery.qos === 0) return this.#offerAtMostOnce(link, delivery);
-    if (this.#queue.length > 0 || !this.#hasRoom(link)) return this.#queue.push(delivery);
+    if (this.queued > 0 || !this.#hasRoom(link)) return void this.#queue.push(delivery);
     this.#send(link, delivery);
+  }
+
+  /** Takes what is retained for a new subscription: it is sent as the client takes it, before anything newer. */
+  offerRetained(deliveries: readonly Delivery[]): void {
+    const most = Math.max(MAXIMUM_BACKLOG, deliveries.length);
+    for (const delivery of deliveries) this.#backlog.push(delivery);
+    while (this.#backlog.length > most) this.#options.onDrop(this.#backlog.shift()!.message, "queue-limit");
+    this.pump();
   }
 
   /** The client is back: what is under way goes out again in its order, then what waited. */
@@ -86,34 +94,40 @@ export class Sender {
 
   /** PUBACK: the message has arrived. False if the identifier is not that of a QoS 1 message under way. */
   puback(packetIdentifier: number): boolean {
-    const inflight = this.#inflight.get(packetIdentifier);
-    if (inflight?.delivery.qos !== 1) return false;
+    const delivery = this.#inflight.get(packetIdentifier);
+    if (delivery === undefined || delivery === "released" || delivery.qos !== 1) return false;
+    this.#inflightBytes -= delivery.message.sizeBytes;
     this.#settle(packetIdentifier);
     return true;
   }
 
   /** PUBREC: the client has the message and its identifier is to be released. False if it is not known. */
   pubrec(packetIdentifier: number): boolean {
-    const inflight = this.#inflight.get(packetIdentifier);
-    if (inflight?.delivery.qos !== 2) return false;
-    inflight.state = "released";
+    const delivery = this.#inflight.get(packetIdentifier);
+    if (delivery === undefined || (delivery !== "released" && delivery.qos !== 2)) return false;
+    // The client has the message, so the identifier is all there is to remember.
+    if (delivery !== "released") this.#inflightBytes -= delivery.message.sizeBytes;
+    this.#inflight.set(packetIdentifier, "released");
     this.#link?.sendPubrel(packetIdentifier);
     return true;
   }
 
   /** PUBCOMP: the client has released the identifier. False if it was not waited for. */
   pubcomp(packetIdentifier: number): boolean {
-    if (this.#inflight.get(packetIdentifier)?.state !== "released") return false;
+    if (this.#inflight.get(packetIdentifier) !== "released") return false;
     this.#settle(packetIdentifier);
     return true;
   }
 
-  /** Sends what waits as far as there is room: first what has to be sent again. */
+  /** Sends what waits as far as there is room: what has to be sent again, what is retained, what is queued. */
   pump(): void {
     const link = this.#link;
-    while (link && this.#resend.length > 0 && !link.congested) this.#sendAgain(link, this.#resend.shift()!);
-    while (link && this.#hasRoom(link)) {
-      const delivery = this.#queue.shift();
+    // A hook that sees what is sent may cut the client off, so the link is looked at each time.
+    while (link && link === this.#link && this.#resend.length > 0 && !link.congested) {
+      this.#sendAgain(link, this.#resend.shift()!);
+    }
+    while (link && link === this.#link && this.#hasRoom(link)) {
+      const delivery = this.#backlog.shift() ?? this.#queue.shift();
       if (!delivery) return;
       this.#send(link, delivery);
     }
@@ -122,10 +136,11 @@ export class Sender {
   /** The session has ended: everything is given up. */
   end(): void {
     this.#link = undefined;
-    for (const { delivery, state } of this.#inflight.values()) {
-      if (state === "published") this.#options.onDrop(delivery.message, "session-ended");
+    for (const delivery of this.#inflight.values()) {
+      if (delivery !== "released") this.#options.onDrop(delivery.message, "session-ended");
     }
     this.#inflight.clear();
+    while (this.#backlog.shift());
     for (let delivery = this.#queue.shift(); delivery; delivery = this.#queue.shift()) {
       this.#options.onDrop(delivery.message, "session-ended");
     }
@@ -135,24 +150,25 @@ export class Sender {
     if (delivery.qos === 0 && !this.#options.queueQoS0) {
       return this.#options.onDrop(delivery.message, "offline-qos0");
     }
-    this.#queue.push(delivery);
-    this.#options.onQueue(delivery.message);
+    if (this.#queue.push(delivery)) this.#options.onQueue(delivery.message);
   }
 
   #offerAtMostOnce(link: OutboundLink, delivery: Delivery): void {
     if (link.congested) this.#options.onDrop(delivery.message, "max-outbound-bytes");
-    else if (this.#queue.hasQoS0) this.#queue.push(delivery);
+    else if (this.#queue.hasQoS0 || this.#backlog.length > 0) this.#queue.push(delivery);
     else this.#send(link, delivery);
   }
 
   #hasRoom(link: OutboundLink): boolean {
-    return this.#resend.length === 0 && this.#inflight.size < this.#options.maximumInflight && !link.congested;
+    const { maximumInflight, queue } = this.#options;
+    return this.#resend.length === 0 && this.#inflight.size < maximumInflight &&
+      this.#inflightBytes < queue.maximumBytes && !link.congested;
   }
 
   #sendAgain(link: OutboundLink, packetIdentifier: number): void {
-    const inflight = this.#inflight.get(packetIdentifier);
-    if (inflight?.state === "released") link.sendPubrel(packetIdentifier);
-    else if (inflight) link.sendPublish(inflight.delivery, packetIdentifier, true);
+    const delivery = this.#inflight.get(packetIdentifier);
+    if (delivery === "released") link.sendPubrel(packetIdentifier);
+    else if (delivery) link.sendPublish(delivery, packetIdentifier, true);
   }
 
   #send(link: OutboundLink, delivery: Delivery): void {
@@ -160,7 +176,8 @@ export class Sender {
     if (delivery.qos === 0) return link.sendPublish(delivery, 0, false);
     const packetIdentifier = this.#identifiers.next(this.#inflight);
     delivery.message.keep();
-    this.#inflight.set(packetIdentifier, { delivery, state: "published" });
+    this.#inflight.set(packetIdentifier, delivery);
+    this.#inflightBytes += delivery.message.sizeBytes;
     link.sendPublish(delivery, packetIdentifier, false);
   }
 

@@ -47,14 +47,13 @@ export class Session implements Subscriber {
     });
   }
 
-  /** A retained message matched a new subscription ([MQTT-3.3.1-8] 3.1.1). */
-  offerRetained(message: Message, subscription: Subscription): void {
-    this.sender.offer({
-      message,
-      qos: deliveryQoS(message.qos, subscription.qos),
-      retain: true,
-      subscriptionIdentifiers: subscription.identifier === undefined ? undefined : [subscription.identifier],
-    });
+  /** Retained messages matched a new subscription ([MQTT-3.3.1-6], [MQTT-3.3.1-8] 3.1.1). */
+  offerRetained(messages: readonly Message[], subscription: Subscription): void {
+    const subscriptionIdentifiers = subscription.identifier === undefined ? undefined : [subscription.identifier];
+    this.sender.offerRetained(messages.map((message) => {
+      const qos = deliveryQoS(message.qos, subscription.qos);
+      return { message, qos, retain: true, subscriptionIdentifiers };
+    }));
   }
 
   attach(link: OutboundLink): void {

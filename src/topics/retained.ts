@@ -22,7 +22,7 @@ export class RetainedMessages {
     return this.#tree.size;
   }
 
-  /** What the messages take, as {@linkcode Message.sizeBytes} counts. */
+  /** What the messages take: themselves, and a level of the tree for each level of their topic names. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -38,7 +38,7 @@ export class RetainedMessages {
       this.delete(message.topicName);
       return "cleared";
     }
-    const bytes = this.#bytes + message.sizeBytes - (old?.sizeBytes ?? 0);
+    const bytes = this.#bytes + costBytes(message) - (old ? costBytes(old) : 0);
     const count = this.count + (old ? 0 : 1);
     if (bytes > this.#limits.maximumBytes || count > this.#limits.maximumMessages) {
       this.delete(message.topicName);
@@ -56,7 +56,7 @@ export class RetainedMessages {
   delete(topicName: TopicName): boolean {
     const old = this.#tree.get(topicName);
     if (!old) return false;
-    this.#bytes -= old.sizeBytes;
+    this.#bytes -= costBytes(old);
     return this.#tree.delete(topicName);
   }
 
@@ -71,4 +71,11 @@ export class RetainedMessages {
   [Symbol.iterator](): Generator<Message> {
     return this.#tree.values();
   }
+}
+
+/** A level of the tree with its map, roughly; counted in full, though names with common levels share them. */
+const LEVEL_BYTES = 200;
+
+function costBytes(message: Message): number {
+  return message.sizeBytes + message.topicName.split("/").length * LEVEL_BYTES;
 }

@@ -32,13 +32,14 @@ export interface Route {
   readonly ownMessages: Route | "same" | "none";
 }
 
-/** Topic names whose routes are remembered; beyond that the memory starts anew. */
-const REMEMBERED_NAMES = 10_000;
+/** Routes that are remembered, each name counted as one too; beyond that the memory starts anew. */
+const REMEMBERED_ROUTES = 200_000;
 
 /** Who is subscribed to what, by topic filter. */
 export class Subscriptions {
   readonly #tree = new TopicTree<Map<Subscriber, Subscription>>();
   readonly #routes = new Map<TopicName, readonly Route[]>();
+  #remembered = 0;
   #count = 0;
 
   /** Subscriptions of all subscribers together. */
@@ -70,8 +71,7 @@ export class Subscriptions {
     let routes = this.#routes.get(topicName);
     if (!routes) {
       routes = this.#findRoutes(topicName);
-      if (this.#routes.size >= REMEMBERED_NAMES) this.#routes.clear();
-      this.#routes.set(topicName, routes);
+      this.#remember(topicName, routes);
     }
     return routes;
   }
@@ -88,10 +88,24 @@ export class Subscriptions {
     return Array.from(found, ([subscriber, subscriptions]) => routeTo(subscriber, subscriptions));
   }
 
+  #remember(topicName: TopicName, routes: readonly Route[]): void {
+    this.#remembered += routes.length + 1;
+    if (this.#remembered > REMEMBERED_ROUTES) this.#forgetAll();
+    this.#routes.set(topicName, routes);
+  }
+
   /** A filter without wildcards changes the routes of one name only. */
   #forget(topicFilter: TopicFilter): void {
-    if (topicFilter.includes("+") || topicFilter.includes("#")) this.#routes.clear();
-    else this.#routes.delete(topicFilter as string as TopicName);
+    if (topicFilter.includes("+") || topicFilter.includes("#")) return this.#forgetAll();
+    const routes = this.#routes.get(topicFilter as string as TopicName);
+    if (!routes) return;
+    this.#remembered -= routes.length + 1;
+    this.#routes.delete(topicFilter as string as TopicName);
+  }
+
+  #forgetAll(): void {
+    this.#routes.clear();
+    this.#remembered = 0;
   }
 }
 

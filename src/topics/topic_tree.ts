@@ -79,56 +79,58 @@ export class TopicTree<T> {
   /** Calls `visit` with the value of every stored filter that matches the topic name. */
   matchName(topicName: string, visit: (value: T) => void): void {
     // [MQTT-4.7.2-1] 3.1.1 and 5.0: a leading wildcard does not match a leading "$".
-    visitFilters(this.#root, topicName.split("/"), 0, !topicName.startsWith("$"), visit);
+    visitFilters(this.#root, topicName.split("/"), !topicName.startsWith("$"), visit);
   }
 
   /** Calls `visit` with the value of every stored name that the topic filter matches. */
   matchFilter(topicFilter: string, visit: (value: T) => void): void {
-    visitNames(this.#root, topicFilter.split("/"), 0, visit);
+    visitNames(this.#root, topicFilter.split("/"), visit);
   }
 }
 
-function visitFilters<T>(
-  node: Node<T>,
-  levels: string[],
-  depth: number,
-  wildcards: boolean,
-  visit: (value: T) => void,
-): void {
-  const children = node.children;
-  // "a/#" matches "a" too, so "#" is looked at before the end of the name.
-  if (children && wildcards) visitValue(children.get("#"), visit);
-  if (depth === levels.length) return visitValue(node, visit);
-  if (!children) return;
-  const exact = children.get(levels[depth]);
-  if (exact) visitFilters(exact, levels, depth + 1, true, visit);
-  const plus = wildcards ? children.get("+") : undefined;
-  if (plus) visitFilters(plus, levels, depth + 1, true, visit);
+/** A node that is still to be visited. A stack of them stands in for recursion: a topic may have 65,536 levels. */
+interface Visit<T> {
+  readonly node: Node<T>;
+  readonly depth: number;
 }
 
-function visitNames<T>(node: Node<T>, levels: string[], depth: number, visit: (value: T) => void): void {
-  if (depth === levels.length) return visitValue(node, visit);
-  const level = levels[depth];
-  if (level === "#") {
-    if (depth > 0) visitValue(node, visit);
-    return visitAll(node, depth === 0, visit);
-  }
-  if (level !== "+") {
-    const child = node.children?.get(level);
-    if (child) visitNames(child, levels, depth + 1, visit);
-    return;
-  }
-  for (const [name, child] of node.children ?? []) {
-    if (depth > 0 || !name.startsWith("$")) visitNames(child, levels, depth + 1, visit);
+function visitFilters<T>(root: Node<T>, levels: string[], wildcardFirst: boolean, visit: (value: T) => void): void {
+  const stack: Visit<T>[] = [{ node: root, depth: 0 }];
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    const { node, depth } = next;
+    const { children } = node;
+    const wildcards = depth > 0 || wildcardFirst;
+    // "a/#" matches "a" too, so "#" is looked at before the end of the name.
+    if (children && wildcards) visitValue(children.get("#"), visit);
+    if (depth === levels.length) visitValue(node, visit);
+    else if (children) {
+      push(stack, wildcards ? children.get("+") : undefined, depth + 1);
+      push(stack, children.get(levels[depth]), depth + 1);
+    }
   }
 }
 
-function visitAll<T>(node: Node<T>, top: boolean, visit: (value: T) => void): void {
-  for (const [name, child] of node.children ?? []) {
-    if (top && name.startsWith("$")) continue;
-    visitValue(child, visit);
-    visitAll(child, false, visit);
+function visitNames<T>(root: Node<T>, levels: string[], visit: (value: T) => void): void {
+  const stack: Visit<T>[] = [{ node: root, depth: 0 }];
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    const { node, depth } = next;
+    // Below a "#" every level is wanted, and the "#" itself includes its parent.
+    const all = levels[Math.min(depth, levels.length - 1)] === "#";
+    if (depth > 0 && (all || depth === levels.length)) visitValue(node, visit);
+    if (all || levels[depth] === "+") pushAll(stack, node, depth);
+    else if (depth < levels.length) push(stack, node.children?.get(levels[depth]), depth + 1);
   }
+}
+
+/** All children, except that a leading wildcard does not match a leading "$". */
+function pushAll<T>(stack: Visit<T>[], { children }: Node<T>, depth: number): void {
+  for (const [level, child] of children ?? []) {
+    if (depth > 0 || !level.startsWith("$")) push(stack, child, depth + 1);
+  }
+}
+
+function push<T>(stack: Visit<T>[], node: Node<T> | undefined, depth: number): void {
+  if (node) stack.push({ node, depth });
 }
 
 function visitValue<T>(node: Node<T> | undefined, visit: (value: T) => void): void {

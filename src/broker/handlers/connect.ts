@@ -11,10 +11,10 @@ interface Refusal {
 
 /** CONNECT (MQTT 3.1.1 §3.1): sign-in, permission for the will, then the session. */
 export function handleConnect(connection: Connection, packet: ConnectPacket): void | Promise<void> {
-  connection.beginSignIn(packet.protocolVersion);
+  const signal = connection.beginSignIn(packet.protocolVersion);
   const refusal = refuseAtOnce(connection, packet);
   if (refusal) return connection.refuse(refusal.reasonCode, refusal.reason);
-  return signIn(connection, packet);
+  return signIn(connection, packet, signal);
 }
 
 /** What needs no plugin to be refused. */
@@ -34,9 +34,10 @@ function refuseAtOnce(connection: Connection, packet: ConnectPacket): Refusal | 
   return undefined;
 }
 
-async function signIn(connection: Connection, packet: ConnectPacket): Promise<void> {
+async function signIn(connection: Connection, packet: ConnectPacket, signal: AbortSignal): Promise<void> {
   const client = describeClient(connection, packet);
-  const refusal = await authenticate(connection, client, packet.password) ?? await authorizeWill(connection, client);
+  const request: SignIn = Object.freeze({ ...client, password: packet.password, signal });
+  const refusal = await authenticate(connection, request) ?? await authorizeWill(connection, client);
   if (connection.closed) return;
   if (refusal) return connection.refuse(refusal.reasonCode, refusal.reason);
   openSession(connection, packet, client);
@@ -93,19 +94,15 @@ function nameInCertificate({ transport, listener }: Connection): string | undefi
   return first?.slice(first.indexOf(":") + 1) || undefined;
 }
 
-async function authenticate(
-  connection: Connection,
-  client: ClientSnapshot,
-  password: Uint8Array | undefined,
-): Promise<Refusal | undefined> {
+async function authenticate(connection: Connection, request: SignIn): Promise<Refusal | undefined> {
   if (nameInCertificate(connection) !== undefined) return undefined;
-  const { hooks, signal } = connection.core;
-  if (!hooks.authenticate) return withoutPlugin(connection, client);
-  const request: SignIn = Object.freeze({ ...client, password, signal });
+  const { hooks } = connection.core;
+  if (!hooks.authenticate) return withoutPlugin(connection, request);
   const result = await hooks.authenticate(request);
   if (result.allowed) return undefined;
-  const hint = client.username === undefined ? " (anonymous clients need auth.allow-anonymous: true)" : "";
-  const who = client.username === undefined ? "anonymous client" : `user ${client.username}`;
+  const { username } = request;
+  const hint = username === undefined ? " (anonymous clients need auth.allow-anonymous: true)" : "";
+  const who = username === undefined ? "anonymous client" : `user ${username}`;
   return { reasonCode: result.reasonCode, reason: `${who} was not let in${hint}` };
 }
 

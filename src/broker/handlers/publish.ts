@@ -9,7 +9,7 @@ export function handlePublish(connection: Connection, open: Open, packet: Publis
   const { topicName, payload, qos, retain, properties, packetIdentifier } = packet;
   if (topicName === "") throw protocolError("PUBLISH without a topic name");
   // [MQTT-4.3.3-2] 3.1.1: the identifier is known already, so the message was passed on.
-  if (qos === 2 && open.session.receiver.accept(packetIdentifier) === "duplicate") {
+  if (qos === 2 && open.session.receiver.has(packetIdentifier)) {
     return connection.acknowledge(PacketType.Pubrec, packetIdentifier);
   }
   const publisher = open.session.clientIdentifier;
@@ -24,11 +24,9 @@ export function handlePublish(connection: Connection, open: Open, packet: Publis
 
 function acknowledge(connection: Connection, open: Open, packet: PublishPacket, outcome: PipeOutcome): void {
   const { qos, packetIdentifier } = packet;
-  if (outcome === "abandoned") {
-    // The client will send it again, and then it has to count as new.
-    if (qos === 2) open.session.receiver.release(packetIdentifier);
-    return;
-  }
+  // The client will send it again, and then it has to count as new.
+  if (outcome === "abandoned") return;
+  if (qos === 2) open.session.receiver.accept(packetIdentifier);
   if (qos === 1) connection.acknowledge(PacketType.Puback, packetIdentifier);
   if (qos === 2) connection.acknowledge(PacketType.Pubrec, packetIdentifier);
 }

@@ -39,9 +39,7 @@ function subscribe(connection: Connection, open: Open, packet: SubscribePacket, 
   connection.send({ type: PacketType.Suback, packetIdentifier: packet.packetIdentifier, reasonCodes });
   for (const subscription of added) {
     core.hooks.clientSubscribed?.(open.client, snapshotOf(subscription));
-    for (const message of core.retained.match(subscription.topicFilter)) {
-      open.session.offerRetained(message, subscription);
-    }
+    open.session.offerRetained(core.retained.match(subscription.topicFilter), subscription);
   }
 }
 

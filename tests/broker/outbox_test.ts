@@ -1,0 +1,233 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { Outbox } from "../../src/broker/outbox.ts";
+import type { Transport } from "../../src/transport/transport.ts";
+
+/** A peer that takes a write when the test says so. */
+class SlowTransport implements Transport {
+  readonly kind = "stream";
+  readonly secure = false;
+  readonly remote = {};
+  readonly acceptedAt = 0;
+  readonly writes: number[][] = [];
+  closed = false;
+  #underWay: { bytes: Uint8Array; taken: PromiseWithResolvers<void> } | undefined;
+
+  get writing(): boolean {
+    return this.#underWay !== undefined;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    assert(!this.#underWay, "a write began before the last one was taken");
+    this.#underWay = { bytes, taken: Promise.withResolvers() };
+    return this.#underWay.taken.promise;
+  }
+
+  /** Takes the write under way, as its bytes are now, and lets the writer go on. */
+  async take(): Promise<void> {
+    const { bytes, taken } = this.#underWay!;
+    this.writes.push([...bytes]);
+    this.#underWay = undefined;
+    taken.resolve();
+    await turn();
+  }
+
+  async break(): Promise<void> {
+    this.#underWay!.taken.reject(new Error("the connection is broken"));
+    this.#underWay = undefined;
+    await turn();
+  }
+
+  read(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+/** Lets every microtask run. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+function boxed(maximumBytes = 1000) {
+  const transport = new SlowTransport();
+  const sent: number[] = [];
+  const told = { sent, relieved: 0, onSent: () => {}, onRelief: () => {} };
+  const outbox = new Outbox(transport, {
+    maximumBytes,
+    onSent: (bytes) => (sent.push(bytes), told.onSent()),
+    onRelief: () => (told.relieved++, told.onRelief()),
+  });
+  const append = (...bytes: number[]) => outbox.open().set(new Uint8Array(bytes));
+  return { transport, outbox, append, told };
+}
+
+Deno.test("What one turn appends leaves in one write at its end", async () => {
+  const { transport, outbox, append, told } = boxed();
+  append(1);
+  append(2, 3);
+  assertEquals([transport.writing, outbox.waitingBytes], [false, 3]);
+  await turn();
+  assertEquals([transport.writing, outbox.waitingBytes, told.sent], [true, 3, []]);
+  await transport.take();
+  assertEquals([transport.writes, outbox.waitingBytes, told.sent], [[[1, 2, 3]], 0, [3]]);
+});
+
+Deno.test("An outbox that was opened in vain writes nothing", async () => {
+  const { transport, outbox, append } = boxed();
+  outbox.open();
+  await turn();
+  assertEquals(transport.writing, false);
+  append(1);
+  await turn();
+  await transport.take();
+  assertEquals(transport.writes, [[1]]);
+});
+
+Deno.test("What is appended during a write waits for it and leaves in the next, untouched", async () => {
+  const { transport, outbox, append } = boxed();
+  append(1, 2);
+  await turn();
+  append(3);
+  await turn();
+  append(4);
+  assertEquals(outbox.waitingBytes, 4);
+  await transport.take();
+  assertEquals(transport.writing, true);
+  append(5);
+  await transport.take();
+  await transport.take();
+  assertEquals([transport.writes, transport.writing, outbox.waitingBytes], [[[1, 2], [3, 4], [5]], false, 0]);
+});
+
+Deno.test("What is appended at the very end of a write is not lost", async () => {
+  for (let microtasks = 0; microtasks < 8; microtasks++) {
+    const { transport, outbox, append } = boxed();
+    append(1);
+    await turn();
+    const taken = transport.take();
+    for (let at = 0; at < microtasks; at++) await Promise.resolve();
+    append(2);
+    await taken;
+    await turn();
+    assertEquals(transport.writing, true, `appended ${microtasks} microtasks after the write was taken`);
+    await transport.take();
+    assertEquals([transport.writes, outbox.waitingBytes], [[[1], [2]], 0]);
+  }
+});
+
+Deno.test("What is appended when a write is told as sent leaves next", async () => {
+  const { transport, append, told } = boxed();
+  told.onSent = () => told.sent.length === 1 && append(2);
+  append(1);
+  await turn();
+  await transport.take();
+  await transport.take();
+  assertEquals([transport.writes, told.sent], [[[1], [2]], [1, 1]]);
+});
+
+Deno.test("A seen congestion is relieved once, when less than half the limit waits", async () => {
+  const { transport, outbox, append, told } = boxed(4);
+  append(1, 2, 3);
+  assertEquals(outbox.congested, false);
+  await turn();
+  append(4, 5);
+  assertEquals(outbox.congested, true);
+  await transport.take();
+  assertEquals([outbox.congested, told.relieved, outbox.waitingBytes], [false, 0, 2]);
+  await transport.take();
+  assertEquals([outbox.congested, told.relieved], [false, 1]);
+  append(6);
+  await turn();
+  await transport.take();
+  assertEquals(told.relieved, 1);
+});
+
+Deno.test("A congestion that nobody saw is not relieved", async () => {
+  const { transport, append, told } = boxed(2);
+  append(1, 2, 3);
+  await turn();
+  await transport.take();
+  assertEquals(told.relieved, 0);
+});
+
+Deno.test("What the relief appends leaves next, and can congest again", async () => {
+  const { transport, outbox, append, told } = boxed(2);
+  told.onRelief = () => {
+    if (told.relieved > 1) return;
+    append(3, 4);
+    assertEquals(outbox.congested, true);
+  };
+  append(1, 2);
+  assertEquals(outbox.congested, true);
+  await turn();
+  await transport.take();
+  assertEquals([told.relieved, transport.writing], [1, true]);
+  await transport.take();
+  assertEquals([transport.writes, told.relieved], [[[1, 2], [3, 4]], 2]);
+});
+
+Deno.test("A broken write closes the connection and drops what waits, without relief", async () => {
+  const { transport, outbox, append, told } = boxed(2);
+  append(1, 2);
+  assertEquals(outbox.congested, true);
+  await turn();
+  append(3);
+  await transport.break();
+  assertEquals([transport.closed, transport.writing, outbox.waitingBytes], [true, false, 0]);
+  assertEquals([told.sent, told.relieved], [[], 0]);
+  await outbox.drained();
+});
+
+Deno.test("Drained waits for the write under way and for what was appended behind it", async () => {
+  const { transport, outbox, append } = boxed();
+  await outbox.drained();
+  append(1);
+  let drained = false;
+  const end = outbox.drained().then(() => drained = true);
+  assertEquals(transport.writing, true);
+  append(2);
+  await transport.take();
+  assertEquals(drained, false);
+  await transport.take();
+  await end;
+  assertEquals(transport.writes, [[1], [2]]);
+});
+
+Deno.test("Drained ends when the write is broken", async () => {
+  const { transport, outbox, append } = boxed();
+  append(1);
+  const end = outbox.drained();
+  await transport.break();
+  await end;
+  assertEquals(transport.closed, true);
+});
+
+Deno.test("Every byte leaves once and in order, whenever it is appended", async () => {
+  const seed = Date.now() & 0x7fffffff;
+  console.log(`seed ${seed}`);
+  const step = fc.oneof(fc.constantFrom("take" as const, "microtask" as const), fc.integer({ min: 1, max: 200 }));
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const { transport, outbox, append } = boxed();
+      let next = 0;
+      for (const what of steps) {
+        if (what === "microtask") await Promise.resolve();
+        else if (what !== "take") append(...Array.from({ length: what }, () => next++ & 0xff));
+        else if (transport.writing) await transport.take();
+      }
+      await turn();
+      while (transport.writing) await transport.take();
+      assertEquals(transport.writes.flat(), Array.from({ length: next }, (_, at) => at & 0xff));
+      assertEquals(outbox.waitingBytes, 0);
+    }),
+    { seed, numRuns: 60 },
+  );
+});

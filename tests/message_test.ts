@@ -1,0 +1,54 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { Message } from "../src/message.ts";
+import { parseTopicName } from "../src/packet/topic.ts";
+
+const topicName = parseTopicName("a/b");
+
+Deno.test("A message is QoS 0, not retained and of no publisher unless told otherwise", () => {
+  const { qos, retain, properties, publisher } = new Message({ topicName, payload: new Uint8Array() });
+  assertEquals([qos, retain, properties, publisher], [0, false, undefined, undefined]);
+});
+
+Deno.test("A borrowed payload is copied once, when the message is kept", () => {
+  const buffer = new Uint8Array([0, 1, 2, 3]);
+  const message = new Message({ topicName, payload: buffer.subarray(1, 3), borrowed: true });
+  assertStrictEquals(message.payload.buffer, buffer.buffer);
+  assertStrictEquals(message.keep(), message);
+  const kept = message.payload;
+  buffer.fill(9);
+  assertEquals([[...kept], kept.buffer.byteLength], [[1, 2], 2]);
+  assertStrictEquals(message.keep().payload, kept);
+});
+
+Deno.test("A payload that is not borrowed is not copied", () => {
+  const payload = new Uint8Array([1]);
+  assertStrictEquals(new Message({ topicName, payload }).keep().payload, payload);
+});
+
+Deno.test("A snapshot is frozen, made once and outlasts the read buffer", () => {
+  const buffer = new Uint8Array([1, 2]);
+  const message = new Message({ topicName, payload: buffer, qos: 1, retain: true, publisher: "c", borrowed: true });
+  const snapshot = message.snapshot();
+  buffer.fill(9);
+  assertEquals({ ...snapshot }, {
+    topicName,
+    payload: new Uint8Array([1, 2]),
+    qos: 1,
+    retain: true,
+    properties: undefined,
+    publisher: "c",
+  });
+  assert(Object.isFrozen(snapshot));
+  assert(!(snapshot instanceof Message));
+  assertStrictEquals(message.snapshot(), snapshot);
+});
+
+Deno.test("The size of a message grows with payload and topic name, and is the same once it is kept", () => {
+  const size = (name: string, bytes: number) =>
+    new Message({ topicName: parseTopicName(name), payload: new Uint8Array(bytes), borrowed: true }).sizeBytes;
+  assertEquals([size("a", 10) - size("a", 0), size("abc", 0) - size("a", 0)], [10, 2]);
+  assert(size("a", 0) > 1);
+  const message = new Message({ topicName, payload: new Uint8Array(5), borrowed: true });
+  const before = message.sizeBytes;
+  assertEquals(message.keep().sizeBytes, before);
+});
