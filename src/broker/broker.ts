@@ -186,8 +186,8 @@ export class Broker implements AsyncDisposable {
   }
 
   /**
-   * Subscribes the program itself, from this call on. Messages wait in a queue of `queue-limit` messages; the oldest
-   * goes first. The iterator ends at shutdown, and the subscription when its loop is left.
+   * Subscribes the program itself, from this call on. Messages wait in a queue of `queue-limit` messages and
+   * `queue-limit-bytes`; the oldest goes first. The iterator ends at shutdown, and the subscription when its loop is left.
    *
    * @throws {TopicError} if the topic filter is wrong
    */
@@ -195,6 +195,7 @@ export class Broker implements AsyncDisposable {
     const filter = parseTopicFilter(topicFilter);
     const subscriber: InProcessSubscriber = new InProcessSubscriber({
       maximumMessages: this.#config.limits.queueLimit,
+      maximumBytes: this.#config.limits.queueLimitBytes,
       onDrop: (message, reason) => this.#drop(undefined, message, reason),
       onEnd: () => {
         this.#inProcess.delete(subscriber);

@@ -6,6 +6,8 @@ import type { Route, Subscriber } from "../topics/subscriptions.ts";
 export interface InProcessSubscriberOptions {
   /** Messages that may wait; the oldest goes first. */
   readonly maximumMessages: number;
+  /** Bytes that may wait. */
+  readonly maximumBytes: number;
   readonly onDrop: (message: Message, reason: DropReason) => void;
   /** Called once, when nobody listens any longer. */
   readonly onEnd: () => void;
@@ -17,6 +19,7 @@ export class InProcessSubscriber implements Subscriber, AsyncIterableIterator<Ap
   readonly #options: InProcessSubscriberOptions;
   readonly #queue = new Fifo<Message>();
   readonly #waiting = new Fifo<(result: IteratorResult<ApplicationMessage>) => void>();
+  #bytes = 0;
   #ended = false;
 
   constructor(options: InProcessSubscriberOptions) {
@@ -28,18 +31,20 @@ export class InProcessSubscriber implements Subscriber, AsyncIterableIterator<Ap
     const taker = this.#waiting.shift();
     if (taker) return taker({ done: false, value: message.snapshot() });
     this.#queue.push(message.keep());
-    if (this.#queue.length > this.#options.maximumMessages) this.#options.onDrop(this.#queue.shift()!, "queue-limit");
+    this.#bytes += message.sizeBytes;
+    const { maximumMessages, maximumBytes, onDrop } = this.#options;
+    while (this.#queue.length > maximumMessages || this.#bytes > maximumBytes) onDrop(this.#take()!, "queue-limit");
   }
 
   next(): Promise<IteratorResult<ApplicationMessage>> {
-    const message = this.#queue.shift();
+    const message = this.#take();
     if (message) return Promise.resolve({ done: false, value: message.snapshot() });
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   return(): Promise<IteratorResult<ApplicationMessage>> {
-    while (this.#queue.shift());
+    while (this.#take());
     this.end();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -56,5 +61,11 @@ export class InProcessSubscriber implements Subscriber, AsyncIterableIterator<Ap
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #take(): Message | undefined {
+    const message = this.#queue.shift();
+    if (message) this.#bytes -= message.sizeBytes;
+    return message;
   }
 }

@@ -177,6 +177,14 @@ Deno.test("Connections for a listener that is not configured come in only if the
   assert(strict.log.complains("allow-anonymous"), strict.log.lines.join("\n"));
 });
 
+Deno.test("An in-process subscriber's queue is bounded in bytes, and the oldest goes first", async () => {
+  await using broker = await startBroker({ queueLimitBytes: 1000 });
+  const messages = broker.broker.subscribe("a");
+  for (const payload of ["1".repeat(400), "2".repeat(400), "3".repeat(400)]) await broker.broker.publish("a", payload);
+  assertEquals(broker.broker.statistics.messagesDropped["queue-limit"], 2);
+  assertEquals((await messages.next()).value?.payload[0], "3".charCodeAt(0));
+});
+
 Deno.test("The host's own web server can carry MQTT", async () => {
   await using broker = await startBroker();
   const server = Deno.serve(
