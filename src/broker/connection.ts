@@ -11,10 +11,12 @@ import {
   type OutboundPacket,
   PacketType,
   type ProtocolVersion,
+  type PublishPacket,
   type Will,
 } from "../packet/packets.ts";
 import { ProtocolError } from "../packet/protocol_error.ts";
 import { describeReasonCode, ReasonCode } from "../packet/reason_code.ts";
+import type { Fifo } from "../session/fifo.ts";
 import type { Delivery } from "../session/message_queue.ts";
 import type { OutboundLink } from "../session/sender.ts";
 import type { Session } from "../session/session.ts";
@@ -39,6 +41,9 @@ export interface Open {
   readonly version: ProtocolVersion;
   /** `undefined`: there is none, or it is spent. */
   will: Will | undefined;
+  /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room. */
+  readonly held: Fifo<PublishPacket>;
+  heldBytes: number;
 }
 
 type State =

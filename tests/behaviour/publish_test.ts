@@ -189,3 +189,30 @@ Deno.test("Clients cannot publish below $SYS", async () => {
   await publisher.publish("marker", "", { qos: 1 });
   await subscriber.expectMessage({ topicName: "marker" });
 });
+
+Deno.test("QoS 2 messages over max-inflight wait for a PUBREL, in order, and none is lost", async () => {
+  await using broker = await startBroker({ maxInflight: 2 });
+  const messages = broker.broker.subscribe("a");
+  const client = await broker.connect();
+  for (let id = 1; id <= 4; id++) await client.send([0x34, 6, 0, 1, 0x61, 0, id, 0x30 + id]);
+  await client.expectAck("Pubrec", 1);
+  await client.expectAck("Pubrec", 2);
+  await client.expectNothing();
+  for (const [released, next] of [[1, 3], [2, 4]]) {
+    await client.send([0x62, 2, 0, released]);
+    await client.expectAck("Pubcomp", released);
+    await client.expectAck("Pubrec", next);
+  }
+  for (const digit of ["1", "2", "3", "4"]) {
+    assertEquals(new TextDecoder().decode((await messages.next()).value?.payload), digit);
+  }
+});
+
+Deno.test("A client that goes on with QoS 2 messages that have no room is closed", async () => {
+  await using broker = await startBroker({ maxInflight: 1, maxInboundBytes: 10, maxPacketSize: 100 });
+  const client = await broker.connect();
+  for (let id = 1; id <= 3; id++) await client.send([0x34, 13, 0, 1, 0x61, 0, id, ...new Uint8Array(8)]);
+  await client.expectAck("Pubrec", 1);
+  await client.expectClosed();
+  assert(broker.log.complains("max-inflight"));
+});

@@ -1,6 +1,7 @@
 import type { ClientSnapshot, SignIn } from "../../hooks/plugin.ts";
 import type { ConnectPacket } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
+import { Fifo } from "../../session/fifo.ts";
 import { isLoopback } from "../../transport/address.ts";
 import { type Connection, willMessage } from "../connection.ts";
 
@@ -63,7 +64,7 @@ function openSession(connection: Connection, packet: ConnectPacket, client: Clie
     sender: core.senderOptions(clientIdentifier, limits),
   }, packet.cleanStart);
   connection.welcome(
-    { at: "open", session, client, version: packet.protocolVersion, will: packet.will },
+    { at: "open", session, client, version: packet.protocolVersion, will: packet.will, held: new Fifo(), heldBytes: 0 },
     present,
   );
 }

@@ -3,7 +3,7 @@ import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { Connection, Open } from "../connection.ts";
 import { handleConnect } from "./connect.ts";
-import { handlePublish } from "./publish.ts";
+import { handlePublish, handlePubrel } from "./publish.ts";
 import { handleSubscribe } from "./subscribe.ts";
 import { handleUnsubscribe } from "./unsubscribe.ts";
 
@@ -25,7 +25,7 @@ function handleOpen(
   open: Open,
   packet: Exclude<InboundPacket, { type: typeof PacketType.Connect }>,
 ): void | Promise<void> {
-  const { sender, receiver } = open.session;
+  const { sender } = open.session;
   switch (packet.type) {
     case PacketType.Publish:
       return handlePublish(connection, open, packet);
@@ -35,8 +35,7 @@ function handleOpen(
       if (!sender.pubrec(packet.packetIdentifier)) connection.sendPubrel(packet.packetIdentifier);
       return;
     case PacketType.Pubrel:
-      receiver.release(packet.packetIdentifier);
-      return connection.acknowledge(PacketType.Pubcomp, packet.packetIdentifier);
+      return handlePubrel(connection, open, packet);
     case PacketType.Pubcomp:
       return void sender.pubcomp(packet.packetIdentifier);
     case PacketType.Subscribe:
