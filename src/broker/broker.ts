@@ -27,6 +27,7 @@ import { type ListenerAddress, Listeners } from "./listeners.ts";
 import { MessagePipe } from "./message_pipe.ts";
 import { makeMessage, pluginContext, type PluginPowers } from "./plugin_context.ts";
 import { Statistics } from "./statistics.ts";
+import { within } from "./within.ts";
 
 export type { ListenerAddress } from "./listeners.ts";
 export type { BrokerEnvironment, Clock } from "./environment.ts";
@@ -392,12 +393,12 @@ export class Broker implements AsyncDisposable {
   async #stop(): Promise<void> {
     // A start under way is let finish, so that nothing is opened behind this.
     await this.#opening?.catch(() => {});
-    if (this.#state === "started") await patiently(this.#hooks.beforeShutdown());
+    if (this.#state === "started") await within(PLUGIN_PATIENCE_MS, this.#hooks.beforeShutdown());
     this.#state = "stopped";
     await this.#listeners.close();
     const connections = [...this.#connections];
     // Before anything is closed, so that waiting sessions and other clients still get them.
-    await patiently(Promise.all(connections.map((connection) => connection.publishWill())));
+    await within(PLUGIN_PATIENCE_MS, Promise.all(connections.map((connection) => connection.publishWill())));
     this.#ending.abort();
     for (const connection of connections) {
       connection.close({ reasonCode: ReasonCode.ServerShuttingDown, reason: "the broker is shutting down" });
@@ -406,16 +407,8 @@ export class Broker implements AsyncDisposable {
     await Promise.all(this.#running);
     for (const subscriber of [...this.#inProcess]) subscriber.end();
     for (const cancel of this.#timers.splice(0)) cancel();
-    await patiently(this.#hooks.afterShutdown());
+    await within(PLUGIN_PATIENCE_MS, this.#hooks.afterShutdown());
   }
-}
-
-/** Waits for plugins at shutdown, but not for ever. */
-async function patiently(work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, PLUGIN_PATIENCE_MS));
-  await Promise.race([work, patience]);
-  clearTimeout(timer);
 }
 
 function isTransport(connection: ByteStream | Transport): connection is Transport {

@@ -25,6 +25,7 @@ import type { Transport } from "../transport/transport.ts";
 import type { Core } from "./core.ts";
 import { handlePacket } from "./handlers/handle_packet.ts";
 import { Outbox } from "./outbox.ts";
+import { within } from "./within.ts";
 
 /** Largest packet before sign-in, in bytes: a CONNECT with its will. */
 const MAXIMUM_CONNECT_BYTES = 128 * 1024;
@@ -233,10 +234,7 @@ export class Connection implements OutboundLink {
 
   /** Gives what was written up to `GRACE_MS` of the system's time to leave, then cuts. */
   async finish(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, GRACE_MS));
-    await Promise.race([this.#outbox.drained(), patience]);
-    clearTimeout(timer);
+    await within(GRACE_MS, this.#outbox.drained());
     this.#cut();
   }
 

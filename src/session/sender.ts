@@ -94,19 +94,15 @@ export class Sender {
 
   /** PUBACK: the message has arrived. False if the identifier is not that of a QoS 1 message under way. */
   puback(packetIdentifier: number): boolean {
-    const delivery = this.#inflight.get(packetIdentifier);
-    if (delivery === undefined || delivery === "released" || delivery.qos !== 1) return false;
-    this.#inflightBytes -= delivery.message.sizeBytes;
+    if (!this.#letGo(packetIdentifier, 1)) return false;
     this.#settle(packetIdentifier);
     return true;
   }
 
   /** PUBREC: the client has the message and its identifier is to be released. False if it is not known. */
   pubrec(packetIdentifier: number): boolean {
-    const delivery = this.#inflight.get(packetIdentifier);
-    if (delivery === undefined || (delivery !== "released" && delivery.qos !== 2)) return false;
+    if (this.#inflight.get(packetIdentifier) !== "released" && !this.#letGo(packetIdentifier, 2)) return false;
     // The client has the message, so the identifier is all there is to remember.
-    if (delivery !== "released") this.#inflightBytes -= delivery.message.sizeBytes;
     this.#inflight.set(packetIdentifier, "released");
     this.#link?.sendPubrel(packetIdentifier);
     return true;
@@ -179,6 +175,14 @@ export class Sender {
     this.#inflight.set(packetIdentifier, delivery);
     this.#inflightBytes += delivery.message.sizeBytes;
     link.sendPublish(delivery, packetIdentifier, false);
+  }
+
+  /** The client has the message: its bytes count no longer. False if no message of this QoS is under way so. */
+  #letGo(packetIdentifier: number, qos: QoS): boolean {
+    const delivery = this.#inflight.get(packetIdentifier);
+    if (delivery === undefined || delivery === "released" || delivery.qos !== qos) return false;
+    this.#inflightBytes -= delivery.message.sizeBytes;
+    return true;
   }
 
   /** Frees identifier and quota together, and uses the quota. */

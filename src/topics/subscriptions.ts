@@ -89,8 +89,8 @@ export class Subscriptions {
   }
 
   #remember(topicName: TopicName, routes: readonly Route[]): void {
+    if (this.#remembered + routes.length + 1 > REMEMBERED_ROUTES) this.#forgetAll();
     this.#remembered += routes.length + 1;
-    if (this.#remembered > REMEMBERED_ROUTES) this.#forgetAll();
     this.#routes.set(topicName, routes);
   }
 

@@ -5,7 +5,7 @@ import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { Broker } from "../../src/broker/broker.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
 import { setPassword } from "../../src/plugins/password_file.ts";
-import { makeAuthority } from "../support/certificates.ts";
+import { makeAuthority, writeServerCertificate } from "../support/certificates.ts";
 import { patiently } from "../support/patience.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
 
@@ -82,13 +82,11 @@ class Example implements AsyncDisposable {
   static async start(): Promise<Example> {
     const directory = await Deno.makeTempDir();
     const authority = makeAuthority();
-    const { certificate, key } = authority.issue({ commonName: "localhost", sans: ["DNS:localhost", "IP:127.0.0.1"] });
     await Deno.mkdir(`${directory}/authorities`);
     await Promise.all([
       Deno.writeTextFile(`${directory}/authority.pem`, authority.certificate),
       Deno.writeTextFile(`${directory}/authorities/other.pem`, makeAuthority("Other Authority").certificate),
-      Deno.writeTextFile(`${directory}/certificate.pem`, certificate),
-      Deno.writeTextFile(`${directory}/key.pem`, key),
+      writeServerCertificate(directory, authority),
       Deno.writeTextFile(
         `${directory}/broker.yaml`,
         configText(directory, makeAuthority("Third Authority").certificate),

@@ -1,7 +1,7 @@
 /** Client certificates as the whole broker sees them: the user name, the snapshot, the refusals. */
 import { assertEquals } from "@std/assert";
 import type { ListenerConfig } from "../../src/config/config.ts";
-import { type Authority, makeAuthority } from "../support/certificates.ts";
+import { type Authority, makeAuthority, writeServerCertificate } from "../support/certificates.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { startBroker, type TestBroker } from "../support/test_broker.ts";
 
@@ -10,9 +10,7 @@ const authority = makeAuthority();
 async function withListener(listener: ListenerConfig, use: (broker: TestBroker) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
   try {
-    const { certificate, key } = authority.issue({ commonName: "localhost", sans: ["DNS:localhost", "IP:127.0.0.1"] });
-    const [certfile, keyfile] = [`${directory}/certificate.pem`, `${directory}/key.pem`];
-    await Promise.all([Deno.writeTextFile(certfile, certificate), Deno.writeTextFile(keyfile, key)]);
+    const { certfile, keyfile } = await writeServerCertificate(directory, authority);
     const tls: ListenerConfig = { bind: "127.0.0.1:0", ssl: true, certfile, keyfile, cadata: authority.certificate };
     await using broker = await startBroker({ listeners: { tls: { ...tls, ...listener } }, auth: { plugins: [] } });
     await use(broker);

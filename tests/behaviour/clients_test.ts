@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import type { ListenerConfig } from "../../src/config/config.ts";
-import { makeAuthority } from "../support/certificates.ts";
+import { makeAuthority, writeServerCertificate } from "../support/certificates.ts";
 import { patiently } from "../support/patience.ts";
 import { startBroker, type TestBroker } from "../support/test_broker.ts";
 
@@ -25,9 +25,7 @@ class Fixture implements AsyncDisposable {
   static async start(carrier: Carrier, protocolVersion: 3 | 4): Promise<Fixture> {
     const directory = await Deno.makeTempDir();
     const authority = makeAuthority();
-    const { certificate, key } = authority.issue({ commonName: "localhost", sans: ["DNS:localhost", "IP:127.0.0.1"] });
-    const [certfile, keyfile] = [`${directory}/certificate.pem`, `${directory}/key.pem`];
-    await Promise.all([Deno.writeTextFile(certfile, certificate), Deno.writeTextFile(keyfile, key)]);
+    const { certfile, keyfile } = await writeServerCertificate(directory, authority);
     const listener: ListenerConfig = {
       bind: "127.0.0.1:0",
       type: carrier === "tcp" || carrier === "tls" ? "tcp" : "ws",

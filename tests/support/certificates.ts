@@ -186,3 +186,14 @@ function generalName(name: string): Uint8Array {
 function generalizedOrUtc(time: Date): Uint8Array {
   return time.getUTCFullYear() < 2050 ? utcTime(time) : generalizedTime(time);
 }
+
+/** Writes a certificate for `localhost` and its key into a folder; the paths are named as the config names them. */
+export async function writeServerCertificate(
+  directory: string,
+  authority: Authority,
+): Promise<{ certfile: string; keyfile: string }> {
+  const { certificate, key } = authority.issue({ commonName: "localhost", sans: ["DNS:localhost", "IP:127.0.0.1"] });
+  const [certfile, keyfile] = [`${directory}/certificate.pem`, `${directory}/key.pem`];
+  await Promise.all([Deno.writeTextFile(certfile, certificate), Deno.writeTextFile(keyfile, key)]);
+  return { certfile, keyfile };
+}

@@ -1,7 +1,7 @@
 /** Clients that mean no good, in numbers, and a pair that only wants to talk. */
 import { PacketType } from "../../src/packet/packets.ts";
 import type { BrokerConfig, ListenerConfig } from "../../src/config/config.ts";
-import { makeAuthority } from "./certificates.ts";
+import { makeAuthority, writeServerCertificate } from "./certificates.ts";
 import { connectPacket, RawClient } from "./raw_client.ts";
 import { startBroker, type TestBroker } from "./test_broker.ts";
 import { webSocketDuplex } from "./web_socket_duplex.ts";
@@ -36,9 +36,7 @@ export class FloodedBroker implements AsyncDisposable {
   ): Promise<FloodedBroker> {
     const directory = await Deno.makeTempDir();
     const authority = makeAuthority();
-    const { certificate, key } = authority.issue({ commonName: "localhost", sans: ["DNS:localhost", "IP:127.0.0.1"] });
-    const [certfile, keyfile] = [`${directory}/certificate.pem`, `${directory}/key.pem`];
-    await Promise.all([Deno.writeTextFile(certfile, certificate), Deno.writeTextFile(keyfile, key)]);
+    const { certfile, keyfile } = await writeServerCertificate(directory, authority);
     const listener: ListenerConfig = {
       bind: "127.0.0.1:0",
       type: carrier === "WebSocket" ? "ws" : "tcp",
