@@ -1,5 +1,5 @@
 /**
- * An MQTT 3.1 and 3.1.1 broker: in a program of its own, or inside another one.
+ * An MQTT 3.1, 3.1.1 and 5.0 broker: in a program of its own, or inside another one.
  *
  * ```ts
  * import { Broker } from "@amqtt/broker";
@@ -33,6 +33,7 @@ export type {
   ClientCertificateRequest,
   ConnectionLimits,
   ListenerConfig,
+  PersistenceConfig,
   PluginEntry,
   PluginList,
   ResolvedConfig,
@@ -48,14 +49,19 @@ export { loadConfigFile, type LoadedConfig } from "./src/config/load.ts";
 export { PluginLoadError } from "./src/hooks/loader.ts";
 
 export type {
+  AuthenticationExchange,
+  AuthenticationStep,
   BrokerStatistics,
   ClientSnapshot,
   Decision,
   Disconnection,
+  DisconnectProperties,
+  EnhancedSignIn,
   Plugin,
   PluginContext,
   PluginFactory,
   PublishOptions,
+  Refusal,
   SignIn,
   SignInRefusal,
   SubscriptionSnapshot,

@@ -1,3 +1,4 @@
+import { PreparedMessage } from "./packet/encode.ts";
 import type { MessageProperties, QoS } from "./packet/packets.ts";
 import type { TopicName } from "./packet/topic.ts";
 
@@ -26,6 +27,7 @@ export type DropReason =
   | "receive-denied"
   | "maximum-packet-size"
   | "message-expired"
+  | "refused-by-client"
   | "session-ended";
 
 /** What {@linkcode Message} is made of. */
@@ -36,6 +38,8 @@ export interface MessageParts {
   readonly retain?: boolean;
   readonly properties?: MessageProperties;
   readonly publisher?: string;
+  /** When it becomes worthless, see {@linkcode expiryTime}; `undefined`: never. */
+  readonly expiresAtMs?: number;
   /** The payload is a view into a read buffer that will be used again. @default false */
   readonly borrowed?: boolean;
 }
@@ -52,9 +56,18 @@ export class Message implements ApplicationMessage {
   readonly retain: boolean;
   readonly properties: MessageProperties | undefined;
   readonly publisher: string | undefined;
+  /** In milliseconds of the broker's clock; `undefined`: never. */
+  readonly expiresAtMs: number | undefined;
+  /** What it costs to keep this message, in bytes: payload, texts, properties and a flat sum for the objects around them. */
+  readonly sizeBytes: number;
+  /** Its number in the store; 0: it is not there. The journal's own, as is the next. */
+  storedId = 0;
+  /** How many deliveries and retained messages refer to it in the store. */
+  storedReferences = 0;
   #payload: Uint8Array;
   #borrowed: boolean;
   #snapshot: ApplicationMessage | undefined;
+  #prepared: PreparedMessage | undefined;
 
   constructor(parts: MessageParts) {
     this.topicName = parts.topicName;
@@ -63,6 +76,9 @@ export class Message implements ApplicationMessage {
     this.retain = parts.retain ?? false;
     this.properties = parts.properties;
     this.publisher = parts.publisher;
+    this.expiresAtMs = parts.expiresAtMs;
+    this.sizeBytes = MESSAGE_OVERHEAD_BYTES + parts.payload.length + parts.topicName.length +
+      (parts.properties === undefined ? 0 : propertiesSizeBytes(parts.properties));
     this.#borrowed = parts.borrowed ?? false;
   }
 
@@ -70,9 +86,14 @@ export class Message implements ApplicationMessage {
     return this.#payload;
   }
 
-  /** What it costs to keep this message, in bytes: payload, topic name and a flat sum for the objects around them. */
-  get sizeBytes(): number {
-    return this.#payload.length + this.topicName.length + MESSAGE_OVERHEAD_BYTES;
+  /** Topic name and properties as they are sent to everybody, encoded once. */
+  get prepared(): PreparedMessage {
+    return this.#prepared ??= new PreparedMessage(this.topicName, this.properties);
+  }
+
+  /** Whether its time is over (MQTT 5.0 §3.3.2.3.3). */
+  isExpired(nowMs: number): boolean {
+    return this.expiresAtMs !== undefined && nowMs > this.expiresAtMs;
   }
 
   /** What plugins and programs get: a plain frozen object that lasts. */
@@ -94,5 +115,22 @@ export class Message implements ApplicationMessage {
   }
 }
 
+/** When a message with these properties that arrives now becomes worthless; `undefined`: never. */
+export function expiryTime(properties: MessageProperties | undefined, nowMs: number): number | undefined {
+  const seconds = properties?.messageExpiryIntervalSeconds;
+  return seconds === undefined ? undefined : nowMs + seconds * 1000;
+}
+
+function propertiesSizeBytes(properties: MessageProperties): number {
+  const { contentType = "", responseTopic = "", correlationData, userProperties = [] } = properties;
+  let size = PROPERTIES_OVERHEAD_BYTES + contentType.length + responseTopic.length + (correlationData?.length ?? 0);
+  for (const [name, value] of userProperties) size += PAIR_OVERHEAD_BYTES + name.length + value.length;
+  return size;
+}
+
+/** The object that holds the properties of one message. */
+const PROPERTIES_OVERHEAD_BYTES = 64;
+/** The list that holds one user property. */
+const PAIR_OVERHEAD_BYTES = 64;
 /** What the objects that hold one message take beside payload and topic name; measured roughly, used for limits only. */
 const MESSAGE_OVERHEAD_BYTES = 128;

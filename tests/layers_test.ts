@@ -10,7 +10,7 @@ const layers: readonly (readonly string[])[] = [
   ["topics"],
   // Above topics, since a session is one of the subscribers that topics speaks of.
   ["session", "store"],
-  ["hooks", "router"],
+  ["hooks", "router", "durability"],
   ["plugins"],
   ["broker"],
   ["cli"],

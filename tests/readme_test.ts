@@ -23,9 +23,10 @@ const headings = {
   listener: "In each entry of `listeners`:",
   auth: "In `auth`:",
   "topic-check": "In `topic-check`:",
+  persistence: "In `persistence`:",
 } as const;
 
-for (const section of ["broker", "listener", "auth", "topic-check"] as const) {
+for (const section of ["broker", "listener", "auth", "topic-check", "persistence"] as const) {
   Deno.test(`the README lists every key of the section ${section} with its default and its unit`, () => {
     const listed = tableAfter(headings[section]);
     for (const row of listed) assert(row[3] !== undefined && row[3] !== "", `${row[0]} has no meaning`);
@@ -55,7 +56,7 @@ Deno.test("examples/broker.yaml starts as it stands and shows every key in its p
   const { resolved } = await loadConfigFile(file);
   assertEquals(resolved.listeners.every(({ hostname }) => hostname === "127.0.0.1"), true);
   const lines = (await Deno.readTextFile(file)).split("\n").map((line) => line.replace(/^( *)# /, "$1"));
-  const places: Record<string, string[]> = { broker: [], listener: [], auth: [], "topic-check": [] };
+  const places: Record<string, string[]> = { broker: [], listener: [], auth: [], "topic-check": [], persistence: [] };
   let top = "";
   for (const line of lines) {
     const found = /^( *)([a-z][a-z0-9-]*):(?: |$)/.exec(line);

@@ -2,19 +2,19 @@ import type { BrokerConfig, PluginEntry, ResolvedConfig, ResolvedLimits, Resolve
 import { resolveConfig } from "../config/resolve.ts";
 import { buildHookChain, type HookChain } from "../hooks/chain.ts";
 import { type LoadedPlugin, loadPlugin } from "../hooks/loader.ts";
-import type { BrokerStatistics, ClientSnapshot, PublishOptions } from "../hooks/plugin.ts";
+import type { BrokerStatistics, ClientSnapshot, DisconnectProperties, PublishOptions } from "../hooks/plugin.ts";
 import type { Logger } from "../logger.ts";
 import type { ApplicationMessage, DropReason, Message } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import { parseTopicFilter, type TopicFilter } from "../packet/topic.ts";
+import { parseTopicFilter } from "../packet/topic.ts";
 import { bundledPlugins } from "../plugins/bundled.ts";
 import { Router } from "../router/router.ts";
-import type { SenderOptions } from "../session/sender.ts";
+import type { Delivery } from "../session/delivery.ts";
 import type { Session } from "../session/session.ts";
 import { Sessions } from "../session/sessions.ts";
 import { RetainedMessages } from "../topics/retained.ts";
-import { Subscriptions } from "../topics/subscriptions.ts";
+import { type Subscription, Subscriptions } from "../topics/subscriptions.ts";
 import { type ByteStream, streamTransport } from "../transport/stream.ts";
 import type { Transport } from "../transport/transport.ts";
 import { upgradeRequest } from "../transport/web_socket_transport.ts";
@@ -25,8 +25,11 @@ import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "
 import { InProcessSubscriber } from "./in_process_subscriber.ts";
 import { type ListenerAddress, Listeners } from "./listeners.ts";
 import { MessagePipe } from "./message_pipe.ts";
+import { handlePacket } from "./handlers/handle_packet.ts";
 import { makeMessage, pluginContext, type PluginPowers } from "./plugin_context.ts";
 import { Statistics } from "./statistics.ts";
+import { parseSubscription } from "./subscription.ts";
+import { Wills } from "./wills.ts";
 import { within } from "./within.ts";
 
 export type { ListenerAddress } from "./listeners.ts";
@@ -179,9 +182,10 @@ export class Broker implements AsyncDisposable {
    *
    * @param payload bytes, which are copied, or text
    * @throws {TopicError} if the topic name is wrong
+   * @throws {Error} if a property is wrong
    */
   async publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
-    const message = makeMessage(topicName, payload, options);
+    const message = makeMessage(topicName, payload, { ...options, nowMs: this.#clock.now() });
     if (this.#core) await this.#core.pipe.publish(message);
     else this.#router.publish(message);
   }
@@ -190,17 +194,18 @@ export class Broker implements AsyncDisposable {
    * Subscribes the program itself, from this call on. Messages wait in a queue of `queue-limit` messages and
    * `queue-limit-bytes`; the oldest goes first. The iterator ends at shutdown, and the subscription when its loop is left.
    *
+   * @param topicFilter may be that of a shared subscription, `$share/{ShareName}/{filter}`
    * @throws {TopicError} if the topic filter is wrong
    */
   subscribe(topicFilter: string, options: { readonly qos?: QoS } = {}): AsyncIterableIterator<ApplicationMessage> {
-    const filter = parseTopicFilter(topicFilter);
+    const subscription = parseSubscription(topicFilter, options.qos ?? 2, { retainAsPublished: true });
     const subscriber: InProcessSubscriber = new InProcessSubscriber({
       maximumMessages: this.#config.limits.queueLimit,
       maximumBytes: this.#config.limits.queueLimitBytes,
       onDrop: (message, reason) => this.#drop(undefined, message, reason),
       onEnd: () => {
         this.#inProcess.delete(subscriber);
-        this.#subscriptions.remove(subscriber, filter);
+        this.#subscriptions.remove(subscriber, subscription.topicFilter, subscription.shareName);
       },
     });
     if (this.#state === "stopped") {
@@ -208,21 +213,26 @@ export class Broker implements AsyncDisposable {
       return subscriber;
     }
     this.#inProcess.add(subscriber);
-    const qos = options.qos ?? 2;
-    this.#subscriptions.add(subscriber, { topicFilter: filter, qos, noLocal: false, retainAsPublished: true });
-    for (const message of this.#retained.match(filter)) subscriber.offer(message);
+    this.#subscriptions.add(subscriber, subscription);
+    for (const message of this.#retainedFor(subscription)) subscriber.offer(message);
     return subscriber;
   }
 
   /**
    * Cuts a client off; session and will are treated as after a lost connection.
    *
+   * @param reasonCode what a 5.0 client is told (MQTT 5.0 §3.14.2.1)
+   * @param properties what it is told beside: with `UseAnotherServer` or `ServerMoved` the server to go to
    * @returns false if no such client is connected
    */
-  disconnect(clientIdentifier: string, reasonCode: ReasonCode = ReasonCode.AdministrativeAction): boolean {
+  disconnect(
+    clientIdentifier: string,
+    reasonCode: ReasonCode = ReasonCode.AdministrativeAction,
+    properties?: DisconnectProperties,
+  ): boolean {
     const session = this.#sessions.get(clientIdentifier);
     const connection = session && this.#owners.get(session);
-    connection?.close({ reasonCode, reason: "disconnected by the program" });
+    connection?.close({ reasonCode, reason: "disconnected by the program", properties });
     return connection !== undefined;
   }
 
@@ -291,9 +301,10 @@ export class Broker implements AsyncDisposable {
       statistics: this.#statistics,
       publish: (message) => void (this.#core ? this.#core.pipe.publish(message) : this.#router.publish(message)),
       retain: (message) => this.#router.retain(message),
+      now: () => this.#clock.now(),
       clients: () => this.clients,
-      disconnect: (clientIdentifier, reasonCode) => this.disconnect(clientIdentifier, reasonCode),
-      subscribe: (clientIdentifier, topicFilter, qos) => this.#subscribeClient(clientIdentifier, topicFilter, qos),
+      disconnect: (...who) => this.disconnect(...who),
+      subscribe: (...what) => this.#subscribeClient(...what),
       every: (seconds, tick) => {
         if (!this.#ending.signal.aborted) this.#timers.push(this.#clock.every(seconds * 1000, tick));
       },
@@ -311,32 +322,49 @@ export class Broker implements AsyncDisposable {
 
   #makeCore(): Core {
     const [hooks, router, statistics, logger] = [this.#hooks, this.#router, this.#statistics, this.#logger];
+    const clock = this.#clock;
+    const pipe = new MessagePipe({ hooks, router, statistics, logger, clock });
     return {
       config: this.#config,
-      clock: this.#clock,
+      clock,
       logger,
       hooks,
       sessions: this.#sessions,
       subscriptions: this.#subscriptions,
       retained: this.#retained,
-      pipe: new MessagePipe({ hooks, router, statistics, logger }),
+      pipe,
+      wills: new Wills({ pipe, clock, logger }),
       statistics,
+      handlePacket,
       connections: this.#connections,
       owners: this.#owners,
       signal: this.#ending.signal,
-      senderOptions: (clientIdentifier, limits) => this.#senderOptions(clientIdentifier, limits),
+      sessionParts: (clientIdentifier, limits) => this.#sessionParts(clientIdentifier, limits),
     };
   }
 
-  #senderOptions(clientIdentifier: string, limits: ResolvedLimits): SenderOptions {
+  #sessionParts(clientIdentifier: string, limits: ResolvedLimits): ReturnType<Core["sessionParts"]> {
     const { messageQueued } = this.#hooks;
     return {
-      maximumInflight: limits.maxInflight,
-      queue: { maximumMessages: limits.queueLimit, maximumBytes: limits.queueLimitBytes },
-      queueQoS0: limits.queueQos0,
-      onDrop: (message, reason) => this.#drop(clientIdentifier, message, reason),
-      onQueue: (message) => messageQueued?.(clientIdentifier, message.snapshot()),
+      sender: {
+        maximumInflight: limits.maxInflight,
+        queue: {
+          maximumMessages: limits.queueLimit,
+          maximumBytes: limits.queueLimitBytes,
+          policy: limits.queuePolicy === "drop-newest" ? "newest" : "oldest",
+        },
+        queueQoS0: limits.queueQos0,
+        onDrop: (message, reason) => this.#drop(clientIdentifier, message, reason),
+        onQueue: (message) => messageQueued?.(clientIdentifier, message.snapshot()),
+        onFault: (error) => this.#logger.error(`messages of client ${clientIdentifier} cannot be read: ${error}`),
+      },
+      onReturn: (session, delivery, why) => this.#handOver(session, delivery, why),
     };
+  }
+
+  /** A message of a shared subscription that this member has not taken goes to another one (MQTT 5.0 §4.8.2). */
+  #handOver(session: Session, { message, share }: Delivery, why: "detached" | "ended"): boolean {
+    return share !== undefined && this.#router.handOver(message, share, session, { onlyConnected: why === "detached" });
   }
 
   #handedIn(name: string | undefined): ResolvedListener {
@@ -364,14 +392,19 @@ export class Broker implements AsyncDisposable {
     return running;
   }
 
-  #subscribeClient(clientIdentifier: string, topicFilter: TopicFilter, qos: QoS): boolean {
+  #subscribeClient(clientIdentifier: string, topicFilter: string, qos: QoS): boolean {
+    const subscription = parseSubscription(topicFilter, qos);
     const session = this.#sessions.get(clientIdentifier);
     if (!session) return false;
-    const subscription = { topicFilter, qos, noLocal: false, retainAsPublished: false };
-    session.subscriptions.set(topicFilter, subscription);
+    session.subscribe(parseTopicFilter(topicFilter), subscription);
     this.#subscriptions.add(session, subscription);
-    session.offerRetained(this.#retained.match(topicFilter), subscription);
+    session.offerRetained(this.#retainedFor(subscription), subscription);
     return true;
+  }
+
+  /** Shared subscriptions get none (MQTT 5.0 §4.8.2). */
+  #retainedFor({ topicFilter, shareName }: Subscription): Message[] {
+    return shareName === undefined ? this.#retained.match(topicFilter, this.#clock.now()) : [];
   }
 
   #drop(clientIdentifier: string | undefined, message: Message, reason: DropReason): void {
@@ -380,14 +413,26 @@ export class Broker implements AsyncDisposable {
   }
 
   #forget(session: Session): void {
-    for (const { topicFilter } of session.subscriptions.values()) this.#subscriptions.remove(session, topicFilter);
-    session.subscriptions.clear();
+    for (const { topicFilter, shareName } of session.subscriptions.values()) {
+      this.#subscriptions.remove(session, topicFilter, shareName);
+    }
+    // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.
+    this.#core?.wills.ended(session);
   }
 
   #tick(): void {
     const nowMs = this.#clock.now();
     for (const connection of this.#connections) connection.tick(nowMs);
+    this.#core?.wills.tick(nowMs);
     this.#sessions.expire(nowMs);
+    this.#retained.expire(nowMs);
+  }
+
+  /** Sessions end with the broker, so that no will has anything to wait for. */
+  async #publishWills(connections: readonly Connection[]): Promise<void> {
+    const wills = this.#core?.wills;
+    const last = connections.flatMap((connection) => connection.takeWill() ?? []);
+    await Promise.all([wills?.publishAll(), ...last.map(({ client, will }) => wills?.publish(client, will))]);
   }
 
   async #stop(): Promise<void> {
@@ -398,7 +443,7 @@ export class Broker implements AsyncDisposable {
     await this.#listeners.close();
     const connections = [...this.#connections];
     // Before anything is closed, so that waiting sessions and other clients still get them.
-    await within(PLUGIN_PATIENCE_MS, Promise.all(connections.map((connection) => connection.publishWill())));
+    await within(PLUGIN_PATIENCE_MS, this.#publishWills(connections));
     this.#ending.abort();
     for (const connection of connections) {
       connection.close({ reasonCode: ReasonCode.ServerShuttingDown, reason: "the broker is shutting down" });

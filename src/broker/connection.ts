@@ -1,38 +1,36 @@
 import type { ResolvedListener } from "../config/config.ts";
-import type { ClientSnapshot } from "../hooks/plugin.ts";
-import { Message } from "../message.ts";
-import { decode, UnsupportedVersionError } from "../packet/decode.ts";
-import { encode, encodeAck, encodePublish } from "../packet/encode.ts";
+import type { ClientSnapshot, DisconnectProperties } from "../hooks/plugin.ts";
+import { ConnectError, decode } from "../packet/decode.ts";
 import { FrameReader } from "../packet/frame_reader.ts";
 import {
   type AckPacket,
-  type ConnackPacket,
+  type ConnackProperties,
+  type ConnectPacket,
   type InboundPacket,
   type OutboundPacket,
   PacketType,
   type ProtocolVersion,
   type PublishPacket,
+  type ReasonProperties,
   type Will,
 } from "../packet/packets.ts";
-import { ProtocolError } from "../packet/protocol_error.ts";
-import { describeReasonCode, ReasonCode } from "../packet/reason_code.ts";
+import { ProtocolError, protocolError } from "../packet/protocol_error.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
 import type { Fifo } from "../session/fifo.ts";
-import type { Delivery } from "../session/message_queue.ts";
-import type { OutboundLink } from "../session/sender.ts";
 import type { Session } from "../session/session.ts";
+import type { InboundTopicAliases } from "../session/topic_aliases.ts";
 import { formatAddress } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Core } from "./core.ts";
-import { handlePacket } from "./handlers/handle_packet.ts";
+import type { EnhancedAuthentication } from "./enhanced_authentication.ts";
 import { Outbox } from "./outbox.ts";
+import { PacketWriter } from "./packet_writer.ts";
 import { within } from "./within.ts";
 
 /** Largest packet before sign-in, in bytes: a CONNECT with its will. */
 const MAXIMUM_CONNECT_BYTES = 128 * 1024;
 /** How long a connection over the limit may take for its CONNECT, and a closing one to take what was said last. */
 const GRACE_MS = 1000;
-/** How long a client may take nothing at all of what waits for it before it is read again. */
-const STALL_MS = 60_000;
 
 /** A signed-in client's part of a connection. */
 export interface Open {
@@ -42,24 +40,43 @@ export interface Open {
   readonly version: ProtocolVersion;
   /** `undefined`: there is none, or it is spent. */
   will: Will | undefined;
-  /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room. */
+  readonly topicAliases: InboundTopicAliases;
+  /** The client proves anew who it is; `undefined`: it does not. */
+  reAuthentication: EnhancedAuthentication | undefined;
+  /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room; 3.x clients only. */
   readonly held: Fifo<PublishPacket>;
   heldBytes: number;
 }
 
-type State =
-  | { readonly at: "awaiting-connect" }
-  | { readonly at: "signing-in"; readonly gone: AbortController }
-  | Open
-  | { readonly at: "closed" };
+interface SigningIn {
+  readonly at: "signing-in";
+  readonly gone: AbortController;
+  /** The client is asked for its next AUTH; `undefined`: it is to wait. */
+  authentication: EnhancedAuthentication | undefined;
+}
+
+type State = { readonly at: "awaiting-connect" } | SigningIn | Open | { readonly at: "closed" };
 
 /** How and why a connection is ended. */
 export interface Ending {
   readonly reasonCode: ReasonCode;
-  /** For the log. */
+  /** For the log, and for a 5.0 client if `properties` say nothing else. */
   readonly reason: string;
   /** The client said goodbye: there is no will. */
   readonly clean?: boolean;
+  /** The client has gone or knows already: nothing is said to it. */
+  readonly silent?: boolean;
+  /** What a 5.0 client is told beside the reason code. */
+  readonly properties?: DisconnectProperties;
+}
+
+/** Why a CONNECT is refused. */
+export interface ConnectRefusal {
+  readonly reasonCode: ReasonCode;
+  /** For the log. */
+  readonly reason: string;
+  /** What a 5.0 client is told beside the reason code. */
+  readonly properties?: ConnackProperties;
 }
 
 /** What is said of a connection when it is handed over. */
@@ -70,15 +87,15 @@ export interface ConnectionOptions {
 }
 
 /** One network connection: reads packets, hands them to their handlers one at a time, and ends. */
-export class Connection implements OutboundLink {
+export class Connection {
   readonly core: Core;
   readonly transport: Transport;
   readonly listener: ResolvedListener;
   readonly refusing: boolean;
   readonly #reader = new FrameReader({ maximumPacketSizeBytes: MAXIMUM_CONNECT_BYTES });
   readonly #outbox: Outbox;
+  readonly #writer: PacketWriter;
   #state: State = { at: "awaiting-connect" };
-  #version: ProtocolVersion = 4;
   /** By when the client has to be heard of, in milliseconds of the clock; `Infinity`: never. */
   #deadlineMs: number;
   #silenceMs = Infinity;
@@ -100,11 +117,17 @@ export class Connection implements OutboundLink {
       onSent: (bytes) => core.statistics.bytesSent += bytes,
       onRelief: () => this.#state.at === "open" && this.#state.session.sender.pump(),
     });
+    this.#writer = new PacketWriter(core, this.#outbox, () => this.open?.client);
   }
 
   /** The signed-in client's part; `undefined` before sign-in and after the end. */
   get open(): Open | undefined {
     return this.#state.at === "open" ? this.#state : undefined;
+  }
+
+  /** The part of a client that is signing in. */
+  get signingIn(): SigningIn | undefined {
+    return this.#state.at === "signing-in" ? this.#state : undefined;
   }
 
   get closed(): boolean {
@@ -115,7 +138,8 @@ export class Connection implements OutboundLink {
   async run(): Promise<void> {
     try {
       await this.#readPackets();
-      this.close({ reasonCode: ReasonCode.UnspecifiedError, reason: "the client closed the connection" });
+      const reason = "the client closed the connection";
+      this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
     } catch (error) {
       this.#fail(error);
     }
@@ -125,16 +149,18 @@ export class Connection implements OutboundLink {
 
   /** Called by the broker's coarse timer. */
   tick(nowMs: number): void {
-    if (nowMs < this.#deadlineMs) return;
-    if (this.#state.at === "closed") return this.#cut();
-    if (this.#state.at === "signing-in") {
-      return this.refuse(ReasonCode.ServerBusy, "sign-in was not decided in time (connect-timeout)");
+    const state = this.#state;
+    if (state.at === "open" && state.reAuthentication && nowMs >= state.reAuthentication.deadlineMs) {
+      const reason = "re-authentication was not finished in time (connect-timeout)";
+      return this.close({ reasonCode: ReasonCode.NotAuthorized, reason });
     }
-    const reason = this.#state.at === "open"
+    if (nowMs < this.#deadlineMs) return;
+    if (state.at === "closed") return this.#cut();
+    if (state.at === "signing-in") return this.#refuseLate(state);
+    const reason = state.at === "open"
       ? "nothing was heard of the client in time (keep-alive)"
       : "no CONNECT in time (connect-timeout)";
     this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason });
-    this.#cut();
   }
 
   /**
@@ -142,81 +168,60 @@ export class Connection implements OutboundLink {
    *
    * @returns aborted when the connection ends before it is decided
    */
-  beginSignIn(version: ProtocolVersion): AbortSignal {
-    if (this.#state.at !== "awaiting-connect") {
-      // [MQTT-3.1.0-2] 3.1.1 and 5.0
-      throw new ProtocolError(ReasonCode.ProtocolError, "a second CONNECT");
-    }
+  beginSignIn(packet: ConnectPacket): AbortController {
+    // [MQTT-3.1.0-2] 3.1.1 and 5.0
+    if (this.#state.at !== "awaiting-connect") throw protocolError("a second CONNECT");
     const gone = new AbortController();
-    this.#state = { at: "signing-in", gone };
-    this.#version = version;
-    this.#deadlineMs = this.core.clock.now() + this.listener.limits.connectTimeout * 1000;
-    return gone.signal;
+    const { limits } = this.listener;
+    this.#state = { at: "signing-in", gone, authentication: undefined };
+    this.#writer.agree(packet, limits.topicAliasMaximum);
+    this.#deadlineMs = this.core.clock.now() + limits.connectTimeout * 1000;
+    return gone;
   }
 
   /** The client is signed in and its session belongs to this connection. */
-  welcome(open: Open, sessionPresent: boolean): void {
+  welcome(open: Open, sessionPresent: boolean, properties?: ConnackProperties): void {
     const { limits } = this.listener;
     this.#state = open;
     this.#reader.maximumPacketSizeBytes = limits.maxPacketSize;
     this.#silenceMs = silenceMs(open.client.keepAliveSeconds, limits.timeoutDisconnectDelay);
     this.#expectClientWithin(this.#silenceMs);
     this.core.owners.set(open.session, this);
-    this.send({ type: PacketType.Connack, sessionPresent, reasonCode: ReasonCode.Success });
+    this.send({ type: PacketType.Connack, sessionPresent, reasonCode: ReasonCode.Success, properties });
     // Hooks may cut the client off again, here and below.
-    if (this.open === open) open.session.attach(this);
+    if (this.open === open) open.session.attach(this.#writer);
     if (this.open === open) this.core.hooks.clientConnected?.(open.client);
   }
 
   /** Answers a CONNECT with a refusal and ends the connection. */
-  refuse(reasonCode: ReasonCode, reason: string): void {
-    const connack: ConnackPacket = { type: PacketType.Connack, sessionPresent: false, reasonCode };
-    this.send(connack);
+  refuse({ reasonCode, reason, properties }: ConnectRefusal): void {
+    this.send({ type: PacketType.Connack, sessionPresent: false, reasonCode, properties });
     this.core.statistics.connectionsRefused++;
     this.core.logger.warn(`connection refused: ${this.#where()}: ${reason}`);
-    this.close({ reasonCode, reason });
+    this.close({ reasonCode, reason, silent: true });
   }
 
   /** Appends a packet to what leaves at the end of this turn. */
   send(packet: OutboundPacket): void {
-    if (this.closed) return;
-    if (encode(this.#outbox.open(), packet, this.#version)) this.#sent(packet);
+    if (!this.closed) this.#writer.send(packet);
   }
 
   /** Appends an acknowledgement. */
-  acknowledge(type: AckPacket["type"], packetIdentifier: number, reasonCode: ReasonCode = ReasonCode.Success): void {
-    encodeAck(this.#outbox.open(), type, packetIdentifier, reasonCode, this.#version);
-    this.core.statistics.packetsSent++;
-    this.core.hooks.packetSent?.(this.open?.client, { type, packetIdentifier, reasonCode });
-  }
-
-  get congested(): boolean {
-    return this.#outbox.congested;
-  }
-
-  mayReceive(message: Message): boolean {
-    const { authorizeReceive } = this.core.hooks;
-    return !authorizeReceive || (this.open !== undefined && authorizeReceive(this.open.client, message.snapshot()));
-  }
-
-  sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
-    const { message, qos, retain, subscriptionIdentifiers } = delivery;
-    const { topicName, payload, properties } = message;
-    const fields = { topicName, payload, qos, retain, dup, packetIdentifier, properties, subscriptionIdentifiers };
-    encodePublish(this.#outbox.open(), fields, this.#version);
-    this.core.statistics.packetsSent++;
-    this.core.statistics.publishesSent++;
-    this.core.hooks.packetSent?.(this.open?.client, { type: PacketType.Publish, ...fields });
-  }
-
-  sendPubrel(packetIdentifier: number): void {
-    this.acknowledge(PacketType.Pubrel, packetIdentifier);
+  acknowledge(
+    type: AckPacket["type"],
+    packetIdentifier: number,
+    reasonCode: ReasonCode = ReasonCode.Success,
+    properties?: ReasonProperties,
+  ): void {
+    this.#writer.acknowledge(type, packetIdentifier, reasonCode, properties);
   }
 
   /** Ends the connection at once as far as the broker is concerned: session, will, owners. What was said still leaves. */
   close(ending: Ending): void {
     const state = this.#state;
     if (state.at === "closed") return;
+    // [MQTT-3.14.0-1] 5.0: only who has been sent a CONNACK is sent a DISCONNECT.
+    if (state.at === "open" && !ending.silent) this.#sayGoodbye(ending);
     this.#state = { at: "closed" };
     this.#deadlineMs = this.core.clock.now() + GRACE_MS;
     this.core.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
@@ -227,15 +232,30 @@ export class Connection implements OutboundLink {
     if (!this.#serving) void this.finish();
   }
 
-  /** Publishes the will now, if there is one left; resolves when it is routed. */
-  async publishWill(): Promise<void> {
-    if (this.#state.at === "open") await this.#publishWill(this.#state);
+  /** Takes the will out, so that it is published once. */
+  takeWill(): { will: Will; client: ClientSnapshot; session: Session } | undefined {
+    const { open } = this;
+    if (!open?.will) return undefined;
+    const { will, client, session } = open;
+    open.will = undefined;
+    return { will, client, session };
   }
 
   /** Gives what was written up to `GRACE_MS` of the system's time to leave, then cuts. */
   async finish(): Promise<void> {
     await within(GRACE_MS, this.#outbox.drained());
     this.#cut();
+  }
+
+  #refuseLate({ authentication }: SigningIn): void {
+    // The plugins have not answered, or the client has not.
+    const reasonCode = authentication ? ReasonCode.NotAuthorized : ReasonCode.ServerBusy;
+    const reason = "sign-in was not decided in time (connect-timeout)";
+    this.refuse({ reasonCode, reason, properties: { reasonString: reason } });
+  }
+
+  #sayGoodbye({ reasonCode, reason, properties }: Ending): void {
+    this.send({ type: PacketType.Disconnect, reasonCode, properties: { reasonString: reason, ...properties } });
   }
 
   #cut(): void {
@@ -260,7 +280,7 @@ export class Connection implements OutboundLink {
   }
 
   async #waitForOutbox(): Promise<void> {
-    this.#expectClientWithin(STALL_MS);
+    this.#expectClientWithin(this.listener.limits.stallTimeout * 1000);
     await this.#outbox.drained();
   }
 
@@ -273,9 +293,9 @@ export class Connection implements OutboundLink {
     this.#serving = true;
     try {
       for (let frame = this.#reader.next(); frame && !this.closed; frame = this.#reader.next()) {
-        const packet = decode(frame, this.#state.at === "awaiting-connect" ? undefined : this.#version);
+        const packet = decode(frame, this.#state.at === "awaiting-connect" ? undefined : this.#writer.version);
         this.#received(packet);
-        const pending = handlePacket(this, packet);
+        const pending = this.core.handlePacket(this, packet);
         if (!pending) continue;
         // The keep-alive does not run while the client is not read.
         this.#expectClientWithin(Infinity);
@@ -300,48 +320,33 @@ export class Connection implements OutboundLink {
     this.core.hooks.packetReceived?.(this.open?.client, packet);
   }
 
-  #sent(packet: OutboundPacket): void {
-    this.core.statistics.packetsSent++;
-    this.core.hooks.packetSent?.(this.open?.client, packet);
-  }
-
   #fail(error: unknown): void {
-    if (error instanceof UnsupportedVersionError && this.#state.at === "awaiting-connect") {
-      // [MQTT-3.1.2-2] 3.1.1 and 5.0
-      this.#version = error.respondAs;
-      return this.refuse(error.reasonCode, error.message);
+    if (error instanceof ConnectError && this.#state.at === "awaiting-connect") {
+      // [MQTT-3.1.2-2] 3.1.1 and 5.0; [MQTT-4.13.2-1] 5.0
+      this.#writer.speak(error.respondAs);
+      const { reasonCode, message } = error;
+      return this.refuse({ reasonCode, reason: message, properties: { reasonString: message } });
     }
     if (error instanceof ProtocolError) {
       this.core.logger.warn(`protocol error: ${this.#where()}: ${error}`);
       return this.close({ reasonCode: error.reasonCode, reason: error.message });
     }
-    this.close({ reasonCode: ReasonCode.UnspecifiedError, reason: `connection lost: ${errorText(error)}` });
+    const reason = `connection lost: ${errorText(error)}`;
+    this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
   }
 
   #leave(state: Open, ending: Ending): void {
     const { core } = this;
-    const { session, client } = state;
+    const { session, client, will } = state;
     core.owners.delete(session);
     session.detach(core.clock.now());
+    state.will = undefined;
+    state.reAuthentication?.gone.abort();
     // [MQTT-3.14.4-3] 3.1.1 and 5.0
-    if (ending.clean) state.will = undefined;
-    this.#publishWill(state);
+    if (will && !ending.clean) core.wills.lost(session, client, will);
     if (session.expiryIntervalSeconds === 0) core.sessions.end(session);
     const { reasonCode, reason, clean = false } = ending;
     core.hooks.clientDisconnected?.(client, Object.freeze({ reasonCode, reason, clean }));
-  }
-
-  async #publishWill(state: Open): Promise<void> {
-    const { will } = state;
-    if (!will) return;
-    // Spent before anything is awaited: a will is published once.
-    state.will = undefined;
-    const { clientIdentifier } = state.client;
-    try {
-      await this.core.pipe.fromClient(state.client, willMessage(will, clientIdentifier));
-    } catch (error) {
-      this.core.logger.error(`will of client ${clientIdentifier} was not published: ${errorText(error)}`);
-    }
   }
 
   /** Lets the peer take what was said last; an end with unread bytes would otherwise destroy it on its way. */
@@ -372,12 +377,6 @@ function silenceMs(keepAliveSeconds: number, delaySeconds: number): number {
   return delaySeconds > 0 ? Math.min(longestMs, (keepAliveSeconds + delaySeconds) * 1000) : longestMs;
 }
 
-/** The message that a will becomes. */
-export function willMessage(will: Will, publisher: string): Message {
-  const { topicName, payload, qos, retain, properties } = will;
-  return new Message({ topicName, payload, qos, retain, properties, publisher });
-}
-
 function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : describeReasonCode(ReasonCode.UnspecifiedError);
+  return error instanceof Error ? error.message : String(error);
 }

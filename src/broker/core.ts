@@ -1,16 +1,24 @@
-import type { ResolvedConfig } from "../config/config.ts";
+import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
 import type { HookChain } from "../hooks/chain.ts";
 import type { Logger } from "../logger.ts";
-import type { Session } from "../session/session.ts";
+import type { InboundPacket } from "../packet/packets.ts";
+import type { Session, SessionOptions } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
-import type { SenderOptions } from "../session/sender.ts";
-import type { ResolvedLimits } from "../config/config.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Subscriptions } from "../topics/subscriptions.ts";
 import type { Connection } from "./connection.ts";
 import type { Clock } from "./environment.ts";
 import type { MessagePipe } from "./message_pipe.ts";
 import type { Statistics } from "./statistics.ts";
+import type { Wills } from "./wills.ts";
+
+/**
+ * Serves a packet.
+ *
+ * @returns a promise only if the packet has to be waited for before the next one
+ * @throws {ProtocolError} if it must not come now
+ */
+export type PacketHandler = (connection: Connection, packet: InboundPacket) => void | Promise<void>;
 
 /** What the connections of one broker share. */
 export interface Core {
@@ -22,12 +30,15 @@ export interface Core {
   readonly subscriptions: Subscriptions;
   readonly retained: RetainedMessages;
   readonly pipe: MessagePipe;
+  readonly wills: Wills;
   readonly statistics: Statistics;
+  readonly handlePacket: PacketHandler;
   /** Every connection, signed in or not. */
   readonly connections: Set<Connection>;
   /** The connections that serve a session now. */
   readonly owners: Map<Session, Connection>;
   /** Aborted at shutdown. */
   readonly signal: AbortSignal;
-  senderOptions(clientIdentifier: string, limits: ResolvedLimits): SenderOptions;
+  /** What a session is made with besides what its client says. */
+  sessionParts(clientIdentifier: string, limits: ResolvedLimits): Pick<SessionOptions, "sender" | "onReturn">;
 }

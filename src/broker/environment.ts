@@ -5,6 +5,8 @@ import type { Logger } from "../logger.ts";
 export interface Clock {
   /** Milliseconds that only grow, as `performance.now()` tells them. */
   now(): number;
+  /** Milliseconds since the Unix epoch, for what outlives the process. */
+  epoch(): number;
   /** Calls `tick` every `ms` milliseconds until the returned function is called. */
   every(ms: number, tick: () => void): () => void;
 }
@@ -22,6 +24,7 @@ export interface BrokerEnvironment {
 /** The system's clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
+  epoch: () => Date.now(),
   every(ms, tick) {
     const timer = setInterval(tick, ms);
     return () => clearInterval(timer);

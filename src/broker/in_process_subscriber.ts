@@ -16,6 +16,7 @@ export interface InProcessSubscriberOptions {
 /** A subscription of the host program: an async iterator over what arrives, with a bounded queue. */
 export class InProcessSubscriber implements Subscriber, AsyncIterableIterator<ApplicationMessage> {
   readonly clientIdentifier = undefined;
+  readonly availability = "ready";
   readonly #options: InProcessSubscriberOptions;
   readonly #queue = new Fifo<Message>();
   readonly #waiting = new Fifo<(result: IteratorResult<ApplicationMessage>) => void>();
@@ -26,14 +27,18 @@ export class InProcessSubscriber implements Subscriber, AsyncIterableIterator<Ap
     this.#options = options;
   }
 
-  offer(message: Message, _route?: Route): void {
-    if (this.#ended) return;
+  offer(message: Message, _route?: Route): boolean {
+    if (this.#ended) return false;
     const taker = this.#waiting.shift();
-    if (taker) return taker({ done: false, value: message.snapshot() });
+    if (taker) {
+      taker({ done: false, value: message.snapshot() });
+      return true;
+    }
     this.#queue.push(message.keep());
     this.#bytes += message.sizeBytes;
     const { maximumMessages, maximumBytes, onDrop } = this.#options;
     while (this.#queue.length > maximumMessages || this.#bytes > maximumBytes) onDrop(this.#take()!, "queue-limit");
+    return true;
   }
 
   next(): Promise<IteratorResult<ApplicationMessage>> {

@@ -1,25 +1,37 @@
 import type { HookChain } from "../hooks/chain.ts";
+import { allowed, type Denial, type Ruling } from "../hooks/decide.ts";
 import type { ClientSnapshot } from "../hooks/plugin.ts";
-import { type ApplicationMessage, Message } from "../message.ts";
+import { type ApplicationMessage, expiryTime, Message } from "../message.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
 import type { Router } from "../router/router.ts";
 import type { Logger } from "../logger.ts";
+import type { Clock } from "./environment.ts";
 import type { Statistics } from "./statistics.ts";
 
-/** What became of a message: how many subscribers it was routed to, `denied`, or `abandoned` since its sender has gone. */
-export type PipeOutcome = number | "denied" | "abandoned";
+/**
+ * What became of a message: how many subscribers it was routed to, `full` if the queues of all of them are, why it was
+ * not routed, or `abandoned` since its sender has gone.
+ */
+export type PipeOutcome = number | "full" | Denial | "abandoned";
+
+/** What a {@linkcode MessagePipe} works with. */
+export interface PipeParts {
+  readonly hooks: HookChain;
+  readonly router: Router;
+  readonly statistics: Statistics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** The broker alone speaks on $SYS. */
+const reserved: Denial = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
 
 /** What every message passes before it is routed, whoever it comes from. Synchronous unless a plugin takes its time. */
 export class MessagePipe {
-  readonly #hooks: HookChain;
-  readonly #router: Router;
-  readonly #statistics: Statistics;
-  readonly #logger: Logger;
+  readonly #parts: PipeParts;
 
-  constructor(parts: { hooks: HookChain; router: Router; statistics: Statistics; logger: Logger }) {
-    this.#hooks = parts.hooks;
-    this.#router = parts.router;
-    this.#statistics = parts.statistics;
-    this.#logger = parts.logger;
+  constructor(parts: PipeParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -32,12 +44,12 @@ export class MessagePipe {
     message: Message,
     wanted: () => boolean = () => true,
   ): PipeOutcome | Promise<PipeOutcome> {
-    this.#hooks.messageReceived?.(client, message.snapshot());
-    const allowed = this.authorize(client, message);
-    if (allowed instanceof Promise) {
-      return allowed.then((allowed) => wanted() ? this.#proceed(client, message, allowed, wanted) : "abandoned");
+    this.#parts.hooks.messageReceived?.(client, message.snapshot());
+    const ruling = this.authorize(client, message);
+    if (ruling instanceof Promise) {
+      return ruling.then((ruling) => wanted() ? this.#proceed(client, message, ruling, wanted) : "abandoned");
     }
-    return this.#proceed(client, message, allowed, wanted);
+    return this.#proceed(client, message, ruling, wanted);
   }
 
   /** Takes a message of the broker, a plugin or the host program: transformation and routing. */
@@ -46,17 +58,16 @@ export class MessagePipe {
   }
 
   /** Whether a client may publish a message. A will is asked about at CONNECT, before it is one. */
-  authorize(client: ClientSnapshot, message: Message): boolean | Promise<boolean> {
-    // The broker alone speaks on $SYS.
-    if (message.topicName === "$SYS" || message.topicName.startsWith("$SYS/")) return false;
-    return this.#hooks.authorizePublish?.(client, message.snapshot()) ?? true;
+  authorize(client: ClientSnapshot, message: Message): Ruling | Promise<Ruling> {
+    if (message.topicName === "$SYS" || message.topicName.startsWith("$SYS/")) return reserved;
+    return this.#parts.hooks.authorizePublish?.(client, message.snapshot()) ?? allowed;
   }
 
-  #proceed(client: ClientSnapshot, message: Message, allowed: boolean, wanted: () => boolean) {
-    if (allowed) return this.#transform(client, message, wanted);
-    this.#statistics.publishesDenied++;
-    this.#logger.debug(`publish denied: client ${client.clientIdentifier}, topic ${message.topicName}`);
-    return "denied";
+  #proceed(client: ClientSnapshot, message: Message, ruling: Ruling, wanted: () => boolean) {
+    if (ruling.allowed) return this.#transform(client, message, wanted);
+    this.#parts.statistics.publishesDenied++;
+    this.#parts.logger.debug(`publish denied: client ${client.clientIdentifier}, topic ${message.topicName}`);
+    return ruling;
   }
 
   #transform(
@@ -64,17 +75,20 @@ export class MessagePipe {
     message: Message,
     wanted: () => boolean,
   ): PipeOutcome | Promise<PipeOutcome> {
-    if (!this.#hooks.transformMessage) return this.#router.publish(message);
-    const result = this.#hooks.transformMessage(message.snapshot(), client);
+    const { hooks, router } = this.#parts;
+    if (!hooks.transformMessage) return router.publish(message);
+    const result = hooks.transformMessage(message.snapshot(), client);
     if (result instanceof Promise) {
       return result.then((result) => wanted() ? this.#route(message, result) : "abandoned");
     }
     return this.#route(message, result);
   }
 
-  #route(original: Message, result: ApplicationMessage | undefined): number {
+  #route(original: Message, result: ApplicationMessage | undefined): number | "full" {
+    const { router, clock } = this.#parts;
     if (!result) return 0;
-    if (result === original.snapshot()) return this.#router.publish(original);
-    return this.#router.publish(new Message({ ...result, publisher: original.publisher }));
+    if (result === original.snapshot()) return router.publish(original);
+    const expiresAtMs = expiryTime(result.properties, clock.now());
+    return router.publish(new Message({ ...result, publisher: original.publisher, expiresAtMs }));
   }
 }

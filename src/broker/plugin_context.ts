@@ -1,9 +1,9 @@
-import type { ClientSnapshot, PluginContext, PublishOptions } from "../hooks/plugin.ts";
+import type { PluginContext, PublishOptions } from "../hooks/plugin.ts";
 import type { Logger } from "../logger.ts";
-import { Message } from "../message.ts";
+import { expiryTime, Message } from "../message.ts";
+import { checkMessageProperties } from "../packet/message_properties.ts";
 import type { QoS } from "../packet/packets.ts";
-import { parseTopicFilter, parseTopicName } from "../packet/topic.ts";
-import type { ReasonCode } from "../packet/reason_code.ts";
+import { parseTopicName } from "../packet/topic.ts";
 
 /** What the broker lets a plugin do. */
 export interface PluginPowers {
@@ -11,17 +11,21 @@ export interface PluginPowers {
   readonly signal: AbortSignal;
   readonly logger: Logger;
   readonly statistics: PluginContext["statistics"];
+  /** Milliseconds of the broker's clock. */
+  now(): number;
   publish(message: Message): void;
   retain(message: Message): void;
-  clients(): ClientSnapshot[];
-  disconnect(clientIdentifier: string, reasonCode?: ReasonCode): boolean;
-  subscribe(clientIdentifier: string, topicFilter: ReturnType<typeof parseTopicFilter>, qos: QoS): boolean;
+  readonly clients: PluginContext["clients"];
+  readonly disconnect: PluginContext["disconnect"];
+  subscribe(clientIdentifier: string, topicFilter: string, qos: QoS): boolean;
   every(seconds: number, tick: () => void): void;
 }
 
 /** The context of one plugin. */
 export function pluginContext(specifier: string, powers: PluginPowers): PluginContext {
   const { baseDirectory, signal, statistics, logger } = powers;
+  const make = (topicName: string, payload: Uint8Array | string, options?: PublishOptions) =>
+    makeMessage(topicName, payload, { ...options, nowMs: powers.now() });
   const say = (level: "debug" | "info" | "warn" | "error") => (text: string) => logger[level](`${specifier}: ${text}`);
   return {
     specifier,
@@ -37,13 +41,11 @@ export function pluginContext(specifier: string, powers: PluginPowers): PluginCo
       warn: say("warn"),
       error: say("error"),
     },
-    publish: (topicName, payload, options) => powers.publish(makeMessage(topicName, payload, options)),
-    retain: (topicName, payload, options) =>
-      powers.retain(makeMessage(topicName, payload, { ...options, retain: true })),
+    publish: (topicName, payload, options) => powers.publish(make(topicName, payload, options)),
+    retain: (topicName, payload, options) => powers.retain(make(topicName, payload, { ...options, retain: true })),
     clients: () => powers.clients(),
-    disconnect: (clientIdentifier, reasonCode) => powers.disconnect(clientIdentifier, reasonCode),
-    subscribe: (clientIdentifier, topicFilter, qos = 0) =>
-      powers.subscribe(clientIdentifier, parseTopicFilter(topicFilter), qos),
+    disconnect: (...who) => powers.disconnect(...who),
+    subscribe: (clientIdentifier, topicFilter, qos = 0) => powers.subscribe(clientIdentifier, topicFilter, qos),
     every: (seconds, tick) => {
       if (!(seconds > 0 && seconds <= LONGEST_PERIOD_SECONDS)) {
         throw new Error(`seconds must be above 0 and at most ${LONGEST_PERIOD_SECONDS}: got ${seconds}`);
@@ -69,17 +71,28 @@ function guarded(tick: () => void, complain: (text: string) => void): () => Prom
 
 const encoder = new TextEncoder();
 
+/** What a message of a plugin or the host program is made with. */
+export interface MakeMessageOptions extends PublishOptions {
+  /** Milliseconds of the broker's clock. */
+  readonly nowMs: number;
+}
+
 /**
  * A message of a plugin or the host program; the payload is copied.
  *
  * @throws {TopicError} if the topic name is wrong
+ * @throws {Error} if a property is wrong
  */
-export function makeMessage(topicName: string, payload: Uint8Array | string, options: PublishOptions = {}): Message {
+export function makeMessage(topicName: string, payload: Uint8Array | string, options: MakeMessageOptions): Message {
+  const { qos, retain, properties, nowMs } = options;
+  const fault = properties && checkMessageProperties(properties);
+  if (fault) throw new Error(`Cannot publish to ${topicName}: ${fault}`);
   return new Message({
     topicName: parseTopicName(topicName),
     payload: typeof payload === "string" ? encoder.encode(payload) : payload.slice(),
-    qos: options.qos,
-    retain: options.retain,
-    properties: options.properties,
+    qos,
+    retain,
+    properties: properties && { ...properties },
+    expiresAtMs: expiryTime(properties, nowMs),
   });
 }

@@ -33,6 +33,7 @@ export class Statistics implements BrokerStatistics {
     "receive-denied": 0,
     "maximum-packet-size": 0,
     "message-expired": 0,
+    "refused-by-client": 0,
     "session-ended": 0,
   };
   readonly #sources: StatisticsSources;

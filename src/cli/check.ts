@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from "@std/path";
+import { dirname, isAbsolute, resolve } from "@std/path";
 import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
 import { ConfigError, formatPosition, type Position } from "../config/config_error.ts";
 import { formatKeyPath } from "../config/key_path.ts";
@@ -50,8 +50,14 @@ function describe(config: ResolvedConfig): string[] {
     }),
     "plugins:",
     ...config.plugins.map(({ specifier, place }) => `  ${specifier} (${place})`),
+    `persistence: ${describePersistence(config)}`,
     ...describeLimits(config),
   ];
+}
+
+function describePersistence({ persistence }: ResolvedConfig): string {
+  if (persistence.type === "sqlite") return `sqlite (${persistence.path}, commit: ${persistence.commit})`;
+  return persistence.type === "module" ? persistence.specifier : persistence.type;
 }
 
 /** Limits that differ from the defaults, and those of a listener that differ from the broker's. */
@@ -66,9 +72,13 @@ function describeLimits({ limits, listeners }: ResolvedConfig): string[] {
 function differences(limits: ResolvedLimits, from: ResolvedLimits): string[] {
   const keys = Object.keys(limits) as (keyof ResolvedLimits)[];
   return keys.filter((key) => limits[key] !== from[key]).map((key) => {
-    const value = key === "queueQos0" ? String(limits[key]) : formatQuantity(limitQuantities[key], limits[key]);
+    const value = isQuantity(key) ? formatQuantity(limitQuantities[key], limits[key]) : limits[key];
     return `${toHyphens(key)}: ${value}`;
   });
+}
+
+function isQuantity(key: string): key is keyof typeof limitQuantities {
+  return Object.hasOwn(limitQuantities, key);
 }
 
 /** A file that the config names and that cannot be used. */
@@ -93,7 +103,7 @@ interface NamedFile {
   readonly folder: boolean;
 }
 
-function namedFiles({ listeners, plugins, baseDirectory }: ResolvedConfig): NamedFile[] {
+function namedFiles({ listeners, plugins, persistence, baseDirectory }: ResolvedConfig): NamedFile[] {
   const files = listeners.flatMap(({ name, tls }) =>
     (["certfile", "keyfile", "cafile", "capath", "crlfile"] as const).flatMap((key): NamedFile[] => {
       const path = tls?.[key];
@@ -105,11 +115,21 @@ function namedFiles({ listeners, plugins, baseDirectory }: ResolvedConfig): Name
   for (const { specifier, options, place } of plugins) {
     if (specifier === "auth.file") {
       files.push({ place, path: (options as { readonly passwordFile: string }).passwordFile, folder: false });
-    } else if (specifier.startsWith(".") || isAbsolute(specifier)) {
-      files.push({ place, path: resolve(baseDirectory, specifier), folder: false });
-    }
+    } else files.push(...namedModule(place, specifier, baseDirectory));
+  }
+  if (persistence.type === "module") {
+    files.push(...namedModule("persistence.type", persistence.specifier, baseDirectory));
+  } else if (persistence.type === "sqlite") {
+    // The database itself is made when it is not there.
+    files.push({ place: "persistence.path", path: dirname(persistence.path), folder: true });
   }
   return files;
+}
+
+/** The file of a module, if it is named by its path. */
+function namedModule(place: string, specifier: string, baseDirectory: string): NamedFile[] {
+  const isPath = specifier.startsWith(".") || isAbsolute(specifier);
+  return isPath ? [{ place, path: resolve(baseDirectory, specifier), folder: false }] : [];
 }
 
 async function problemOf(path: string, folder: boolean): Promise<string | undefined> {

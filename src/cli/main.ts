@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import denoJson from "../../deno.json" with { type: "json" };
+import type { PasswordOptions } from "../plugins/password_file.ts";
 import { check } from "./check.ts";
 import { ExitCode } from "./exit_code.ts";
 import { type CliIo, processIo } from "./io.ts";
@@ -36,8 +37,9 @@ export async function main(
   program.command("passwd").description("add a user to a password file, or change their password")
     .argument("<file>", "password file; made if it is not there")
     .argument("<user>", "user name")
-    .action(async (file: string, user: string) => {
-      exitCode = await passwd(file, user, io, services);
+    .option("--scram", "for enhanced authentication by SCRAM-SHA-256 (MQTT 5.0), too")
+    .action(async (file: string, username: string, { scram = false }: PasswordOptions) => {
+      exitCode = await passwd({ file, username, scram }, io, services);
     });
   try {
     await program.parseAsync(args, { from: "user" });

@@ -1,7 +1,15 @@
+import type { PasswordOptions } from "../plugins/password_file.ts";
 import { ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import { Interrupted, PasswordReader } from "./password_reader.ts";
 import type { CliServices } from "./services.ts";
+
+/** What `passwd` sets. */
+export interface PasswdOptions extends PasswordOptions {
+  /** Path of the password file. */
+  readonly file: string;
+  readonly username: string;
+}
 
 /** Exit code of a process that SIGINT ended. */
 const INTERRUPTED = 130;
@@ -12,12 +20,16 @@ const INTERRUPTED = 130;
  *
  * @returns the exit code
  */
-export async function passwd(file: string, username: string, io: CliIo, services: CliServices): Promise<number> {
+export async function passwd(
+  { file, username, scram = false }: PasswdOptions,
+  io: CliIo,
+  services: CliServices,
+): Promise<number> {
   try {
     // Before anything is typed for nothing.
     await services.checkUsername(username);
     const password = await readPassword(username, io);
-    const result = await services.setPassword(file, username, password);
+    const result = await services.setPassword(file, username, password, { scram });
     io.out(result === "added" ? `${file}: added ${username}` : `${file}: changed the password of ${username}`);
     return ExitCode.Success;
   } catch (error) {

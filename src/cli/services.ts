@@ -1,4 +1,5 @@
 import type { BrokerConfig } from "../config/config.ts";
+import type { PasswordOptions } from "../plugins/password_file.ts";
 
 /** Where a listener is reached. */
 export interface ListenerAddress {
@@ -31,7 +32,12 @@ export interface CliServices {
   /** @throws {Error} if the user name cannot stand in a password file */
   checkUsername(username: string): Promise<void>;
   /** Adds a user to a password file, or changes their password. */
-  setPassword(file: string, username: string, password: string): Promise<"added" | "changed">;
+  setPassword(
+    file: string,
+    username: string,
+    password: string,
+    options: PasswordOptions,
+  ): Promise<"added" | "changed">;
 }
 
 /** The real ones. */
@@ -44,8 +50,8 @@ export const services: CliServices = {
     const { checkUsername } = await import("../plugins/password_file.ts");
     checkUsername(username);
   },
-  setPassword: async (file, username, password) => {
+  setPassword: async (file, username, password, options) => {
     const { setPassword } = await import("../plugins/password_file.ts");
-    return await setPassword(file, username, password);
+    return await setPassword(file, username, password, options);
   },
 };

@@ -2,6 +2,7 @@
  * The configuration's shape. A key in YAML is the hyphenated form of the name here: `max-packet-size` is
  * `maxPacketSize`. Sizes are bytes and times are seconds; in YAML both may carry a unit (`16 MiB`, `7 d`).
  */
+import type { QoS } from "../packet/packets.ts";
 
 /** Whether a TLS listener asks clients for a certificate, and whether it insists. */
 export type ClientCertificateRequest = "off" | "optional" | "required";
@@ -32,11 +33,49 @@ export interface ConnectionLimits {
   readonly queueLimitBytes?: number;
   /** Whether QoS 0 messages wait, too, for a session whose client is offline; they are the first to be dropped. @default true */
   readonly queueQos0?: boolean;
+  /** What happens when a message is to wait for a session that has no room for it. @default "drop-oldest" */
+  readonly queuePolicy?: "drop-oldest" | "drop-newest" | "disconnect";
   /**
-   * Longest time in whole seconds that a session outlives its connection, 0 to 4,294,967,295; 0 ends it at once.
-   * @default 604800 (7 days)
+   * Seconds for which a client may take nothing of what waits for it before it is disconnected, above 0 and at most
+   * 86,400. @default 60
+   */
+  readonly stallTimeout?: number;
+  /**
+   * Longest time in whole seconds that a 3.x client's session outlives its connection, 0 to 4,294,967,295; 0 ends it at
+   * once. 5.0 clients say it themselves. @default 604800 (7 days)
    */
   readonly sessionExpiryInterval?: number;
+  /**
+   * Longest session expiry interval that a 5.0 client gets, 0 to 4,294,967,295 (never) whole seconds; CONNACK tells the
+   * client if it is less than what it asked for (MQTT 5.0 §3.2.2.3.2). @default 4294967295
+   */
+  readonly maxSessionExpiryInterval?: number;
+  /**
+   * Longest keep-alive in whole seconds, 0 to 65,535; a 5.0 client that asks for more or for none is given this one
+   * (MQTT 5.0 §3.2.2.3.14). 0 is no limit. @default 0
+   */
+  readonly maxKeepAlive?: number;
+  /** Topic aliases in each direction of a 5.0 connection, 0 to 65,535 (MQTT 5.0 §3.2.2.3.8). @default 100 */
+  readonly topicAliasMaximum?: number;
+  /** Levels of a topic name or topic filter, 1 to 65,536; a topic cannot have more. @default 65536 */
+  readonly maxTopicLevels?: number;
+  /** Highest QoS that clients may publish with and are granted (MQTT 5.0 §3.2.2.3.4). @default 2 */
+  readonly maximumQos?: QoS;
+  /** Whether clients may publish retained messages (MQTT 5.0 §3.2.2.3.5). @default true */
+  readonly retainAvailable?: boolean;
+  /** Whether a topic filter may hold wildcards (MQTT 5.0 §3.2.2.3.11). @default true */
+  readonly wildcardSubscriptionAvailable?: boolean;
+  /** Whether subscriptions may have identifiers (MQTT 5.0 §3.2.2.3.12). @default true */
+  readonly subscriptionIdentifiersAvailable?: boolean;
+  /** Whether subscriptions may be shared (MQTT 5.0 §3.2.2.3.13). @default true */
+  readonly sharedSubscriptionAvailable?: boolean;
+  /**
+   * The base of their response topics for 5.0 clients that ask for it, as it stands, 1 to 65,535 bytes in UTF-8 (MQTT 5.0
+   * §3.2.2.3.15). @default none
+   */
+  readonly responseInformation?: string;
+  /** Whether a payload of a 5.0 client that says it is UTF-8 is checked (MQTT 5.0 §3.3.2.3.2). @default false */
+  readonly checkPayloadFormat?: boolean;
   /**
    * aMQTT's rule for lost clients: seconds after the keep-alive interval at which one is cut off, 0 to 65,535, never
    * later than the specification's one and a half intervals; 0 is the specification's rule alone. @default 0
@@ -116,6 +155,24 @@ export interface TopicCheckConfig {
 /** Plugins by bundled name or import specifier, alone or with their options. */
 export type PluginList = readonly (string | Readonly<Record<string, unknown>>)[] | Readonly<Record<string, unknown>>;
 
+/** Where sessions and messages are kept. */
+export interface PersistenceConfig {
+  /**
+   * `memory` (nothing outlives the process), `sqlite`, or the import specifier of a store module, as plugins have it.
+   * @default "memory"
+   */
+  readonly type?: string;
+  /** `sqlite` only: path of the database file. @default "amqtt-broker.sqlite" */
+  readonly path?: string;
+  /**
+   * `sqlite` only. `disk`: what is acknowledged was synced to the disk before. `os`: the operating system has it, so that
+   * it survives a crash of the process, but not one of the machine. @default "disk"
+   */
+  readonly commit?: "disk" | "os";
+  /** Of a store module: its options, passed on as they stand, `path` and `commit` included. */
+  readonly [option: string]: unknown;
+}
+
 /** The whole configuration; every part has a default. */
 export interface BrokerConfig extends ConnectionLimits {
   /** Listeners by name. @default one on 127.0.0.1:1883 */
@@ -126,12 +183,19 @@ export interface BrokerConfig extends ConnectionLimits {
   readonly topicCheck?: TopicCheckConfig;
   /** Further plugins. @default `event_logger` */
   readonly plugins?: PluginList;
+  /** Where sessions and messages are kept. @default in memory */
+  readonly persistence?: PersistenceConfig;
   /** Seconds between publications of `$SYS`, 0 to 2,147,483; 0 turns them off. @default 20 */
   readonly sysInterval?: number;
   /** Retained messages that are kept, at least 1. @default 1000000 */
   readonly maxRetained?: number;
   /** Bytes of retained messages that are kept, at least 1. @default 268435456 */
   readonly maxRetainedBytes?: number;
+  /**
+   * Bytes of messages in memory and of what waits for sockets, all clients together, at least 1,048,576; above it the
+   * largest are spilled to the store or disconnected first. @default 1073741824
+   */
+  readonly maxTotalBytes?: number;
 }
 
 /** A plugin to load. */
@@ -145,7 +209,10 @@ export interface PluginEntry {
 }
 
 /** The limits of a connection with every default filled in. */
-export type ResolvedLimits = Required<ConnectionLimits>;
+export interface ResolvedLimits extends Required<Omit<ConnectionLimits, "responseInformation">> {
+  /** `undefined`: none. */
+  readonly responseInformation: string | undefined;
+}
 
 /** Where TLS material comes from; paths are absolute. */
 export interface ResolvedTls {
@@ -212,6 +279,16 @@ export interface ResolvedConfig {
   readonly maxRetained: number;
   /** Bytes of retained messages that are kept. */
   readonly maxRetainedBytes: number;
+  /** Bytes of messages in memory and of what waits for sockets, all clients together. */
+  readonly maxTotalBytes: number;
+  /**
+   * Where sessions and messages are kept. `path` is absolute; `specifier` is as the config has it, with relative ones
+   * starting from `baseDirectory`; `options` are all other keys as they stand.
+   */
+  readonly persistence:
+    | { readonly type: "memory" }
+    | { readonly type: "sqlite"; readonly path: string; readonly commit: "disk" | "os" }
+    | { readonly type: "module"; readonly specifier: string; readonly options: Readonly<Record<string, unknown>> };
   /** What is allowed but looks like a mistake, as `key.path: text`. */
   readonly warnings: readonly string[];
 }

@@ -8,7 +8,7 @@ import { formatBytes, formatSeconds } from "./units.ts";
 
 /** A number with its range, ends included. */
 export interface Quantity {
-  readonly unit: "bytes" | "seconds" | "connections" | "messages" | "filters" | "hashes";
+  readonly unit: "bytes" | "seconds" | "connections" | "messages" | "filters" | "hashes" | "aliases" | "levels" | "QoS";
   readonly default: number;
   readonly minimum: number;
   /** `undefined`: no limit but that of whole numbers. */
@@ -23,6 +23,8 @@ const DAY = 86_400;
 const MIB = 2 ** 20;
 /** Longest wait in seconds that a timer can do. */
 const LONGEST_TIMER = 2_147_483;
+/** Session expiry interval of a session that does not expire (MQTT 5.0 §3.1.2.11.2). */
+const NEVER = 4_294_967_295;
 
 /** Limits that are numbers, for the broker and for a listener. */
 export const limitQuantities = {
@@ -41,15 +43,34 @@ export const limitQuantities = {
   maxSubscriptions: { unit: "filters", default: 20_000, minimum: 1 },
   queueLimit: { unit: "messages", default: 10_000, minimum: 1 },
   queueLimitBytes: { unit: "bytes", default: 64 * MIB, minimum: 1 },
-  sessionExpiryInterval: { unit: "seconds", default: 7 * DAY, minimum: 0, maximum: 4_294_967_295 },
+  stallTimeout: { unit: "seconds", default: 60, minimum: 0, maximum: DAY, aboveMinimum: true, fractional: true },
+  sessionExpiryInterval: { unit: "seconds", default: 7 * DAY, minimum: 0, maximum: NEVER },
+  maxSessionExpiryInterval: { unit: "seconds", default: NEVER, minimum: 0, maximum: NEVER },
+  maxKeepAlive: { unit: "seconds", default: 0, minimum: 0, maximum: 65_535 },
+  topicAliasMaximum: { unit: "aliases", default: 100, minimum: 0, maximum: 65_535 },
+  maxTopicLevels: { unit: "levels", default: 65_536, minimum: 1, maximum: 65_536 },
+  maximumQos: { unit: "QoS", default: 2, minimum: 0, maximum: 2 },
   timeoutDisconnectDelay: { unit: "seconds", default: 0, minimum: 0, maximum: 65_535, fractional: true },
-} as const satisfies Record<Exclude<keyof ResolvedLimits, "queueQos0">, Quantity>;
+} as const satisfies Partial<Record<keyof ResolvedLimits, Quantity>>;
+
+/** Limits that are no numbers, where the config says nothing. */
+const otherLimits = {
+  queueQos0: true,
+  queuePolicy: "drop-oldest",
+  retainAvailable: true,
+  wildcardSubscriptionAvailable: true,
+  subscriptionIdentifiersAvailable: true,
+  sharedSubscriptionAvailable: true,
+  responseInformation: undefined,
+  checkPayloadFormat: false,
+} as const satisfies Omit<ResolvedLimits, keyof typeof limitQuantities>;
 
 /** Numbers that only the broker as a whole has. */
 export const brokerQuantities = {
   sysInterval: { unit: "seconds", default: 20, minimum: 0, maximum: LONGEST_TIMER, fractional: true },
   maxRetained: { unit: "messages", default: 1_000_000, minimum: 1 },
   maxRetainedBytes: { unit: "bytes", default: 256 * MIB, minimum: 1 },
+  maxTotalBytes: { unit: "bytes", default: 1024 * MIB, minimum: MIB },
 } as const satisfies Record<string, Quantity>;
 
 /** Numbers that only a listener has. */
@@ -72,15 +93,24 @@ export const defaultLimits: ResolvedLimits = {
   maxSubscriptions: limitQuantities.maxSubscriptions.default,
   queueLimit: limitQuantities.queueLimit.default,
   queueLimitBytes: limitQuantities.queueLimitBytes.default,
-  queueQos0: true,
+  stallTimeout: limitQuantities.stallTimeout.default,
   sessionExpiryInterval: limitQuantities.sessionExpiryInterval.default,
+  maxSessionExpiryInterval: limitQuantities.maxSessionExpiryInterval.default,
+  maxKeepAlive: limitQuantities.maxKeepAlive.default,
+  topicAliasMaximum: limitQuantities.topicAliasMaximum.default,
+  maxTopicLevels: limitQuantities.maxTopicLevels.default,
+  maximumQos: limitQuantities.maximumQos.default,
   timeoutDisconnectDelay: limitQuantities.timeoutDisconnectDelay.default,
+  ...otherLimits,
 };
+
+/** The section `persistence` where the config says nothing; `path` and `commit` are those of `sqlite`. */
+export const defaultPersistence = { type: "memory", path: "amqtt-broker.sqlite", commit: "disk" } as const;
 
 /** A key as the documentation lists it. */
 export interface KeyEntry {
-  /** Where it stands: at the top, in each of `listeners`, in `auth`, or in `topic-check`. */
-  readonly section: "broker" | "listener" | "auth" | "topic-check";
+  /** Where it stands: at the top, in each of `listeners`, or in the section of this name. */
+  readonly section: "broker" | "listener" | "auth" | "topic-check" | "persistence";
   /** As in YAML. */
   readonly key: string;
   /** For people; empty: none. */
@@ -96,10 +126,11 @@ export const keyEntries: readonly KeyEntry[] = [
     auth: "anonymous clients on loopback only",
     topicCheck: "off",
     plugins: "event_logger",
+    persistence: "in memory",
   }),
   ...quantityEntries("broker", brokerQuantities),
   ...quantityEntries("broker", limitQuantities),
-  ...textEntries("broker", { queueQos0: "true" }),
+  ...textEntries("broker", textsOf(otherLimits)),
   ...textEntries("listener", {
     type: "tcp",
     bind: "0.0.0.0, port 1883, 8883 (tcp with ssl), 8080 (ws), 8443 (ws with ssl)",
@@ -130,6 +161,7 @@ export const keyEntries: readonly KeyEntry[] = [
     subscribeAcl: "acl",
     receiveAcl: "acl",
   }),
+  ...textEntries("persistence", defaultPersistence),
 ];
 
 /** Writes a quantity for people, in a unit that suits it. */
@@ -150,4 +182,9 @@ function quantityEntries(section: KeyEntry["section"], quantities: Readonly<Reco
 
 function textEntries(section: KeyEntry["section"], defaults: Readonly<Record<string, string>>): KeyEntry[] {
   return Object.entries(defaults).map(([key, text]) => ({ section, key: toHyphens(key), default: text, unit: "" }));
+}
+
+/** Values for people; `undefined` is none. */
+function textsOf(values: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value ?? "")]));
 }

@@ -71,13 +71,21 @@ const PYTHON_PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$/;
 const AMQTT_PATH = /^(amqtt|hbmqtt)\.(plugins\.)?(.+)$/;
 const IMPORT_SPECIFIER = /^(\.{1,2}\/|\/|[A-Za-z]:[\\/]|file:|jsr:|npm:|https:|data:)/;
 
+/** Examples of import specifiers, for error texts. */
+export const SPECIFIERS = "./x.ts, file:, jsr:, npm:, https:";
+
+/** Tells whether a name is an import specifier, relative or absolute. */
+export function isImportSpecifier(name: string): boolean {
+  return IMPORT_SPECIFIER.test(name);
+}
+
 /** Tells what a name in a list of plugins stands for. */
 export function readPluginName(name: string): PluginName {
   const plain = name.replaceAll("-", "_");
   if (Object.hasOwn(BUNDLED, plain)) return { bundled: plain as BundledPluginName };
   const entryPoint = Object.hasOwn(AMQTT_ENTRY_POINTS, plain) ? AMQTT_ENTRY_POINTS[plain] : undefined;
   if (entryPoint !== undefined) return { bundled: entryPoint };
-  if (IMPORT_SPECIFIER.test(name)) return { module: name };
+  if (isImportSpecifier(name)) return { module: name };
   const amqtt = AMQTT_PATH.exec(name);
   if (amqtt !== null) return readAmqttPath(name, amqtt[3] ?? "");
   const nearest = nearestName(plain, bundledPluginNames);
@@ -86,7 +94,7 @@ export function readPluginName(name: string): PluginName {
     return { fault: `${name} is a Python class, a plugin here is an ES module: give its import specifier` };
   }
   const known = bundledPluginNames.join(", ");
-  return { fault: `must be an import specifier (./x.ts, file:, jsr:, npm:, https:) or one of ${known}: got "${name}"` };
+  return { fault: `must be an import specifier (${SPECIFIERS}) or one of ${known}: got "${name}"` };
 }
 
 function readAmqttPath(name: string, tail: string): PluginName {

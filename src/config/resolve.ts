@@ -3,6 +3,7 @@ import { ConfigError } from "./config_error.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { brokerQuantities, defaultLimits } from "./keys.ts";
 import { mergeLimits, resolveListeners } from "./listeners.ts";
+import { resolvePersistence } from "./persistence.ts";
 import { resolvePlugins } from "./plugins.ts";
 import { Report } from "./report.ts";
 import { brokerSchema } from "./schema.ts";
@@ -30,6 +31,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
   const limits = mergeLimits(defaultLimits, values);
   const listeners = resolveListeners(values.listeners, broker.pathOf("listeners"), limits, baseDirectory, report);
   const plugins = resolvePlugins(broker, baseDirectory, report);
+  const persistence = resolvePersistence(broker, baseDirectory, report);
   if (report.faults.length > 0) throw new ConfigError(report.faults);
   return {
     baseDirectory,
@@ -38,6 +40,8 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
     limits,
     maxRetained: values.maxRetained ?? brokerQuantities.maxRetained.default,
     maxRetainedBytes: values.maxRetainedBytes ?? brokerQuantities.maxRetainedBytes.default,
+    maxTotalBytes: values.maxTotalBytes ?? brokerQuantities.maxTotalBytes.default,
+    persistence,
     warnings: report.warnings,
   };
 }

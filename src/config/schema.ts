@@ -1,7 +1,7 @@
 /** Schemas of the config's sections, in camelCase; every key is optional, and no other key is allowed. */
 import { z } from "zod";
 import { authQuantities, brokerQuantities, limitQuantities, listenerQuantities } from "./keys.ts";
-import { accessControlList, bind, choice, flag, origins, quantity, text, urlPath } from "./values.ts";
+import { accessControlList, bind, choice, flag, mqttText, origins, quantity, text, urlPath } from "./values.ts";
 
 const path = text("the path of a file");
 const folder = text("the path of a folder");
@@ -18,7 +18,20 @@ const limits = {
   queueLimit: quantity(limitQuantities.queueLimit),
   queueLimitBytes: quantity(limitQuantities.queueLimitBytes),
   queueQos0: flag,
+  queuePolicy: choice(["drop-oldest", "drop-newest", "disconnect"]),
+  stallTimeout: quantity(limitQuantities.stallTimeout),
   sessionExpiryInterval: quantity(limitQuantities.sessionExpiryInterval),
+  maxSessionExpiryInterval: quantity(limitQuantities.maxSessionExpiryInterval),
+  maxKeepAlive: quantity(limitQuantities.maxKeepAlive),
+  topicAliasMaximum: quantity(limitQuantities.topicAliasMaximum),
+  maxTopicLevels: quantity(limitQuantities.maxTopicLevels),
+  maximumQos: quantity(limitQuantities.maximumQos),
+  retainAvailable: flag,
+  wildcardSubscriptionAvailable: flag,
+  subscriptionIdentifiersAvailable: flag,
+  sharedSubscriptionAvailable: flag,
+  responseInformation: mqttText,
+  checkPayloadFormat: flag,
   timeoutDisconnectDelay: quantity(limitQuantities.timeoutDisconnectDelay),
 };
 
@@ -38,9 +51,11 @@ export const brokerSchema = z.strictObject({
   auth: later,
   topicCheck: later,
   plugins: later,
+  persistence: later,
   sysInterval: quantity(brokerQuantities.sysInterval),
   maxRetained: quantity(brokerQuantities.maxRetained),
   maxRetainedBytes: quantity(brokerQuantities.maxRetainedBytes),
+  maxTotalBytes: quantity(brokerQuantities.maxTotalBytes),
   ...limits,
 }).partial();
 
@@ -76,6 +91,13 @@ export const authSchema = z.strictObject({
 
 /** `topic-check`. */
 export const topicCheckSchema = z.strictObject({ enabled: flag, plugins: later, ...accessControlLists }).partial();
+
+/** `persistence`, unless its type is a module of the user's. */
+export const persistenceSchema = z.strictObject({
+  type: choice(["memory", "sqlite"]),
+  path,
+  commit: choice(["disk", "os"]),
+}).partial();
 
 /** Options of the bundled plugins. */
 export const pluginSchemas = {

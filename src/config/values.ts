@@ -93,6 +93,19 @@ export function text(what: string) {
   });
 }
 
+const LONGEST_MQTT_TEXT_BYTES = 65_535;
+
+/** A text that is not empty and that fits a UTF-8 Encoded String (MQTT 5.0 §1.5.4). */
+export const mqttText = value((input, complain) => {
+  if (typeof input !== "string" || input === "" || input.includes("\0") || !input.isWellFormed()) {
+    complain({ message: `must be a text without U+0000 and without lone surrogates: got ${show(input)}` });
+    return undefined;
+  }
+  const { length } = new TextEncoder().encode(input);
+  if (length <= LONGEST_MQTT_TEXT_BYTES) return input;
+  complain({ message: `must be at most ${LONGEST_MQTT_TEXT_BYTES} bytes in UTF-8: got ${length} bytes` });
+});
+
 /** `bind` of a listener. */
 export const bind = value((input, complain): Bind | undefined => {
   if (Array.isArray(input)) {

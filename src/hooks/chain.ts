@@ -1,16 +1,21 @@
 /** All plugins' hooks as one: what the broker asks and tells. */
 import type { Logger } from "../logger.ts";
 import type { ApplicationMessage } from "../message.ts";
-import { ReasonCode } from "../packet/reason_code.ts";
-import { type DecidingHook, Jury, type Refusal, type Verdict } from "./decide.ts";
+import { Authenticators, type GuardedExchange } from "./authentication.ts";
+import {
+  allowed,
+  badUserNameOrPassword,
+  type DecidingHook,
+  Jury,
+  notAuthorized,
+  type Ruling,
+  type Verdict,
+} from "./decide.ts";
 import { joinLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type { LoadedPlugin } from "./loader.ts";
 import { joinObservers, type Observers } from "./observe.ts";
-import type { ClientSnapshot, Plugin, SignIn, SubscriptionSnapshot } from "./plugin.ts";
+import type { ClientSnapshot, EnhancedSignIn, Plugin, SignIn, SubscriptionSnapshot } from "./plugin.ts";
 import { type Transformed, Transformers } from "./transform.ts";
-
-/** Whether a client may sign in, and if not, why. */
-export type AuthenticationResult = { readonly allowed: true } | Refusal;
 
 /**
  * The hooks of all plugins. A hook that no plugin has is `undefined`, so that it costs nothing; a promise is returned
@@ -18,14 +23,19 @@ export type AuthenticationResult = { readonly allowed: true } | Refusal;
  */
 export interface HookChain extends Observers, Lifecycle {
   /** One deny wins and ends the asking, one allow is needed, a plugin that throws denies. */
-  readonly authenticate?: (signIn: SignIn) => AuthenticationResult | Promise<AuthenticationResult>;
+  readonly authenticate?: (signIn: SignIn) => Ruling | Promise<Ruling>;
+  /**
+   * The first plugin that knows the mechanism serves; a plugin that fails is taken for one that knows it and refuses.
+   * `undefined` as result: none knows it.
+   */
+  readonly beginAuthentication?: (signIn: EnhancedSignIn) => GuardedExchange | undefined;
   /** Decided as `authenticate`. */
-  readonly authorizePublish?: (client: ClientSnapshot, message: ApplicationMessage) => boolean | Promise<boolean>;
+  readonly authorizePublish?: (client: ClientSnapshot, message: ApplicationMessage) => Ruling | Promise<Ruling>;
   /** Decided as `authenticate`. */
   readonly authorizeSubscribe?: (
     client: ClientSnapshot,
     subscription: SubscriptionSnapshot,
-  ) => boolean | Promise<boolean>;
+  ) => Ruling | Promise<Ruling>;
   /** Decided as `authenticate`, but at once: a plugin that returns a promise denies. */
   readonly authorizeReceive?: (client: ClientSnapshot, message: ApplicationMessage) => boolean;
   /** `undefined` as result: the message is dropped, because a plugin wants it so or failed. */
@@ -43,6 +53,7 @@ export interface HookChain extends Observers, Lifecycle {
 export function buildHookChain(plugins: readonly LoadedPlugin[], logger: Logger): HookChain {
   return {
     authenticate: joinAuthenticate(plugins, logger),
+    beginAuthentication: joinBeginAuthentication(plugins, logger),
     ...joinAuthorize(plugins, logger),
     transformMessage: joinTransform(plugins, logger),
     ...joinObservers(plugins, logger),
@@ -66,16 +77,25 @@ function joinAuthenticate(plugins: readonly LoadedPlugin[], logger: Logger): Hoo
   return (signIn) => {
     const verdict = jury.decide((plugin) => plugin.authenticate?.(signIn));
     return verdict instanceof Promise
-      ? verdict.then((later) => authenticationResult(later, signIn))
-      : authenticationResult(verdict, signIn);
+      ? verdict.then((later) => signInRuling(later, signIn))
+      : signInRuling(verdict, signIn);
   };
 }
 
-function authenticationResult(verdict: Verdict, { username, password }: SignIn): AuthenticationResult {
-  if (typeof verdict === "object") return verdict;
-  if (verdict === "allow") return { allowed: true };
+function signInRuling(verdict: Verdict, { username, password }: SignIn): Ruling {
+  if (verdict !== "abstain") return verdict === "allow" ? allowed : verdict;
   const anonymous = username === undefined && password === undefined;
-  return { allowed: false, reasonCode: anonymous ? ReasonCode.NotAuthorized : ReasonCode.BadUserNameOrPassword };
+  return anonymous ? notAuthorized : badUserNameOrPassword;
+}
+
+function joinBeginAuthentication(
+  plugins: readonly LoadedPlugin[],
+  logger: Logger,
+): HookChain["beginAuthentication"] {
+  const members = having(plugins, "beginAuthentication");
+  if (members === undefined) return undefined;
+  const authenticators = new Authenticators(members, logger);
+  return (signIn) => authenticators.begin(signIn);
 }
 
 function joinAuthorize(
@@ -87,17 +107,22 @@ function joinAuthorize(
   const receive = juryOf(plugins, "authorizeReceive", logger);
   return {
     authorizePublish: publish &&
-      ((client, message) => isAllowed(publish.decide((plugin) => plugin.authorizePublish?.(client, message)))),
+      ((client, message) => rulingOf(publish.decide((plugin) => plugin.authorizePublish?.(client, message)))),
     authorizeSubscribe: subscribe &&
       ((client, subscription) =>
-        isAllowed(subscribe.decide((plugin) => plugin.authorizeSubscribe?.(client, subscription)))),
+        rulingOf(subscribe.decide((plugin) => plugin.authorizeSubscribe?.(client, subscription)))),
     authorizeReceive: receive &&
       ((client, message) => receive.decideNow((plugin) => plugin.authorizeReceive?.(client, message)) === "allow"),
   };
 }
 
-function isAllowed(verdict: Verdict | Promise<Verdict>): boolean | Promise<boolean> {
-  return verdict instanceof Promise ? verdict.then((later) => later === "allow") : verdict === "allow";
+function rulingOf(verdict: Verdict | Promise<Verdict>): Ruling | Promise<Ruling> {
+  return verdict instanceof Promise ? verdict.then(requestRuling) : requestRuling(verdict);
+}
+
+function requestRuling(verdict: Verdict): Ruling {
+  if (verdict === "allow") return allowed;
+  return verdict === "abstain" ? notAuthorized : verdict;
 }
 
 function joinTransform(plugins: readonly LoadedPlugin[], logger: Logger): HookChain["transformMessage"] {

@@ -3,30 +3,37 @@ import type { Logger } from "../logger.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { isPromise, returnedWrongly, threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
-import type { Plugin, SignInRefusal } from "./plugin.ts";
+import type { Plugin } from "./plugin.ts";
+import { isRefusal, readRefusal, type RefusalReason, type RefusingPacket } from "./refusal.ts";
 
-/** A request that is refused; the reason is used for sign-ins only. */
-export interface Refusal {
+/** A request that is refused, and what the client is told of it. */
+export interface Denial extends RefusalReason {
   readonly allowed: false;
-  readonly reasonCode: ReasonCode;
-  /** For the client's people; MQTT 5.0 only. */
-  readonly reasonString?: string;
 }
 
+/** Whether a request is allowed, and if not, why. */
+export type Ruling = { readonly allowed: true } | Denial;
+
+/** The ruling for all that is allowed, so that none has to be made. */
+export const allowed: { readonly allowed: true } = Object.freeze({ allowed: true });
+
+/** Nobody allowed it, a plugin said `deny` and no more, or a plugin failed to answer. */
+export const notAuthorized: Denial = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
+
+/** The sign-in with a user name or password is refused. */
+export const badUserNameOrPassword: Denial = Object.freeze({
+  allowed: false,
+  reasonCode: ReasonCode.BadUserNameOrPassword,
+});
+
 /** What one plugin, or all of them together, have said. */
-export type Verdict = "allow" | "abstain" | Refusal;
+export type Verdict = "allow" | "abstain" | Denial;
 
 /** The hooks that are answered by a decision. */
 export type DecidingHook = "authenticate" | "authorizePublish" | "authorizeSubscribe" | "authorizeReceive";
 
 /** Calls the hook of one plugin. */
 export type Call = (plugin: Plugin) => unknown;
-
-/** A plugin said `deny` and no more. */
-const denied: Refusal = Object.freeze({ allowed: false, reasonCode: ReasonCode.BadUserNameOrPassword });
-
-/** A plugin failed to answer. */
-const failed: Refusal = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
 
 /** The plugins that serve one deciding hook. */
 export class Jury {
@@ -84,7 +91,7 @@ export class Jury {
       const answer = call(member.plugin);
       return isPromise(answer) ? this.#askAfter(member, answer) : this.#read(member, answer);
     } catch (error) {
-      return this.#fail(member, error);
+      return this.#threw(member, error);
     }
   }
 
@@ -92,7 +99,7 @@ export class Jury {
     try {
       return this.#read(member, await answer);
     } catch (error) {
-      return this.#fail(member, error);
+      return this.#threw(member, error);
     }
   }
 
@@ -103,39 +110,45 @@ export class Jury {
       if (isPromise(answer)) answer.then(undefined, () => {});
       return this.#read(member, answer);
     } catch (error) {
-      return this.#fail(member, error);
+      return this.#threw(member, error);
     }
   }
 
   #read(member: LoadedPlugin, answer: unknown): Verdict {
     if (answer === "allow" || answer === "abstain") return answer;
-    if (answer === "deny") return denied;
-    if (this.#hook === "authenticate" && isSignInRefusal(answer)) {
-      const { reasonCode, reasonString } = answer;
-      return { allowed: false, reasonCode, ...(reasonString === undefined ? {} : { reasonString }) };
-    }
-    this.#logger.error(returnedWrongly(member, this.#hook, expectations[this.#hook], answer));
-    return failed;
+    if (answer === "deny") return this.#hook === "authenticate" ? badUserNameOrPassword : notAuthorized;
+    const packet = answers[this.#hook];
+    if (packet === undefined || !isRefusal(answer)) return this.#fail(member, answer);
+    const reason = readRefusal(answer, packet);
+    return typeof reason === "string" ? this.#fail(member, answer, reason) : { allowed: false, ...reason };
   }
 
-  #fail(member: LoadedPlugin, error: unknown): Refusal {
+  #fail(member: LoadedPlugin, answer: unknown, fault?: string): Denial {
+    const expected = expectations[this.#hook] + (fault === undefined ? "" : ` (${fault})`);
+    this.#logger.error(returnedWrongly(member, this.#hook, expected, answer));
+    return notAuthorized;
+  }
+
+  #threw(member: LoadedPlugin, error: unknown): Denial {
     this.#logger.error(threw(member, this.#hook, error));
-    return failed;
+    return notAuthorized;
   }
 }
 
-const decision = '"allow", "deny" or "abstain"';
-
-const expectations: Readonly<Record<DecidingHook, string>> = {
-  authenticate: `${decision}, or a refusal with a reason code from 0x80 to 0x9F`,
-  authorizePublish: decision,
-  authorizeSubscribe: decision,
-  authorizeReceive: `${decision} and no promise`,
+/** The packets that carry the refusals; whom a message is kept from is told nothing. */
+const answers: Readonly<Record<DecidingHook, RefusingPacket | undefined>> = {
+  authenticate: "CONNACK",
+  authorizePublish: "PUBACK",
+  authorizeSubscribe: "SUBACK",
+  authorizeReceive: undefined,
 };
 
-function isSignInRefusal(answer: unknown): answer is SignInRefusal {
-  if (typeof answer !== "object" || answer === null) return false;
-  const { decision, reasonCode, reasonString } = answer as Partial<Record<keyof SignInRefusal, unknown>>;
-  if (decision !== "deny" || (reasonString !== undefined && typeof reasonString !== "string")) return false;
-  return Number.isInteger(reasonCode) && Number(reasonCode) >= 0x80 && Number(reasonCode) <= 0x9f;
-}
+const decision = '"allow", "deny" or "abstain"';
+const decisionOrRefusal = `${decision}, or a refusal`;
+
+const expectations: Readonly<Record<DecidingHook, string>> = {
+  authenticate: decisionOrRefusal,
+  authorizePublish: decisionOrRefusal,
+  authorizeSubscribe: decisionOrRefusal,
+  authorizeReceive: `${decision} and no promise`,
+};

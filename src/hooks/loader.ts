@@ -32,6 +32,7 @@ export class PluginLoadError extends Error {
 /** Every hook, so that a misspelt one is not passed over in silence. */
 const hooks: Readonly<Record<keyof Plugin, true>> = {
   authenticate: true,
+  beginAuthentication: true,
   authorizePublish: true,
   authorizeSubscribe: true,
   authorizeReceive: true,

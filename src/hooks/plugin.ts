@@ -9,6 +9,7 @@ import type {
   OutboundPacket,
   ProtocolVersion,
   QoS,
+  UserProperty,
   Will,
 } from "../packet/packets.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
@@ -44,6 +45,10 @@ export interface ClientSnapshot {
   readonly keepAliveSeconds: number;
   /** `undefined`: the client leaves none. */
   readonly will?: Will;
+  /** Of its CONNECT, in their order; `undefined`: none. */
+  readonly userProperties?: readonly UserProperty[];
+  /** Name of the enhanced authentication it signs in with (MQTT 5.0 §4.12); `undefined`: none. */
+  readonly authenticationMethod?: string;
 }
 
 /** What a client signs in with. */
@@ -62,6 +67,12 @@ export interface SubscriptionSnapshot {
   readonly shareName?: string;
   /** Highest QoS at which messages are to be delivered. */
   readonly qos: QoS;
+  /** Whether the client's own messages are kept from it; 5.0 only. @default false */
+  readonly noLocal?: boolean;
+  /** Whether messages keep the RETAIN flag they were published with; 5.0 only. @default false */
+  readonly retainAsPublished?: boolean;
+  /** Number that messages of this subscription carry; `undefined`: none. */
+  readonly identifier?: number;
 }
 
 /** Why a connection ended. */
@@ -74,14 +85,62 @@ export interface Disconnection {
   readonly clean: boolean;
 }
 
-/** How a sign-in is refused in detail; `deny` alone means "bad user name or password". */
-export interface SignInRefusal {
+/** How a request is refused in detail. */
+export interface Refusal {
   /** The refusal. */
   readonly decision: "deny";
-  /** One of 0x80 to 0x9F; 3.x clients get the return code that comes closest. */
-  readonly reasonCode: ReasonCode;
+  /** At least 0x80, and one that the answer may carry (MQTT 5.0 §2.4). @default 0x87 NotAuthorized */
+  readonly reasonCode?: ReasonCode;
   /** For a 5.0 client, in words for people. */
   readonly reasonString?: string;
+  /** For a 5.0 client, in this order. */
+  readonly userProperties?: readonly UserProperty[];
+}
+
+/**
+ * How a sign-in is refused in detail; `deny` alone means "bad user name or password". 3.x clients get the return code
+ * that comes closest.
+ */
+export interface SignInRefusal extends Refusal {
+  /** At least 0x80, and one that CONNACK may carry (MQTT 5.0 §3.2.2.2). */
+  readonly reasonCode: ReasonCode;
+  /** Where a 5.0 client should go instead; with 0x9C `UseAnotherServer` or 0x9D `ServerMoved`. */
+  readonly serverReference?: string;
+}
+
+/** What a sign-in by enhanced authentication begins with (MQTT 5.0 §4.12). */
+export interface EnhancedSignIn extends SignIn {
+  /** Name of the mechanism, such as `SCRAM-SHA-256`. */
+  readonly authenticationMethod: string;
+  /** The client is signed in already and proves anew who it is. */
+  readonly reAuthenticating: boolean;
+}
+
+/** The next step of an enhanced authentication: more is needed, the client is who it says, or it is refused. */
+export type AuthenticationStep =
+  | {
+    /** The client is asked for more, in an AUTH packet. */
+    readonly decision: "continue";
+    /** What the mechanism says to the client. */
+    readonly authenticationData?: Uint8Array;
+  }
+  | {
+    /** The client is let in. */
+    readonly decision: "allow";
+    /** Whom it is let in as: the user name for permissions and sessions. `undefined`: as in its CONNECT. */
+    readonly username?: string;
+    /** What the mechanism says to the client at the end. */
+    readonly authenticationData?: Uint8Array;
+  }
+  | SignInRefusal;
+
+/** One client's enhanced authentication under way. */
+export interface AuthenticationExchange {
+  /**
+   * Takes what the client says: first in CONNECT or in the AUTH that asks for re-authentication, then in each AUTH. A
+   * throw refuses.
+   */
+  next(authenticationData: Uint8Array | undefined): AuthenticationStep | Promise<AuthenticationStep>;
 }
 
 /** The hooks of a plugin; every one is optional. Arguments are frozen snapshots. */
@@ -90,10 +149,21 @@ export interface Plugin {
 
   /** May this client sign in? */
   authenticate?(signIn: SignIn): Decision | SignInRefusal | Promise<Decision | SignInRefusal>;
+  /**
+   * Begins an enhanced authentication (MQTT 5.0 §4.12) if it knows the mechanism; `undefined` if not. The first plugin
+   * that knows it decides, and `authenticate` is not asked.
+   */
+  beginAuthentication?(signIn: EnhancedSignIn): AuthenticationExchange | undefined;
   /** May this client publish this message? Asked for wills too: at CONNECT and when the will is sent. */
-  authorizePublish?(client: ClientSnapshot, message: ApplicationMessage): Decision | Promise<Decision>;
+  authorizePublish?(
+    client: ClientSnapshot,
+    message: ApplicationMessage,
+  ): Decision | Refusal | Promise<Decision | Refusal>;
   /** May this client have this subscription? */
-  authorizeSubscribe?(client: ClientSnapshot, subscription: SubscriptionSnapshot): Decision | Promise<Decision>;
+  authorizeSubscribe?(
+    client: ClientSnapshot,
+    subscription: SubscriptionSnapshot,
+  ): Decision | Refusal | Promise<Decision | Refusal>;
   /**
    * May this client be given this message? Asked for every recipient of every message, so it has to answer at once: a
    * promise would let one recipient delay or reorder the others.
@@ -158,6 +228,16 @@ export interface PublishOptions {
   readonly properties?: MessageProperties;
 }
 
+/** What a 5.0 client is told when it is cut off (MQTT 5.0 §3.14.2.2). */
+export interface DisconnectProperties {
+  /** In words for people. */
+  readonly reasonString?: string;
+  /** In this order. */
+  readonly userProperties?: readonly UserProperty[];
+  /** Where to go instead; with 0x9C `UseAnotherServer` or 0x9D `ServerMoved`. */
+  readonly serverReference?: string;
+}
+
 /** Figures about the broker since its start; counters only grow, the rest is as of now. */
 export interface BrokerStatistics {
   /** When the broker started. */
@@ -217,7 +297,7 @@ export interface PluginContext {
   /** The clients that are connected now. */
   clients(): ClientSnapshot[];
   /** Cuts a client off; its session and its will are treated as after a lost connection. False: no such client. */
-  disconnect(clientIdentifier: string, reasonCode?: ReasonCode): boolean;
+  disconnect(clientIdentifier: string, reasonCode?: ReasonCode, properties?: DisconnectProperties): boolean;
   /** Adds a subscription to a session that exists; no permission is asked. False: no such session. */
   subscribe(clientIdentifier: string, topicFilter: string, qos?: QoS): boolean;
   /** Calls `tick` every so many seconds until shutdown, from the broker's own clock. */

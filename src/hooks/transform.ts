@@ -1,6 +1,7 @@
 /** The hooks that put another message in the place of one that is about to be routed. */
 import type { Logger } from "../logger.ts";
 import type { ApplicationMessage } from "../message.ts";
+import { checkMessageProperties } from "../packet/message_properties.ts";
 import { parseTopicName, TopicError } from "../packet/topic.ts";
 import { isPromise, returnedWrongly, threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
@@ -78,9 +79,15 @@ export class Transformers {
 
   #read(loaded: LoadedPlugin, given: ApplicationMessage, result: unknown): Transformed {
     if (result === given) return given;
-    if (result === undefined || isMessage(result)) return result;
+    if (result === undefined) return undefined;
     const expected = "a message with topicName, payload, qos and retain, or undefined";
-    this.#logger.error(returnedWrongly(loaded, hook, expected, result));
+    if (!isMessage(result)) {
+      this.#logger.error(returnedWrongly(loaded, hook, expected, result));
+      return undefined;
+    }
+    const fault = checkMessageProperties(result.properties);
+    if (fault === undefined) return result;
+    this.#logger.error(returnedWrongly(loaded, hook, `${expected} (${fault})`, result));
     return undefined;
   }
 

@@ -6,7 +6,7 @@ import type { Frame } from "./frame_reader.ts";
 import { type InboundPacket, PacketType, type PingreqPacket, type ProtocolVersion } from "./packets.ts";
 import { malformed, protocolError } from "./protocol_error.ts";
 
-export { UnsupportedVersionError } from "./decode_connect.ts";
+export { ConnectError } from "./decode_connect.ts";
 
 const pingreq: PingreqPacket = { type: PacketType.Pingreq };
 
@@ -16,7 +16,7 @@ const pingreq: PingreqPacket = { type: PacketType.Pingreq };
  * A PUBLISH's payload is a view into `frame.bytes`; everything else is independent of the frame.
  *
  * @param version the connection's, as its CONNECT told; `undefined` before that, when only CONNECT is taken
- * @throws {UnsupportedVersionError} if CONNECT asks for a level that is not spoken here
+ * @throws {ConnectError} if CONNECT asks for a level that is not spoken here
  * @throws {ProtocolError} if the client must be cut off: 0x81 for bytes that cannot be read, 0x82 for what is not allowed,
  * 0x84 for a foreign protocol name, 0x94 for topic alias 0
  */

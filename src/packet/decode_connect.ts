@@ -7,11 +7,11 @@ import { malformed, ProtocolError, protocolError } from "./protocol_error.ts";
 import { ReasonCode } from "./reason_code.ts";
 import { topicNameField } from "./topic_field.ts";
 
-/** A CONNECT of a protocol level that is not spoken here; a CONNACK tells so before the close. [MQTT-3.1.2-2] */
-export class UnsupportedVersionError extends ProtocolError {
+/** A CONNECT that cannot be served but whose sender understands a CONNACK: its level is not spoken here, or it is 5.0. */
+export class ConnectError extends ProtocolError {
   /** @param respondAs the version in whose form the CONNACK is written */
-  constructor(readonly respondAs: ProtocolVersion, message: string) {
-    super(ReasonCode.UnsupportedProtocolVersion, message);
+  constructor(readonly respondAs: ProtocolVersion, reasonCode: ReasonCode, message: string) {
+    super(reasonCode, message);
   }
 }
 
@@ -25,16 +25,16 @@ const USERNAME_FLAG = 0x80;
 /**
  * Reads a CONNECT; its own protocol name and level tell how.
  *
- * @throws {UnsupportedVersionError} if the level is not 3 (`MQIsdp`), 4 or 5 (`MQTT`)
- * @throws {ProtocolError} 0x84 for another protocol name, 0x81 or 0x82 for a fault further on
+ * @throws {ConnectError} 0x84 if the level is not 3 (`MQIsdp`), 4 or 5 (`MQTT`); 0x81 or 0x82 for a fault in 5.0
+ * @throws {ProtocolError} 0x84 for another protocol name, 0x81 or 0x82 for a fault in 3.x
  */
 export function decodeConnect(frame: Frame): ConnectPacket {
   const reader = new ByteReader(frame.bytes, frame.start, frame.end, "CONNECT");
   const protocolVersion = readVersion(reader);
   const flagsAt = frame.end - reader.remaining;
   const flags = reader.u8("connect flags");
+  if (protocolVersion === 5) return decodeConnect5(reader, flags);
   checkFlags(flags, protocolVersion);
-  if (protocolVersion === 5) return readConnect5(reader, flags);
   const body = frame.bytes.subarray(frame.start, frame.end);
   const parsed = protocolVersion === 3 ? parseConnect31(body, flagsAt - frame.start) : parseConnect(body);
   return connect3(parsed, protocolVersion);
@@ -53,8 +53,14 @@ function readVersion(reader: ByteReader): ProtocolVersion {
   }
   if (name === "MQIsdp" && level === 3) return 3;
   if (name === "MQTT" && (level === 4 || level === 5)) return level;
-  const respondAs = name === "MQIsdp" ? 3 : 4;
-  throw new UnsupportedVersionError(respondAs, `protocol level must be 3, 4 or 5 and fit "${name}": got ${level}`);
+  const reason = `protocol level must be 3, 4 or 5 and fit "${name}": got ${level}`;
+  throw new ConnectError(nearestVersion(name, level), ReasonCode.UnsupportedProtocolVersion, reason);
+}
+
+/** What the client of a level that is not served most likely reads; the upper bit marks bridges of 3.x. */
+function nearestVersion(name: "MQTT" | "MQIsdp", level: number): ProtocolVersion {
+  if (name === "MQIsdp") return 3;
+  return level > 5 && level < 0x80 ? 5 : 4;
 }
 
 function checkFlags(flags: number, version: ProtocolVersion): void {
@@ -135,6 +141,17 @@ function withoutNul(text: string, field: string): string {
   // [MQTT-1.5.3-2] 3.1.1
   if (text.includes("\0")) throw malformed(`CONNECT: ${field} must not contain NUL`);
   return text;
+}
+
+/** MQTT 5.0 §4.13.1: the client may be told in a CONNACK what is wrong with its CONNECT. */
+function decodeConnect5(reader: ByteReader, flags: number): ConnectPacket {
+  try {
+    checkFlags(flags, 5);
+    return readConnect5(reader, flags);
+  } catch (error) {
+    if (error instanceof ProtocolError) throw new ConnectError(5, error.reasonCode, error.message);
+    throw error;
+  }
 }
 
 function readConnect5(reader: ByteReader, flags: number): ConnectPacket {

@@ -18,7 +18,7 @@ export interface PublishFields {
   readonly topicAlias?: number;
   /** Each 1 to 268,435,455. */
   readonly subscriptionIdentifiers?: readonly number[];
-  /** Written instead of `topicName`, unless that is empty, and of `properties`. */
+  /** Written instead of `topicName`, unless that is empty, and of `properties` but for their message expiry interval. */
   readonly prepared?: PreparedMessage;
 }
 
@@ -30,22 +30,30 @@ const encoder = new TextEncoder();
 
 /**
  * What is the same in every copy of one message, encoded when it is first needed. Made once by whoever sends a message
- * to many, and given to {@linkcode encodePublish} with each.
+ * to many, and given to {@linkcode encodePublish} with each. The message expiry interval is not part of it: it gets
+ * smaller while a copy waits.
  */
 export class PreparedMessage {
+  readonly #topicName: string;
   readonly #properties: MessageProperties | undefined;
+  #topicNameBytes: Uint8Array | undefined;
   #propertyBytes: Uint8Array | undefined;
-  /** The topic name as UTF-8, without its length. */
-  readonly topicNameBytes: Uint8Array;
 
   constructor(topicName: string, properties?: MessageProperties) {
-    this.topicNameBytes = encoder.encode(topicName);
+    this.#topicName = topicName;
     this.#properties = properties;
+  }
+
+  /** The topic name as UTF-8, without its length. */
+  get topicNameBytes(): Uint8Array {
+    return this.#topicNameBytes ??= encoder.encode(this.#topicName);
   }
 
   /** The message's own properties as they stand in a 5.0 PUBLISH, without their length. */
   get propertyBytes(): Uint8Array {
-    return this.#propertyBytes ??= messagePropertyBytes(this.#properties);
+    return this.#propertyBytes ??= messagePropertyBytes(
+      this.#properties && { ...this.#properties, messageExpiryIntervalSeconds: undefined },
+    );
   }
 }
 
@@ -144,15 +152,27 @@ function writeTopicName(out: OutputBuffer, fields: PublishFields, size: number):
 
 function ownPropertiesSize(fields: PublishFields): number {
   let size = fields.topicAlias === undefined ? 0 : 3;
+  if (ownExpiry(fields) !== undefined) size += 5;
   for (const identifier of fields.subscriptionIdentifiers ?? []) size += 1 + variableByteIntegerSize(identifier);
   return size;
 }
 
+/** The message expiry interval where it is not among the message's own properties. */
+function ownExpiry({ prepared, properties }: PublishFields): number | undefined {
+  return prepared === undefined ? undefined : properties?.messageExpiryIntervalSeconds;
+}
+
+const MESSAGE_EXPIRY_INTERVAL = 0x02;
 const TOPIC_ALIAS = 0x23;
 const SUBSCRIPTION_IDENTIFIER = 0x0b;
 
 /** The properties that each copy has for itself. */
 function writeOwnProperties(out: OutputBuffer, fields: PublishFields): void {
+  const expiry = ownExpiry(fields);
+  if (expiry !== undefined) {
+    out.u8(MESSAGE_EXPIRY_INTERVAL);
+    out.u32(expiry);
+  }
   if (fields.topicAlias !== undefined) {
     out.u8(TOPIC_ALIAS);
     out.u16(fields.topicAlias);

@@ -2,9 +2,16 @@
 import { basename, dirname, join } from "@std/path";
 import { hashWithArgon2id } from "./password/argon2id.ts";
 import { MAX_PASSWORD_BYTES, parsePasswordHash, type PasswordHash } from "./password/password_hash.ts";
+import { hashWithScram } from "./password/scram_credentials.ts";
 
 /** The users of a password file and their hashes. */
 export type PasswordTable = ReadonlyMap<string, PasswordHash>;
+
+/** How a new password is kept. */
+export interface PasswordOptions {
+  /** As credentials for SCRAM-SHA-256 instead of Argon2id. @default false */
+  readonly scram?: boolean;
+}
 
 /** A password file that cannot be used; the message has a line `file:line: …` for each fault and quotes no hash. */
 export class PasswordFileError extends Error {
@@ -60,16 +67,21 @@ export async function readPasswordFile(file: string): Promise<PasswordTable> {
 }
 
 /**
- * Sets the password of a user, with Argon2id; what else the file holds stays as it is. A file that is not there is
+ * Sets the password of a user; what else the file holds stays as it is. A file that is not there is
  * made. The new content replaces the old in one step, readable by the owner only.
  *
  * @param username not empty, without `:` and control characters, no `#` at the beginning and no space at either end
- * @param password 1 to 1,024 bytes
+ * @param password 1 to 1,024 bytes; for SCRAM without control characters
  * @returns whether the user was new
  * @throws {PasswordFileError} if the file has a fault
  * @throws {Error} if username or password cannot be used, or the file cannot be written
  */
-export async function setPassword(file: string, username: string, password: string): Promise<"added" | "changed"> {
+export async function setPassword(
+  file: string,
+  username: string,
+  password: string,
+  { scram = false }: PasswordOptions = {},
+): Promise<"added" | "changed"> {
   checkUsername(username);
   const bytes = new TextEncoder().encode(password);
   if (bytes.length < 1 || bytes.length > MAX_PASSWORD_BYTES) {
@@ -78,7 +90,7 @@ export async function setPassword(file: string, username: string, password: stri
   const present = await followLinks(file);
   const text = present === undefined ? "" : await readText(file);
   parsePasswordFile(text, file);
-  const entry = `${username}:${await hashWithArgon2id(bytes)}`;
+  const entry = `${username}:${await (scram ? hashWithScram(bytes) : hashWithArgon2id(bytes))}`;
   const { changed, text: newText } = withEntry(text, username, entry);
   await replaceFile(present ?? file, newText);
   return changed ? "changed" : "added";

@@ -1,6 +1,7 @@
 import type { DropReason, Message } from "../message.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
-import type { Subscriptions } from "../topics/subscriptions.ts";
+import type { ShareGroup } from "../topics/share_group.ts";
+import type { Route, Subscriber, Subscriptions } from "../topics/subscriptions.ts";
 
 /** What the router tells of what it does. */
 export interface RouterObserver {
@@ -9,11 +10,22 @@ export interface RouterObserver {
   messageDropped(clientIdentifier: string | undefined, message: Message, reason: DropReason): void;
 }
 
+/** To whom a message is handed over. */
+export interface HandOverOptions {
+  /** To a member that is connected, or to nobody. Otherwise a member that is offline will do if none is connected. */
+  readonly onlyConnected: boolean;
+}
+
+/** How often a message is handed on within one offer. */
+const MAXIMUM_HAND_OVERS = 8;
+
 /** The one way of a message to its subscribers: retain, match, offer. Synchronous, so that order holds. */
 export class Router {
   readonly #subscriptions: Subscriptions;
   readonly #retained: RetainedMessages;
   readonly #observer: RouterObserver;
+  /** Those under way: one within the other. */
+  #handOvers = 0;
 
   constructor(subscriptions: Subscriptions, retained: RetainedMessages, observer: RouterObserver) {
     this.#subscriptions = subscriptions;
@@ -22,24 +34,50 @@ export class Router {
   }
 
   /**
-   * Hands a message to every subscriber, once to each (MQTT 3.1.1 §3.3.5, MQTT 5.0 §3.3.4).
+   * Hands a message to every subscriber, once to each (MQTT 3.1.1 §3.3.5, MQTT 5.0 §3.3.4), and to one member of each
+   * group with a Shared Subscription (MQTT 5.0 §4.8.2).
    *
-   * @returns how many subscribers it matched
+   * @returns how many subscribers it matched, a group counted as one; `full` if it matched some and none took it
    */
-  publish(message: Message): number {
+  publish(message: Message): number | "full" {
     if (message.retain) this.retain(message);
-    const routes = this.#subscriptions.match(message.topicName);
+    const { routes, shares } = this.#subscriptions.match(message.topicName);
     let subscribers = 0;
+    let taken = 0;
     for (const route of routes) {
-      const own = route.subscriber.clientIdentifier !== undefined &&
-        route.subscriber.clientIdentifier === message.publisher;
-      const chosen = own && route.ownMessages !== "same" ? route.ownMessages : route;
-      if (chosen === "none") continue;
+      const chosen = forPublisher(route, message.publisher);
+      if (!chosen) continue;
       subscribers++;
-      chosen.subscriber.offer(message, chosen);
+      if (chosen.subscriber.offer(message, chosen)) taken++;
+    }
+    for (const share of shares) {
+      const route = share.choose();
+      if (!route) continue;
+      subscribers++;
+      if (route.subscriber.offer(message, route)) taken++;
     }
     this.#observer.messageRouted?.(message, subscribers);
-    return subscribers;
+    return subscribers > 0 && taken === 0 ? "full" : subscribers;
+  }
+
+  /**
+   * Hands a message that a member of a group has not taken to another member. Who gets it may hand it on in turn while
+   * it is offered, up to {@linkcode MAXIMUM_HAND_OVERS} times: members that all refuse would go round for ever.
+   *
+   * @returns false if there is nobody; the message is then still the caller's, to keep or to drop
+   */
+  handOver(message: Message, share: ShareGroup, from: Subscriber, options: HandOverOptions): boolean {
+    if (this.#handOvers === MAXIMUM_HAND_OVERS) return false;
+    if (options.onlyConnected && !share.hasConnectedOther(from)) return false;
+    const route = share.choose(from);
+    if (!route) return false;
+    this.#handOvers++;
+    try {
+      route.subscriber.offer(message, route);
+    } finally {
+      this.#handOvers--;
+    }
+    return true;
   }
 
   /** Sets or clears the topic's retained message and sends it to nobody. */
@@ -47,4 +85,13 @@ export class Router {
     if (this.#retained.set(message) === "full") this.#observer.messageDropped(undefined, message, "max-retained");
     else this.#observer.messageRetained?.(message);
   }
+}
+
+/** The route as it is for messages of this publisher; `undefined`: No Local keeps them from the subscriber. */
+function forPublisher(route: Route, publisher: string | undefined): Route | undefined {
+  const { ownMessages } = route;
+  if (ownMessages === "same" || publisher === undefined || route.subscriber.clientIdentifier !== publisher) {
+    return route;
+  }
+  return ownMessages === "none" ? undefined : ownMessages;
 }

@@ -25,4 +25,14 @@ export class Fifo<T> {
     }
     return item;
   }
+
+  /** Takes out what `wanted` says yes to, which must change nothing here; the rest keeps its order. */
+  extract(wanted: (item: T) => boolean): T[] {
+    const extracted: T[] = [];
+    const rest: T[] = [];
+    for (const item of this.#items.slice(this.#head) as T[]) (wanted(item) ? extracted : rest).push(item);
+    this.#items = rest;
+    this.#head = 0;
+    return extracted;
+  }
 }

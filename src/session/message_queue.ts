@@ -1,49 +1,60 @@
-import type { QoS } from "../packet/packets.ts";
-import type { Message } from "../message.ts";
+import type { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
+import type { SessionJournal } from "./journal.ts";
 
-/** A message on its way to one subscriber. */
-export interface Delivery {
-  readonly message: Message;
-  /** The lower of the message's and the subscription's. */
-  readonly qos: QoS;
-  /** The RETAIN flag it is sent with. */
-  readonly retain: boolean;
-  readonly subscriptionIdentifiers: readonly number[] | undefined;
-}
+/** Which message goes when a queue is full: the oldest (QoS 0 first), or the one that comes. */
+export type DropPolicy = "oldest" | "newest";
 
 /** Ceilings of one session's queue. */
 export interface QueueLimits {
   readonly maximumMessages: number;
   readonly maximumBytes: number;
+  readonly policy: DropPolicy;
 }
 
-interface Entry {
-  readonly sequence: number;
-  readonly delivery: Delivery;
+/** Messages and bytes that are kept in memory where a journal has the rest. */
+const WINDOW_MESSAGES = 1000;
+const WINDOW_BYTES = 2 ** 20;
+
+/** What a {@linkcode MessageQueue} works with. */
+export interface QueueParts {
+  readonly limits: QueueLimits;
+  /** Keeps what goes beyond the window; `undefined`: everything is kept in memory. */
+  readonly journal: SessionJournal | undefined;
+  /** Told of every message that has to go. */
+  readonly onDrop: (delivery: Delivery) => void;
+  /** Messages have come into memory again. */
+  readonly onLoaded: () => void;
+  /** They could not be read. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /**
- * What waits for one session, oldest first, bounded in number and bytes. When it is full the oldest QoS 0 message goes
- * first, then the oldest of all.
+ * What waits for one session, oldest first, bounded in number and bytes. With a journal only the first of it are in
+ * memory; the others, the tail, are read again when their turn comes.
  */
 export class MessageQueue {
-  readonly #limits: QueueLimits;
-  readonly #onDrop: (delivery: Delivery) => void;
-  /** QoS 0 apart from QoS 1 and 2, so that the first to go is found at once; `sequence` keeps their common order. */
-  readonly #atMostOnce = new Fifo<Entry>();
-  readonly #acknowledged = new Fifo<Entry>();
-  #sequence = 0;
+  readonly #parts: QueueParts;
+  /** QoS 0 apart from QoS 1 and 2, so that the first to go is found at once; sequences keep their common order. */
+  readonly #atMostOnce = new Fifo<Delivery>();
+  readonly #acknowledged = new Fifo<Delivery>();
   #bytes = 0;
+  #tailMessages = 0;
+  #tailBytes = 0;
+  /** The tail's deliveries have higher sequences. */
+  #tailAfter = 0;
+  /** Sequences above `#tailAfter` that are not of the tail, since they are in memory or were sent already. */
+  readonly #apart = new Set<number>();
+  #loading = false;
+  #ended = false;
 
-  /** @param onDrop told of every message that has to go */
-  constructor(limits: QueueLimits, onDrop: (delivery: Delivery) => void) {
-    this.#limits = limits;
-    this.#onDrop = onDrop;
+  constructor(parts: QueueParts) {
+    this.#parts = parts;
   }
 
+  /** Messages in memory and in the tail. */
   get length(): number {
-    return this.#atMostOnce.length + this.#acknowledged.length;
+    return this.#atMostOnce.length + this.#acknowledged.length + this.#tailMessages;
   }
 
   /** Whether a QoS 0 message waits, which a newer one must not overtake. */
@@ -51,41 +62,166 @@ export class MessageQueue {
     return this.#atMostOnce.length > 0;
   }
 
+  /** Bytes of all that waits. */
   get bytes(): number {
+    return this.#bytes + this.#tailBytes;
+  }
+
+  /** Bytes of what is in memory. */
+  get memoryBytes(): number {
     return this.#bytes;
   }
 
-  /** False if it was dropped at once, because it is larger than all the room there is or of less worth than what waits. */
+  /** The session was read from a store: so much waits there. */
+  restore(messages: number, bytes: number): void {
+    this.#tailMessages = messages;
+    this.#tailBytes = bytes;
+  }
+
+  /** Takes a delivery that has its sequence. False if it was dropped at once. */
   push(delivery: Delivery): boolean {
-    if (delivery.message.sizeBytes > this.#limits.maximumBytes) {
-      this.#onDrop(delivery);
+    const { limits, onDrop } = this.#parts;
+    const { sizeBytes } = delivery.message;
+    const fits = this.length < limits.maximumMessages && this.bytes + sizeBytes <= limits.maximumBytes;
+    if (sizeBytes > limits.maximumBytes || (limits.policy === "newest" && !fits)) {
+      onDrop(delivery);
       return false;
     }
+    this.#add(delivery);
+    return fits || this.#dropUntilFits(delivery);
+  }
+
+  /** The next one in memory; `undefined` if there is none, though there may be a tail that is being read. */
+  shift(): Delivery | undefined {
+    const first = this.#atMostOnce.peek();
+    const second = this.#acknowledged.peek();
+    if (first && (!second || first.sequence < second.sequence)) {
+      // What is newer than the tail's first has to wait for it.
+      if (second || this.#tailMessages === 0 || first.sequence <= this.#tailAfter) return this.#take(this.#atMostOnce);
+    }
+    if (this.#acknowledged.length <= WINDOW_MESSAGES / 2) this.#load();
+    return second && this.#take(this.#acknowledged);
+  }
+
+  /** A delivery was given its sequence and is under way without having waited here. */
+  passed(delivery: Delivery): void {
+    this.#noteApart(delivery);
+  }
+
+  /** Takes out what comes from shared subscriptions and is in memory. */
+  takeShared(): Delivery[] {
+    const shared = ({ share }: Delivery) => share !== undefined;
+    const found = [...this.#atMostOnce.extract(shared), ...this.#acknowledged.extract(shared)];
+    for (const { message } of found) this.#bytes -= message.sizeBytes;
+    return found.sort((a, b) => a.sequence - b.sequence);
+  }
+
+  /**
+   * Lets out of memory what the journal has.
+   *
+   * @returns how many bytes that was
+   */
+  spill(): number {
+    if (!this.#parts.journal) return 0;
+    const before = this.#bytes;
+    const spilled = this.#acknowledged.extract(({ share }) => share === undefined);
+    const shared = this.#acknowledged.extract(() => true);
+    for (const delivery of spilled) {
+      this.#tailAfter = Math.min(this.#tailMessages === 0 ? Infinity : this.#tailAfter, delivery.sequence - 1);
+      this.#letOut(delivery);
+    }
+    for (const delivery of shared) {
+      this.#noteApart(delivery);
+      this.#acknowledged.push(delivery);
+    }
+    return before - this.#bytes;
+  }
+
+  /** The session has ended: gives up everything that is in memory. */
+  *end(): Generator<Delivery> {
+    this.#ended = true;
+    this.#tailMessages = this.#tailBytes = 0;
+    for (let delivery = this.shift(); delivery; delivery = this.shift()) yield delivery;
+  }
+
+  #add(delivery: Delivery): void {
     delivery.message.keep();
-    (delivery.qos === 0 ? this.#atMostOnce : this.#acknowledged).push({ sequence: this.#sequence++, delivery });
     this.#bytes += delivery.message.sizeBytes;
-    while (this.length > this.#limits.maximumMessages || this.#bytes > this.#limits.maximumBytes) {
-      if (this.#dropOne() === delivery) return false;
+    if (delivery.qos === 0) return this.#atMostOnce.push(delivery);
+    const { journal } = this.#parts;
+    const full = this.#acknowledged.length >= WINDOW_MESSAGES || this.#bytes > WINDOW_BYTES;
+    // Messages of a shared subscription stay at hand for other members.
+    if (!journal || delivery.share !== undefined || (this.#tailMessages === 0 && !full)) {
+      if (this.#tailMessages > 0) this.#noteApart(delivery);
+      return this.#acknowledged.push(delivery);
+    }
+    if (this.#tailMessages === 0) this.#tailAfter = delivery.sequence - 1;
+    this.#letOut(delivery);
+  }
+
+  /** Remembers that a delivery is not of the tail, now or once there is one; without anything that waits nothing counts. */
+  #noteApart({ sequence }: Delivery): void {
+    if (!this.#parts.journal) return;
+    if (this.#acknowledged.length + this.#tailMessages > 0) this.#apart.add(sequence);
+    else this.#apart.clear();
+  }
+
+  #letOut({ message }: Delivery): void {
+    this.#bytes -= message.sizeBytes;
+    this.#tailMessages++;
+    this.#tailBytes += message.sizeBytes;
+  }
+
+  /** False if `newest` was among those that had to go. */
+  #dropUntilFits(newest: Delivery): boolean {
+    const { maximumMessages, maximumBytes } = this.#parts.limits;
+    while (this.length > maximumMessages || this.bytes > maximumBytes) {
+      const entries = this.#atMostOnce.length > 0 ? this.#atMostOnce : this.#acknowledged;
+      if (entries.length === 0) {
+        // The oldest are in the tail: they go when they have been read.
+        this.#load();
+        return true;
+      }
+      const delivery = this.#take(entries);
+      this.#parts.onDrop(delivery);
+      if (delivery === newest) return false;
     }
     return true;
   }
 
-  shift(): Delivery | undefined {
-    const first = this.#atMostOnce.peek();
-    const second = this.#acknowledged.peek();
-    if (!first && !second) return undefined;
-    return this.#take(!second || (first && first.sequence < second.sequence) ? this.#atMostOnce : this.#acknowledged);
-  }
-
-  #dropOne(): Delivery {
-    const delivery = this.#take(this.#atMostOnce.length > 0 ? this.#atMostOnce : this.#acknowledged);
-    this.#onDrop(delivery);
-    return delivery;
-  }
-
-  #take(entries: Fifo<Entry>): Delivery {
-    const { delivery } = entries.shift()!;
+  #take(entries: Fifo<Delivery>): Delivery {
+    const delivery = entries.shift()!;
     this.#bytes -= delivery.message.sizeBytes;
     return delivery;
+  }
+
+  /** Reads a part of the tail, if there is one and it is not being read already. */
+  #load(): void {
+    const { journal } = this.#parts;
+    if (!journal || this.#loading || this.#tailMessages === 0) return;
+    this.#loading = true;
+    journal.load(this.#tailAfter).then((page) => this.#loaded(page), (error) => {
+      this.#loading = false;
+      this.#parts.onFault(error);
+    });
+  }
+
+  #loaded(page: readonly Delivery[]): void {
+    this.#loading = false;
+    if (this.#ended) return;
+    for (const delivery of page) {
+      this.#tailAfter = delivery.sequence;
+      if (this.#apart.delete(delivery.sequence)) continue;
+      const { sizeBytes } = delivery.message;
+      this.#tailMessages--;
+      this.#tailBytes -= sizeBytes;
+      this.#bytes += sizeBytes;
+      this.#acknowledged.push(delivery);
+    }
+    // What was counted and is not there any longer has nothing to be waited for.
+    if (page.length === 0 || this.#tailMessages <= 0) this.#tailMessages = this.#tailBytes = 0;
+    const newest = page.at(-1);
+    if (newest) this.#dropUntilFits(newest);
+    this.#parts.onLoaded();
   }
 }

@@ -1,13 +1,32 @@
+import type { SessionJournal } from "./journal.ts";
+
 /**
  * The inbound half of QoS 2 (MQTT 3.1.1 §4.3.3, MQTT 5.0 §4.3.3): which packet identifiers have been received and not
  * been released yet. Messages are passed on when they arrive, so an identifier is all there is to remember.
  */
 export class Receiver {
   readonly #unreleased = new Set<number>();
+  /** Those of earlier connections: the client's send quota began anew with the connection (MQTT 5.0 §4.9). */
+  #earlier = new Set<number>();
+  readonly #journal: SessionJournal | undefined;
+
+  /**
+   * @param journal what is told of every identifier; `undefined`: the session ends with the process
+   * @param unreleased those that a store has
+   */
+  constructor(journal?: SessionJournal, unreleased: Iterable<number> = []) {
+    this.#journal = journal;
+    for (const packetIdentifier of unreleased) this.#unreleased.add(packetIdentifier);
+  }
 
   /** QoS 2 messages that wait for their PUBREL; never more than there are packet identifiers. */
   get inflight(): number {
     return this.#unreleased.size;
+  }
+
+  /** Those of them that came through the present connection. */
+  get inflightNow(): number {
+    return this.#unreleased.size - this.#earlier.size;
   }
 
   /** Whether a PUBLISH with this identifier was accepted before: it is a duplicate and must not be passed on again. */
@@ -15,13 +34,22 @@ export class Receiver {
     return this.#unreleased.has(packetIdentifier);
   }
 
+  /** A new connection begins. */
+  attach(): void {
+    this.#earlier = new Set(this.#unreleased);
+  }
+
   /** Enters the identifier of a message that was passed on. */
   accept(packetIdentifier: number): void {
     this.#unreleased.add(packetIdentifier);
+    this.#journal?.accepted(packetIdentifier);
   }
 
   /** PUBREL has come. False if the identifier was not known. */
   release(packetIdentifier: number): boolean {
-    return this.#unreleased.delete(packetIdentifier);
+    this.#earlier.delete(packetIdentifier);
+    if (!this.#unreleased.delete(packetIdentifier)) return false;
+    this.#journal?.freed(packetIdentifier);
+    return true;
   }
 }

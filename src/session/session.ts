@@ -1,17 +1,30 @@
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Message } from "../message.ts";
-import type { Route, Subscriber, Subscription } from "../topics/subscriptions.ts";
+import type { Availability, Route, Subscriber, Subscription } from "../topics/subscriptions.ts";
+import type { Delivery } from "./delivery.ts";
+import type { SessionJournal } from "./journal.ts";
 import { Receiver } from "./receiver.ts";
 import { deliveryQoS, type OutboundLink, Sender, type SenderOptions } from "./sender.ts";
+
+/** The expiry interval of a session that never ends (MQTT 5.0 §3.1.2.11.2). */
+const NEVER_SECONDS = 0xffff_ffff;
 
 /** What a session is opened with. */
 export interface SessionOptions {
   readonly clientIdentifier: string;
   /** The user it belongs to; `undefined`: an anonymous client. */
   readonly username: string | undefined;
-  /** Seconds it outlives its connection; 0: it ends with it. */
+  /** Seconds it outlives its connection; 0: it ends with it; 4,294,967,295: it never ends. */
   readonly expiryIntervalSeconds: number;
-  readonly sender: SenderOptions;
+  readonly sender: Omit<SenderOptions, "onReturn">;
+  /** As {@linkcode SenderOptions.onReturn}, for this session. */
+  readonly onReturn: (session: Session, delivery: Delivery, why: "detached" | "ended") => boolean;
+  /** What is told of everything that must outlive the process; `undefined`: nothing does. */
+  readonly journal?: SessionJournal;
+  /** QoS 2 packet identifiers from the client that a store has. */
+  readonly unreleased?: readonly number[];
+  /** When its client was lost, in milliseconds of the broker's clock; `undefined`: it is connected. */
+  readonly disconnectedAtMs?: number;
 }
 
 /** What the broker remembers of a client (MQTT 3.1.1 §4.1, MQTT 5.0 §4.1). No I/O, no timers. */
@@ -19,31 +32,75 @@ export class Session implements Subscriber {
   readonly clientIdentifier: string;
   readonly username: string | undefined;
   readonly sender: Sender;
-  readonly receiver = new Receiver();
-  /** By topic filter, as the client gave it. */
-  readonly subscriptions = new Map<TopicFilter, Subscription>();
-  expiryIntervalSeconds: number;
-  /** When the connection was lost, in milliseconds of the broker's clock; `undefined`: it is connected. */
-  disconnectedAtMs: number | undefined;
+  readonly receiver: Receiver;
+  readonly #subscriptions = new Map<TopicFilter, Subscription>();
+  readonly #journal: SessionJournal | undefined;
+  #expiryIntervalSeconds: number;
+  #disconnectedAtMs: number | undefined;
+  /** Whether it outlives the process. */
+  readonly durable: boolean;
 
   constructor(options: SessionOptions) {
     this.clientIdentifier = options.clientIdentifier;
     this.username = options.username;
-    this.expiryIntervalSeconds = options.expiryIntervalSeconds;
-    this.sender = new Sender(options.sender);
+    this.#expiryIntervalSeconds = options.expiryIntervalSeconds;
+    this.#disconnectedAtMs = options.disconnectedAtMs;
+    this.#journal = options.journal;
+    const onReturn: SenderOptions["onReturn"] = (delivery, why) => options.onReturn(this, delivery, why);
+    this.sender = new Sender({ ...options.sender, onReturn }, options.journal);
+    this.receiver = new Receiver(options.journal, options.unreleased);
+    this.durable = options.journal !== undefined;
   }
 
   get connected(): boolean {
-    return this.disconnectedAtMs === undefined;
+    return this.#disconnectedAtMs === undefined;
+  }
+
+  get expiryIntervalSeconds(): number {
+    return this.#expiryIntervalSeconds;
+  }
+
+  /** By topic filter, as the client gave it: `$share/…` included. */
+  get subscriptions(): ReadonlyMap<TopicFilter, Subscription> {
+    return this.#subscriptions;
+  }
+
+  /** @param key the topic filter as the client gave it */
+  subscribe(key: TopicFilter, subscription: Subscription): void {
+    this.#subscriptions.set(key, subscription);
+    this.#journal?.subscribed(key, subscription);
+  }
+
+  /** Returns what the client was subscribed to; `undefined`: nothing by this filter. */
+  unsubscribe(key: TopicFilter): Subscription | undefined {
+    const subscription = this.#subscriptions.get(key);
+    if (!subscription) return undefined;
+    this.#subscriptions.delete(key);
+    this.#journal?.unsubscribed(key);
+    return subscription;
+  }
+
+  /** A client has taken up the session, or has said how long it is to outlive the connection. */
+  resume(expiryIntervalSeconds: number): void {
+    this.#expiryIntervalSeconds = expiryIntervalSeconds;
+    this.#disconnectedAtMs = undefined;
+    this.#noteChange();
+  }
+
+  get availability(): Availability {
+    return this.sender.availability;
   }
 
   /** A message matched the session's subscriptions. It is sent with RETAIN 0 unless asked otherwise (§3.3.1.3). */
-  offer(message: Message, route: Route): void {
-    this.sender.offer({
+  offer(message: Message, route: Route): boolean {
+    return this.sender.offer({
       message,
       qos: deliveryQoS(message.qos, route.qos),
       retain: route.retainAsPublished && message.retain,
       subscriptionIdentifiers: route.subscriptionIdentifiers,
+      share: route.share,
+      sequence: 0,
+      note: undefined,
     });
   }
 
@@ -52,22 +109,36 @@ export class Session implements Subscriber {
     const subscriptionIdentifiers = subscription.identifier === undefined ? undefined : [subscription.identifier];
     this.sender.offerRetained(messages.map((message) => {
       const qos = deliveryQoS(message.qos, subscription.qos);
-      return { message, qos, retain: true, subscriptionIdentifiers };
+      return { message, qos, retain: true, subscriptionIdentifiers, share: undefined, sequence: 0, note: undefined };
     }));
   }
 
   attach(link: OutboundLink): void {
-    this.disconnectedAtMs = undefined;
+    this.#disconnectedAtMs = undefined;
+    this.receiver.attach();
     this.sender.attach(link);
   }
 
   detach(nowMs: number): void {
-    this.disconnectedAtMs = nowMs;
+    this.#disconnectedAtMs = nowMs;
+    this.#noteChange();
     this.sender.detach();
+  }
+
+  /** The session is over: what it has goes. */
+  end(): void {
+    this.sender.end();
+    this.#journal?.ended();
   }
 
   /** Whether its time without a connection is over. */
   isExpired(nowMs: number): boolean {
-    return this.disconnectedAtMs !== undefined && nowMs - this.disconnectedAtMs >= this.expiryIntervalSeconds * 1000;
+    if (this.#disconnectedAtMs === undefined || this.#expiryIntervalSeconds === NEVER_SECONDS) return false;
+    return nowMs - this.#disconnectedAtMs >= this.#expiryIntervalSeconds * 1000;
+  }
+
+  #noteChange(): void {
+    const expiryIntervalSeconds = this.#expiryIntervalSeconds;
+    this.#journal?.changed({ expiryIntervalSeconds, disconnectedAtMs: this.#disconnectedAtMs });
   }
 }

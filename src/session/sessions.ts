@@ -1,4 +1,4 @@
-import { Session, type SessionOptions } from "./session.ts";
+import type { Session, SessionOptions } from "./session.ts";
 
 /** The sessions by client identifier, connected or not. */
 export class Sessions {
@@ -22,26 +22,36 @@ export class Sessions {
    * Resumes the client's session, or makes a new one in place of an old one. Whoever uses the old session must have
    * been cut off before.
    *
+   * @param create makes the new one, if there has to be one
    * @returns the session, and whether it was there before (Session Present, MQTT 3.1.1 §3.2.2.2)
    */
-  open(options: SessionOptions, cleanStart: boolean): { session: Session; present: boolean } {
+  open(
+    options: Pick<SessionOptions, "clientIdentifier" | "expiryIntervalSeconds">,
+    cleanStart: boolean,
+    create: () => Session,
+  ): { session: Session; present: boolean } {
     const old = this.#sessions.get(options.clientIdentifier);
     if (old && !cleanStart) {
-      old.expiryIntervalSeconds = options.expiryIntervalSeconds;
-      old.disconnectedAtMs = undefined;
+      old.resume(options.expiryIntervalSeconds);
       return { session: old, present: true };
     }
     if (old) this.end(old);
-    const session = new Session(options);
+    const session = create();
     this.#sessions.set(options.clientIdentifier, session);
+    session.resume(options.expiryIntervalSeconds);
     return { session, present: false };
+  }
+
+  /** Takes in a session that was read from a store; there is none of its client yet. */
+  restore(session: Session): void {
+    this.#sessions.set(session.clientIdentifier, session);
   }
 
   /** Ends a session: its subscriptions and messages go. */
   end(session: Session): void {
     if (this.#sessions.get(session.clientIdentifier) !== session) return;
     this.#sessions.delete(session.clientIdentifier);
-    session.sender.end();
+    session.end();
     this.#onEnd(session);
   }
 

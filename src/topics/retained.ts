@@ -12,7 +12,13 @@ export interface RetainedLimits {
 export class RetainedMessages {
   readonly #tree = new TopicTree<Message>();
   readonly #limits: RetainedLimits;
+  /** Those that expire, by topic name. */
+  readonly #expiring = new Map<TopicName, Message>();
+  /** Where {@linkcode RetainedMessages.expire} goes on: a Map's iterator follows the changes of its Map. */
+  #rotation = this.#expiring.values();
   #bytes = 0;
+  /** Told of every change: the message that a topic has now, or `undefined` if it has none any longer. */
+  onChange: ((topicName: TopicName, message: Message | undefined) => void) | undefined;
 
   constructor(limits: RetainedLimits) {
     this.#limits = limits;
@@ -38,36 +44,85 @@ export class RetainedMessages {
       this.delete(message.topicName);
       return "cleared";
     }
-    const bytes = this.#bytes + costBytes(message) - (old ? costBytes(old) : 0);
-    const count = this.count + (old ? 0 : 1);
-    if (bytes > this.#limits.maximumBytes || count > this.#limits.maximumMessages) {
+    if (!this.hasRoom(message)) {
       this.delete(message.topicName);
       return "full";
     }
+    this.#bytes += costBytes(message) - (old ? costBytes(old) : 0);
     this.#tree.set(message.topicName, message.keep());
-    this.#bytes = bytes;
+    if (message.expiresAtMs === undefined) this.#expiring.delete(message.topicName);
+    else this.#expiring.set(message.topicName, message);
+    this.onChange?.(message.topicName, message);
     return "kept";
   }
 
-  get(topicName: TopicName): Message | undefined {
-    return this.#tree.get(topicName);
+  /** Whether a message can be kept in place of what its topic has now. */
+  hasRoom(message: Message): boolean {
+    if (message.payload.length === 0) return true;
+    const old = this.#tree.get(message.topicName);
+    const bytes = this.#bytes + costBytes(message) - (old ? costBytes(old) : 0);
+    return bytes <= this.#limits.maximumBytes && this.count + (old ? 0 : 1) <= this.#limits.maximumMessages;
+  }
+
+  /**
+   * The topic's retained message, unless it has expired.
+   *
+   * @param nowMs the time by the clock that messages expire by
+   */
+  get(topicName: TopicName, nowMs: number): Message | undefined {
+    const message = this.#tree.get(topicName);
+    return message?.isExpired(nowMs) ? undefined : message;
   }
 
   delete(topicName: TopicName): boolean {
     const old = this.#tree.get(topicName);
     if (!old) return false;
     this.#bytes -= costBytes(old);
+    this.#expiring.delete(topicName);
+    this.onChange?.(topicName, undefined);
     return this.#tree.delete(topicName);
   }
 
-  /** The retained messages that a topic filter matches. */
-  match(topicFilter: TopicFilter): Message[] {
+  /**
+   * The retained messages that a topic filter matches, without those that have expired (MQTT 5.0 §3.3.2.3.3).
+   *
+   * @param nowMs the time by the clock that messages expire by
+   */
+  match(topicFilter: TopicFilter, nowMs: number): Message[] {
     const found: Message[] = [];
-    this.#tree.matchFilter(topicFilter, (message) => found.push(message));
+    this.#tree.matchFilter(topicFilter, (message) => {
+      if (!message.isExpired(nowMs)) found.push(message);
+    });
     return found;
   }
 
-  /** All of them, those of `$…` topics included. */
+  /**
+   * Removes messages that have expired. Meant to be called regularly: each call goes on where the last one stopped and
+   * looks at a bounded number of the messages that expire at all, at none of them twice.
+   *
+   * @param nowMs the time by the clock that messages expire by
+   * @param atMost how many messages to look at
+   * @returns how many were removed
+   */
+  expire(nowMs: number, atMost = 1000): number {
+    let removed = 0;
+    for (let left = Math.min(atMost, this.#expiring.size); left > 0; left--) {
+      const message = this.#nextExpiring();
+      if (!message?.isExpired(nowMs)) continue;
+      this.delete(message.topicName);
+      removed++;
+    }
+    return removed;
+  }
+
+  #nextExpiring(): Message | undefined {
+    const { value } = this.#rotation.next();
+    if (value) return value;
+    this.#rotation = this.#expiring.values();
+    return this.#rotation.next().value;
+  }
+
+  /** All of them, those of `$…` topics included, and those that have expired but are not removed yet. */
   [Symbol.iterator](): Generator<Message> {
     return this.#tree.values();
   }

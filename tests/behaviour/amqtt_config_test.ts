@@ -1,11 +1,12 @@
 /** A config file as aMQTT's documentation shows it, with its placeholders filled: every listener serves 3.1 and 3.1.1. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
-import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
+import type { IClientOptions, MqttClient } from "mqtt";
 import { Broker } from "../../src/broker/broker.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
 import { setPassword } from "../../src/plugins/password_file.ts";
 import { makeAuthority, writeServerCertificate } from "../support/certificates.ts";
+import { answered, type Inbox, lose, MqttJsClients } from "../support/mqtt_js.ts";
 import { patiently } from "../support/patience.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
 
@@ -20,8 +21,8 @@ type Listener = keyof typeof SCHEMES;
 const LISTENERS = Object.keys(SCHEMES) as Listener[];
 
 const VERSIONS = [
-  { name: "3.1", mosquitto: "mqttv31", options: { protocolId: "MQIsdp", protocolVersion: 3 } },
-  { name: "3.1.1", mosquitto: "mqttv311", options: { protocolId: "MQTT", protocolVersion: 4 } },
+  { name: "3.1", mosquitto: "mqttv31", protocolVersion: 3 },
+  { name: "3.1.1", mosquitto: "mqttv311", protocolVersion: 4 },
 ] as const;
 type Version = (typeof VERSIONS)[number];
 
@@ -75,7 +76,7 @@ topic-check:
 
 /** A broker that runs the example, and the clients of one test. */
 class Example implements AsyncDisposable {
-  readonly #clients: MqttClient[] = [];
+  readonly #clients = new MqttJsClients();
 
   private constructor(readonly broker: Broker, readonly directory: string, readonly authority: string) {}
 
@@ -107,15 +108,8 @@ class Example implements AsyncDisposable {
   /** An MQTT.js client that is connected, and its inbox. */
   async connect(listener: Listener, version: Version, more: IClientOptions = {}): Promise<[MqttClient, Inbox]> {
     const url = `${SCHEMES[listener]}://localhost:${this.port(listener)}`;
-    const options: IClientOptions = { ca: this.authority, reconnectPeriod: 0, timerVariant: "native" };
-    const client = mqtt.connect(url, { ...options, ...version.options, ...more });
-    this.#clients.push(client);
-    const inbox = new Inbox(client);
-    const connected = new Promise<void>((resolve, reject) => {
-      client.once("connect", () => resolve());
-      client.once("error", reject);
-    });
-    await patiently(`connecting to ${listener}`, connected);
+    const options: IClientOptions = { ca: this.authority, protocolVersion: version.protocolVersion, ...more };
+    const { client, inbox } = await this.#clients.connect(url, options);
     return [client, inbox];
   }
 
@@ -129,49 +123,9 @@ class Example implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#clients.map(end));
+    await this.#clients[Symbol.asyncDispose]();
     await this.broker.shutdown();
     await Deno.remove(this.directory, { recursive: true });
-  }
-}
-
-/** What MQTT.js promises once the broker has answered. */
-const answered = <T>(answer: Promise<T>) => patiently("the broker's answer to MQTT.js", answer);
-
-/** Waits until the client's socket is closed. */
-async function closed(client: MqttClient, close: () => void): Promise<void> {
-  const ended = new Promise<void>((resolve) => client.stream.once("close", () => resolve()));
-  close();
-  await patiently("the client's socket to close", ended);
-}
-
-async function end(client: MqttClient): Promise<void> {
-  if (!client.stream.destroyed) await closed(client, () => client.end());
-}
-
-/** Breaks the connection off without DISCONNECT. */
-async function lose(client: MqttClient): Promise<void> {
-  await closed(client, () => client.stream.destroy());
-  await answered(client.endAsync(true));
-}
-
-/** The messages of a client as `topic payload qos retain`. */
-class Inbox {
-  readonly #lines: string[] = [];
-  #wake: (() => void) | undefined;
-
-  constructor(client: MqttClient) {
-    client.on("message", (topic, payload, { qos, retain }) => {
-      this.#lines.push(`${topic} ${new TextDecoder().decode(payload)} ${qos} ${Number(retain)}`);
-      this.#wake?.();
-    });
-  }
-
-  async expect(...lines: string[]): Promise<void> {
-    while (this.#lines.length < lines.length) {
-      await patiently("a message", new Promise<void>((resolve) => this.#wake = resolve));
-    }
-    assertEquals(this.#lines.splice(0), lines);
   }
 }
 

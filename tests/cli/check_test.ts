@@ -25,6 +25,9 @@ listeners:
 auth: {password-file: passwd}
 max-packet-size: 1 MiB
 queue-qos0: off
+queue-policy: disconnect
+stall-timeout: 1 h
+response-information: replies/
 timeout-disconnect-delay: 2
 plugins: [./mine.ts]
 `;
@@ -43,10 +46,14 @@ plugins: [./mine.ts]
     "  auth.file (auth)",
     "  ./mine.ts (plugins[0])",
     "  broker_sys (sys-interval)",
+    "persistence: memory",
     "limits:",
     "  max-packet-size: 1 MiB",
-    "  queue-qos0: false",
+    "  stall-timeout: 1 h",
     "  timeout-disconnect-delay: 2 s",
+    "  queue-qos0: false",
+    "  queue-policy: disconnect",
+    "  response-information: replies/",
     "  queue-limit: 5 (tls)",
   ]);
 });
@@ -89,6 +96,24 @@ plugins:
     "b.yaml:7:7: auth: passwd is not there",
     "b.yaml:9:5: plugins[0]: mine.ts is not there",
   ]);
+});
+
+Deno.test("--check prints where sessions and messages are kept", async () => {
+  const shown = async (persistence: string, others: Readonly<Record<string, string>> = {}) =>
+    (await check(`persistence: ${persistence}`, others)).out.find((line) => line.startsWith("persistence: "));
+  assertEquals(
+    await shown("{type: sqlite, commit: os}"),
+    "persistence: sqlite (amqtt-broker.sqlite, commit: os)",
+  );
+  assertEquals(await shown("{type: ./store.ts, x: 1}", { "store.ts": "" }), "persistence: ./store.ts");
+  assertEquals(await shown("{type: npm:store}"), "persistence: npm:store");
+});
+
+Deno.test("--check misses a store module and the folder of a database", async () => {
+  const module = await check("persistence:\n  type: ./store.ts\n");
+  assertEquals([module.exitCode, module.error], [2, ["b.yaml:2:9: persistence.type: store.ts is not there"]]);
+  const sqlite = await check("persistence:\n  type: sqlite\n  path: data/b.sqlite\n");
+  assertEquals([sqlite.exitCode, sqlite.error], [2, ["b.yaml:3:9: persistence.path: data is not there"]]);
 });
 
 Deno.test("--check without a file checks the defaults", async () => {

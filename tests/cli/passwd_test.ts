@@ -24,6 +24,14 @@ Deno.test("passwd takes the first line of standard input", async () => {
   }
 });
 
+Deno.test("passwd --scram asks for SCRAM credentials, passwd alone does not", async () => {
+  const services = new FakeServices();
+  assertEquals(await main(["passwd", "--scram", "users", "alice"], new FakeIo(["secret\n"]), services), 0);
+  assertEquals(await main(["passwd", "users", "bob"], new FakeIo(["secret\n"]), services), 0);
+  assertEquals(services.passwords, [["users", "alice", "secret"], ["users", "bob", "secret"]]);
+  assertEquals(services.scramUsers, ["alice"]);
+});
+
 Deno.test("passwd tells when it changed a password", async () => {
   const { io } = await passwd(["secret\n"], { user: "old" });
   assertEquals(io.outLines, ["users: changed the password of old"]);

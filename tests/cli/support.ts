@@ -1,5 +1,6 @@
 import type { BrokerConfig } from "../../src/config/config.ts";
 import type { CliIo, CliSignal } from "../../src/cli/io.ts";
+import type { PasswordOptions } from "../../src/plugins/password_file.ts";
 import type { CliServices, ListenerAddress, ServedBroker } from "../../src/cli/services.ts";
 
 /** Input, output and signals that a test looks at. */
@@ -89,6 +90,8 @@ export class FakeServices implements CliServices {
   readonly configs: BrokerConfig[] = [];
   readonly baseDirectories: string[] = [];
   readonly passwords: [file: string, username: string, password: string][] = [];
+  /** Users whose password was set for SCRAM. */
+  readonly scramUsers: string[] = [];
 
   constructor(readonly behaviour: FakeBehaviour = {}) {}
 
@@ -118,7 +121,13 @@ export class FakeServices implements CliServices {
     return username === "" ? Promise.reject(new Error('user name must not be empty: got ""')) : Promise.resolve();
   }
 
-  setPassword(file: string, username: string, password: string): Promise<"added" | "changed"> {
+  setPassword(
+    file: string,
+    username: string,
+    password: string,
+    { scram = false }: PasswordOptions,
+  ): Promise<"added" | "changed"> {
+    if (scram) this.scramUsers.push(username);
     this.passwords.push([file, username, password]);
     if (file === "locked") return Promise.reject(new Error("cannot write locked: permission denied"));
     return Promise.resolve(username === "old" ? "changed" : "added");

@@ -9,7 +9,13 @@ import {
   listenerQuantities,
   type Quantity,
 } from "../../src/config/keys.ts";
-import { authSchema, brokerSchema, listenerSchema, topicCheckSchema } from "../../src/config/schema.ts";
+import {
+  authSchema,
+  brokerSchema,
+  listenerSchema,
+  persistenceSchema,
+  topicCheckSchema,
+} from "../../src/config/schema.ts";
 import { toHyphens } from "../../src/config/spelling.ts";
 import { faults, listener, resolved } from "./support.ts";
 
@@ -35,11 +41,26 @@ Deno.test("without a config there is one listener on loopback, and every limit h
       queueLimit: 10_000,
       queueLimitBytes: 67_108_864,
       queueQos0: true,
+      queuePolicy: "drop-oldest",
+      stallTimeout: 60,
       sessionExpiryInterval: 604_800,
+      maxSessionExpiryInterval: 4_294_967_295,
+      maxKeepAlive: 0,
+      topicAliasMaximum: 100,
+      maxTopicLevels: 65_536,
+      maximumQos: 2,
+      retainAvailable: true,
+      wildcardSubscriptionAvailable: true,
+      subscriptionIdentifiersAvailable: true,
+      sharedSubscriptionAvailable: true,
+      responseInformation: undefined,
+      checkPayloadFormat: false,
       timeoutDisconnectDelay: 0,
     });
     assertEquals(config.maxRetained, 1_000_000);
     assertEquals(config.maxRetainedBytes, 268_435_456);
+    assertEquals(config.maxTotalBytes, 1_073_741_824);
+    assertEquals(config.persistence, { type: "memory" });
     assertEquals(config.warnings, []);
     assertEquals(config.baseDirectory, "/base");
   }
@@ -94,17 +115,25 @@ Deno.test("the error texts of numbers name range, unit and what was found", () =
       "sys-interval": "soon",
       "max-retained": 1.5,
       "session-expiry-interval": 0.5,
+      "stall-timeout": "2 d",
+      "maximum-qos": 3,
+      "max-topic-levels": 0,
+      "max-total-bytes": "1 KiB",
       auth: { "auth-concurrency": 65 },
     }),
     [
       'sys-interval: must be a number of seconds or a time with a unit (ms, s, min, h, d): got "soon"',
       "max-retained: must be a whole number, at least 1: got 1.5",
+      'max-total-bytes: must be at least 1048576 bytes: got "1 KiB"',
       "connect-timeout: must be above 0 and at most 86400 seconds: got 0",
       'max-packet-size: must be 16 to 268435460 bytes: got "1 B"',
       "max-inflight: must be 1 to 65535: got 0",
       "queue-limit: must be at least 1: got -5",
       'queue-limit-bytes: must be a number of bytes or a size with a unit (B, KB, MB, GB, KiB, MiB, GiB): got "lots"',
+      'stall-timeout: must be above 0 and at most 86400 seconds: got "2 d"',
       "session-expiry-interval: must be a whole number, 0 to 4294967295 seconds: got 0.5",
+      "max-topic-levels: must be 1 to 65536: got 0",
+      "maximum-qos: must be 0 to 2: got 3",
       "auth.auth-concurrency: must be 1 to 64: got 65",
     ],
   );
@@ -136,6 +165,59 @@ Deno.test("flags are read in YAML 1.1's words, too", () => {
   for (const word of ["true / false", "y", 1, "", []]) {
     assertEquals(faults({ queueQos0: word }), [
       `queueQos0: must be true or false (or on, off, yes, no): got ${JSON.stringify(word)}`,
+    ]);
+  }
+});
+
+const flags = [
+  "queueQos0",
+  "retainAvailable",
+  "wildcardSubscriptionAvailable",
+  "subscriptionIdentifiersAvailable",
+  "sharedSubscriptionAvailable",
+  "checkPayloadFormat",
+] as const;
+
+for (const flag of flags) {
+  const key = toHyphens(flag);
+  Deno.test(`${key} is a flag, for the broker and for a listener`, () => {
+    const other = !defaultLimits[flag];
+    assertEquals(resolved({ [key]: other }).limits, { ...defaultLimits, [flag]: other });
+    assertEquals(listener({ a: { [key]: other } }, "a").limits, { ...defaultLimits, [flag]: other });
+    assertEquals(faults({ [key]: 1 }), [`${key}: must be true or false (or on, off, yes, no): got 1`]);
+  });
+}
+
+Deno.test("queue-policy is one of three words, for the broker and for a listener", () => {
+  for (const policy of ["drop-oldest", "drop-newest", "disconnect"] as const) {
+    assertEquals(resolved({ "queue-policy": policy }).limits.queuePolicy, policy);
+    assertEquals(listener({ a: { queuePolicy: policy } }, "a").limits.queuePolicy, policy);
+  }
+  assertEquals(faults({ "queue-policy": "drop", listeners: { a: { queuePolicy: true } } }), [
+    'queue-policy: must be drop-oldest, drop-newest or disconnect: got "drop"',
+    "listeners.a.queuePolicy: must be drop-oldest, drop-newest or disconnect: got true",
+  ]);
+});
+
+Deno.test("response-information is kept as it stands, for the broker and for a listener", () => {
+  const config = resolved({
+    "response-information": "r/%u/%c",
+    listeners: { a: {}, b: { bind: 0, responseInformation: "ü" } },
+  });
+  assertEquals(config.limits.responseInformation, "r/%u/%c");
+  assertEquals(config.listeners.map(({ limits }) => limits.responseInformation), ["r/%u/%c", "ü"]);
+  assertEquals(resolved({ responseInformation: null }).limits, defaultLimits);
+});
+
+Deno.test("[MQTT-1.5.4-1] 5.0, [MQTT-1.5.4-2] 5.0: response-information is a text that a packet can carry", () => {
+  const longest = "ü".repeat(32_767) + "a";
+  assertEquals(resolved({ responseInformation: longest }).limits.responseInformation, longest);
+  assertEquals(faults({ responseInformation: longest + "a" }), [
+    "responseInformation: must be at most 65535 bytes in UTF-8: got 65536 bytes",
+  ]);
+  for (const value of ["", "a\0", "a\ud800", 5, ["a"]]) {
+    assertEquals(faults({ responseInformation: value }), [
+      `responseInformation: must be a text without U+0000 and without lone surrogates: got ${JSON.stringify(value)}`,
     ]);
   }
 });
@@ -213,6 +295,7 @@ Deno.test("the table of keys holds every key that is read", () => {
     listener: listenerSchema,
     auth: authSchema,
     "topic-check": topicCheckSchema,
+    persistence: persistenceSchema,
   } as const;
   const ignored = ["reader", "writer"];
   for (const [section, schema] of Object.entries(schemas)) {

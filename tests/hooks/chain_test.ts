@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { buildHookChain, type HookChain } from "../../src/hooks/chain.ts";
-import type { Decision, Plugin, SignInRefusal } from "../../src/hooks/plugin.ts";
+import { allowed } from "../../src/hooks/decide.ts";
+import type { Decision, Plugin } from "../../src/hooks/plugin.ts";
 import type { ApplicationMessage } from "../../src/message.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
@@ -36,6 +37,7 @@ const notAuthorized = { allowed: false, reasonCode: ReasonCode.NotAuthorized } a
 
 const optionalHooks = [
   "authenticate",
+  "beginAuthentication",
   "authorizePublish",
   "authorizeSubscribe",
   "authorizeReceive",
@@ -92,7 +94,7 @@ Deno.test("one allow is needed, one deny wins, whether answered at once or later
     [["allow", "abstain", "deny"], false],
     [["abstain", "abstain"], false],
   ];
-  for (const [decisions, allowed] of cases) {
+  for (const [decisions, isAllowed] of cases) {
     // Each bit says whether that plugin answers by a promise.
     for (let mask = 0; mask < 1 << decisions.length; mask++) {
       const plugins = decisions.map((decision, index) => {
@@ -101,24 +103,27 @@ Deno.test("one allow is needed, one deny wins, whether answered at once or later
       });
       const { chain, log } = chainOf(...plugins);
       const title = `${decisions} ${mask}`;
-      assertEquals(await chain.authorizePublish?.(client, message), allowed, title);
-      assertEquals(await chain.authorizeSubscribe?.(client, subscription), allowed, title);
-      assertEquals((await chain.authenticate?.(signIn()))?.allowed, allowed, title);
+      const expected = isAllowed ? allowed : notAuthorized;
+      assertEquals(await chain.authorizePublish?.(client, message), expected, title);
+      assertEquals(await chain.authorizeSubscribe?.(client, subscription), expected, title);
+      assertEquals((await chain.authenticate?.(signIn()))?.allowed, isAllowed, title);
       assertEquals(log, []);
     }
     const { chain } = chainOf(...decisions.map((decision) => ({ authorizeReceive: () => decision })));
-    assertEquals(chain.authorizeReceive?.(client, message), allowed, `receive ${decisions}`);
+    assertEquals(chain.authorizeReceive?.(client, message), isAllowed, `receive ${decisions}`);
   }
 });
 
-Deno.test("decisions that are taken at once cost no promise", () => {
+Deno.test("decisions that are taken at once cost no promise and no object", () => {
   const allow = () => "allow" as const;
   const { chain } = chainOf(
     { authenticate: allow, authorizePublish: allow, authorizeSubscribe: allow, transformMessage: (given) => given },
   );
-  assertEquals(chain.authenticate?.(signIn()), { allowed: true });
-  assertEquals(chain.authorizePublish?.(client, message), true);
-  assertEquals(chain.authorizeSubscribe?.(client, subscription), true);
+  assertEquals(allowed, { allowed: true });
+  assert(Object.isFrozen(allowed));
+  assert(chain.authenticate?.(signIn()) === allowed);
+  assert(chain.authorizePublish?.(client, message) === allowed);
+  assert(chain.authorizeSubscribe?.(client, subscription) === allowed);
   assert(chain.transformMessage?.(message, client) === message);
 });
 
@@ -144,12 +149,7 @@ Deno.test("a sign-in that all abstain from is not authorized if anonymous, else 
   assertEquals(chain.authenticate?.(signIn({ username: "" })), bad);
 });
 
-Deno.test("a refused sign-in carries the plugin's reason", async () => {
-  const refusal: SignInRefusal = { decision: "deny", reasonCode: ReasonCode.Banned, reasonString: "go away" };
-  const expected = { allowed: false, reasonCode: ReasonCode.Banned, reasonString: "go away" } as const;
-  assertEquals(chainOf({ authenticate: () => refusal }).chain.authenticate?.(signIn()), expected);
-  const later = chainOf({ authenticate: () => "allow" }, { authenticate: () => Promise.resolve(refusal) });
-  assertEquals(await later.chain.authenticate?.(signIn()), expected);
+Deno.test("a sign-in that a plugin denies with no more words has a bad user name or password", () => {
   assertEquals(chainOf({ authenticate: () => "deny" }).chain.authenticate?.(signIn()), bad);
 });
 
@@ -162,8 +162,8 @@ Deno.test("a deciding hook that throws or rejects denies and is logged", async (
       { authenticate: hook, authorizePublish: hook, authorizeSubscribe: hook },
     );
     assertEquals(await chain.authenticate?.(signIn({ username: "u" })), notAuthorized);
-    assertEquals(await chain.authorizePublish?.(client, message), false);
-    assertEquals(await chain.authorizeSubscribe?.(client, subscription), false);
+    assertEquals(await chain.authorizePublish?.(client, message), notAuthorized);
+    assertEquals(await chain.authorizeSubscribe?.(client, subscription), notAuthorized);
     assertEquals(log, [
       'error: plugin "p1": authenticate threw: no database',
       'error: plugin "p1": authorizePublish threw: no database',
@@ -182,24 +182,11 @@ Deno.test("an answer that is no decision denies and is logged", async () => {
     const hook = () => wrongly<Decision>(answer);
     const { chain, log } = chainOf({ authenticate: hook, authorizePublish: hook }, { authorizePublish: () => "allow" });
     assertEquals(await chain.authenticate?.(signIn({ username: "u" })), notAuthorized);
-    assertEquals(await chain.authorizePublish?.(client, message), false);
+    assertEquals(await chain.authorizePublish?.(client, message), notAuthorized);
     assertEquals(log.length, 2);
-    assertStringIncludes(log[0] ?? "", 'error: plugin "p0": authenticate must return "allow", "deny" or "abstain"');
-  }
-  const { chain, log } = chainOf({ authorizePublish: () => wrongly<Decision>(refusal) });
-  assertEquals(chain.authorizePublish?.(client, message), false);
-  assertEquals(log, [
-    'error: plugin "p0": authorizePublish must return "allow", "deny" or "abstain": ' +
-    'got { decision: "deny", reasonCode: 138 }',
-  ]);
-});
-
-Deno.test("a refusal with a reason that CONNACK has not got is logged and not passed on", () => {
-  const parts = [{ reasonCode: 0 }, { reasonCode: 0x7f }, { reasonCode: 0xa0 }, { reasonCode: "138" }, {}];
-  for (const part of [...parts, { reasonCode: 0x8a, reasonString: 5 }]) {
-    const { chain, log } = chainOf({ authenticate: () => wrongly<SignInRefusal>({ decision: "deny", ...part }) });
-    assertEquals(chain.authenticate?.(signIn()), notAuthorized);
-    assertStringIncludes(log[0] ?? "", "or a refusal with a reason code from 0x80 to 0x9F: got {");
+    const expected = 'must return "allow", "deny" or "abstain", or a refusal: got ';
+    assertStringIncludes(log[0] ?? "", `error: plugin "p0": authenticate ${expected}`);
+    assertStringIncludes(log[1] ?? "", `error: plugin "p0": authorizePublish ${expected}`);
   }
 });
 
@@ -228,6 +215,15 @@ Deno.test("a message goes through the transforming plugins in order, at once or 
   }
 });
 
+Deno.test("a message may get properties from a plugin", () => {
+  const properties = { contentType: "text/plain", userProperties: [["a", "b"]] } as const;
+  for (const given of [properties, {}, undefined]) {
+    const { chain, log } = chainOf({ transformMessage: (before) => ({ ...before, properties: given }) });
+    assertEquals(chain.transformMessage?.(message, client), { ...message, properties: given });
+    assertEquals(log, []);
+  }
+});
+
 Deno.test("a message that a plugin drops, fails on or spoils is dropped, and the next plugin is not asked", async () => {
   const results: [() => unknown, string | undefined][] = [
     [() => undefined, undefined],
@@ -240,6 +236,11 @@ Deno.test("a message that a plugin drops, fails on or spoils is dropped, and the
     [() => ({ ...message, payload: "text" }), 'payload: "text"'],
     [() => ({ ...message, qos: 3 }), "qos: 3"],
     [() => ({ ...message, retain: 1 }), "retain: 1"],
+    [() => ({ ...message, properties: null }), "or undefined (properties must be an object: got null)"],
+    [
+      () => Promise.resolve({ ...message, properties: { contentType: 5 } }),
+      "or undefined (properties.contentType must be text: got 5)",
+    ],
   ];
   for (const [result, logged] of results) {
     let asked = 0;

@@ -146,7 +146,7 @@ const refused: readonly (readonly [title: string, source: string, reason: string
   [
     "a hook that is not near to any",
     "export default () => ({ somethingElse() {} });",
-    "unknown hook somethingElse: known are authenticate, authorizePublish,",
+    "unknown hook somethingElse: known are authenticate, beginAuthentication, authorizePublish,",
   ],
 ];
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
-import { UnsupportedVersionError } from "../../src/packet/decode.ts";
+import { ConnectError } from "../../src/packet/decode.ts";
 import type { ProtocolVersion } from "../../src/packet/packets.ts";
 import { ProtocolError } from "../../src/packet/protocol_error.ts";
 import { binary, concat, packetOf, string, u16 } from "../support/client_codec.ts";
@@ -285,8 +285,8 @@ test("5.0", [5], [
 const levels: readonly [name: string, level: number, respondAs: ProtocolVersion][] = [
   ["MQTT", 0, 4],
   ["MQTT", 3, 4],
-  ["MQTT", 6, 4],
-  ["MQTT", 0x7f, 4],
+  ["MQTT", 6, 5],
+  ["MQTT", 0x7f, 5],
   ["MQTT", 0x84, 4],
   ["MQTT", 0x85, 4],
   ["MQIsdp", 4, 3],
@@ -298,7 +298,7 @@ for (const [name, level, respondAs] of levels) {
   Deno.test(`[MQTT-3.1.2-2] 3.1.1 and 5.0 ${shown} is refused in the form of version ${respondAs}`, () => {
     const bytes = packetOf(0x10, string(name), level, 2, u16(0), string("c"));
     const fault = assertThrows(() => decodeAll(bytes, undefined), ProtocolError);
-    assertInstanceOf(fault, UnsupportedVersionError);
+    assertInstanceOf(fault, ConnectError);
     assertEquals([fault.respondAs, fault.reasonCode], [respondAs, UNSUPPORTED]);
   });
 }
@@ -306,7 +306,7 @@ for (const [name, level, respondAs] of levels) {
 Deno.test("another protocol name is not answered with a CONNACK", () => {
   const bytes = packetOf(0x10, string("HTTP"), 4, 2, u16(0), string("c"));
   const fault = assertThrows(() => decodeAll(bytes, undefined), ProtocolError, '"HTTP"');
-  assert(!(fault instanceof UnsupportedVersionError));
+  assert(!(fault instanceof ConnectError));
 });
 
 Deno.test("a fault says what was found and does not show the password", () => {

@@ -97,6 +97,28 @@ Deno.test("a password must have 1 to 1024 bytes", async () => {
   await assertRejects(() => setPassword("/nowhere/users", "alice", "ä".repeat(513)), Error, `${refused} 1026`);
 });
 
+Deno.test("a password for SCRAM must be UTF-8 without control characters", () =>
+  inFolder(async (folder) => {
+    const file = join(folder, "users");
+    for (const password of ["a\tb", "\u007F", "\u0085"]) {
+      const setting = () => setPassword(file, "alice", password, { scram: true });
+      await assertRejects(setting, Error, "cannot set the password: for SCRAM it must be UTF-8 without control");
+    }
+    await assertRejects(() => Deno.stat(file), Deno.errors.NotFound);
+  }));
+
+Deno.test("a password for SCRAM is kept in PostgreSQL's form, with a salt of its own, beside the others", () =>
+  inFolder(async (folder) => {
+    const file = join(folder, "users");
+    await Deno.writeTextFile(file, `old:${hash}\n`);
+    for (const user of ["alice", "bob"]) assertEquals(await setPassword(file, user, "x", { scram: true }), "added");
+    const [old, ...lines] = (await Deno.readTextFile(file)).trimEnd().split("\n");
+    assertEquals(old, `old:${hash}`);
+    const form = /^(?:alice|bob):SCRAM-SHA-256\$15000:[0-9A-Za-z+/]{22}==\$[0-9A-Za-z+/]{43}=:[0-9A-Za-z+/]{43}=$/;
+    for (const line of lines) assertMatch(line, form);
+    assertEquals(new Set(lines.map((line) => line.split(/[:$]/)[3])).size, 2);
+  }));
+
 Deno.test("setting a password makes the file, for its owner only, and leaves nothing else behind", () =>
   inFolder(async (folder) => {
     const file = join(folder, "users");

@@ -15,3 +15,20 @@ Deno.test("An identifier that was accepted is known until it is released", () =>
 Deno.test("The release of an unknown identifier is told", () => {
   assertEquals(new Receiver().release(7), false);
 });
+
+Deno.test("What an earlier connection left unreleased does not count for the present one", () => {
+  const receiver = new Receiver();
+  for (const packetIdentifier of [1, 2]) receiver.accept(packetIdentifier);
+  assertEquals([receiver.inflight, receiver.inflightNow], [2, 2]);
+  receiver.attach();
+  assertEquals([receiver.inflight, receiver.inflightNow, receiver.has(1)], [2, 0, true]);
+  receiver.accept(3);
+  assertEquals([receiver.inflight, receiver.inflightNow], [3, 1]);
+  receiver.release(1);
+  assertEquals([receiver.inflight, receiver.inflightNow], [2, 1]);
+  receiver.accept(1);
+  assertEquals([receiver.inflight, receiver.inflightNow], [3, 2]);
+  receiver.release(3);
+  receiver.attach();
+  assertEquals([receiver.inflight, receiver.inflightNow], [2, 0]);
+});

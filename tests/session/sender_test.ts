@@ -133,7 +133,7 @@ Deno.test("Sending stops in the middle of the queue when the client becomes cong
 
 Deno.test("What the client may not receive is dropped when it would be sent, and takes no packet identifier", () => {
   const { sender, link, dropped } = online({ maximumInflight: 1 });
-  link.denied.add("b").add("c");
+  link.refused.set("b", "receive-denied").set("c", "receive-denied");
   for (const [name, qos] of [["a", 1], ["b", 1], ["c", 0], ["d", 1]] as const) sender.offer(delivery(name, qos));
   assertEquals([link.asked, dropped], [["a", "c"], ["c receive-denied"]]);
   sender.puback(1);
@@ -152,7 +152,9 @@ Deno.test("While the client is away QoS 1 and 2 wait, QoS 0 only if it was asked
 });
 
 Deno.test("What goes over the queue's limits is told with its reason", () => {
-  const { options, dropped } = senderOptions({ queue: { maximumMessages: 1, maximumBytes: 1_000_000 } });
+  const { options, dropped } = senderOptions({
+    queue: { maximumMessages: 1, maximumBytes: 1_000_000, policy: "oldest" },
+  });
   const sender = new Sender(options);
   sender.offer(delivery("a", 1));
   sender.offer(delivery("b", 1));
@@ -173,7 +175,7 @@ Deno.test("A message under way no longer borrows its payload", () => {
   const { sender } = online();
   const payload = new Uint8Array([1]);
   const message = new Message({ topicName: parseTopicName("a"), payload, qos: 1, borrowed: true });
-  sender.offer({ message, qos: 1, retain: false, subscriptionIdentifiers: undefined });
+  sender.offer({ ...delivery("a", 1), message });
   payload[0] = 9;
   assertEquals([...message.payload], [1]);
 });

@@ -1,14 +1,20 @@
 import { assertEquals } from "@std/assert";
 import { Message } from "../../src/message.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
-import type { Delivery } from "../../src/session/message_queue.ts";
+import type { Delivery } from "../../src/session/delivery.ts";
 import { Session } from "../../src/session/session.ts";
 import type { Route } from "../../src/topics/subscriptions.ts";
 import { FakeLink, senderOptions } from "./support.ts";
 
 function open(expiryIntervalSeconds = 10) {
   const sender = senderOptions().options;
-  const session = new Session({ clientIdentifier: "c", username: undefined, expiryIntervalSeconds, sender });
+  const session = new Session({
+    clientIdentifier: "c",
+    username: undefined,
+    expiryIntervalSeconds,
+    sender,
+    onReturn: () => false,
+  });
   const sent: Delivery[] = [];
   const link = new FakeLink();
   link.sendPublish = (delivery) => sent.push(delivery);

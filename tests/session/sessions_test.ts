@@ -1,21 +1,31 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import type { Session, SessionOptions } from "../../src/session/session.ts";
+import { Session, type SessionOptions } from "../../src/session/session.ts";
 import { Sessions } from "../../src/session/sessions.ts";
 import { delivery, senderOptions } from "./support.ts";
 
 function options(clientIdentifier: string, expiryIntervalSeconds = 10) {
   const { options: sender, dropped } = senderOptions();
-  const session: SessionOptions = { clientIdentifier, username: "alice", expiryIntervalSeconds, sender };
+  const session: SessionOptions = {
+    clientIdentifier,
+    username: "alice",
+    expiryIntervalSeconds,
+    sender,
+    onReturn: () => false,
+  };
   return { session, dropped };
+}
+
+function open(sessions: Sessions, session: SessionOptions, cleanStart: boolean) {
+  return sessions.open(session, cleanStart, () => new Session(session));
 }
 
 Deno.test("A session is resumed with its state and the new expiry interval", () => {
   const sessions = new Sessions(() => {});
-  const first = sessions.open(options("a").session, false);
+  const first = open(sessions, options("a").session, false);
   assertEquals(first.present, false);
   first.session.sender.offer(delivery("x", 1));
   first.session.detach(0);
-  const second = sessions.open(options("a", 99).session, false);
+  const second = open(sessions, options("a", 99).session, false);
   assertStrictEquals(second.session, first.session);
   assertEquals([second.present, second.session.expiryIntervalSeconds, second.session.connected], [true, 99, true]);
   assertEquals([second.session.sender.queued, sessions.size], [1, 1]);
@@ -25,9 +35,9 @@ Deno.test("A clean start ends the old session and makes another", () => {
   const ended: Session[] = [];
   const sessions = new Sessions((session) => ended.push(session));
   const { session: old, dropped } = options("a");
-  const first = sessions.open(old, false).session;
+  const first = open(sessions, old, false).session;
   first.sender.offer(delivery("x", 1));
-  const second = sessions.open(options("a").session, true);
+  const second = open(sessions, options("a").session, true);
   assert(second.session !== first);
   assertEquals([second.present, ended.length, dropped], [false, 1, ["x session-ended"]]);
   assertStrictEquals(ended[0], first);
@@ -40,7 +50,7 @@ Deno.test("A session that ends is no longer found by whoever is told, and ends o
     told++;
     assertEquals(sessions.get(clientIdentifier), undefined);
   });
-  const { session } = sessions.open(options("a").session, false);
+  const { session } = open(sessions, options("a").session, false);
   sessions.end(session);
   sessions.end(session);
   assertEquals([told, sessions.size], [1, 0]);
@@ -48,8 +58,8 @@ Deno.test("A session that ends is no longer found by whoever is told, and ends o
 
 Deno.test("The end of a session that was replaced leaves the new one alone", () => {
   const sessions = new Sessions(() => {});
-  const old = sessions.open(options("a").session, false).session;
-  const { session } = sessions.open(options("a").session, true);
+  const old = open(sessions, options("a").session, false).session;
+  const { session } = open(sessions, options("a").session, true);
   sessions.end(old);
   assertStrictEquals(sessions.get("a"), session);
 });
@@ -58,7 +68,7 @@ Deno.test("Only the sessions whose time is over expire", () => {
   const ended: string[] = [];
   const sessions = new Sessions(({ clientIdentifier }) => ended.push(clientIdentifier));
   for (const [name, seconds] of [["a", 1], ["b", 2], ["c", 1], ["d", 1]] as const) {
-    const { session } = sessions.open(options(name, seconds).session, false);
+    const { session } = open(sessions, options(name, seconds).session, false);
     if (name !== "d") session.detach(0);
   }
   sessions.expire(999);

@@ -1,8 +1,8 @@
 /** What the tests of sessions share. */
-import { Message } from "../../src/message.ts";
+import { type DropReason, Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import type { QoS } from "../../src/packet/packets.ts";
-import type { Delivery } from "../../src/session/message_queue.ts";
+import type { Delivery } from "../../src/session/delivery.ts";
 import type { OutboundLink, SenderOptions } from "../../src/session/sender.ts";
 
 /** A message whose topic name tells it from others. */
@@ -12,19 +12,29 @@ export function message(name: string, qos: QoS = 0, payloadBytes = 0): Message {
 
 /** A delivery of such a message. */
 export function delivery(name: string, qos: QoS = 0, payloadBytes = 0): Delivery {
-  return { message: message(name, qos, payloadBytes), qos, retain: false, subscriptionIdentifiers: undefined };
+  return {
+    message: message(name, qos, payloadBytes),
+    qos,
+    retain: false,
+    subscriptionIdentifiers: undefined,
+    share: undefined,
+    sequence: 0,
+    note: undefined,
+  };
 }
 
 /** Writes down what is sent: `a#1`, `a#1 dup`, `pubrel 1`. */
 export class FakeLink implements OutboundLink {
   congested = false;
-  readonly denied = new Set<string>();
+  receiveMaximum = 65_535;
+  /** Why messages must not be given to the client, by topic name. */
+  readonly refused = new Map<string, DropReason>();
   readonly asked: string[] = [];
   #sent: string[] = [];
 
-  mayReceive(message: Message): boolean {
-    this.asked.push(message.topicName);
-    return !this.denied.has(message.topicName);
+  refusal({ message: { topicName } }: Delivery): DropReason | undefined {
+    this.asked.push(topicName);
+    return this.refused.get(topicName);
   }
 
   sendPublish({ message }: Delivery, packetIdentifier: number, dup: boolean): void {
@@ -47,10 +57,14 @@ export function senderOptions(changes: Partial<SenderOptions> = {}) {
   const waiting: string[] = [];
   const options: SenderOptions = {
     maximumInflight: 10,
-    queue: { maximumMessages: 100, maximumBytes: 1_000_000 },
+    queue: { maximumMessages: 100, maximumBytes: 1_000_000, policy: "oldest" },
     queueQoS0: false,
     onDrop: ({ topicName }, reason) => dropped.push(`${topicName} ${reason}`),
     onQueue: ({ topicName }) => waiting.push(topicName),
+    onFault: (error) => {
+      throw error;
+    },
+    onReturn: () => false,
     ...changes,
   };
   return { options, dropped, waiting };

@@ -11,7 +11,8 @@ export class FakeClock {
 
   /** @param startMs where it begins; the default is the time that transports stamp on what they accept. */
   constructor(startMs: number = performance.now()) {
-    this.#nowMs = startMs;
+    // Whole milliseconds add up exactly.
+    this.#nowMs = Math.floor(startMs);
   }
 
   /** Timers that were set and not cancelled. */
@@ -21,6 +22,11 @@ export class FakeClock {
 
   now(): number {
     return this.#nowMs;
+  }
+
+  /** As far from the epoch as the system's clock was from its own beginning. */
+  epoch(): number {
+    return Math.round(performance.timeOrigin + this.#nowMs);
   }
 
   every(ms: number, tick: () => void): () => void {

@@ -81,6 +81,7 @@ export function noStatistics(): BrokerStatistics {
       "receive-denied": 0,
       "maximum-packet-size": 0,
       "message-expired": 0,
+      "refused-by-client": 0,
       "session-ended": 0,
     },
     publishesDenied: 0,

@@ -2,50 +2,35 @@
 import { assertEquals } from "@std/assert";
 import {
   type AckPacket,
+  type AuthPacket,
   type ConnackPacket,
+  type DisconnectPacket,
   type InboundPacket,
+  type MessageProperties,
   type OutboundPacket,
   PacketType,
-  type PingrespPacket,
+  type ProtocolVersion,
   type PublishPacket,
   type QoS,
-  type SubackPacket,
-  type UnsubackPacket,
+  type ReasonProperties,
 } from "../../src/packet/packets.ts";
-import type { TopicFilter, TopicName } from "../../src/packet/topic.ts";
-import { concat, decodeServerPackets, encodeClientPacket } from "./client_codec.ts";
-import { patiently } from "./patience.ts";
+import type { ReasonCode } from "../../src/packet/reason_code.ts";
+import { concat, encodeClientPacket } from "./client_codec.ts";
+import {
+  type ConnectOptions,
+  connectPacket,
+  type FilterOptions,
+  type PublishFlags,
+  publishPacket,
+  type SubscribeOptions,
+  subscribePacket,
+  unsubscribePacket,
+} from "./client_packets.ts";
+import { type Duplex, PacketInbox, type ServerPackets } from "./packet_inbox.ts";
 
-/** What carries the client's bytes: a `Deno.Conn` or one end of a memory pair. */
-export interface Duplex {
-  read(into: Uint8Array): Promise<number | null>;
-  write(bytes: Uint8Array): Promise<number | void>;
-  close(): void;
-}
+export { type ConnectOptions, connectPacket, type Duplex, type PublishFlags, subscribePacket, unsubscribePacket };
 
-/** What a test wants to say in CONNECT; all else has harmless defaults. */
-export interface ConnectOptions {
-  readonly protocolVersion?: 3 | 4;
-  /** @default "test" */
-  readonly clientIdentifier?: string;
-  /** @default true */
-  readonly clean?: boolean;
-  /** @default 0 */
-  readonly keepAliveSeconds?: number;
-  readonly username?: string;
-  readonly password?: string;
-  readonly will?: { topicName: string; payload?: string; qos?: QoS; retain?: boolean };
-}
-
-export interface PublishFlags {
-  readonly qos?: QoS;
-  readonly retain?: boolean;
-  readonly dup?: boolean;
-  /** @default the next one */
-  readonly packetIdentifier?: number;
-}
-
-/** A received PUBLISH with its payload as text; `packetIdentifier` is 0 at QoS 0. */
+/** A received PUBLISH with its payload as text; `packetIdentifier` is 0 at QoS 0, what is not there is `undefined`. */
 export interface ReceivedMessage {
   readonly topicName: string;
   readonly payload: string;
@@ -53,38 +38,31 @@ export interface ReceivedMessage {
   readonly retain: boolean;
   readonly dup: boolean;
   readonly packetIdentifier: number;
-}
-
-interface ServerPackets {
-  Connack: ConnackPacket;
-  Publish: PublishPacket;
-  Puback: AckPacket;
-  Pubrec: AckPacket;
-  Pubrel: AckPacket;
-  Pubcomp: AckPacket;
-  Suback: SubackPacket;
-  Unsuback: UnsubackPacket;
-  Pingresp: PingrespPacket;
+  readonly properties: MessageProperties | undefined;
+  readonly topicAlias: number | undefined;
+  readonly subscriptionIdentifiers: readonly number[] | undefined;
 }
 
 type Acknowledgement = "Puback" | "Pubrec" | "Pubrel" | "Pubcomp";
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class RawClient {
   readonly #duplex: Duplex;
-  readonly #arrived: OutboundPacket[] = [];
-  readonly #ended: Promise<void>;
-  #protocolVersion: 3 | 4 = 4;
-  #closed = false;
-  #fault: Error | undefined;
-  #wake: (() => void) | undefined;
+  readonly #inbox: PacketInbox;
+  #protocolVersion: ProtocolVersion = 4;
   #lastPacketIdentifier = 0;
 
   constructor(duplex: Duplex) {
     this.#duplex = duplex;
-    this.#ended = this.#readAll();
+    this.#inbox = new PacketInbox(duplex, () => this.#protocolVersion);
+  }
+
+  /** The last CONNACK that came. */
+  get connack(): ConnackPacket {
+    const { connack } = this.#inbox;
+    if (connack === undefined) throw new Error("CONNACK: none has come");
+    return connack;
   }
 
   /** Sends bytes as they are. A connection that the broker has closed swallows them. */
@@ -101,9 +79,13 @@ export class RawClient {
     return this.send(this.encode(...packets));
   }
 
-  /** The bytes of packets, to be changed or cut by a test. */
+  /** The bytes of packets, to be changed or cut by a test. A CONNECT decides on the version until CONNACK comes. */
   encode(...packets: InboundPacket[]): Uint8Array {
-    return concat(...packets.map((packet) => encodeClientPacket(packet, this.#protocolVersion)));
+    return concat(...packets.map((packet) => {
+      if (packet.type !== PacketType.Connect) return encodeClientPacket(packet, this.#protocolVersion);
+      if (this.#inbox.connack === undefined) this.#protocolVersion = packet.protocolVersion;
+      return encodeClientPacket(packet, packet.protocolVersion);
+    }));
   }
 
   /** Sends CONNECT and returns the CONNACK, whatever its code. */
@@ -113,25 +95,27 @@ export class RawClient {
   }
 
   sendConnect(options: ConnectOptions = {}): Promise<void> {
-    this.#protocolVersion = options.protocolVersion ?? 4;
     return this.sendPacket(connectPacket(options));
   }
 
   /**
-   * Sends PUBLISH and waits until the broker has taken it on, at QoS 0 with a PINGREQ behind it. Other packets that come
-   * meanwhile are kept for later.
+   * Sends PUBLISH and waits until the broker has taken it on or refused it, at QoS 0 with a PINGREQ behind it. Other
+   * packets that come meanwhile are kept for later.
+   *
+   * @returns the reason code of the last answer; 0 at QoS 0 and before 5.0
    */
-  async publish(topicName: string, payload: string | Uint8Array = "", flags: PublishFlags = {}): Promise<void> {
+  async publish(topicName: string, payload: string | Uint8Array = "", flags: PublishFlags = {}): Promise<number> {
     const packetIdentifier = await this.sendPublish(topicName, payload, flags);
-    if (flags.qos === 1) await this.#pick("Puback", packetIdentifier);
-    else if (flags.qos === 2) {
-      await this.#pick("Pubrec", packetIdentifier);
+    if (flags.qos === 1) return (await this.#inbox.pick("Puback", packetIdentifier)).reasonCode;
+    if (flags.qos === 2) {
+      const { reasonCode } = await this.#inbox.pick("Pubrec", packetIdentifier);
+      if (reasonCode >= 0x80) return reasonCode;
       await this.sendAck("Pubrel", packetIdentifier);
-      await this.#pick("Pubcomp", packetIdentifier);
-    } else {
-      await this.sendPacket({ type: PacketType.Pingreq });
-      await this.#pick("Pingresp");
+      return (await this.#inbox.pick("Pubcomp", packetIdentifier)).reasonCode;
     }
+    await this.sendPacket({ type: PacketType.Pingreq });
+    await this.#inbox.pick("Pingresp");
+    return 0;
   }
 
   /** Sends PUBLISH and returns its packet identifier. */
@@ -142,65 +126,88 @@ export class RawClient {
   }
 
   publishPacket(topicName: string, payload: string | Uint8Array = "", flags: PublishFlags = {}): PublishPacket {
-    const { qos = 0, retain = false, dup = false } = flags;
-    return {
-      type: PacketType.Publish,
-      topicName: topicName as TopicName,
-      payload: typeof payload === "string" ? encoder.encode(payload) : payload,
-      packetIdentifier: qos === 0 ? 0 : flags.packetIdentifier ?? this.#nextPacketIdentifier(),
-      qos,
-      retain,
-      dup,
-    };
+    const { qos = 0, packetIdentifier } = flags;
+    const identifier = qos === 0 ? 0 : packetIdentifier ?? this.#nextPacketIdentifier();
+    return publishPacket(identifier, topicName, payload, flags);
   }
 
-  /** Subscribes and returns the return codes of the SUBACK; messages that come before it are kept for later. */
-  async subscribe(topicFilter: string | readonly string[], qos: QoS = 0): Promise<number[]> {
+  /** Subscribes and returns the reason codes of the SUBACK; messages that come before it are kept for later. */
+  async subscribe(
+    topicFilters: string | FilterOptions | readonly (string | FilterOptions)[],
+    options: QoS | SubscribeOptions = 0,
+  ): Promise<number[]> {
     const packetIdentifier = this.#nextPacketIdentifier();
-    const topicFilters = typeof topicFilter === "string" ? [topicFilter] : topicFilter;
-    await this.sendPacket(subscribePacket(packetIdentifier, topicFilters.map((filter) => [filter, qos])));
-    return [...(await this.#pick("Suback", packetIdentifier)).reasonCodes];
+    const filters = [topicFilters].flat().map((one) => typeof one === "string" ? { topicFilter: one } : one);
+    const general = typeof options === "number" ? { qos: options } : options;
+    await this.sendPacket(subscribePacket(packetIdentifier, filters, general));
+    return [...(await this.#inbox.pick("Suback", packetIdentifier)).reasonCodes];
   }
 
-  async unsubscribe(...topicFilters: string[]): Promise<void> {
+  /** Ends subscriptions and returns the reason codes of the UNSUBACK, which are none before 5.0. */
+  async unsubscribe(...topicFilters: string[]): Promise<number[]> {
     const packetIdentifier = this.#nextPacketIdentifier();
     await this.sendPacket(unsubscribePacket(packetIdentifier, topicFilters));
-    await this.#pick("Unsuback", packetIdentifier);
+    return [...(await this.#inbox.pick("Unsuback", packetIdentifier)).reasonCodes];
   }
 
-  sendAck(name: Acknowledgement, packetIdentifier: number): Promise<void> {
-    return this.sendPacket({ type: PacketType[name], packetIdentifier, reasonCode: 0 });
+  /** Reason code and properties are sent in 5.0 only. */
+  sendAck(
+    name: Acknowledgement,
+    packetIdentifier: number,
+    reasonCode = 0,
+    properties?: ReasonProperties,
+  ): Promise<void> {
+    const type = PacketType[name];
+    return this.sendPacket({ type, packetIdentifier, reasonCode: reasonCode as ReasonCode, properties });
+  }
+
+  sendAuth(reasonCode: number, properties?: AuthPacket["properties"]): Promise<void> {
+    return this.sendPacket({ type: PacketType.Auth, reasonCode: reasonCode as ReasonCode, properties });
   }
 
   /** Says goodbye, and waits until the broker has closed the connection. */
-  async disconnect(): Promise<void> {
-    await this.sendPacket({ type: PacketType.Disconnect, reasonCode: 0 });
+  async disconnect(reasonCode = 0, properties?: DisconnectPacket["properties"]): Promise<void> {
+    await this.sendPacket({ type: PacketType.Disconnect, reasonCode: reasonCode as ReasonCode, properties });
     await this.expectClosed();
     this.close();
   }
 
   /** The next packet, whatever it is. Rejects if the connection was closed or nothing comes. */
   async next(): Promise<OutboundPacket> {
-    const packet = await this.#nextOrEnd();
-    if (packet === undefined) throw this.#fault ?? new Error("next packet: the broker closed the connection");
+    const packet = await this.#inbox.nextOrEnd();
+    if (packet === undefined) throw this.#inbox.fault ?? new Error("next packet: the broker closed the connection");
     return packet;
   }
 
   /** The next packet, which must be of this kind. */
-  async expect<Name extends keyof ServerPackets>(name: Name): Promise<ServerPackets[Name]> {
-    const packet = await this.#nextOrEnd();
-    if (packet?.type !== PacketType[name]) throw new Error(`expected ${name}: got ${this.#describe(packet)}`);
-    return packet as ServerPackets[Name];
+  expect<Name extends keyof ServerPackets>(name: Name): Promise<ServerPackets[Name]> {
+    return this.#inbox.expect(name);
   }
 
-  async expectAck(name: Acknowledgement, packetIdentifier: number): Promise<void> {
-    assertEquals((await this.expect(name)).packetIdentifier, packetIdentifier, `packet identifier of ${name}`);
+  /** The next packet, which must be this answer, with this reason code if one is given. */
+  async expectAck(name: Acknowledgement, packetIdentifier: number, reasonCode?: number): Promise<AckPacket> {
+    const packet = await this.expect(name);
+    assertEquals(packet.packetIdentifier, packetIdentifier, `packet identifier of ${name}`);
+    if (reasonCode !== undefined) assertEquals<number>(packet.reasonCode, reasonCode, `reason code of ${name}`);
+    return packet;
+  }
+
+  /** The broker says DISCONNECT with this reason code next, and closes the connection. */
+  async expectDisconnect(reasonCode: number): Promise<DisconnectPacket> {
+    const packet = await this.expect("Disconnect");
+    assertEquals<number>(packet.reasonCode, reasonCode, "reason code of DISCONNECT");
+    await this.expectClosed();
+    return packet;
   }
 
   /** The next packet, which must be a PUBLISH with what is given; nothing is acknowledged. */
   async expectMessage(expected: Partial<ReceivedMessage> = {}): Promise<ReceivedMessage> {
-    const { topicName, payload, qos, retain, dup, packetIdentifier } = await this.expect("Publish");
-    const message = { topicName, payload: decoder.decode(payload), qos, retain, dup, packetIdentifier };
+    const { topicName, payload, qos, retain, dup, packetIdentifier, ...more } = await this.expect("Publish");
+    const { properties, topicAlias, subscriptionIdentifiers } = more;
+    const message = {
+      ...{ topicName, payload: decoder.decode(payload), qos, retain, dup, packetIdentifier },
+      ...{ properties, topicAlias, subscriptionIdentifiers },
+    };
     assertEquals({ ...message, ...expected }, message);
     return message;
   }
@@ -211,7 +218,7 @@ export class RawClient {
     if (message.qos === 1) await this.sendAck("Puback", message.packetIdentifier);
     if (message.qos === 2) {
       await this.sendAck("Pubrec", message.packetIdentifier);
-      await this.#pick("Pubrel", message.packetIdentifier);
+      await this.#inbox.pick("Pubrel", message.packetIdentifier);
       await this.sendAck("Pubcomp", message.packetIdentifier);
     }
     return message;
@@ -224,11 +231,8 @@ export class RawClient {
   }
 
   /** The broker closes the connection, and sends nothing before. */
-  async expectClosed(): Promise<void> {
-    const packet = await this.#nextOrEnd();
-    if (packet !== undefined || this.#fault !== undefined) {
-      throw new Error(`expected the end of the connection: got ${this.#describe(packet)}`);
-    }
+  expectClosed(): Promise<void> {
+    return this.#inbox.expectEnd();
   }
 
   /** Breaks the connection off as a lost network does, and waits until nothing of it is left here. */
@@ -238,107 +242,10 @@ export class RawClient {
     } catch {
       // It was closed before.
     }
-    await this.#ended;
+    await this.#inbox.ended;
   }
 
   #nextPacketIdentifier(): number {
     return ++this.#lastPacketIdentifier;
   }
-
-  /** The first packet of this kind and identifier, past others that have come before it. */
-  async #pick<Name extends keyof ServerPackets>(name: Name, packetIdentifier?: number): Promise<ServerPackets[Name]> {
-    const isIt = (packet: OutboundPacket) =>
-      packet.type === PacketType[name] &&
-      (packet as { packetIdentifier?: number }).packetIdentifier === packetIdentifier;
-    for (;;) {
-      const index = this.#arrived.findIndex(isIt);
-      if (index >= 0) return this.#arrived.splice(index, 1)[0] as ServerPackets[Name];
-      if (this.#closed) throw this.#fault ?? new Error(`expected ${name}: got the end of the connection`);
-      await this.#something();
-    }
-  }
-
-  async #nextOrEnd(): Promise<OutboundPacket | undefined> {
-    while (this.#arrived.length === 0 && !this.#closed) await this.#something();
-    return this.#arrived.shift();
-  }
-
-  #something(): Promise<void> {
-    return patiently("next packet", new Promise((resolve) => this.#wake = resolve));
-  }
-
-  async #readAll(): Promise<void> {
-    const chunk = new Uint8Array(16_384);
-    let waiting: Uint8Array = new Uint8Array();
-    try {
-      for (let count = await this.#duplex.read(chunk); count !== null; count = await this.#duplex.read(chunk)) {
-        const { packets, rest } = decodeServerPackets(
-          concat(waiting, chunk.subarray(0, count)),
-          this.#protocolVersion,
-        );
-        waiting = rest;
-        this.#arrived.push(...packets);
-        this.#wake?.();
-      }
-    } catch (error) {
-      if (!isEndOfStream(error)) this.#fault = error as Error;
-    }
-    this.#closed = true;
-    this.#wake?.();
-  }
-
-  #describe(packet: OutboundPacket | undefined): string {
-    if (packet === undefined) return this.#fault?.message ?? "the end of the connection";
-    const name = Object.entries(PacketType).find(([, type]) => type === packet.type)?.[0];
-    return `${name} ${Deno.inspect(packet)}`;
-  }
-}
-
-/** A cut connection is an end as good as any other to a test. */
-function isEndOfStream(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BadResource ||
-    error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BrokenPipe ||
-    (error instanceof Error && /closed/.test(error.message));
-}
-
-export function connectPacket(options: ConnectOptions = {}): InboundPacket {
-  const { will } = options;
-  return {
-    type: PacketType.Connect,
-    protocolVersion: options.protocolVersion ?? 4,
-    cleanStart: options.clean ?? true,
-    keepAliveSeconds: options.keepAliveSeconds ?? 0,
-    clientIdentifier: options.clientIdentifier ?? "test",
-    username: options.username,
-    password: options.password === undefined ? undefined : encoder.encode(options.password),
-    will: will && {
-      topicName: will.topicName as TopicName,
-      payload: encoder.encode(will.payload ?? ""),
-      qos: will.qos ?? 0,
-      retain: will.retain ?? false,
-      delayIntervalSeconds: 0,
-    },
-    receiveMaximum: 65_535,
-    topicAliasMaximum: 0,
-    requestResponseInformation: false,
-    requestProblemInformation: true,
-  };
-}
-
-export function subscribePacket(packetIdentifier: number, filters: readonly (readonly [string, QoS])[]): InboundPacket {
-  return {
-    type: PacketType.Subscribe,
-    packetIdentifier,
-    subscriptions: filters.map(([topicFilter, qos]) => ({
-      topicFilter: topicFilter as TopicFilter,
-      qos,
-      noLocal: false,
-      retainAsPublished: false,
-      retainHandling: 0,
-    })),
-  };
-}
-
-export function unsubscribePacket(packetIdentifier: number, topicFilters: readonly string[]): InboundPacket {
-  return { type: PacketType.Unsubscribe, packetIdentifier, topicFilters: topicFilters as TopicFilter[] };
 }

@@ -76,10 +76,15 @@ export class TestBroker implements AsyncDisposable {
   async connect(options: ConnectOptions = {}): Promise<RawClient> {
     const client = this.open();
     const { clientIdentifier = `client${this.#clients.length}` } = options;
-    this.#identifiers.set(client, clientIdentifier);
-    const connack = await client.connect({ ...options, clientIdentifier });
-    assertEquals(connack.reasonCode, 0, "return code of CONNACK");
+    const { reasonCode, properties } = await client.connect({ ...options, clientIdentifier });
+    assertEquals(reasonCode, 0, "return code of CONNACK");
+    this.#identifiers.set(client, properties?.assignedClientIdentifier ?? clientIdentifier);
     return client;
+  }
+
+  /** As {@linkcode connect}, with a client of MQTT 5.0. */
+  connect5(options: Omit<ConnectOptions, "protocolVersion"> = {}): Promise<RawClient> {
+    return this.connect({ ...options, protocolVersion: 5 });
   }
 
   /** Breaks a client's connection off as a lost network does, and waits until the broker has noticed. */

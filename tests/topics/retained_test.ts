@@ -1,13 +1,16 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { Message } from "../../src/message.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import { RetainedMessages } from "../../src/topics/retained.ts";
 
 const NO_LIMIT = { maximumMessages: 1000, maximumBytes: 1_000_000 };
 
-function message(name: string, payload: string): Message {
+const NOW_MS = 1_000_000;
+
+function message(name: string, payload: string, expiresAtMs?: number): Message {
   const bytes = new TextEncoder().encode(payload);
-  return new Message({ topicName: parseTopicName(name), payload: bytes, retain: true });
+  return new Message({ topicName: parseTopicName(name), payload: bytes, retain: true, expiresAtMs });
 }
 
 function payloads(messages: Iterable<Message>): string[] {
@@ -21,7 +24,7 @@ Deno.test("Each topic keeps its last message, and the sum of bytes follows", () 
   assertEquals(retained.set(last), "kept");
   const oneLevelBytes = 200;
   assertEquals([retained.count, retained.bytes], [1, last.sizeBytes + oneLevelBytes]);
-  assertEquals(retained.get(last.topicName), last);
+  assertEquals(retained.get(last.topicName, NOW_MS), last);
   retained.delete(last.topicName);
   assertEquals(retained.bytes, 0);
 });
@@ -54,9 +57,9 @@ Deno.test("A replacement that exceeds the ceiling of bytes takes the old message
 Deno.test("A filter finds its retained messages, those of $ topics only by name", () => {
   const retained = new RetainedMessages(NO_LIMIT);
   for (const name of ["a", "a/b", "/", "$SYS/a"]) retained.set(message(name, name));
-  assertEquals(payloads(retained.match(parseTopicFilter("#"))), ["/", "a", "a/b"]);
-  assertEquals(payloads(retained.match(parseTopicFilter("a/#"))), ["a", "a/b"]);
-  assertEquals(payloads(retained.match(parseTopicFilter("$SYS/+"))), ["$SYS/a"]);
+  assertEquals(payloads(retained.match(parseTopicFilter("#"), NOW_MS)), ["/", "a", "a/b"]);
+  assertEquals(payloads(retained.match(parseTopicFilter("a/#"), NOW_MS)), ["a", "a/b"]);
+  assertEquals(payloads(retained.match(parseTopicFilter("$SYS/+"), NOW_MS)), ["$SYS/a"]);
   assertEquals(payloads(retained), ["$SYS/a", "/", "a", "a/b"]);
 });
 
@@ -73,7 +76,7 @@ Deno.test("A retained message no longer borrows its payload", () => {
   const topicName = parseTopicName("a");
   retained.set(new Message({ topicName, payload, retain: true, borrowed: true }));
   payload[0] = 9;
-  assertEquals([...retained.get(topicName)!.payload], [1]);
+  assertEquals([...retained.get(topicName, NOW_MS)!.payload], [1]);
 });
 
 Deno.test("A topic name of many levels counts for what its levels take", () => {
@@ -81,3 +84,132 @@ Deno.test("A topic name of many levels counts for what its levels take", () => {
   assertEquals(retained.set(message("/".repeat(10), "x")), "kept");
   assertEquals(retained.set(message("/".repeat(1000), "x")), "full");
 });
+
+Deno.test("[MQTT-3.3.2-5] 5.0 A message that has expired is not found, though it is there until it is removed", () => {
+  const retained = new RetainedMessages(NO_LIMIT);
+  const [name, filter] = [parseTopicName("a"), parseTopicFilter("+")];
+  retained.set(message("a", "x", NOW_MS));
+  retained.set(message("b", "lasts"));
+  assertEquals(payloads(retained.match(filter, NOW_MS)), ["lasts", "x"]);
+  assertEquals(payloads(retained.match(filter, NOW_MS + 1)), ["lasts"]);
+  assertEquals([retained.get(name, NOW_MS)?.topicName, retained.get(name, NOW_MS + 1)], [name, undefined]);
+  assertEquals([retained.count, payloads(retained)], [2, ["lasts", "x"]]);
+});
+
+Deno.test("What has expired is removed with its bytes, and nothing else is", () => {
+  const retained = new RetainedMessages(NO_LIMIT);
+  retained.set(message("stays", "x"));
+  const bytes = retained.bytes;
+  retained.set(message("a/b", "first", NOW_MS));
+  retained.set(message("c", "second", NOW_MS + 1));
+  assertEquals([retained.expire(NOW_MS), retained.count], [0, 3]);
+  assertEquals([retained.expire(NOW_MS + 1), payloads(retained)], [1, ["second", "x"]]);
+  assertEquals([retained.expire(NOW_MS + 2), payloads(retained), retained.bytes], [1, ["x"], bytes]);
+  assertEquals(retained.expire(NOW_MS + 2), 0);
+});
+
+Deno.test("The message that replaces another expires by its own time", () => {
+  const retained = new RetainedMessages(NO_LIMIT);
+  retained.set(message("lasts", "old", NOW_MS));
+  retained.set(message("lasts", "new"));
+  retained.set(message("later", "old", NOW_MS));
+  retained.set(message("later", "new", NOW_MS + 1000));
+  retained.set(message("goes", "old"));
+  retained.set(message("goes", "new", NOW_MS));
+  assertEquals([retained.expire(NOW_MS + 1), [...retained].map(({ topicName }) => topicName).sort()], [
+    1,
+    ["lasts", "later"],
+  ]);
+  assertEquals([retained.expire(NOW_MS + 1001), payloads(retained)], [1, ["new"]]);
+});
+
+Deno.test("A message that was cleared, deleted or refused is not waited for", () => {
+  const retained = new RetainedMessages({ ...NO_LIMIT, maximumMessages: 2 });
+  retained.set(message("a", "x", NOW_MS));
+  retained.set(message("a", "", NOW_MS));
+  retained.set(message("b", "x", NOW_MS));
+  retained.delete(parseTopicName("b"));
+  retained.set(message("c", "x"));
+  retained.set(message("d", "x"));
+  assertEquals(retained.set(message("e", "x", NOW_MS)), "full");
+  assertEquals([retained.expire(NOW_MS + 1, 1), retained.count], [0, 2]);
+});
+
+Deno.test("Each call looks at so many messages and goes on where the last one stopped", () => {
+  const retained = new RetainedMessages(NO_LIMIT);
+  for (const name of "abcdefg") retained.set(message(name, name, name < "e" ? Infinity : NOW_MS));
+  const gone = Array.from({ length: 3 }, () => retained.expire(NOW_MS + 1, 3));
+  assertEquals([gone, payloads(retained)], [[0, 2, 1], ["a", "b", "c", "d"]]);
+  retained.set(message("a", "x", NOW_MS));
+  const later = Array.from({ length: 4 }, () => retained.expire(NOW_MS + 1, 1));
+  assertEquals([later.reduce((sum, one) => sum + one), payloads(retained)], [1, ["b", "c", "d"]]);
+});
+
+Deno.test("One call looks at no message twice, wherever it goes on", () => {
+  let looks = 0;
+  class Watched extends Message {
+    override isExpired(nowMs: number): boolean {
+      looks++;
+      return super.isExpired(nowMs);
+    }
+  }
+  const retained = new RetainedMessages(NO_LIMIT);
+  for (const name of "abc") {
+    const payload = new Uint8Array(1);
+    retained.set(new Watched({ topicName: parseTopicName(name), payload, retain: true, expiresAtMs: NOW_MS }));
+  }
+  assertEquals([retained.expire(NOW_MS, 2), looks], [0, 2]);
+  assertEquals([retained.expire(NOW_MS), looks], [0, 5]);
+});
+
+Deno.test("Messages that do not expire are no part of what a call looks at", () => {
+  const retained = new RetainedMessages(NO_LIMIT);
+  for (let at = 0; at < 100; at++) retained.set(message(`${at}`, "x"));
+  retained.set(message("goes", "x", NOW_MS));
+  assertEquals([retained.expire(NOW_MS + 1, 1), retained.count], [1, 100]);
+});
+
+Deno.test("Count, bytes and what is found agree with a model, and calls enough remove all that has expired", () => {
+  const seed = Date.now() & 0x7fffffff;
+  console.log(`seed ${seed}`);
+  const name = fc.constantFrom("a", "b", "a/b", "c/d/e", "$s");
+  const expiresAtMs = fc.option(fc.nat(20), { nil: undefined });
+  const step = fc.oneof(
+    fc.record({ set: name, payload: fc.constantFrom("", "x", "longer"), expiresAtMs }),
+    fc.record({ expireAtMost: fc.nat(4) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const retained = new RetainedMessages(NO_LIMIT);
+      const model = new Map<string, Message>();
+      steps.forEach((one, nowMs) => {
+        if ("set" in one) {
+          const next = message(one.set, one.payload, one.expiresAtMs);
+          retained.set(next);
+          if (one.payload === "") model.delete(one.set);
+          else model.set(one.set, next);
+        } else {
+          const removed = retained.expire(nowMs, one.expireAtMost);
+          assert(removed <= one.expireAtMost);
+          const left = new Set(retained);
+          for (const [name, kept] of model) if (kept.isExpired(nowMs) && !left.has(kept)) model.delete(name);
+          assertEquals(left, new Set(model.values()));
+        }
+        assertEquals([retained.count, retained.bytes], [model.size, bytesOf(model.values())]);
+        const fresh = [...model.values()].filter((kept) => !kept.isExpired(nowMs) && kept.topicName !== "$s");
+        assertEquals(new Set(retained.match(parseTopicFilter("#"), nowMs)), new Set(fresh));
+      });
+      // In two rounds of calls every message is looked at.
+      for (let calls = 2 * model.size; calls > 0; calls--) retained.expire(steps.length, 1);
+      assertEquals(new Set(retained), new Set([...model.values()].filter((kept) => !kept.isExpired(steps.length))));
+    }),
+    { seed, numRuns: 300 },
+  );
+});
+
+/** The bytes of a set of retained messages that never saw another one. */
+function bytesOf(messages: Iterable<Message>): number {
+  const fresh = new RetainedMessages(NO_LIMIT);
+  for (const message of messages) fresh.set(message);
+  return fresh.bytes;
+}

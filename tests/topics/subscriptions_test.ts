@@ -1,11 +1,17 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
-import { matches, parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
+import { matches, parseTopicFilter, parseTopicName, type TopicName } from "../../src/packet/topic.ts";
 import type { QoS } from "../../src/packet/packets.ts";
-import { type Route, type Subscriber, type Subscription, Subscriptions } from "../../src/topics/subscriptions.ts";
+import {
+  type Matched,
+  type Route,
+  type Subscriber,
+  type Subscription,
+  Subscriptions,
+} from "../../src/topics/subscriptions.ts";
 
 function subscriber(clientIdentifier: string): Subscriber {
-  return { clientIdentifier, offer() {} };
+  return { clientIdentifier, availability: "ready", offer: () => true };
 }
 
 function subscription(filter: string, changes: Partial<Subscription> = {}): Subscription {
@@ -14,9 +20,21 @@ function subscription(filter: string, changes: Partial<Subscription> = {}): Subs
 
 /** The one route to the one subscriber. */
 function route(subscriptions: Subscriptions, name: string): Route {
-  const routes = subscriptions.match(parseTopicName(name));
-  assertEquals(routes.length, 1);
+  const { routes, shares } = subscriptions.match(parseTopicName(name));
+  assertEquals([routes.length, shares.length], [1, 0]);
   return routes[0];
+}
+
+function routeCount(subscriptions: Subscriptions, name: string): number {
+  return subscriptions.match(parseTopicName(name)).routes.length;
+}
+
+/** The groups that a message of this name goes to, with their members in the order of their turns. */
+function shares(subscriptions: Subscriptions, name: string): string[] {
+  const groups = subscriptions.match(parseTopicName(name)).shares;
+  return groups.map(({ shareName, topicFilter, members }) =>
+    `${shareName} ${topicFilter}: ${members.map(({ subscriber }) => subscriber.clientIdentifier).join("")}`
+  ).sort();
 }
 
 Deno.test("Overlapping subscriptions become one route with the highest QoS and every identifier", () => {
@@ -76,46 +94,166 @@ Deno.test("The removal of a subscription that is not there is told and changes n
   assertEquals(subscriptions.remove(a, parseTopicFilter("+")), false);
   assertEquals([subscriptions.count, route(subscriptions, "x").subscriber === a], [1, true]);
   assertEquals(subscriptions.remove(a, parseTopicFilter("x")), true);
-  assertEquals([subscriptions.count, subscriptions.match(parseTopicName("x"))], [0, []]);
+  assertEquals([subscriptions.count, subscriptions.match(parseTopicName("x")).routes], [0, []]);
 });
 
 Deno.test("Routes of more names than are remembered are right too", () => {
   const subscriptions = new Subscriptions();
   const a = subscriber("a");
   subscriptions.add(a, subscription("n/+"));
-  for (let at = 0; at < 10_050; at++) assertEquals(subscriptions.match(parseTopicName(`n/${at}`)).length, 1);
+  for (let at = 0; at < 10_050; at++) assertEquals(routeCount(subscriptions, `n/${at}`), 1);
   subscriptions.remove(a, parseTopicFilter("n/+"));
-  for (const at of [0, 9_999, 10_000, 10_049]) assertEquals(subscriptions.match(parseTopicName(`n/${at}`)), []);
+  for (const at of [0, 9_999, 10_000, 10_049]) assertEquals(routeCount(subscriptions, `n/${at}`), 0);
+});
+
+Deno.test("Each share name and each filter has a group of its own, beside subscriptions not shared", () => {
+  const subscriptions = new Subscriptions();
+  const [a, b] = [subscriber("a"), subscriber("b")];
+  const added = [
+    subscriptions.add(a, subscription("x/+", { shareName: "s" })),
+    subscriptions.add(b, subscription("x/+", { shareName: "s" })),
+    subscriptions.add(a, subscription("x/+", { shareName: "t" })),
+    subscriptions.add(a, subscription("x/y", { shareName: "s" })),
+    subscriptions.add(a, subscription("x/+", { qos: 2 })),
+  ];
+  assertEquals([added, subscriptions.count], [[true, true, true, true, true], 5]);
+  assertEquals(shares(subscriptions, "x/y"), ["s x/+: ab", "s x/y: a", "t x/+: a"]);
+  assertEquals(shares(subscriptions, "x/z"), ["s x/+: ab", "t x/+: a"]);
+  const { routes } = subscriptions.match(parseTopicName("x/y"));
+  assertEquals(routes.map(({ subscriber, qos, share }) => [subscriber, qos, share]), [[a, 2, undefined]]);
+});
+
+Deno.test("A subscription is replaced and removed by its filter and share name together", () => {
+  const subscriptions = new Subscriptions();
+  const a = subscriber("a");
+  const topicFilter = parseTopicFilter("x");
+  subscriptions.add(a, subscription("x", { shareName: "s" }));
+  assertEquals(subscriptions.add(a, subscription("x", { shareName: "s", qos: 2 })), false);
+  assertEquals(subscriptions.match(parseTopicName("x")).shares[0].choose()?.qos, 2);
+  assertEquals([subscriptions.add(a, subscription("x")), subscriptions.add(a, subscription("x"))], [true, false]);
+  assertEquals([subscriptions.remove(a, topicFilter, "t"), subscriptions.count], [false, 2]);
+  assertEquals([subscriptions.remove(a, topicFilter), subscriptions.remove(a, topicFilter)], [true, false]);
+  assertEquals([routeCount(subscriptions, "x"), shares(subscriptions, "x")], [0, ["s x: a"]]);
+  assertEquals([subscriptions.remove(subscriber("b"), topicFilter, "s"), subscriptions.count], [false, 1]);
+  assertEquals([subscriptions.remove(a, topicFilter, "s"), subscriptions.remove(a, topicFilter, "s")], [true, false]);
+  assertEquals([subscriptions.count, shares(subscriptions, "x")], [0, []]);
+});
+
+Deno.test("A remembered answer holds while members come and go, until the group is empty", () => {
+  const subscriptions = new Subscriptions();
+  const [a, b] = [subscriber("a"), subscriber("b")];
+  const [name, filter] = [parseTopicName("x/y"), parseTopicFilter("x/+")];
+  subscriptions.add(a, subscription("x/+", { shareName: "s" }));
+  const first = subscriptions.match(name);
+  subscriptions.add(b, subscription("x/+", { shareName: "s" }));
+  subscriptions.remove(a, filter, "s");
+  assertStrictEquals(subscriptions.match(name), first);
+  assertEquals(shares(subscriptions, "x/y"), ["s x/+: b"]);
+  subscriptions.remove(b, filter, "s");
+  assertEquals(subscriptions.match(name).shares, []);
+  subscriptions.add(a, subscription("x/+", { shareName: "s" }));
+  assertEquals(shares(subscriptions, "x/y"), ["s x/+: a"]);
+});
+
+Deno.test("A group without wildcards changes what is remembered for its own name only", () => {
+  const subscriptions = new Subscriptions();
+  const a = subscriber("a");
+  const [x, y] = [parseTopicName("x"), parseTopicName("y")];
+  const before = [subscriptions.match(x), subscriptions.match(y)];
+  subscriptions.add(a, subscription("x", { shareName: "s" }));
+  assertStrictEquals(subscriptions.match(y), before[1]);
+  assertEquals([shares(subscriptions, "x"), before[0].shares], [["s x: a"], []]);
+  subscriptions.remove(a, parseTopicFilter("x"), "s");
+  assertEquals(shares(subscriptions, "x"), []);
+  assertStrictEquals(subscriptions.match(y), before[1]);
+});
+
+Deno.test("All topics without groups share one empty list of them", () => {
+  const subscriptions = new Subscriptions();
+  const { shares } = subscriptions.match(parseTopicName("x"));
+  subscriptions.add(subscriber("a"), subscription("y", { shareName: "s" }));
+  assertEquals(shares, []);
+  assertStrictEquals(subscriptions.match(parseTopicName("z")).shares, shares);
+});
+
+Deno.test("A filter may have more groups than a call has arguments", () => {
+  const subscriptions = new Subscriptions();
+  const a = subscriber("a");
+  const many = 150_000;
+  for (let at = 0; at < many; at++) subscriptions.add(a, subscription("x", { shareName: `${at}` }));
+  assertEquals(subscriptions.match(parseTopicName("x")).shares.length, many);
+});
+
+Deno.test("[MQTT-4.7.2-1] 5.0 A shared filter that begins with a wildcard matches no name that begins with $", () => {
+  const subscriptions = new Subscriptions();
+  subscriptions.add(subscriber("a"), subscription("#", { shareName: "s" }));
+  assertEquals([shares(subscriptions, "$s/b"), shares(subscriptions, "b")], [[], ["s #: a"]]);
 });
 
 const FILTERS = ["#", "+", "a", "a/#", "a/+", "a/b", "+/b", "/", "+/+", "$s", "$s/#"];
 const NAMES = ["a", "b", "a/b", "a/c", "/", "$s", "$s/b"].map(parseTopicName);
 
-Deno.test("The remembered routes are right after every change", () => {
+const SHARE_NAMES = [undefined, undefined, "s", "t"];
+
+/** A member of the model of {@linkcode Subscriptions}. */
+interface Entry {
+  readonly who: string;
+  readonly subscription: Subscription;
+}
+
+/** The routes and the groups that the entries make for a name, in the form of {@linkcode answerOf}. */
+function expectedFor(entries: Iterable<Entry>, name: TopicName): string[] {
+  const routes = new Map<string, QoS>();
+  const groups = new Map<string, string[]>();
+  for (const { who, subscription: { topicFilter, shareName, qos } } of entries) {
+    if (!matches(topicFilter, name)) continue;
+    if (shareName === undefined) routes.set(who, Math.max(qos, routes.get(who) ?? 0) as QoS);
+    else {
+      const key = `${shareName} ${topicFilter}`;
+      groups.set(key, [...groups.get(key) ?? [], `${who} ${qos}`]);
+    }
+  }
+  const own = Array.from(routes, ([who, qos]) => `${who} ${qos}`);
+  return [...own, ...Array.from(groups, ([key, members]) => `${key}: ${members.sort().join()}`)].sort();
+}
+
+function answerOf({ routes, shares }: Matched): string[] {
+  const text = ({ subscriber, qos }: Route) => `${subscriber.clientIdentifier} ${qos}`;
+  const groups = shares.map(({ shareName, topicFilter, members }) =>
+    `${shareName} ${topicFilter}: ${members.map(text).sort().join()}`
+  );
+  return [...routes.map(text), ...groups].sort();
+}
+
+Deno.test("The remembered routes and groups are right after every change", () => {
   const seed = Date.now() & 0x7fffffff;
   console.log(`seed ${seed}`);
-  const step = fc.record({ add: fc.boolean(), who: fc.nat(2), filter: fc.constantFrom(...FILTERS), qos: fc.nat(2) });
+  const step = fc.record({
+    add: fc.boolean(),
+    who: fc.nat(2),
+    filter: fc.constantFrom(...FILTERS),
+    shareName: fc.constantFrom(...SHARE_NAMES),
+    qos: fc.nat(2),
+  });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const subscriptions = new Subscriptions();
       const subscribers = ["0", "1", "2"].map(subscriber);
-      const model = new Map<string, { who: string; subscription: Subscription }>();
-      for (const { add, who, filter, qos } of steps) {
-        const one = subscription(filter, { qos: qos as QoS });
-        const key = `${who} ${filter}`;
-        if (add) subscriptions.add(subscribers[who], one), model.set(key, { who: `${who}`, subscription: one });
-        else assertEquals(subscriptions.remove(subscribers[who], one.topicFilter), model.delete(key));
+      const model = new Map<string, Entry>();
+      for (const { add, who, filter, shareName, qos } of steps) {
+        const one = subscription(filter, { qos: qos as QoS, shareName });
+        const key = `${who} ${shareName} ${filter}`;
+        if (add) {
+          assertEquals(subscriptions.add(subscribers[who], one), !model.has(key));
+          model.set(key, { who: `${who}`, subscription: one });
+        } else assertEquals(subscriptions.remove(subscribers[who], one.topicFilter, shareName), model.delete(key));
         assertEquals(subscriptions.count, model.size);
         for (const name of NAMES) {
-          const expected = new Map<string, QoS>();
-          for (const { who, subscription: { topicFilter, qos } } of model.values()) {
-            if (matches(topicFilter, name)) expected.set(who, Math.max(qos, expected.get(who) ?? 0) as QoS);
-          }
-          const found = subscriptions.match(name).map(({ subscriber, qos }) => [subscriber.clientIdentifier!, qos]);
-          assertEquals(found.sort(), [...expected].sort(), `${name} after ${key}`);
+          const expected = expectedFor(model.values(), name);
+          assertEquals(answerOf(subscriptions.match(name)), expected, `${name} after ${key}`);
         }
       }
     }),
-    { seed, numRuns: 100 },
+    { seed, numRuns: 200 },
   );
 });

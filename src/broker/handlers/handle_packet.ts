@@ -1,39 +1,35 @@
-import { type InboundPacket, PacketType } from "../../packet/packets.ts";
+import { type AckPacket, type ConnectPacket, type InboundPacket, PacketType } from "../../packet/packets.ts";
 import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { Connection, Open } from "../connection.ts";
+import { handleAuth } from "./auth.ts";
 import { handleConnect } from "./connect.ts";
+import { handleDisconnect } from "./disconnect.ts";
 import { handlePublish, handlePubrel } from "./publish.ts";
 import { handleSubscribe } from "./subscribe.ts";
 import { handleUnsubscribe } from "./unsubscribe.ts";
 
-/**
- * Hands a packet to its handler.
- *
- * @returns a promise only if the packet has to be waited for before the next one
- * @throws {ProtocolError} if it must not come now
- */
+/** Hands a packet to its handler; see {@linkcode PacketHandler}. */
 export function handlePacket(connection: Connection, packet: InboundPacket): void | Promise<void> {
   if (packet.type === PacketType.Connect) return handleConnect(connection, packet);
   const { open } = connection;
-  if (!open) throw protocolError("a packet other than CONNECT before sign-in");
-  return handleOpen(connection, open, packet);
+  if (open) return handleOpen(connection, open, packet);
+  return handleSigningIn(connection, packet);
 }
 
 function handleOpen(
   connection: Connection,
   open: Open,
-  packet: Exclude<InboundPacket, { type: typeof PacketType.Connect }>,
+  packet: Exclude<InboundPacket, ConnectPacket>,
 ): void | Promise<void> {
   const { sender } = open.session;
   switch (packet.type) {
     case PacketType.Publish:
       return handlePublish(connection, open, packet);
     case PacketType.Puback:
-      return void sender.puback(packet.packetIdentifier);
+      return void sender.puback(packet.packetIdentifier, packet.reasonCode);
     case PacketType.Pubrec:
-      if (!sender.pubrec(packet.packetIdentifier)) connection.sendPubrel(packet.packetIdentifier);
-      return;
+      return handlePubrec(connection, open, packet);
     case PacketType.Pubrel:
       return handlePubrel(connection, open, packet);
     case PacketType.Pubcomp:
@@ -45,8 +41,23 @@ function handleOpen(
     case PacketType.Pingreq:
       return connection.send({ type: PacketType.Pingresp });
     case PacketType.Disconnect:
-      return connection.close({ reasonCode: ReasonCode.Success, reason: "the client disconnected", clean: true });
+      return handleDisconnect(connection, open, packet);
     case PacketType.Auth:
-      throw protocolError("AUTH without an authentication method");
+      return handleAuth(connection, packet);
   }
+}
+
+/** A client that is asked for its next AUTH may say that or goodbye ([MQTT-3.1.2-30] 5.0). */
+function handleSigningIn(connection: Connection, packet: Exclude<InboundPacket, ConnectPacket>): void | Promise<void> {
+  if (!connection.signingIn?.authentication) throw protocolError("a packet other than CONNECT before sign-in");
+  if (packet.type === PacketType.Auth) return handleAuth(connection, packet);
+  if (packet.type !== PacketType.Disconnect) throw protocolError("a packet other than AUTH during the sign-in");
+  connection.close({ reasonCode: packet.reasonCode, reason: "the client disconnected", silent: true });
+}
+
+/** PUBREC: a message has arrived, or is refused. */
+function handlePubrec(connection: Connection, open: Open, { packetIdentifier, reasonCode }: AckPacket): void {
+  if (open.session.sender.pubrec(packetIdentifier, reasonCode) || reasonCode >= ReasonCode.UnspecifiedError) return;
+  // MQTT 5.0 §3.6.2.1; a client that resumes an older session releases what it has all the same.
+  connection.acknowledge(PacketType.Pubrel, packetIdentifier, ReasonCode.PacketIdentifierNotFound);
 }

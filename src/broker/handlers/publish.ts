@@ -1,33 +1,89 @@
-import { Message } from "../../message.ts";
-import { type AckPacket, PacketType, type PublishPacket } from "../../packet/packets.ts";
+import type { Denial } from "../../hooks/decide.ts";
+import { expiryTime, Message } from "../../message.ts";
+import { type AckPacket, PacketType, type PublishPacket, type ReasonProperties } from "../../packet/packets.ts";
 import { ProtocolError, protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
+import type { TopicName } from "../../packet/topic.ts";
 import type { Connection, Open } from "../connection.ts";
 import type { PipeOutcome } from "../message_pipe.ts";
+import { refusalOfMessage } from "./message_rules.ts";
 
-/** PUBLISH (MQTT 3.1.1 §3.3): routes the message and acknowledges it afterwards; what is denied is acknowledged too. */
+/** With `queue-policy: drop-newest` the publisher is told that nobody has its message. */
+const queuesFull = {
+  reasonCode: ReasonCode.QuotaExceeded,
+  reasonString: "the queues of all subscribers are full (queue-limit)",
+};
+
+/** PUBLISH (MQTT 5.0 §3.3): routes the message and acknowledges it afterwards; what is denied is acknowledged too. */
 export function handlePublish(connection: Connection, open: Open, packet: PublishPacket): void | Promise<void> {
-  if (packet.qos < 2) return route(connection, open, packet);
+  const topicName = topicNameOf(open, packet);
+  checkSupported(connection, packet);
+  if (packet.qos === 0) return route(connection, open, packet, topicName);
   const { receiver } = open.session;
-  // [MQTT-4.3.3-2] 3.1.1: the identifier is known already, so the message was passed on.
-  if (receiver.has(packet.packetIdentifier)) {
+  // [MQTT-4.3.3-2] 3.1.1, [MQTT-4.3.3-10] 5.0: the identifier is known already, so the message was passed on.
+  if (packet.qos === 2 && receiver.has(packet.packetIdentifier)) {
     return connection.acknowledge(PacketType.Pubrec, packet.packetIdentifier);
   }
-  const full = receiver.inflight >= connection.listener.limits.maxInflight;
-  if (full || open.held.length > 0) return hold(connection, open, packet);
-  return route(connection, open, packet);
+  if (open.version === 5) checkReceiveMaximum(connection, open);
+  else if (packet.qos === 2 && mustWait(connection, open)) return hold(connection, open, packet);
+  return route(connection, open, packet, topicName);
 }
 
 /** PUBREL: frees an identifier, and takes up the next message that waited for one. */
 export function handlePubrel(connection: Connection, open: Open, packet: AckPacket): void | Promise<void> {
   const { receiver } = open.session;
-  receiver.release(packet.packetIdentifier);
-  connection.acknowledge(PacketType.Pubcomp, packet.packetIdentifier);
-  if (receiver.inflight >= connection.listener.limits.maxInflight) return;
-  const next = open.held.shift();
-  if (!next) return;
+  const known = receiver.release(packet.packetIdentifier);
+  // MQTT 5.0 §3.7.2.1
+  const reasonCode = known ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
+  connection.acknowledge(PacketType.Pubcomp, packet.packetIdentifier, reasonCode);
+  if (open.held.length === 0 || receiver.inflight >= connection.listener.limits.maxInflight) return;
+  const next = open.held.shift()!;
   open.heldBytes -= next.payload.length;
-  return route(connection, open, next);
+  return route(connection, open, next, topicNameOf(open, next));
+}
+
+/** The name that stands in the packet, or that its alias stands for (MQTT 5.0 §3.3.2.3.4). */
+function topicNameOf({ topicAliases }: Open, { topicName, topicAlias }: PublishPacket): TopicName {
+  if (topicAlias === undefined) {
+    if (topicName === "") throw protocolError("PUBLISH without a topic name");
+    return topicName;
+  }
+  // [MQTT-3.3.2-9] 5.0
+  if (topicAlias > topicAliases.maximum) {
+    const reason = `topic alias must be at most ${topicAliases.maximum}: got ${topicAlias}`;
+    throw new ProtocolError(ReasonCode.TopicAliasInvalid, reason);
+  }
+  if (topicName !== "") {
+    topicAliases.set(topicAlias, topicName);
+    return topicName;
+  }
+  const known = topicAliases.get(topicAlias);
+  if (known === undefined) throw protocolError(`topic alias ${topicAlias} was not given a topic name`);
+  return known;
+}
+
+/** What CONNACK said is not there must not be used (MQTT 5.0 §3.2.2.3.4, §3.2.2.3.5). */
+function checkSupported({ listener }: Connection, { qos, retain }: PublishPacket): void {
+  const { maximumQos, retainAvailable } = listener.limits;
+  if (qos > maximumQos) {
+    throw new ProtocolError(ReasonCode.QoSNotSupported, `QoS must be at most ${maximumQos}: got ${qos}`);
+  }
+  if (retain && !retainAvailable) {
+    throw new ProtocolError(ReasonCode.RetainNotSupported, "messages are not retained (retain-available)");
+  }
+}
+
+/** MQTT 5.0 §4.9: QoS 1 is answered before the next packet is read, so that only QoS 2 can use up the quota. */
+function checkReceiveMaximum({ listener }: Connection, { session }: Open): void {
+  const { maxInflight } = listener.limits;
+  if (session.receiver.inflightNow < maxInflight) return;
+  const reason = `at most ${maxInflight} QoS 1 and 2 messages may be under way (receive maximum)`;
+  throw new ProtocolError(ReasonCode.ReceiveMaximumExceeded, reason);
+}
+
+/** Whether a 3.x client's QoS 2 message has no room yet, or must not overtake another that has none. */
+function mustWait({ listener }: Connection, { session, held }: Open): boolean {
+  return session.receiver.inflight >= listener.limits.maxInflight || held.length > 0;
 }
 
 /**
@@ -44,13 +100,23 @@ function hold(connection: Connection, open: Open, packet: PublishPacket): void {
   }
 }
 
-function route(connection: Connection, open: Open, packet: PublishPacket): void | Promise<void> {
-  const { topicName, payload, qos, retain, properties } = packet;
-  if (topicName === "") throw protocolError("PUBLISH without a topic name");
+function route(
+  connection: Connection,
+  open: Open,
+  packet: PublishPacket,
+  topicName: TopicName,
+): void | Promise<void> {
+  const { core, listener } = connection;
+  const refusal = refusalOfMessage(packet, topicName, listener.limits);
+  if (refusal) {
+    core.statistics.publishesDenied++;
+    return deny(connection, open, packet, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
+  }
+  const { payload, qos, retain, properties } = packet;
   const publisher = open.session.clientIdentifier;
-  const message = new Message({ topicName, payload, qos, retain, properties, publisher, borrowed: true });
-  const { pipe } = connection.core;
-  const outcome = pipe.fromClient(open.client, message, () => connection.open === open);
+  const expiresAtMs = properties && expiryTime(properties, core.clock.now());
+  const parts = { topicName, payload, qos, retain, properties, publisher, expiresAtMs, borrowed: true };
+  const outcome = core.pipe.fromClient(open.client, new Message(parts), () => connection.open === open);
   if (outcome instanceof Promise) {
     return outcome.then((outcome) => acknowledge(connection, open, packet, outcome));
   }
@@ -60,8 +126,22 @@ function route(connection: Connection, open: Open, packet: PublishPacket): void 
 function acknowledge(connection: Connection, open: Open, packet: PublishPacket, outcome: PipeOutcome): void {
   const { qos, packetIdentifier } = packet;
   // The client will send it again, and then it has to count as new.
-  if (outcome === "abandoned") return;
+  if (outcome === "abandoned" || qos === 0) return;
+  if (typeof outcome === "object") return deny(connection, open, packet, outcome);
+  if (outcome === "full") return deny(connection, open, packet, queuesFull);
+  const reasonCode = outcome === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
   if (qos === 2) open.session.receiver.accept(packetIdentifier);
-  if (qos === 1) connection.acknowledge(PacketType.Puback, packetIdentifier);
-  if (qos === 2) connection.acknowledge(PacketType.Pubrec, packetIdentifier);
+  connection.acknowledge(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode);
+}
+
+/** A 3.x client knows no word for it, so that its message is acknowledged and dropped. */
+function deny(connection: Connection, open: Open, packet: PublishPacket, denial: Omit<Denial, "allowed">): void {
+  const { qos, packetIdentifier } = packet;
+  if (qos === 0) return;
+  if (qos === 2 && open.version !== 5) open.session.receiver.accept(packetIdentifier);
+  const { reasonCode, reasonString, userProperties } = denial;
+  const properties: ReasonProperties | undefined = reasonString || userProperties
+    ? { reasonString, userProperties }
+    : undefined;
+  connection.acknowledge(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode, properties);
 }

@@ -2,12 +2,13 @@ import { PacketType, type UnsubscribePacket } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { Connection, Open } from "../connection.ts";
 
-/** UNSUBSCRIBE (MQTT 3.1.1 §3.10). What is under way to the client is still completed. */
+/** UNSUBSCRIBE (MQTT 5.0 §3.10). What is under way to the client is still completed. */
 export function handleUnsubscribe(connection: Connection, open: Open, packet: UnsubscribePacket): void {
   const { core } = connection;
   const reasonCodes = packet.topicFilters.map((topicFilter) => {
-    open.session.subscriptions.delete(topicFilter);
-    if (!core.subscriptions.remove(open.session, topicFilter)) return ReasonCode.NoSubscriptionExisted;
+    const subscription = open.session.unsubscribe(topicFilter);
+    if (!subscription) return ReasonCode.NoSubscriptionExisted;
+    core.subscriptions.remove(open.session, subscription.topicFilter, subscription.shareName);
     core.hooks.clientUnsubscribed?.(open.client, topicFilter);
     return ReasonCode.Success;
   });

@@ -1,13 +1,24 @@
+import { randomBytes } from "node:crypto";
 import { resolve } from "@std/path";
-import type { Decision, Plugin, PluginContext, SignIn, SignInRefusal } from "../../hooks/plugin.ts";
+import type {
+  AuthenticationExchange,
+  Decision,
+  EnhancedSignIn,
+  Plugin,
+  PluginContext,
+  SignIn,
+  SignInRefusal,
+} from "../../hooks/plugin.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import { readOptions, show } from "../options.ts";
-import { FailureDelays, sourceOf } from "./failure_delays.ts";
+import { sourceOf } from "./failure_delays.ts";
+import { FailureGate, type FailureGateClock } from "./failure_gate.ts";
 import { HashQueue } from "./hash_queue.ts";
 import { MAX_PASSWORD_BYTES, verifyPassword } from "./password_hash.ts";
 import { PasswordStore } from "./password_store.ts";
+import { SCRAM_SHA_256 } from "./scram_credentials.ts";
+import { ScramExchange } from "./scram_exchange.ts";
 import { ShaCryptThread } from "./sha_crypt_thread.ts";
-import { type Delay, WaitingRoom } from "./waiting_room.ts";
 
 interface AuthFileSettings {
   /** Absolute. */
@@ -15,14 +26,8 @@ interface AuthFileSettings {
   readonly authConcurrency: number;
 }
 
-/** Where `auth.file` takes its time from. */
-export interface AuthFileClock {
-  /** Milliseconds that only grow. */
-  now(): number;
-  readonly delay: Delay;
-}
-
 const MAX_QUEUED = 64;
+const SECRET_BYTES = 32;
 const CHECK_SECONDS = 2;
 
 /**
@@ -33,32 +38,40 @@ const CHECK_SECONDS = 2;
 export async function createAuthFile(
   options: unknown,
   context: PluginContext,
-  clock: AuthFileClock,
+  clock: FailureGateClock,
 ): Promise<Plugin> {
-  const checked = checkOptions(options, context.baseDirectory);
-  const plugin = new AuthFile(await PasswordStore.open(checked.passwordFile), checked, context, clock);
+  const settings = checkOptions(options, context.baseDirectory);
+  const secret = randomBytes(SECRET_BYTES);
+  const store = await PasswordStore.open(settings.passwordFile, secret);
+  const plugin = new AuthFile(context, { settings, secret, store, clock });
   context.every(CHECK_SECONDS, () => plugin.check());
   return plugin;
 }
 
+interface AuthFileParts {
+  readonly settings: AuthFileSettings;
+  readonly secret: Uint8Array;
+  readonly store: PasswordStore;
+  readonly clock: FailureGateClock;
+}
+
 class AuthFile implements Plugin {
   readonly #context: PluginContext;
-  readonly #clock: AuthFileClock;
   readonly #queue: HashQueue;
-  readonly #waitingRoom: WaitingRoom;
-  readonly #delays = new FailureDelays();
+  readonly #gate: FailureGate;
+  readonly #secret: Uint8Array;
   readonly #thread = new ShaCryptThread();
   #store: PasswordStore;
   #file: string;
   #checking: Promise<void> | undefined;
 
-  constructor(store: PasswordStore, options: AuthFileSettings, context: PluginContext, clock: AuthFileClock) {
-    this.#store = store;
-    this.#file = options.passwordFile;
+  constructor(context: PluginContext, { settings, secret, store, clock }: AuthFileParts) {
     this.#context = context;
-    this.#clock = clock;
-    this.#queue = new HashQueue({ concurrency: options.authConcurrency, waiting: MAX_QUEUED });
-    this.#waitingRoom = new WaitingRoom(clock.delay);
+    this.#secret = secret;
+    this.#store = store;
+    this.#file = settings.passwordFile;
+    this.#queue = new HashQueue({ concurrency: settings.authConcurrency, waiting: MAX_QUEUED });
+    this.#gate = new FailureGate(clock);
   }
 
   authenticate(signIn: SignIn): Decision | SignInRefusal | Promise<Decision | SignInRefusal> {
@@ -68,9 +81,15 @@ class AuthFile implements Plugin {
     return this.#signIn(username, password, signIn);
   }
 
+  beginAuthentication(signIn: EnhancedSignIn): AuthenticationExchange | undefined {
+    if (signIn.authenticationMethod !== SCRAM_SHA_256) return undefined;
+    const find = (username: string) => this.#store.scramCredentials(username);
+    return new ScramExchange(signIn, { find, gate: this.#gate });
+  }
+
   async reload(options: unknown): Promise<void> {
     const { passwordFile, authConcurrency } = checkOptions(options, this.#context.baseDirectory);
-    this.#store = await PasswordStore.open(passwordFile);
+    this.#store = await PasswordStore.open(passwordFile, this.#secret);
     this.#file = passwordFile;
     this.#queue.limits = { concurrency: authConcurrency, waiting: MAX_QUEUED };
   }
@@ -100,9 +119,8 @@ class AuthFile implements Plugin {
     const { signal } = signIn;
     const source = sourceOf(signIn);
     while (!signal.aborted) {
-      const waitMs = this.#delays.waitMs(source, this.#clock.now());
-      if (waitMs > 0) {
-        if (await this.#waitingRoom.wait(source, waitMs, signal)) continue;
+      if (!this.#gate.isOpen(source)) {
+        if (await this.#gate.enter(source, signal) !== "full") continue;
         return busy("too many sign-ins from this address wait after failures");
       }
       const admission = await this.#queue.enter(signal);
@@ -110,7 +128,7 @@ class AuthFile implements Plugin {
       if (admission === "aborted") break;
       try {
         // Others from the same address may have failed while this one was in the queue.
-        if (this.#delays.waitMs(source, this.#clock.now()) > 0) continue;
+        if (!this.#gate.isOpen(source)) continue;
         return await this.#verify(username, password, source);
       } finally {
         this.#queue.leave();
@@ -123,8 +141,7 @@ class AuthFile implements Plugin {
     const known = this.#store.find(username);
     const hash = known ?? this.#store.decoy(username);
     const right = hash !== undefined && await verifyPassword(hash, password, this.#thread) && known !== undefined;
-    if (right) this.#delays.succeed(source);
-    else this.#delays.fail(source, this.#clock.now());
+    this.#gate.note(source, right ? "succeeded" : "failed");
     return right ? "allow" : "deny";
   }
 }

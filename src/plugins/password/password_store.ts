@@ -1,26 +1,36 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { type PasswordTable, readPasswordFile } from "../password_file.ts";
-import type { PasswordHash } from "./password_hash.ts";
+import type { PasswordHash, ScramHash } from "./password_hash.ts";
+import { fakeScramCredentials, type ScramCredentials } from "./scram_credentials.ts";
 
 /** The users of one password file, as of the last time it could be read. */
 export class PasswordStore {
   readonly #file: string;
-  readonly #secret = randomBytes(32);
-  #table: PasswordTable;
-  #hashes: readonly PasswordHash[];
+  readonly #secret: Uint8Array;
+  #table: PasswordTable = new Map();
+  #hashes: readonly PasswordHash[] = [];
+  #scramHashes: readonly ScramHash[] = [];
   #version: string;
 
-  /** Reads a password file; throws if it has a fault. */
-  static async open(file: string): Promise<PasswordStore> {
+  /**
+   * Reads a password file; throws if it has a fault.
+   *
+   * @param secret what the answers about users who do not exist are drawn with: random bytes, the same for every file
+   */
+  static async open(file: string, secret: Uint8Array): Promise<PasswordStore> {
     const version = await versionOf(file);
-    return new PasswordStore(file, await readPasswordFile(file), version);
+    return new PasswordStore(file, secret, { table: await readPasswordFile(file), version });
   }
 
-  private constructor(file: string, table: PasswordTable, version: string) {
+  private constructor(
+    file: string,
+    secret: Uint8Array,
+    { table, version }: { readonly table: PasswordTable; readonly version: string },
+  ) {
     this.#file = file;
-    this.#table = table;
-    this.#hashes = [...table.values()];
+    this.#secret = secret;
     this.#version = version;
+    this.#take(table);
   }
 
   /** Number of users. */
@@ -38,8 +48,18 @@ export class PasswordStore {
    * who do: always the same one for a user name, and nobody can tell which. `undefined`: there are no users.
    */
   decoy(username: string): PasswordHash | undefined {
-    const draw = createHmac("sha256", this.#secret).update(username).digest().readUInt32BE(0);
-    return this.#hashes[draw % this.#hashes.length];
+    return this.#draw(this.#hashes, username);
+  }
+
+  /**
+   * The SCRAM credentials of any user name: for those who have none, always the same ones that nobody can sign in with,
+   * and nobody can tell which these are.
+   */
+  scramCredentials(username: string): ScramCredentials {
+    // Made in any case, so that both take the same time.
+    const fake = fakeScramCredentials(this.#secret, username, this.#draw(this.#scramHashes, username));
+    const hash = this.#table.get(username);
+    return hash?.kind === "scram-sha-256" ? hash : fake;
   }
 
   /**
@@ -56,9 +76,19 @@ export class PasswordStore {
     // It is being written just now: look again next time.
     if (await versionOf(this.#file) !== version) return false;
     this.#version = version;
-    this.#table = await reading;
-    this.#hashes = [...this.#table.values()];
+    this.#take(await reading);
     return true;
+  }
+
+  #take(table: PasswordTable): void {
+    this.#table = table;
+    this.#hashes = [...table.values()];
+    this.#scramHashes = this.#hashes.filter((hash) => hash.kind === "scram-sha-256");
+  }
+
+  #draw<Hash>(hashes: readonly Hash[], username: string): Hash | undefined {
+    const draw = createHmac("sha256", this.#secret).update(username).digest().readUInt32BE(0);
+    return hashes[draw % hashes.length];
   }
 }
 

@@ -81,7 +81,15 @@ async function withThread(body: (thread: ShaCryptThread) => Promise<void>): Prom
   }
 }
 
-for (const [hash, password] of [...shaCryptVectors, ...mosquittoVectors, ...argon2Vectors]) {
+/** Salt, password and keys of the example in RFC 7677 §3, in the form of PostgreSQL. */
+const scramVectors = [
+  [
+    "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+    "pencil",
+  ],
+] as const;
+
+for (const [hash, password] of [...shaCryptVectors, ...mosquittoVectors, ...argon2Vectors, ...scramVectors]) {
   Deno.test(`${hash} is the hash of "${password.slice(0, 20)}" and of nothing else`, () =>
     withThread(async (thread) => {
       const parsed = parsePasswordHash(hash);
@@ -125,6 +133,7 @@ Deno.test("a new hash is Argon2id, verifies, and has a salt of its own", async (
 
 const salt = "c29tZXNhbHQ";
 const digest = "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+const scramKeys = scramVectors[0][0].split("$")[2];
 const sha512Digest = shaCryptVectors[6][0].split("$")[3];
 const mosquittoDigest = mosquittoVectors[0][0].split("$")[4];
 const faults: readonly (readonly [hash: string, message: string])[] = [
@@ -148,6 +157,13 @@ const faults: readonly (readonly [hash: string, message: string])[] = [
   [`$argon2id$v=19$m=65536,t=2,p=17$${salt}$${digest}`, "p of $argon2id$ must be 1 to 16: got 17"],
   [`$argon2id$v=19$m=65536,t=2,p=1$AAAA$${digest}`, "bytes of salt of $argon2id$ must be 8 to 128: got 3"],
   [`$argon2id$v=19$m=65536,t=2,p=1$${salt}$AAAA`, "bytes of digest of $argon2id$ must be 16 to 128: got 3"],
+  ["SCRAM-SHA-256$plain-password", "cannot read the hash: expected one of $5$"],
+  [`SCRAM-SHA-1$4096:W22ZaJ0SNY7soEsUEjb6gQ==$${scramKeys}`, "expected a hash, not a password in plain text"],
+  [`SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$${scramKeys}=`, "cannot read the hash: expected one of $5$"],
+  [`SCRAM-SHA-256$4095:W22ZaJ0SNY7soEsUEjb6gQ==$${scramKeys}`, "must be 4096 to 10000000: got 4095"],
+  [`SCRAM-SHA-256$10000001:W22ZaJ0SNY7soEsUEjb6gQ==$${scramKeys}`, "must be 4096 to 10000000: got 10000001"],
+  [`SCRAM-SHA-256$4096:AAAA$${scramKeys}`, "bytes of salt of SCRAM-SHA-256$ must be 8 to 128: got 3"],
+  [`SCRAM-SHA-256$4096:A$${scramKeys}`, "its salt is not base64"],
 ];
 
 for (const [hash, message] of faults) {

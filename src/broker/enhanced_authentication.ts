@@ -1,0 +1,39 @@
+import type { GuardedExchange } from "../hooks/authentication.ts";
+import type { AuthenticationStep, SignInRefusal } from "../hooks/plugin.ts";
+import { PacketType } from "../packet/packets.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { Connection } from "./connection.ts";
+
+/** The step that lets a client in. */
+export type AuthenticationSuccess = Extract<AuthenticationStep, { readonly decision: "allow" }>;
+
+/** An enhanced authentication under way (MQTT 5.0 §4.12): at sign-in, or anew on an open connection. */
+export interface EnhancedAuthentication {
+  readonly method: string;
+  readonly exchange: GuardedExchange;
+  /** When it has taken too long, in milliseconds of the clock. */
+  readonly deadlineMs: number;
+  /** Aborted when the client has gone. */
+  readonly gone: AbortController;
+  succeed(success: AuthenticationSuccess): void | Promise<void>;
+  refuse(refusal: SignInRefusal): void;
+}
+
+/** Hands the mechanism what the client says, and does what it answers. */
+export async function advance(
+  connection: Connection,
+  authentication: EnhancedAuthentication,
+  authenticationData: Uint8Array | undefined,
+): Promise<void> {
+  const step = await authentication.exchange.next(authenticationData);
+  if (connection.closed) return;
+  if (step.decision === "allow") return await authentication.succeed(step);
+  if (step.decision === "deny") return authentication.refuse(step);
+  if (connection.signingIn) connection.signingIn.authentication = authentication;
+  connection.send({
+    type: PacketType.Auth,
+    reasonCode: ReasonCode.ContinueAuthentication,
+    // [MQTT-4.12.0-2], [MQTT-4.12.0-5] 5.0
+    properties: { authenticationMethod: authentication.method, authenticationData: step.authenticationData },
+  });
+}

@@ -1,0 +1,128 @@
+import type { EnhancedSignIn } from "../../hooks/plugin.ts";
+import type { AuthPacket, ConnectPacket } from "../../packet/packets.ts";
+import { PacketType } from "../../packet/packets.ts";
+import { protocolError } from "../../packet/protocol_error.ts";
+import { ReasonCode } from "../../packet/reason_code.ts";
+import type { Connection, Open } from "../connection.ts";
+import { advance, type EnhancedAuthentication } from "../enhanced_authentication.ts";
+import { refusalOf } from "./authenticate.ts";
+
+/** What a sign-in is refused with and DISCONNECT has no word for (MQTT 5.0 §3.14.2.1). */
+const signInOnly: ReadonlySet<ReasonCode> = new Set([
+  ReasonCode.UnsupportedProtocolVersion,
+  ReasonCode.ClientIdentifierNotValid,
+  ReasonCode.BadUserNameOrPassword,
+  ReasonCode.ServerUnavailable,
+  ReasonCode.Banned,
+  ReasonCode.BadAuthenticationMethod,
+]);
+
+/** A sign-in by enhanced authentication. */
+interface ExchangeSignIn {
+  readonly request: EnhancedSignIn;
+  readonly gone: AbortController;
+  /** Lets the client in under this user name. */
+  admit(username: string | undefined, proof: { readonly authenticationData?: Uint8Array }): Promise<void>;
+}
+
+/** CONNECT with an authentication method (MQTT 5.0 §4.12). */
+export function beginExchange(
+  connection: Connection,
+  packet: ConnectPacket,
+  signIn: ExchangeSignIn,
+): void | Promise<void> {
+  const { request, gone, admit } = signIn;
+  const { core, listener } = connection;
+  const method = request.authenticationMethod;
+  const exchange = core.hooks.beginAuthentication?.(Object.freeze(request));
+  if (!exchange) {
+    // [MQTT-4.12.0-1] 5.0
+    const reason = `no plugin knows the authentication method ${method}`;
+    return connection.refuse({
+      reasonCode: ReasonCode.BadAuthenticationMethod,
+      reason,
+      properties: { reasonString: reason },
+    });
+  }
+  const authentication: EnhancedAuthentication = {
+    method,
+    exchange,
+    gone,
+    deadlineMs: core.clock.now() + listener.limits.connectTimeout * 1000,
+    succeed: ({ username = request.username, authenticationData }) => admit(username, { authenticationData }),
+    refuse: (refusal) => connection.refuse(refusalOf(request, refusal)),
+  };
+  return advance(connection, authentication, packet.authenticationData);
+}
+
+/** AUTH (MQTT 5.0 §3.15): the next step of a sign-in, or of a re-authentication. */
+export function handleAuth(connection: Connection, packet: AuthPacket): void | Promise<void> {
+  const { signingIn, open } = connection;
+  const authentication = signingIn ? signingIn.authentication : authenticationOf(connection, open, packet);
+  if (!authentication) throw protocolError("AUTH without an authentication method in CONNECT");
+  const { authenticationMethod, authenticationData } = packet.properties ?? {};
+  // [MQTT-4.12.0-5], [MQTT-4.12.1-1] 5.0
+  if (authenticationMethod !== authentication.method) {
+    throw protocolError(`AUTH: authentication method must be ${authentication.method}: got ${authenticationMethod}`);
+  }
+  if (signingIn) {
+    // [MQTT-4.12.0-3] 5.0
+    if (packet.reasonCode !== ReasonCode.ContinueAuthentication) {
+      throw protocolError("AUTH: reason code must be 0x18 during the sign-in");
+    }
+    // It is the plugin's turn now.
+    signingIn.authentication = undefined;
+  }
+  return advance(connection, authentication, authenticationData);
+}
+
+/** The re-authentication that an AUTH belongs to or begins. */
+function authenticationOf(
+  connection: Connection,
+  open: Open | undefined,
+  packet: AuthPacket,
+): EnhancedAuthentication | undefined {
+  const method = open?.client.authenticationMethod;
+  if (!open || method === undefined) return undefined;
+  const beginning = packet.reasonCode === ReasonCode.ReAuthenticate;
+  if (beginning && open.reAuthentication) throw protocolError("AUTH: a re-authentication is under way already");
+  if (!beginning && !open.reAuthentication) throw protocolError("AUTH: no authentication is under way");
+  return open.reAuthentication ??= reAuthenticate(connection, open, method);
+}
+
+/** MQTT 5.0 §4.12.1: the client stays signed in as before until it is decided. */
+function reAuthenticate(connection: Connection, open: Open, method: string): EnhancedAuthentication | undefined {
+  const { core, listener } = connection;
+  const gone = new AbortController();
+  const request = Object.freeze({
+    ...open.client,
+    signal: gone.signal,
+    authenticationMethod: method,
+    reAuthenticating: true,
+  });
+  const exchange = core.hooks.beginAuthentication?.(request);
+  if (!exchange) return undefined;
+  return {
+    method,
+    exchange,
+    gone,
+    deadlineMs: core.clock.now() + listener.limits.connectTimeout * 1000,
+    succeed: ({ username = request.username, authenticationData }) => {
+      open.reAuthentication = undefined;
+      if (username !== open.client.username) {
+        const reason = "re-authentication must be by the user of the session";
+        return connection.close({ reasonCode: ReasonCode.NotAuthorized, reason });
+      }
+      const properties = { authenticationMethod: method, authenticationData };
+      connection.send({ type: PacketType.Auth, reasonCode: ReasonCode.Success, properties });
+    },
+    // [MQTT-4.12.1-2] 5.0
+    refuse: ({ reasonCode, reasonString, userProperties, serverReference }) =>
+      connection.close({
+        // [MQTT-3.14.2-1] 5.0
+        reasonCode: signInOnly.has(reasonCode) ? ReasonCode.NotAuthorized : reasonCode,
+        reason: reasonString ?? "re-authentication failed",
+        properties: { reasonString, userProperties, serverReference },
+      }),
+  };
+}

@@ -1,0 +1,41 @@
+import type { Denial } from "../../hooks/decide.ts";
+import type { ClientSnapshot, SignIn } from "../../hooks/plugin.ts";
+import { ReasonCode } from "../../packet/reason_code.ts";
+import { isLoopback } from "../../transport/address.ts";
+import type { Connection, ConnectRefusal } from "../connection.ts";
+import { nameInCertificate } from "./client_snapshot.ts";
+
+/** Asks whether a client may sign in with what its CONNECT holds; `undefined`: it may. */
+export async function authenticate(connection: Connection, request: SignIn): Promise<ConnectRefusal | undefined> {
+  if (nameInCertificate(connection) !== undefined) return undefined;
+  const { hooks } = connection.core;
+  if (!hooks.authenticate) return withoutPlugin(connection, request);
+  const ruling = await hooks.authenticate(request);
+  return ruling.allowed ? undefined : refusalOf(request, ruling);
+}
+
+/** What the plugins' refusal of a sign-in looks like; the client is told their words alone. */
+export function refusalOf(
+  { username, authenticationMethod }: Pick<ClientSnapshot, "username" | "authenticationMethod">,
+  denial: Omit<Denial, "allowed">,
+): ConnectRefusal {
+  const { reasonCode, reasonString, userProperties, serverReference } = denial;
+  const anonymous = username === undefined && authenticationMethod === undefined;
+  const hint = anonymous ? " (anonymous clients need auth.allow-anonymous: true)" : "";
+  const nameless = anonymous ? "anonymous client" : `client with authentication method ${authenticationMethod}`;
+  const who = username === undefined ? nameless : `user ${username}`;
+  const reason = `${who} was not let in${hint}${reasonString === undefined ? "" : `: ${reasonString}`}`;
+  return { reasonCode, reason, properties: { reasonString, userProperties, serverReference } };
+}
+
+/** No plugin decides: anonymous clients come in through loopback, if there is no `auth` section. */
+function withoutPlugin({ core, listener }: Connection, client: ClientSnapshot): ConnectRefusal | undefined {
+  if (client.username !== undefined) {
+    const reason = `user ${client.username} was not let in: no plugin in auth.plugins verifies users`;
+    return { reasonCode: ReasonCode.BadUserNameOrPassword, reason };
+  }
+  const local = listener.type !== "external" && isLoopback(listener.hostname);
+  if (core.config.anonymous === "loopback" && local) return undefined;
+  const reason = "anonymous client was not let in: listeners beyond loopback need auth.allow-anonymous: true";
+  return { reasonCode: ReasonCode.NotAuthorized, reason };
+}

@@ -1,0 +1,44 @@
+import type { ClientSnapshot } from "../../hooks/plugin.ts";
+import type { ConnectPacket } from "../../packet/packets.ts";
+import type { Connection } from "../connection.ts";
+
+/** What plugins are told of a client that signs in. */
+export function describeClient(connection: Connection, packet: ConnectPacket): ClientSnapshot {
+  const { transport, listener } = connection;
+  const { certificate, remote, secure } = transport;
+  const { userProperties, authenticationMethod } = packet;
+  return Object.freeze({
+    // [MQTT-3.1.3-6] 3.1.1 and 5.0
+    clientIdentifier: packet.clientIdentifier || `auto-${crypto.randomUUID()}`,
+    username: nameInCertificate(connection) ?? packet.username,
+    protocolVersion: packet.protocolVersion,
+    listener: listener.name,
+    remote: Object.freeze({ ...remote }),
+    secure,
+    certificate: certificate && Object.freeze({ ...certificate }),
+    cleanStart: packet.cleanStart,
+    keepAliveSeconds: grantedKeepAliveSeconds(connection, packet),
+    will: packet.will && Object.freeze({ ...packet.will }),
+    ...userProperties && { userProperties: Object.freeze(userProperties) },
+    ...authenticationMethod !== undefined && { authenticationMethod },
+  });
+}
+
+/** A 5.0 client can be told to be heard of more often than it wanted (MQTT 5.0 §3.2.2.3.14). */
+function grantedKeepAliveSeconds(
+  { listener }: Connection,
+  { protocolVersion, keepAliveSeconds }: ConnectPacket,
+): number {
+  const { maxKeepAlive } = listener.limits;
+  if (protocolVersion !== 5 || maxKeepAlive === 0) return keepAliveSeconds;
+  return keepAliveSeconds === 0 ? maxKeepAlive : Math.min(keepAliveSeconds, maxKeepAlive);
+}
+
+/** The user name that a verified certificate gives; `undefined`: none. */
+export function nameInCertificate({ transport, listener }: Connection): string | undefined {
+  const { certificate } = transport;
+  if (!certificate || listener.usernameFromCertificate === "off") return undefined;
+  if (listener.usernameFromCertificate === "cn") return certificate.subject.CN || undefined;
+  const first = certificate.subjectAlternativeNames[0];
+  return first?.slice(first.indexOf(":") + 1) || undefined;
+}

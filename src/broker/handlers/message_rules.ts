@@ -1,0 +1,45 @@
+import type { ResolvedLimits } from "../../config/config.ts";
+import type { MessageProperties } from "../../packet/packets.ts";
+import { ReasonCode } from "../../packet/reason_code.ts";
+import type { TopicFilter, TopicName } from "../../packet/topic.ts";
+
+/** Why a message is not taken. */
+export interface MessageRefusal {
+  readonly reasonCode: ReasonCode;
+  readonly reason: string;
+}
+
+/** What a listener does not take as a message, in a PUBLISH or as a will. */
+export function refusalOfMessage(
+  { payload, properties }: { readonly payload: Uint8Array; readonly properties?: MessageProperties },
+  topicName: TopicName,
+  limits: ResolvedLimits,
+): MessageRefusal | undefined {
+  if (hasTooManyLevels(topicName, limits)) {
+    const reason = `topic name must have at most ${limits.maxTopicLevels} levels (max-topic-levels)`;
+    return { reasonCode: ReasonCode.TopicNameInvalid, reason };
+  }
+  if (limits.checkPayloadFormat && properties?.payloadFormatIndicator === 1 && !isUtf8(payload)) {
+    const reason = "payload must be UTF-8, as its payload format indicator says";
+    return { reasonCode: ReasonCode.PayloadFormatInvalid, reason };
+  }
+  return undefined;
+}
+
+/** Whether a topic name or filter has more levels than the listener takes. */
+export function hasTooManyLevels(topic: TopicName | TopicFilter, { maxTopicLevels }: ResolvedLimits): boolean {
+  // A text that is shorter than so many levels need not be looked into.
+  if (topic.length < maxTopicLevels) return false;
+  let levels = 1;
+  for (let at = topic.indexOf("/"); at >= 0; at = topic.indexOf("/", at + 1)) levels++;
+  return levels > maxTopicLevels;
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}

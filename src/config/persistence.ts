@@ -1,0 +1,38 @@
+import { resolve } from "@std/path";
+import type { ResolvedConfig } from "./config.ts";
+import type { KeyPath } from "./key_path.ts";
+import { defaultPersistence } from "./keys.ts";
+import { isImportSpecifier, SPECIFIERS } from "./plugin_names.ts";
+import { type Report, show } from "./report.ts";
+import { type BrokerValues, persistenceSchema } from "./schema.ts";
+import { readSection, type Section } from "./section.ts";
+import { isMapping } from "./values.ts";
+
+type Persistence = ResolvedConfig["persistence"];
+
+/** Reads `persistence`. Without the section nothing outlives the process. */
+export function resolvePersistence(broker: Section<BrokerValues>, baseDirectory: string, report: Report): Persistence {
+  const { persistence: input = {} } = broker.values;
+  const path = broker.pathOf("persistence");
+  const type = isMapping(input) ? input.type ?? defaultPersistence.type : defaultPersistence.type;
+  if (type === "memory" || type === "sqlite") return readBundled(input, path, baseDirectory, report);
+  if (isMapping(input) && typeof type === "string" && isImportSpecifier(type)) {
+    const { type: _, ...options } = input;
+    return { type: "module", specifier: type, options };
+  }
+  // What other keys there may be depends on the type.
+  report.fault([...path, "type"], `must be memory, sqlite or an import specifier (${SPECIFIERS}): got ${show(type)}`);
+  return { type: "memory" };
+}
+
+function readBundled(input: unknown, path: KeyPath, baseDirectory: string, report: Report): Persistence {
+  const { values, pathOf } = readSection(persistenceSchema, input, path, report);
+  if (values.type === "sqlite") {
+    const { path: file = defaultPersistence.path, commit = defaultPersistence.commit } = values;
+    return { type: "sqlite", path: resolve(baseDirectory, file), commit };
+  }
+  for (const key of ["path", "commit"] as const) {
+    if (values[key] !== undefined) report.fault(pathOf(key), "is for type: sqlite only: got type: memory");
+  }
+  return { type: "memory" };
+}

@@ -1,0 +1,40 @@
+import type { TopicFilter } from "../packet/topic.ts";
+import type { Subscription } from "../topics/subscriptions.ts";
+import type { Delivery, DeliveryNote } from "./delivery.ts";
+
+/** What a journal takes down of a session itself. */
+export interface SessionFacts {
+  readonly expiryIntervalSeconds: number;
+  /** In milliseconds of the broker's clock; `undefined`: its client is connected. */
+  readonly disconnectedAtMs: number | undefined;
+}
+
+/**
+ * Takes down what a session must not forget when the process ends. Each call is a note of what has just happened;
+ * nothing is waited for.
+ */
+export interface SessionJournal {
+  /** The session has begun, or what is known of it has changed. */
+  changed(facts: SessionFacts): void;
+  /** It is over, and with it everything that was noted of it. */
+  ended(): void;
+  /** @param key the topic filter as the client gave it */
+  subscribed(key: TopicFilter, subscription: Subscription): void;
+  unsubscribed(key: TopicFilter): void;
+  /** A QoS 1 or 2 message is the session's to deliver; its `sequence` is given. */
+  queued(delivery: Delivery): void;
+  /** It is under way at QoS 2 with this packet identifier. */
+  sent(delivery: Delivery, packetIdentifier: number): void;
+  /** The client has it (QoS 2), and its packet identifier is still to be released. */
+  released(delivery: DeliveryNote): void;
+  /** It is over, one way or the other. */
+  settled(delivery: DeliveryNote): void;
+  /** A QoS 2 packet identifier of the client's is taken, or free again. */
+  accepted(packetIdentifier: number): void;
+  freed(packetIdentifier: number): void;
+  /**
+   * Reads queued deliveries again that were let out of memory, by ascending sequence: at least one, if there is any.
+   * Everything noted before is seen. Rejects if the store fails.
+   */
+  load(afterSequence: number): Promise<readonly Delivery[]>;
+}

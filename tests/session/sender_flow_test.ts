@@ -1,0 +1,204 @@
+/** A sender towards MQTT 5.0 clients: the quota, what they refuse, and messages of shared subscriptions. */
+import { assertEquals } from "@std/assert";
+import type { QoS } from "../../src/packet/packets.ts";
+import { parseTopicFilter } from "../../src/packet/topic.ts";
+import { ReasonCode } from "../../src/packet/reason_code.ts";
+import { Sender, type SenderOptions } from "../../src/session/sender.ts";
+import { ShareGroup } from "../../src/topics/share_group.ts";
+import { delivery, FakeLink, senderOptions } from "./support.ts";
+
+function online(receiveMaximum = 65_535, changes: Partial<SenderOptions> = {}) {
+  const { options, dropped } = senderOptions(changes);
+  const sender = new Sender(options);
+  const link = attach(sender, receiveMaximum);
+  return { sender, link, dropped };
+}
+
+function attach(sender: Sender, receiveMaximum = 65_535): FakeLink {
+  const link = new FakeLink();
+  link.receiveMaximum = receiveMaximum;
+  sender.attach(link);
+  return link;
+}
+
+function offerAll(sender: Sender, ...messages: readonly (readonly [name: string, qos: QoS])[]): void {
+  for (const [name, qos] of messages) sender.offer(delivery(name, qos));
+}
+
+const share = new ShareGroup("g", parseTopicFilter("#"));
+const shared = (name: string, qos: QoS) => ({ ...delivery(name, qos), share });
+
+Deno.test("The lower of the client's receive maximum and the limit bounds what is under way", () => {
+  for (const [receiveMaximum, maximumInflight, sent] of [[1, 10, 1], [3, 10, 3], [10, 2, 2]] as const) {
+    const { sender, link } = online(receiveMaximum, { maximumInflight });
+    for (const name of ["a", "b", "c", "d", "e"]) sender.offer(delivery(name, 1));
+    assertEquals([link.take().length, sender.inflight, sender.queued], [sent, sent, 5 - sent]);
+  }
+});
+
+Deno.test("The next in order takes the quota that PUBACK, PUBCOMP or a refusal frees; PUBREC alone frees none", () => {
+  const { sender, link } = online(2);
+  offerAll(sender, ["a", 2], ["b", 2], ["c", 1], ["d", 2], ["e", 1]);
+  assertEquals(link.take(), ["a#1", "b#2"]);
+  sender.pubrec(1);
+  assertEquals(link.take(), ["pubrel 1"]);
+  sender.pubcomp(1);
+  assertEquals(link.take(), ["c#3"]);
+  sender.pubrec(2, ReasonCode.QuotaExceeded);
+  assertEquals(link.take(), ["d#4"]);
+  sender.puback(3, ReasonCode.UnspecifiedError);
+  assertEquals(link.take(), ["e#5"]);
+});
+
+Deno.test("A sender tells whether a message would leave at once", () => {
+  const { options } = senderOptions();
+  const sender = new Sender(options);
+  assertEquals(sender.availability, "offline");
+  const link = attach(sender, 1);
+  assertEquals(sender.availability, "ready");
+  sender.offer(delivery("a", 1));
+  assertEquals(sender.availability, "busy");
+  sender.puback(1);
+  assertEquals(sender.availability, "ready");
+  link.congested = true;
+  assertEquals(sender.availability, "busy");
+  sender.detach();
+  assertEquals(sender.availability, "offline");
+});
+
+Deno.test("More under way than a new connection takes is sent again in its order as the quota is freed", () => {
+  const { sender } = online();
+  offerAll(sender, ["a", 1], ["b", 2], ["c", 2], ["d", 1], ["e", 1]);
+  sender.detach();
+  sender.offer(delivery("f", 1));
+  const link = attach(sender, 2);
+  assertEquals([link.take(), sender.availability], [["a#1 dup", "b#2 dup"], "busy"]);
+  sender.offer(delivery("g", 1));
+  sender.pubrec(2);
+  assertEquals(link.take(), ["pubrel 2"]);
+  sender.pubcomp(2);
+  assertEquals(link.take(), ["c#3 dup"]);
+  sender.puback(1);
+  assertEquals(link.take(), ["d#4 dup"]);
+  sender.puback(4);
+  assertEquals(link.take(), ["e#5 dup"]);
+  sender.pubrec(3, ReasonCode.NotAuthorized);
+  assertEquals(link.take(), ["f#6"]);
+  sender.puback(5);
+  assertEquals([link.take(), sender.inflight, sender.queued], [["g#7"], 2, 0]);
+});
+
+Deno.test("PUBREL goes out again whatever the quota is, as soon as it is its turn", () => {
+  const { sender } = online();
+  offerAll(sender, ["a", 2], ["b", 2], ["c", 1], ["d", 1]);
+  for (const packetIdentifier of [1, 2]) sender.pubrec(packetIdentifier);
+  sender.detach();
+  const link = attach(sender, 1);
+  assertEquals(link.take(), ["pubrel 1", "pubrel 2"]);
+  sender.pubcomp(1);
+  assertEquals(link.take(), []);
+  sender.pubcomp(2);
+  assertEquals(link.take(), ["c#3 dup"]);
+  sender.puback(3);
+  assertEquals(link.take(), ["d#4 dup"]);
+});
+
+Deno.test("What is to be sent again begins anew when the connection is lost in the middle of it", () => {
+  const { sender } = online();
+  offerAll(sender, ["a", 1], ["b", 1], ["c", 1]);
+  sender.detach();
+  assertEquals(attach(sender, 2).take(), ["a#1 dup", "b#2 dup"]);
+  sender.puback(1);
+  sender.detach();
+  assertEquals(attach(sender, 65_535).take(), ["b#2 dup", "c#3 dup"]);
+});
+
+Deno.test("What a client may no longer be given is not sent again: QoS 1 is over, QoS 2 is released", () => {
+  const { sender, dropped } = online();
+  offerAll(sender, ["a", 1], ["b", 1], ["c", 2], ["d", 2]);
+  sender.detach();
+  const link = new FakeLink();
+  link.receiveMaximum = 2;
+  for (const name of ["a", "c"]) link.refused.set(name, "maximum-packet-size");
+  sender.attach(link);
+  assertEquals(link.take(), ["b#2 dup", "pubrel 3"]);
+  assertEquals([dropped, sender.inflight], [["a maximum-packet-size", "c maximum-packet-size"], 3]);
+  assertEquals([sender.puback(1), sender.pubcomp(3)], [false, true]);
+  assertEquals(link.take(), ["d#4 dup"]);
+});
+
+Deno.test("What expires under way is sent again, what expires in the queue is not sent", () => {
+  const { sender, dropped } = online(2);
+  offerAll(sender, ["a", 1], ["b", 2], ["c", 1], ["d", 1]);
+  sender.detach();
+  const link = new FakeLink();
+  for (const name of ["a", "b", "c"]) link.refused.set(name, "message-expired");
+  sender.attach(link);
+  assertEquals([link.take(), dropped], [["a#1 dup", "b#2 dup", "d#3"], ["c message-expired"]]);
+});
+
+Deno.test("A refusal by the client ends the delivery and is told once", () => {
+  const { sender, link, dropped } = online();
+  offerAll(sender, ["a", 1], ["b", 2], ["c", 2]);
+  link.take();
+  assertEquals([sender.puback(1, ReasonCode.NotAuthorized), sender.pubrec(2, ReasonCode.QuotaExceeded)], [true, true]);
+  assertEquals([sender.puback(1, ReasonCode.NotAuthorized), sender.pubrec(2)], [false, false]);
+  assertEquals([dropped, sender.inflight], [["a refused-by-client", "b refused-by-client"], 1]);
+  sender.pubrec(3, ReasonCode.NoMatchingSubscribers);
+  assertEquals(link.take(), ["pubrel 3"]);
+  // The client had it already, so that this refuses nothing; but it knows the identifier no longer.
+  assertEquals([sender.pubrec(3, ReasonCode.UnspecifiedError), sender.inflight, dropped.length], [true, 0, 2]);
+  sender.detach();
+  assertEquals(attach(sender).take(), []);
+});
+
+Deno.test("A refusal is told only where a message of that quality of service is under way", () => {
+  const { sender, dropped } = online();
+  offerAll(sender, ["a", 1], ["b", 2]);
+  assertEquals([sender.puback(2, ReasonCode.NotAuthorized), sender.pubrec(1, ReasonCode.NotAuthorized)], [
+    false,
+    false,
+  ]);
+  assertEquals([sender.puback(9, ReasonCode.NotAuthorized), dropped, sender.inflight], [false, [], 2]);
+});
+
+/** A sender whose shared messages are taken by others, but for those of this name. */
+function returning(unwanted = "") {
+  const returned: string[] = [];
+  const onReturn: SenderOptions["onReturn"] = ({ message: { topicName } }, why) => {
+    if (topicName === unwanted) return false;
+    returned.push(`${topicName} ${why}`);
+    return true;
+  };
+  return { ...online(1, { onReturn }), returned };
+}
+
+Deno.test("When the client goes, what waits of shared subscriptions goes to others, the rest keeps its order", () => {
+  const { sender, returned, dropped } = returning("d");
+  for (const one of [shared("a", 1), shared("b", 1), delivery("c", 1), shared("d", 2), shared("e", 2)]) {
+    sender.offer(one);
+  }
+  sender.detach();
+  assertEquals([returned, dropped, sender.inflight, sender.queued], [["b detached", "e detached"], [], 1, 2]);
+  assertEquals(attach(sender).take(), ["a#1 dup", "c#2", "d#3"]);
+});
+
+Deno.test("When the session ends, what others can take of shared subscriptions goes to them, but no QoS 2 under way", () => {
+  for (const [qos, expected] of [[1, ["a ended", "b ended"]], [2, ["b ended"]]] as const) {
+    const { sender, returned, dropped } = returning("d");
+    for (const one of [shared("a", qos), shared("b", 2), delivery("c", 1), shared("d", 1)]) sender.offer(one);
+    sender.end();
+    assertEquals(returned, [...expected]);
+    const own = ["c session-ended", "d session-ended"];
+    assertEquals([dropped, sender.inflight, sender.queued], [qos === 1 ? own : ["a session-ended", ...own], 0, 0]);
+  }
+});
+
+Deno.test("A shared message that the client refuses goes to nobody else", () => {
+  const { sender, returned, dropped } = returning();
+  for (const one of [shared("a", 1), shared("b", 2)]) sender.offer(one);
+  sender.puback(1, ReasonCode.NotAuthorized);
+  sender.pubrec(2, ReasonCode.NotAuthorized);
+  sender.end();
+  assertEquals([returned, dropped], [[], ["a refused-by-client", "b refused-by-client"]]);
+});
