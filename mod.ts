@@ -14,7 +14,7 @@
  * ```
  *
  * {@linkcode Broker} is where to begin, {@linkcode BrokerConfig} lists what can be set, {@linkcode loadConfigFile} reads
- * a YAML file, and {@linkcode Plugin} is what a plugin can do.
+ * a YAML file, {@linkcode Plugin} is what a plugin can do, and {@linkcode Store} what keeps sessions and messages.
  *
  * @module
  */
@@ -57,6 +57,7 @@ export type {
   Disconnection,
   DisconnectProperties,
   EnhancedSignIn,
+  Permission,
   Plugin,
   PluginContext,
   PluginFactory,
@@ -64,6 +65,7 @@ export type {
   Refusal,
   SignIn,
   SignInRefusal,
+  SubscriptionPermission,
   SubscriptionSnapshot,
 } from "./src/hooks/plugin.ts";
 export type { Logger } from "./src/logger.ts";
@@ -104,5 +106,36 @@ export {
   type TopicName,
 } from "./src/packet/topic.ts";
 
+export {
+  type AcceptChange,
+  type Change,
+  type ClearChange,
+  type DeliveryChange,
+  type DeliveryRange,
+  type DeliveryState,
+  type NewMessageChange,
+  type ReleaseChange,
+  type ReleasedChange,
+  type RetainChange,
+  type SentChange,
+  type SessionChange,
+  type SessionEndChange,
+  type SessionPart,
+  type SettledChange,
+  type Store,
+  type StoreContext,
+  type StoredDelivery,
+  type StoredMessage,
+  type StoredSession,
+  type StoredState,
+  type StoredSubscription,
+  type StoredWill,
+  StoreError,
+  type StoreFactory,
+  type SubscribeChange,
+  type UnsubscribeChange,
+  type WillChange,
+  type WillEndChange,
+} from "./src/store/store.ts";
 export type { ByteStream } from "./src/transport/stream.ts";
 export type { ClientCertificate, RemoteAddress, Transport } from "./src/transport/transport.ts";

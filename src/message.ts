@@ -21,6 +21,7 @@ export interface ApplicationMessage {
 /** Why a message did not reach a subscriber. */
 export type DropReason =
   | "queue-limit"
+  | "max-total-bytes"
   | "max-outbound-bytes"
   | "max-retained"
   | "offline-qos0"

@@ -18,10 +18,11 @@ async function embeddedModules(entryPoint: string): Promise<string[]> {
     .map((specifier) => specifier.slice(base.length));
 }
 
-Deno.test("a compiled binary holds the broker, every bundled plugin and the thread for hashes", async () => {
+Deno.test("a compiled binary holds the broker, every bundled plugin and the threads", async () => {
   const modules = await embeddedModules("cli.ts");
   const plugins = bundledPluginNames.map((name) => `src/plugins/${name.replace(".", "_")}.ts`);
-  const wanted = ["src/broker/broker.ts", ...plugins, "src/plugins/password/sha_crypt_thread.ts"];
+  const threads = ["src/plugins/password/sha_crypt_thread.ts", "src/store/sqlite_worker.ts"];
+  const wanted = ["src/broker/broker.ts", ...plugins, ...threads];
   assertEquals(wanted.filter((path) => !modules.includes(path)), []);
 });
 

@@ -1,5 +1,5 @@
 import type { ResolvedListener } from "../config/config.ts";
-import type { ClientSnapshot, DisconnectProperties } from "../hooks/plugin.ts";
+import type { ClientSnapshot } from "../hooks/plugin.ts";
 import { ConnectError, decode } from "../packet/decode.ts";
 import { FrameReader } from "../packet/frame_reader.ts";
 import {
@@ -9,82 +9,35 @@ import {
   type InboundPacket,
   type OutboundPacket,
   PacketType,
-  type ProtocolVersion,
-  type PublishPacket,
   type ReasonProperties,
   type Will,
 } from "../packet/packets.ts";
 import { ProtocolError, protocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import type { Fifo } from "../session/fifo.ts";
 import type { Session } from "../session/session.ts";
-import type { InboundTopicAliases } from "../session/topic_aliases.ts";
-import { formatAddress } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
+import {
+  type ConnectionOptions,
+  type ConnectionState,
+  type ConnectRefusal,
+  describe,
+  type Ending,
+  type Open,
+  type SigningIn,
+} from "./connection_state.ts";
 import type { Core } from "./core.ts";
-import type { EnhancedAuthentication } from "./enhanced_authentication.ts";
+import { Deadline } from "./deadline.ts";
+import { errorText } from "./error_text.ts";
+import { leave } from "./leave.ts";
 import { Outbox } from "./outbox.ts";
 import { PacketWriter } from "./packet_writer.ts";
-import { within } from "./within.ts";
+import { GRACE_MS, Parting } from "./parting.ts";
+import { Throttle } from "./throttle.ts";
+
+export type { ConnectRefusal, Ending, Open } from "./connection_state.ts";
 
 /** Largest packet before sign-in, in bytes: a CONNECT with its will. */
 const MAXIMUM_CONNECT_BYTES = 128 * 1024;
-/** How long a connection over the limit may take for its CONNECT, and a closing one to take what was said last. */
-const GRACE_MS = 1000;
-
-/** A signed-in client's part of a connection. */
-export interface Open {
-  readonly at: "open";
-  readonly session: Session;
-  readonly client: ClientSnapshot;
-  readonly version: ProtocolVersion;
-  /** `undefined`: there is none, or it is spent. */
-  will: Will | undefined;
-  readonly topicAliases: InboundTopicAliases;
-  /** The client proves anew who it is; `undefined`: it does not. */
-  reAuthentication: EnhancedAuthentication | undefined;
-  /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room; 3.x clients only. */
-  readonly held: Fifo<PublishPacket>;
-  heldBytes: number;
-}
-
-interface SigningIn {
-  readonly at: "signing-in";
-  readonly gone: AbortController;
-  /** The client is asked for its next AUTH; `undefined`: it is to wait. */
-  authentication: EnhancedAuthentication | undefined;
-}
-
-type State = { readonly at: "awaiting-connect" } | SigningIn | Open | { readonly at: "closed" };
-
-/** How and why a connection is ended. */
-export interface Ending {
-  readonly reasonCode: ReasonCode;
-  /** For the log, and for a 5.0 client if `properties` say nothing else. */
-  readonly reason: string;
-  /** The client said goodbye: there is no will. */
-  readonly clean?: boolean;
-  /** The client has gone or knows already: nothing is said to it. */
-  readonly silent?: boolean;
-  /** What a 5.0 client is told beside the reason code. */
-  readonly properties?: DisconnectProperties;
-}
-
-/** Why a CONNECT is refused. */
-export interface ConnectRefusal {
-  readonly reasonCode: ReasonCode;
-  /** For the log. */
-  readonly reason: string;
-  /** What a 5.0 client is told beside the reason code. */
-  readonly properties?: ConnackProperties;
-}
-
-/** What is said of a connection when it is handed over. */
-export interface ConnectionOptions {
-  readonly listener: ResolvedListener;
-  /** The listener is full: CONNECT is answered with "server unavailable". */
-  readonly refusing: boolean;
-}
 
 /** One network connection: reads packets, hands them to their handlers one at a time, and ends. */
 export class Connection {
@@ -95,10 +48,10 @@ export class Connection {
   readonly #reader = new FrameReader({ maximumPacketSizeBytes: MAXIMUM_CONNECT_BYTES });
   readonly #outbox: Outbox;
   readonly #writer: PacketWriter;
-  #state: State = { at: "awaiting-connect" };
-  /** By when the client has to be heard of, in milliseconds of the clock; `Infinity`: never. */
-  #deadlineMs: number;
-  #silenceMs = Infinity;
+  readonly #deadline: Deadline;
+  readonly #throttle: Throttle;
+  readonly #parting: Parting;
+  #state: ConnectionState = { at: "awaiting-connect" };
   /** Frames are being handled: the connection finds out by itself that it was closed. */
   #serving = false;
   /** Ends the wait for a handler. */
@@ -111,13 +64,17 @@ export class Connection {
     this.refusing = refusing;
     const sinceAcceptMs = performance.now() - transport.acceptedAt;
     const patienceMs = refusing ? GRACE_MS : listener.limits.connectTimeout * 1000;
-    this.#deadlineMs = core.clock.now() - sinceAcceptMs + patienceMs;
+    this.#deadline = new Deadline(core.clock, patienceMs - sinceAcceptMs);
     this.#outbox = new Outbox(transport, {
       maximumBytes: listener.limits.maxOutboundBytes,
       onSent: (bytes) => core.statistics.bytesSent += bytes,
       onRelief: () => this.#state.at === "open" && this.#state.session.sender.pump(),
     });
     this.#writer = new PacketWriter(core, this.#outbox, () => this.open?.client);
+    this.#throttle = new Throttle(core, this.#outbox, this.#writer);
+    this.#parting = new Parting(transport, this.#outbox, (reason) => {
+      core.logger.debug(`connection did not close: ${this.#where()}: ${reason}`);
+    });
   }
 
   /** The signed-in client's part; `undefined` before sign-in and after the end. */
@@ -134,6 +91,11 @@ export class Connection {
     return this.#state.at === "closed";
   }
 
+  /** Bytes that the client's socket has not taken yet. */
+  get waitingBytes(): number {
+    return this.#outbox.waitingBytes;
+  }
+
   /** Serves the connection to its end. Never throws. */
   async run(): Promise<void> {
     try {
@@ -143,8 +105,9 @@ export class Connection {
     } catch (error) {
       this.#fail(error);
     }
-    await this.#linger();
-    this.#cut();
+    if (!this.core.signal.aborted) await this.#parting.linger();
+    else await this.finish();
+    this.cut();
   }
 
   /** Called by the broker's coarse timer. */
@@ -154,8 +117,11 @@ export class Connection {
       const reason = "re-authentication was not finished in time (connect-timeout)";
       return this.close({ reasonCode: ReasonCode.NotAuthorized, reason });
     }
-    if (nowMs < this.#deadlineMs) return;
-    if (state.at === "closed") return this.#cut();
+    if (state.at === "open" && this.#outbox.stalledMs(nowMs) >= this.listener.limits.stallTimeout * 1000) {
+      return this.#giveUp();
+    }
+    if (!this.#deadline.passed(nowMs)) return;
+    if (state.at === "closed") return this.cut();
     if (state.at === "signing-in") return this.#refuseLate(state);
     const reason = state.at === "open"
       ? "nothing was heard of the client in time (keep-alive)"
@@ -175,19 +141,27 @@ export class Connection {
     const { limits } = this.listener;
     this.#state = { at: "signing-in", gone, authentication: undefined };
     this.#writer.agree(packet, limits.topicAliasMaximum);
-    this.#deadlineMs = this.core.clock.now() + limits.connectTimeout * 1000;
+    this.#deadline.extend(limits.connectTimeout * 1000);
     return gone;
   }
 
-  /** The client is signed in and its session belongs to this connection. */
+  /** The client is signed in and its session belongs to this connection; it is not told yet. */
+  own(open: Open): void {
+    this.#state = open;
+    this.#writer.serve(open.session);
+    this.#reader.maximumPacketSizeBytes = this.listener.limits.maxPacketSize;
+    this.core.owners.set(open.session, this);
+    // It is not read before it is welcome.
+    this.#deadline.suspend();
+  }
+
+  /** The client is told that it is signed in, and given what is its. */
   welcome(open: Open, sessionPresent: boolean, properties?: ConnackProperties): void {
     const { limits } = this.listener;
-    this.#state = open;
-    this.#reader.maximumPacketSizeBytes = limits.maxPacketSize;
-    this.#silenceMs = silenceMs(open.client.keepAliveSeconds, limits.timeoutDisconnectDelay);
-    this.#expectClientWithin(this.#silenceMs);
-    this.core.owners.set(open.session, this);
+    this.#deadline.agree(open.client.keepAliveSeconds, limits.timeoutDisconnectDelay);
+    this.#heard();
     this.send({ type: PacketType.Connack, sessionPresent, reasonCode: ReasonCode.Success, properties });
+    open.greeted = true;
     // Hooks may cut the client off again, here and below.
     if (this.open === open) open.session.attach(this.#writer);
     if (this.open === open) this.core.hooks.clientConnected?.(open.client);
@@ -213,7 +187,7 @@ export class Connection {
     reasonCode: ReasonCode = ReasonCode.Success,
     properties?: ReasonProperties,
   ): void {
-    this.#writer.acknowledge(type, packetIdentifier, reasonCode, properties);
+    if (!this.closed) this.#writer.acknowledge(type, packetIdentifier, reasonCode, properties);
   }
 
   /** Ends the connection at once as far as the broker is concerned: session, will, owners. What was said still leaves. */
@@ -221,15 +195,31 @@ export class Connection {
     const state = this.#state;
     if (state.at === "closed") return;
     // [MQTT-3.14.0-1] 5.0: only who has been sent a CONNACK is sent a DISCONNECT.
-    if (state.at === "open" && !ending.silent) this.#sayGoodbye(ending);
+    if (state.at === "open" && state.greeted && !ending.silent) {
+      const { reasonCode, reason, properties } = ending;
+      this.send({ type: PacketType.Disconnect, reasonCode, properties: { reasonString: reason, ...properties } });
+    }
     this.#state = { at: "closed" };
-    this.#deadlineMs = this.core.clock.now() + GRACE_MS;
+    this.#deadline.extend(GRACE_MS);
     this.core.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
-    if (state.at === "open") this.#leave(state, ending);
+    if (state.at === "open") {
+      this.#writer.close();
+      leave(this.core, state, ending);
+    }
     if (state.at === "signing-in") state.gone.abort();
     this.#interrupt?.();
     // Somebody else ends it while it waits for the client; otherwise linger() gives what was said its time.
     if (!this.#serving) void this.finish();
+  }
+
+  /** The store has begun to fail: a client that waits for it is refused, or cut off if there is no word for it. */
+  storeFailed(): void {
+    const { open } = this;
+    const reason = "what the client has changed cannot be stored";
+    if (open && !open.greeted) this.refuse({ reasonCode: ReasonCode.ServerUnavailable, reason });
+    else if (open && open.version !== 5 && this.#writer.waits) {
+      this.close({ reasonCode: ReasonCode.ServerUnavailable, reason });
+    }
   }
 
   /** Takes the will out, so that it is published once. */
@@ -242,9 +232,16 @@ export class Connection {
   }
 
   /** Gives what was written up to `GRACE_MS` of the system's time to leave, then cuts. */
-  async finish(): Promise<void> {
-    await within(GRACE_MS, this.#outbox.drained());
-    this.#cut();
+  finish(): Promise<void> {
+    return this.#parting.finish();
+  }
+
+  /** What was said last would not be taken either. */
+  #giveUp(): void {
+    const reason = "the client took nothing of what waits for it in time (stall-timeout)";
+    this.core.logger.warn(`connection given up: ${this.#where()}: ${reason}`);
+    this.close({ reasonCode: ReasonCode.QuotaExceeded, reason, silent: true });
+    this.cut();
   }
 
   #refuseLate({ authentication }: SigningIn): void {
@@ -254,16 +251,9 @@ export class Connection {
     this.refuse({ reasonCode, reason, properties: { reasonString: reason } });
   }
 
-  #sayGoodbye({ reasonCode, reason, properties }: Ending): void {
-    this.send({ type: PacketType.Disconnect, reasonCode, properties: { reasonString: reason, ...properties } });
-  }
-
-  #cut(): void {
-    try {
-      this.transport.close();
-    } catch (error) {
-      this.core.logger.debug(`connection did not close: ${this.#where()}: ${errorText(error)}`);
-    }
+  /** Breaks the connection off; what was not said is lost. */
+  cut(): void {
+    this.#parting.cut();
   }
 
   async #readPackets(): Promise<void> {
@@ -273,20 +263,23 @@ export class Connection {
       this.core.statistics.bytesReceived += count;
       this.#reader.filled(count);
       await this.#handleFrames();
-      // A client that does not take its answers is not read until it does.
-      if (this.#outbox.congested) await this.#waitForOutbox();
-      this.#expectClientWithin(this.#silenceMs);
+      for (const pause of this.#throttle.pauses()) {
+        this.#unread();
+        await this.#untilClosed(pause);
+        if (this.closed) return;
+      }
+      this.#heard();
     }
   }
 
-  async #waitForOutbox(): Promise<void> {
-    this.#expectClientWithin(this.listener.limits.stallTimeout * 1000);
-    await this.#outbox.drained();
+  /** The keep-alive of a signed-in client begins anew; before sign-in and after the end other deadlines hold. */
+  #heard(): void {
+    if (this.#state.at === "open") this.#deadline.heard();
   }
 
-  /** Sets the deadline of a signed-in client; before sign-in and after the end others hold. */
-  #expectClientWithin(ms: number): void {
-    if (this.#state.at === "open") this.#deadlineMs = this.core.clock.now() + ms;
+  /** The keep-alive does not run while a client is not read. */
+  #unread(): void {
+    if (this.#state.at === "open") this.#deadline.suspend();
   }
 
   async #handleFrames(): Promise<void> {
@@ -295,10 +288,10 @@ export class Connection {
       for (let frame = this.#reader.next(); frame && !this.closed; frame = this.#reader.next()) {
         const packet = decode(frame, this.#state.at === "awaiting-connect" ? undefined : this.#writer.version);
         this.#received(packet);
+        this.#writer.begin();
         const pending = this.core.handlePacket(this, packet);
         if (!pending) continue;
-        // The keep-alive does not run while the client is not read.
-        this.#expectClientWithin(Infinity);
+        this.#unread();
         await this.#untilClosed(pending);
       }
     } finally {
@@ -316,7 +309,10 @@ export class Connection {
 
   #received(packet: InboundPacket): void {
     this.core.statistics.packetsReceived++;
-    if (packet.type === PacketType.Publish) this.core.statistics.publishesReceived++;
+    if (packet.type === PacketType.Publish) {
+      this.core.statistics.publishesReceived++;
+      this.#throttle.published();
+    }
     this.core.hooks.packetReceived?.(this.open?.client, packet);
   }
 
@@ -335,48 +331,7 @@ export class Connection {
     this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
   }
 
-  #leave(state: Open, ending: Ending): void {
-    const { core } = this;
-    const { session, client, will } = state;
-    core.owners.delete(session);
-    session.detach(core.clock.now());
-    state.will = undefined;
-    state.reAuthentication?.gone.abort();
-    // [MQTT-3.14.4-3] 3.1.1 and 5.0
-    if (will && !ending.clean) core.wills.lost(session, client, will);
-    if (session.expiryIntervalSeconds === 0) core.sessions.end(session);
-    const { reasonCode, reason, clean = false } = ending;
-    core.hooks.clientDisconnected?.(client, Object.freeze({ reasonCode, reason, clean }));
+  #where(state: ConnectionState = this.#state): string {
+    return describe(this.transport, this.listener, state);
   }
-
-  /** Lets the peer take what was said last; an end with unread bytes would otherwise destroy it on its way. */
-  async #linger(): Promise<void> {
-    if (this.core.signal.aborted) return this.finish();
-    const rest = new Uint8Array(2048);
-    try {
-      await this.#outbox.drained();
-      await this.transport.closeWrite();
-      while (await this.transport.read(rest) !== null);
-    } catch {
-      // The peer has gone already, or the coarse timer has cut it off.
-    }
-  }
-
-  #where(state: State = this.#state): string {
-    const { hostname, port } = this.transport.remote;
-    const address = hostname === undefined ? this.transport.kind : formatAddress(hostname, port ?? 0);
-    const who = state.at === "open" ? `client ${state.client.clientIdentifier}, ` : "";
-    return `${who}${address}, listener ${this.listener.name}`;
-  }
-}
-
-/** How long a client may be silent: one and a half keep-alive intervals ([MQTT-3.1.2-24] 3.1.1), or sooner by aMQTT's rule. */
-function silenceMs(keepAliveSeconds: number, delaySeconds: number): number {
-  if (keepAliveSeconds === 0) return Infinity;
-  const longestMs = keepAliveSeconds * 1500;
-  return delaySeconds > 0 ? Math.min(longestMs, (keepAliveSeconds + delaySeconds) * 1000) : longestMs;
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
+import type { Durability } from "../durability/durability.ts";
 import type { HookChain } from "../hooks/chain.ts";
 import type { Logger } from "../logger.ts";
 import type { InboundPacket } from "../packet/packets.ts";
@@ -8,6 +9,7 @@ import type { RetainedMessages } from "../topics/retained.ts";
 import type { Subscriptions } from "../topics/subscriptions.ts";
 import type { Connection } from "./connection.ts";
 import type { Clock } from "./environment.ts";
+import type { MemoryCeiling } from "./memory_ceiling.ts";
 import type { MessagePipe } from "./message_pipe.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Wills } from "./wills.ts";
@@ -31,8 +33,11 @@ export interface Core {
   readonly retained: RetainedMessages;
   readonly pipe: MessagePipe;
   readonly wills: Wills;
+  /** `undefined`: nothing outlives the process. */
+  readonly durability: Durability | undefined;
   readonly statistics: Statistics;
   readonly handlePacket: PacketHandler;
+  readonly memory: MemoryCeiling;
   /** Every connection, signed in or not. */
   readonly connections: Set<Connection>;
   /** The connections that serve a session now. */

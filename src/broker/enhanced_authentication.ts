@@ -29,11 +29,17 @@ export async function advance(
   if (connection.closed) return;
   if (step.decision === "allow") return await authentication.succeed(step);
   if (step.decision === "deny") return authentication.refuse(step);
+  const { authenticationData: answer, reasonString, userProperties } = step;
   if (connection.signingIn) connection.signingIn.authentication = authentication;
   connection.send({
     type: PacketType.Auth,
     reasonCode: ReasonCode.ContinueAuthentication,
     // [MQTT-4.12.0-2], [MQTT-4.12.0-5] 5.0
-    properties: { authenticationMethod: authentication.method, authenticationData: step.authenticationData },
+    properties: {
+      authenticationMethod: authentication.method,
+      authenticationData: answer,
+      reasonString,
+      userProperties,
+    },
   });
 }

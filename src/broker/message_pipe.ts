@@ -1,18 +1,26 @@
 import type { HookChain } from "../hooks/chain.ts";
-import { allowed, type Denial, type Ruling } from "../hooks/decide.ts";
+import { type Allowance, allowed, type Denial, type Ruling } from "../hooks/decide.ts";
 import type { ClientSnapshot } from "../hooks/plugin.ts";
 import { type ApplicationMessage, expiryTime, Message } from "../message.ts";
+import type { ReasonProperties } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { Router } from "../router/router.ts";
 import type { Logger } from "../logger.ts";
 import type { Clock } from "./environment.ts";
 import type { Statistics } from "./statistics.ts";
 
+/** A message was routed, and a plugin has something to say about it. */
+export interface RoutedWithWords {
+  readonly allowed: true;
+  readonly subscribers: number;
+  readonly words: ReasonProperties;
+}
+
 /**
  * What became of a message: how many subscribers it was routed to, `full` if the queues of all of them are, why it was
  * not routed, or `abandoned` since its sender has gone.
  */
-export type PipeOutcome = number | "full" | Denial | "abandoned";
+export type PipeOutcome = number | RoutedWithWords | "full" | Denial | "abandoned";
 
 /** What a {@linkcode MessagePipe} works with. */
 export interface PipeParts {
@@ -63,11 +71,24 @@ export class MessagePipe {
     return this.#parts.hooks.authorizePublish?.(client, message.snapshot()) ?? allowed;
   }
 
-  #proceed(client: ClientSnapshot, message: Message, ruling: Ruling, wanted: () => boolean) {
-    if (ruling.allowed) return this.#transform(client, message, wanted);
+  #proceed(
+    client: ClientSnapshot,
+    message: Message,
+    ruling: Ruling,
+    wanted: () => boolean,
+  ): PipeOutcome | Promise<PipeOutcome> {
+    if (ruling === allowed) return this.#transform(client, message, wanted);
+    if (ruling.allowed) return this.#transformWithWords(client, message, ruling, wanted);
     this.#parts.statistics.publishesDenied++;
     this.#parts.logger.debug(`publish denied: client ${client.clientIdentifier}, topic ${message.topicName}`);
     return ruling;
+  }
+
+  #transformWithWords(client: ClientSnapshot, message: Message, allowance: Allowance, wanted: () => boolean) {
+    const outcome = this.#transform(client, message, wanted);
+    return outcome instanceof Promise
+      ? outcome.then((outcome) => withWords(outcome, allowance))
+      : withWords(outcome, allowance);
   }
 
   #transform(
@@ -91,4 +112,10 @@ export class MessagePipe {
     const expiresAtMs = expiryTime(result.properties, clock.now());
     return router.publish(new Message({ ...result, publisher: original.publisher, expiresAtMs }));
   }
+}
+
+/** A message that nobody could be given is refused in the broker's own words. */
+function withWords(outcome: PipeOutcome, { reasonString, userProperties }: Allowance): PipeOutcome {
+  if (typeof outcome !== "number") return outcome;
+  return { allowed: true, subscribers: outcome, words: { reasonString, userProperties } };
 }

@@ -1,9 +1,12 @@
 import { OutputBuffer } from "../packet/output_buffer.ts";
 import type { Transport } from "../transport/transport.ts";
 
+/** Bytes given to the transport at once: what is larger goes in slices, which show that a slow peer takes something. */
+const SLICE_BYTES = 128 * 1024;
+
 /**
- * One connection's way out: what a turn of the event loop appends leaves in one write, and one write is under way at a
- * time while the next buffer fills.
+ * One connection's way out: what a turn of the event loop appends leaves together, and one write is under way at a time
+ * while the next buffer fills.
  */
 export class Outbox {
   readonly #transport: Transport;
@@ -16,6 +19,12 @@ export class Outbox {
   #writing = false;
   #written: Promise<void> = Promise.resolve();
   #wasCongested = false;
+  #relief: PromiseWithResolvers<void> | undefined;
+  /** Writes that were begun, as of now and as of the last look. */
+  #begun = 0;
+  #begunBefore = 0;
+  /** Since when the write under way has been seen, in milliseconds of the clock. */
+  #stalledSinceMs = 0;
 
   /**
    * @param maximumBytes how many bytes may wait before {@linkcode Outbox.congested}
@@ -44,6 +53,19 @@ export class Outbox {
     return true;
   }
 
+  /**
+   * For how many milliseconds the peer has taken nothing of what waits for it, as far as earlier looks have seen.
+   *
+   * @param nowMs the clock's time; the first look at a write finds 0
+   */
+  stalledMs(nowMs: number): number {
+    if (!this.#writing || this.#begun !== this.#begunBefore) {
+      this.#begunBefore = this.#begun;
+      this.#stalledSinceMs = nowMs;
+    }
+    return nowMs - this.#stalledSinceMs;
+  }
+
   /** Where to append; what is appended leaves at the end of this turn. */
   open(): OutputBuffer {
     if (!this.#scheduled && !this.#writing) {
@@ -59,6 +81,13 @@ export class Outbox {
     await this.#written;
   }
 
+  /** Resolves when it is not {@linkcode Outbox.congested} any longer, or the peer can take no more. */
+  async relieved(): Promise<void> {
+    if (!this.congested) return;
+    this.#relief ??= Promise.withResolvers();
+    await this.#relief.promise;
+  }
+
   #start(): void {
     this.#scheduled = false;
     if (!this.#writing && this.#buffer.length > 0) this.#written = this.#write();
@@ -70,12 +99,14 @@ export class Outbox {
       while (this.#buffer.length > 0) {
         const bytes = this.#buffer.take();
         this.#underWayBytes = bytes.length;
-        await this.#transport.write(bytes);
-        this.#underWayBytes = 0;
-        this.#onSent(bytes.length);
-        if (this.#wasCongested && this.waitingBytes < this.#maximumBytes / 2) {
-          this.#wasCongested = false;
-          this.#onRelief();
+        while (this.#underWayBytes > 0) {
+          const start = bytes.length - this.#underWayBytes;
+          const slice = bytes.subarray(start, start + SLICE_BYTES);
+          this.#begun++;
+          await this.#transport.write(slice);
+          this.#underWayBytes -= slice.length;
+          this.#onSent(slice.length);
+          this.#relieve();
         }
       }
     } catch {
@@ -83,8 +114,21 @@ export class Outbox {
       this.#transport.close();
       this.#buffer.take();
       this.#underWayBytes = 0;
+      this.#resume();
     }
     // In the same turn as the last look at the buffer, so that nothing can be appended unseen.
     this.#writing = false;
+  }
+
+  #relieve(): void {
+    if (!this.#wasCongested || this.waitingBytes >= this.#maximumBytes / 2) return;
+    this.#wasCongested = false;
+    this.#resume();
+    this.#onRelief();
+  }
+
+  #resume(): void {
+    this.#relief?.resolve();
+    this.#relief = undefined;
   }
 }

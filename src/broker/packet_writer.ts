@@ -9,10 +9,13 @@ import {
   type ProtocolVersion,
   type ReasonProperties,
 } from "../packet/packets.ts";
+import { ProtocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import type { OutputBuffer } from "../packet/output_buffer.ts";
 import type { Delivery } from "../session/delivery.ts";
 import type { OutboundLink } from "../session/sender.ts";
 import { OutboundTopicAliases } from "../session/topic_aliases.ts";
+import { CommitGate } from "./commit_gate.ts";
 import type { Core } from "./core.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -33,11 +36,26 @@ const UNKNOWN: ClientCapabilities = {
 /** Bytes that a topic alias adds to a PUBLISH: itself, and one more in each of two lengths. */
 const ALIAS_BYTES = 5;
 
+/** What a message of this size takes as a packet is within what the format can tell. */
+const SURELY_FITS_BYTES = 200_000_000;
+
+/** Packets that leave at once, whatever is being stored. */
+const ungated: ReadonlySet<PacketType> = new Set([
+  PacketType.Connack,
+  PacketType.Pingresp,
+  PacketType.Disconnect,
+  PacketType.Auth,
+]);
+
 /** Writes packets for one client, in its version and within what it takes, into its outbox. */
 export class PacketWriter implements OutboundLink {
   readonly #core: Core;
   readonly #outbox: Outbox;
   readonly #client: () => ClientSnapshot | undefined;
+  /** `undefined`: nothing is stored. */
+  readonly #gate: CommitGate | undefined;
+  /** The client's session is stored, and so is what is under way to it. */
+  #durable = false;
   #takes = UNKNOWN;
   #aliases: OutboundTopicAliases | undefined;
 
@@ -46,6 +64,29 @@ export class PacketWriter implements OutboundLink {
     this.#core = core;
     this.#outbox = outbox;
     this.#client = client;
+    const { durability } = core;
+    this.#gate = durability && new CommitGate(durability.journal, outbox);
+  }
+
+  /** The client is signed in. */
+  serve(session: { readonly durable: boolean }): void {
+    this.#durable = session.durable;
+    if (session.durable) this.#gate?.resume();
+  }
+
+  /** A packet has come. */
+  begin(): void {
+    this.#gate?.begin();
+  }
+
+  /** The client waits for something to be stored. */
+  get waits(): boolean {
+    return this.#gate?.holds ?? false;
+  }
+
+  /** Nothing more is written. */
+  close(): void {
+    this.#gate?.close();
   }
 
   get version(): ProtocolVersion {
@@ -68,10 +109,16 @@ export class PacketWriter implements OutboundLink {
     this.#aliases = aliases > 0 ? new OutboundTopicAliases(aliases) : undefined;
   }
 
-  /** Appends a packet, unless the version has none such or the client does not take one so large. */
+  /**
+   * Appends a packet, unless the version has none such or the client does not take one so large.
+   *
+   * @throws {ProtocolError} 0x95 if that is an answer that the client waits for
+   */
   send(packet: OutboundPacket): void {
     const fitting = this.version === 5 ? this.#fit(packet) : packet;
-    if (!fitting || !encode(this.#outbox.open(), fitting, this.version)) return;
+    if (!fitting) return;
+    const out = ungated.has(fitting.type) ? this.#outbox.open() : this.#forAnswer();
+    if (!encode(out, fitting, this.version)) return;
     this.#core.statistics.packetsSent++;
     this.#core.hooks.packetSent?.(this.#client(), fitting);
   }
@@ -84,7 +131,7 @@ export class PacketWriter implements OutboundLink {
     properties?: ReasonProperties,
   ): void {
     if (properties && this.version === 5) return this.send({ type, packetIdentifier, reasonCode, properties });
-    encodeAck(this.#outbox.open(), type, packetIdentifier, reasonCode, this.version);
+    encodeAck(this.#forAnswer(), type, packetIdentifier, reasonCode, this.version);
     this.#core.statistics.packetsSent++;
     this.#core.hooks.packetSent?.(this.#client(), { type, packetIdentifier, reasonCode });
   }
@@ -100,11 +147,8 @@ export class PacketWriter implements OutboundLink {
   refusal(delivery: Delivery): DropReason | undefined {
     const { message } = delivery;
     if (message.expiresAtMs !== undefined && message.isExpired(this.#core.clock.now())) return "message-expired";
-    const { maximumPacketSizeBytes } = this.#takes;
-    if (maximumPacketSizeBytes !== undefined && this.#publishSize(delivery) > maximumPacketSizeBytes) {
-      // [MQTT-3.1.2-25] 5.0
-      return "maximum-packet-size";
-    }
+    // [MQTT-3.1.2-25] 5.0
+    if (this.#isTooLarge(delivery)) return "maximum-packet-size";
     const { authorizeReceive } = this.#core.hooks;
     if (!authorizeReceive) return undefined;
     const client = this.#client();
@@ -115,7 +159,9 @@ export class PacketWriter implements OutboundLink {
     const { message, qos, retain, subscriptionIdentifiers } = delivery;
     const { topicName, payload } = message;
     const properties = this.#propertiesNow(delivery);
-    const alias = this.#aliases && this.#aliasFor(delivery);
+    const gated = this.#durable && qos === 2;
+    // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
+    const alias = this.#aliases && !gated ? this.#aliasFor(delivery) : undefined;
     const fields = {
       topicName: alias === undefined || alias.isNew ? topicName : "" as const,
       topicAlias: alias?.alias,
@@ -128,7 +174,7 @@ export class PacketWriter implements OutboundLink {
       subscriptionIdentifiers,
       prepared: properties && message.prepared,
     };
-    encodePublish(this.#outbox.open(), fields, this.version);
+    encodePublish(gated && this.#gate ? this.#gate.forChange() : this.#outbox.open(), fields, this.version);
     this.#core.statistics.packetsSent++;
     this.#core.statistics.publishesSent++;
     this.#core.hooks.packetSent?.(this.#client(), { type: PacketType.Publish, ...fields });
@@ -136,6 +182,10 @@ export class PacketWriter implements OutboundLink {
 
   sendPubrel(packetIdentifier: number): void {
     this.acknowledge(PacketType.Pubrel, packetIdentifier);
+  }
+
+  #forAnswer(): OutputBuffer {
+    return this.#gate?.forAnswer() ?? this.#outbox.open();
   }
 
   /** The message's properties with the time that it has left ([MQTT-3.3.2-6] 5.0). */
@@ -156,6 +206,18 @@ export class PacketWriter implements OutboundLink {
     return this.#aliases?.choose(delivery.message.topicName);
   }
 
+  /** Too large for the client, or for any packet at all. */
+  #isTooLarge(delivery: Delivery): boolean {
+    const { maximumPacketSizeBytes } = this.#takes;
+    if (maximumPacketSizeBytes === undefined && delivery.message.sizeBytes < SURELY_FITS_BYTES) return false;
+    try {
+      return this.#publishSize(delivery) > (maximumPacketSizeBytes ?? Infinity);
+    } catch (error) {
+      if (error instanceof RangeError) return true;
+      throw error;
+    }
+  }
+
   #publishSize({ message, qos, subscriptionIdentifiers }: Delivery): number {
     const { topicName, payload, properties } = message;
     const prepared = properties && message.prepared;
@@ -173,11 +235,17 @@ export class PacketWriter implements OutboundLink {
     // [MQTT-3.2.2-19], [MQTT-3.4.2-2], [MQTT-3.14.2-3] 5.0 and their like
     const bare = withoutReason(packet);
     if (encodedSizeBytes(bare, 5) <= maximumPacketSizeBytes) return bare;
-    this.#core.logger.debug(
-      `packet of type ${packet.type} is not sent: it is larger than the ${maximumPacketSizeBytes} bytes the client takes`,
-    );
+    // A client that waits for this answer would wait for ever.
+    if (isAwaited(packet)) {
+      const reason = `an answer is larger than the ${maximumPacketSizeBytes} bytes that the client takes`;
+      throw new ProtocolError(ReasonCode.PacketTooLarge, reason);
+    }
     return undefined;
   }
+}
+
+function isAwaited({ type }: OutboundPacket): boolean {
+  return type === PacketType.Suback || type === PacketType.Unsuback || type === PacketType.Auth;
 }
 
 /** The packet without reason string and user properties. */

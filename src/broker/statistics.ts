@@ -11,6 +11,8 @@ export interface StatisticsSources {
   }>;
   retained(): number;
   subscriptions(): number;
+  /** `undefined`: nothing outlives the process. */
+  journal(): { readonly position: number; readonly committed: number; readonly fault: Error | undefined } | undefined;
 }
 
 /** The broker's counters. */
@@ -27,6 +29,7 @@ export class Statistics implements BrokerStatistics {
   connectionsRefused = 0;
   readonly messagesDropped: Record<DropReason, number> = {
     "queue-limit": 0,
+    "max-total-bytes": 0,
     "max-outbound-bytes": 0,
     "max-retained": 0,
     "offline-qos0": 0,
@@ -68,6 +71,15 @@ export class Statistics implements BrokerStatistics {
 
   get subscriptions(): number {
     return this.#sources.subscriptions();
+  }
+
+  get storeFault(): string | undefined {
+    return this.#sources.journal()?.fault?.message;
+  }
+
+  get changesWaiting(): number {
+    const journal = this.#sources.journal();
+    return journal === undefined ? 0 : journal.position - journal.committed;
   }
 
   #sum(figure: (session: ReturnType<StatisticsSources["sessions"]> extends Iterable<infer S> ? S : never) => number) {

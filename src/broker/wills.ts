@@ -3,6 +3,9 @@ import type { Logger } from "../logger.ts";
 import { expiryTime, Message } from "../message.ts";
 import type { Will } from "../packet/packets.ts";
 import type { Session } from "../session/session.ts";
+import type { Journal } from "../durability/journal.ts";
+import type { Times } from "../durability/stored_message.ts";
+import type { StoredWill } from "../store/store.ts";
 import type { Clock } from "./environment.ts";
 import type { MessagePipe } from "./message_pipe.ts";
 
@@ -10,65 +13,135 @@ interface PendingWill {
   readonly will: Will;
   readonly client: ClientSnapshot;
   readonly dueAtMs: number;
+  /** It outlives the process with its session. */
+  readonly durable: boolean;
 }
 
-/** The wills of clients that were lost, from the loss to their publication (MQTT 5.0 §3.1.2.5, §3.1.3.2.2). */
+/** What {@linkcode Wills} work with. */
+export interface WillsParts {
+  readonly pipe: MessagePipe;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Takes wills down for the next run; `undefined`: they end with the process. */
+  readonly journal?: Pick<Journal, "append">;
+  readonly times: Times;
+}
+
+/** The wills of clients, from CONNECT to their publication (MQTT 5.0 §3.1.2.5, §3.1.3.2.2). */
 export class Wills {
-  readonly #pending = new Map<Session, PendingWill>();
-  readonly #pipe: MessagePipe;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
+  /** Those that wait for their delay, by client identifier. */
+  readonly #pending = new Map<string, PendingWill>();
+  readonly #parts: WillsParts;
 
-  constructor({ pipe, clock, logger }: { pipe: MessagePipe; clock: Clock; logger: Logger }) {
-    this.#pipe = pipe;
-    this.#clock = clock;
-    this.#logger = logger;
+  constructor(parts: WillsParts) {
+    this.#parts = parts;
   }
 
-  /** A client was lost: its will is published now, or when its delay is over. */
-  lost(session: Session, client: ClientSnapshot, will: Will): void {
-    if (will.delayIntervalSeconds === 0) return void this.publish(client, will);
-    const dueAtMs = this.#clock.now() + will.delayIntervalSeconds * 1000;
-    this.#pending.set(session, { will, client, dueAtMs });
+  /** A client has signed in: what it left before is void ([MQTT-3.1.3-9] 5.0), what it leaves now is remembered. */
+  signedIn({ clientIdentifier, username, will }: ClientSnapshot): void {
+    // One that was due already comes late, but it comes.
+    if (this.#isDue(clientIdentifier)) this.ended(clientIdentifier);
+    if (this.#pending.delete(clientIdentifier) && !will) this.#forget(clientIdentifier);
+    if (will) this.#parts.journal?.append({ type: "will", clientIdentifier, username, will });
   }
 
-  /** The client is back in time ([MQTT-3.1.3-9] 5.0). */
-  cancel(session: Session): void {
-    this.#pending.delete(session);
+  /** A client has said goodbye: its will is void. */
+  discard({ clientIdentifier }: ClientSnapshot): void {
+    this.#forget(clientIdentifier);
   }
 
-  /** The session has ended: there is nothing to wait for any longer. */
-  ended(session: Session): void {
-    const pending = this.#pending.get(session);
+  /**
+   * A client was lost: its will is published now, or when its delay is over.
+   *
+   * @returns resolves when it is routed, if that is now
+   */
+  lost(session: Session, client: ClientSnapshot, will: Will): void | Promise<void> {
+    if (will.delayIntervalSeconds === 0) return this.publish(client, will);
+    const dueAtMs = this.#parts.clock.now() + will.delayIntervalSeconds * 1000;
+    this.#pending.set(client.clientIdentifier, { will, client, dueAtMs, durable: session.durable });
+    this.#note(client, will, dueAtMs);
+  }
+
+  /**
+   * Takes in what the store has since the last run. Of a client that was connected to the end the delay begins now; one
+   * whose session is gone has nothing to wait for.
+   */
+  restore({ clientIdentifier, username, will, dueAt }: StoredWill, session: Session | undefined): void {
+    const nowMs = this.#parts.clock.now();
+    const delayedMs = dueAt === undefined
+      ? nowMs + will.delayIntervalSeconds * 1000
+      : this.#parts.times.fromEpoch(dueAt);
+    const client = ghost(clientIdentifier, username, will);
+    const durable = session !== undefined;
+    this.#pending.set(clientIdentifier, { will, client, dueAtMs: durable ? delayedMs : nowMs, durable });
+    // Else the delay would begin anew with each crash.
+    if (dueAt === undefined && durable) this.#note(client, will, delayedMs);
+  }
+
+  /** A session has ended: there is nothing to wait for any longer. */
+  ended(clientIdentifier: string): void {
+    const pending = this.#pending.get(clientIdentifier);
     if (!pending) return;
-    this.#pending.delete(session);
+    this.#pending.delete(clientIdentifier);
     void this.publish(pending.client, pending.will);
   }
 
   /** Called by the broker's coarse timer. */
   tick(nowMs: number): void {
-    for (const [session, { dueAtMs }] of this.#pending) {
-      if (nowMs >= dueAtMs) this.ended(session);
+    for (const [clientIdentifier, { dueAtMs }] of this.#pending) {
+      if (nowMs >= dueAtMs) this.ended(clientIdentifier);
     }
   }
 
-  /** Publishes those that wait; resolves when they are routed. */
-  async publishAll(): Promise<void> {
-    const pending = [...this.#pending.values()];
+  /** The broker shuts down: publishes what has nothing to wait for in the next run; resolves when it is routed. */
+  async publishLast(): Promise<void> {
+    const last = [...this.#pending.values()].filter(({ durable }) => !durable);
     this.#pending.clear();
-    await Promise.all(pending.map(({ client, will }) => this.publish(client, will)));
+    await Promise.all(last.map(({ client, will }) => this.publish(client, will)));
   }
 
   /** Publishes a will; resolves when it is routed and never rejects. */
   async publish(client: ClientSnapshot, will: Will): Promise<void> {
     const { clientIdentifier } = client;
+    const { pipe, clock, logger } = this.#parts;
+    this.#forget(clientIdentifier);
     try {
-      await this.#pipe.fromClient(client, willMessage(will, clientIdentifier, this.#clock.now()));
+      await pipe.fromClient(client, willMessage(will, clientIdentifier, clock.now()));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#logger.error(`will of client ${clientIdentifier} was not published: ${reason}`);
+      logger.error(`will of client ${clientIdentifier} was not published: ${reason}`);
     }
   }
+
+  #note({ clientIdentifier, username }: ClientSnapshot, will: Will, dueAtMs: number): void {
+    const { journal, times } = this.#parts;
+    const dueAt = Math.round(times.toEpoch(dueAtMs));
+    journal?.append({ type: "will", clientIdentifier, username, will, dueAt });
+  }
+
+  #isDue(clientIdentifier: string): boolean {
+    const pending = this.#pending.get(clientIdentifier);
+    return pending !== undefined && this.#parts.clock.now() >= pending.dueAtMs;
+  }
+
+  #forget(clientIdentifier: string): void {
+    this.#parts.journal?.append({ type: "will-end", clientIdentifier });
+  }
+}
+
+/** A client of an earlier run, of whom no more is known. */
+function ghost(clientIdentifier: string, username: string | undefined, will: Will): ClientSnapshot {
+  return Object.freeze({
+    clientIdentifier,
+    username,
+    protocolVersion: 5,
+    listener: "",
+    remote: Object.freeze({}),
+    secure: false,
+    cleanStart: false,
+    keepAliveSeconds: 0,
+    will: Object.freeze(will),
+  });
 }
 
 /** The message that a will becomes. */

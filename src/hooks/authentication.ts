@@ -6,6 +6,7 @@ import { isPromise, returnedWrongly, threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
 import type { AuthenticationExchange, AuthenticationStep, EnhancedSignIn } from "./plugin.ts";
 import { isRefusal, readRefusal } from "./refusal.ts";
+import { readWords } from "./words.ts";
 
 /** An exchange whose steps have been checked. */
 export interface GuardedExchange {
@@ -122,8 +123,10 @@ function readStep(answer: unknown): AuthenticationStep | string {
   if (decision !== "continue" && decision !== "allow") return "its decision is none of these";
   const fault = authenticationData === undefined ? undefined : checkBinary(authenticationData, "authenticationData");
   if (fault !== undefined) return fault;
+  const words = readWords(answer);
+  if (typeof words === "string") return words;
   const data = authenticationData === undefined ? {} : { authenticationData: authenticationData as Uint8Array };
-  if (decision === "continue") return { decision, ...data };
+  if (decision === "continue") return { decision, ...data, ...words };
   if (username !== undefined && typeof username !== "string") return "username must be text";
-  return { decision, ...username !== undefined && { username }, ...data };
+  return { decision, ...username !== undefined && { username }, ...data, ...words };
 }

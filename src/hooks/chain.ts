@@ -2,15 +2,7 @@
 import type { Logger } from "../logger.ts";
 import type { ApplicationMessage } from "../message.ts";
 import { Authenticators, type GuardedExchange } from "./authentication.ts";
-import {
-  allowed,
-  badUserNameOrPassword,
-  type DecidingHook,
-  Jury,
-  notAuthorized,
-  type Ruling,
-  type Verdict,
-} from "./decide.ts";
+import { badUserNameOrPassword, type DecidingHook, Jury, notAuthorized, type Ruling, type Verdict } from "./decide.ts";
 import { joinLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type { LoadedPlugin } from "./loader.ts";
 import { joinObservers, type Observers } from "./observe.ts";
@@ -83,7 +75,7 @@ function joinAuthenticate(plugins: readonly LoadedPlugin[], logger: Logger): Hoo
 }
 
 function signInRuling(verdict: Verdict, { username, password }: SignIn): Ruling {
-  if (verdict !== "abstain") return verdict === "allow" ? allowed : verdict;
+  if (verdict !== "abstain") return verdict;
   const anonymous = username === undefined && password === undefined;
   return anonymous ? notAuthorized : badUserNameOrPassword;
 }
@@ -112,7 +104,10 @@ function joinAuthorize(
       ((client, subscription) =>
         rulingOf(subscribe.decide((plugin) => plugin.authorizeSubscribe?.(client, subscription)))),
     authorizeReceive: receive &&
-      ((client, message) => receive.decideNow((plugin) => plugin.authorizeReceive?.(client, message)) === "allow"),
+      ((client, message) => {
+        const verdict = receive.decideNow((plugin) => plugin.authorizeReceive?.(client, message));
+        return verdict !== "abstain" && verdict.allowed;
+      }),
   };
 }
 
@@ -121,7 +116,6 @@ function rulingOf(verdict: Verdict | Promise<Verdict>): Ruling | Promise<Ruling>
 }
 
 function requestRuling(verdict: Verdict): Ruling {
-  if (verdict === "allow") return allowed;
   return verdict === "abstain" ? notAuthorized : verdict;
 }
 

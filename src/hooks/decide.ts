@@ -3,19 +3,19 @@ import type { Logger } from "../logger.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { isPromise, returnedWrongly, threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
+import { type Allowance, allowed, isPermission, join, readPermission } from "./permission.ts";
 import type { Plugin } from "./plugin.ts";
 import { isRefusal, readRefusal, type RefusalReason, type RefusingPacket } from "./refusal.ts";
+
+export { type Allowance, allowed } from "./permission.ts";
 
 /** A request that is refused, and what the client is told of it. */
 export interface Denial extends RefusalReason {
   readonly allowed: false;
 }
 
-/** Whether a request is allowed, and if not, why. */
-export type Ruling = { readonly allowed: true } | Denial;
-
-/** The ruling for all that is allowed, so that none has to be made. */
-export const allowed: { readonly allowed: true } = Object.freeze({ allowed: true });
+/** Whether a request is allowed, and what is said about it. */
+export type Ruling = Allowance | Denial;
 
 /** Nobody allowed it, a plugin said `deny` and no more, or a plugin failed to answer. */
 export const notAuthorized: Denial = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
@@ -27,7 +27,7 @@ export const badUserNameOrPassword: Denial = Object.freeze({
 });
 
 /** What one plugin, or all of them together, have said. */
-export type Verdict = "allow" | "abstain" | Denial;
+export type Verdict = "abstain" | Ruling;
 
 /** The hooks that are answered by a decision. */
 export type DecidingHook = "authenticate" | "authorizePublish" | "authorizeSubscribe" | "authorizeReceive";
@@ -55,22 +55,24 @@ export class Jury {
 
   /** As {@linkcode Jury.decide}, for a hook that has to answer at once: a promise denies. */
   decideNow(call: Call): Verdict {
-    let outcome: Verdict = "abstain";
+    let outcome: "abstain" | Allowance = "abstain";
     for (const member of this.#members) {
       const verdict = this.#askNow(member, call);
-      if (typeof verdict === "object") return verdict;
-      if (verdict === "allow") outcome = "allow";
+      if (verdict === "abstain") continue;
+      if (!verdict.allowed) return verdict;
+      outcome = join(outcome, verdict);
     }
     return outcome;
   }
 
-  #decideFrom(first: number, soFar: "allow" | "abstain", call: Call): Verdict | Promise<Verdict> {
+  #decideFrom(first: number, soFar: "abstain" | Allowance, call: Call): Verdict | Promise<Verdict> {
     let outcome = soFar;
     for (let index = first; index < this.#members.length; index++) {
       const verdict = this.#ask(this.#members[index] as LoadedPlugin, call);
       if (verdict instanceof Promise) return this.#decideAfter(verdict, index + 1, outcome, call);
-      if (typeof verdict === "object") return verdict;
-      if (verdict === "allow") outcome = "allow";
+      if (verdict === "abstain") continue;
+      if (!verdict.allowed) return verdict;
+      outcome = join(outcome, verdict);
     }
     return outcome;
   }
@@ -78,12 +80,13 @@ export class Jury {
   async #decideAfter(
     pending: Promise<Verdict>,
     next: number,
-    soFar: "allow" | "abstain",
+    soFar: "abstain" | Allowance,
     call: Call,
   ): Promise<Verdict> {
     const verdict = await pending;
-    if (typeof verdict === "object") return verdict;
-    return await this.#decideFrom(next, verdict === "allow" ? "allow" : soFar, call);
+    if (verdict === "abstain") return await this.#decideFrom(next, soFar, call);
+    if (!verdict.allowed) return verdict;
+    return await this.#decideFrom(next, join(soFar, verdict), call);
   }
 
   #ask(member: LoadedPlugin, call: Call): Verdict | Promise<Verdict> {
@@ -115,10 +118,16 @@ export class Jury {
   }
 
   #read(member: LoadedPlugin, answer: unknown): Verdict {
-    if (answer === "allow" || answer === "abstain") return answer;
+    if (answer === "allow") return allowed;
+    if (answer === "abstain") return answer;
     if (answer === "deny") return this.#hook === "authenticate" ? badUserNameOrPassword : notAuthorized;
     const packet = answers[this.#hook];
-    if (packet === undefined || !isRefusal(answer)) return this.#fail(member, answer);
+    if (packet === undefined) return this.#fail(member, answer);
+    if (isPermission(answer)) {
+      const allowance = readPermission(answer, { ofSubscription: packet === "SUBACK" });
+      return typeof allowance === "string" ? this.#fail(member, answer, allowance) : allowance;
+    }
+    if (!isRefusal(answer)) return this.#fail(member, answer);
     const reason = readRefusal(answer, packet);
     return typeof reason === "string" ? this.#fail(member, answer, reason) : { allowed: false, ...reason };
   }
@@ -135,7 +144,7 @@ export class Jury {
   }
 }
 
-/** The packets that carry the refusals; whom a message is kept from is told nothing. */
+/** The packets that carry what is said; whom a message is for or kept from is told nothing. */
 const answers: Readonly<Record<DecidingHook, RefusingPacket | undefined>> = {
   authenticate: "CONNACK",
   authorizePublish: "PUBACK",
@@ -144,11 +153,11 @@ const answers: Readonly<Record<DecidingHook, RefusingPacket | undefined>> = {
 };
 
 const decision = '"allow", "deny" or "abstain"';
-const decisionOrRefusal = `${decision}, or a refusal`;
+const decisionOrMore = `${decision}, a permission or a refusal`;
 
 const expectations: Readonly<Record<DecidingHook, string>> = {
-  authenticate: decisionOrRefusal,
-  authorizePublish: decisionOrRefusal,
-  authorizeSubscribe: decisionOrRefusal,
+  authenticate: decisionOrMore,
+  authorizePublish: decisionOrMore,
+  authorizeSubscribe: decisionOrMore,
   authorizeReceive: `${decision} and no promise`,
 };

@@ -66,7 +66,7 @@ const hookNames = Object.keys(hooks);
 export async function loadPlugin(entry: PluginEntry, options: LoadPluginOptions): Promise<LoadedPlugin> {
   const { specifier, place } = entry;
   try {
-    const factory = factoryOf(await importPlugin(specifier, options));
+    const factory = factoryOf(await importModule(specifier, options));
     const plugin = await factory(entry.options, options.createContext(specifier));
     checkPlugin(plugin);
     return { specifier, plugin };
@@ -77,16 +77,24 @@ export async function loadPlugin(entry: PluginEntry, options: LoadPluginOptions)
   }
 }
 
-async function importPlugin(specifier: string, options: LoadPluginOptions): Promise<unknown> {
+/** What {@linkcode importModule} needs to know. */
+export type ImportOptions = Omit<LoadPluginOptions, "createContext">;
+
+/**
+ * Imports what the config names: a bundled name, or an import specifier that is relative to the config file.
+ *
+ * @throws what the import throws
+ */
+export async function importModule(specifier: string, options: ImportOptions): Promise<unknown> {
   const { bundled, baseDirectory, standalone = Deno.build.standalone } = options;
-  const importModule = options.importModule ?? ((url: string) => import(url));
+  const importUrl = options.importModule ?? ((url: string) => import(url));
   if (Object.hasOwn(bundled, specifier)) return await bundled[specifier]?.();
   const url = locate(specifier, baseDirectory);
   try {
-    return await importModule(url);
+    return await importUrl(url);
   } catch (error) {
     if (!standalone || !url.startsWith("file:") || !isNotFound(error)) throw error;
-    return await importAsText(fromFileUrl(url), importModule);
+    return await importAsText(fromFileUrl(url), importUrl);
   }
 }
 

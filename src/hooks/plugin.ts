@@ -16,12 +16,16 @@ import type { ReasonCode } from "../packet/reason_code.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { ClientCertificate, RemoteAddress } from "../transport/transport.ts";
 import type { Logger } from "../logger.ts";
+import type {
+  AuthenticationExchange,
+  Decision,
+  Permission,
+  Refusal,
+  SignInRefusal,
+  SubscriptionPermission,
+} from "./answer.ts";
 
-/**
- * A plugin's word on a request. One `deny` wins, one `allow` is needed, `abstain` counts for nothing; a hook that
- * throws denies.
- */
-export type Decision = "allow" | "deny" | "abstain";
+export type * from "./answer.ts";
 
 /** A client as it was when the hook was called; frozen, and never brought up to date. */
 export interface ClientSnapshot {
@@ -85,29 +89,6 @@ export interface Disconnection {
   readonly clean: boolean;
 }
 
-/** How a request is refused in detail. */
-export interface Refusal {
-  /** The refusal. */
-  readonly decision: "deny";
-  /** At least 0x80, and one that the answer may carry (MQTT 5.0 §2.4). @default 0x87 NotAuthorized */
-  readonly reasonCode?: ReasonCode;
-  /** For a 5.0 client, in words for people. */
-  readonly reasonString?: string;
-  /** For a 5.0 client, in this order. */
-  readonly userProperties?: readonly UserProperty[];
-}
-
-/**
- * How a sign-in is refused in detail; `deny` alone means "bad user name or password". 3.x clients get the return code
- * that comes closest.
- */
-export interface SignInRefusal extends Refusal {
-  /** At least 0x80, and one that CONNACK may carry (MQTT 5.0 §3.2.2.2). */
-  readonly reasonCode: ReasonCode;
-  /** Where a 5.0 client should go instead; with 0x9C `UseAnotherServer` or 0x9D `ServerMoved`. */
-  readonly serverReference?: string;
-}
-
 /** What a sign-in by enhanced authentication begins with (MQTT 5.0 §4.12). */
 export interface EnhancedSignIn extends SignIn {
   /** Name of the mechanism, such as `SCRAM-SHA-256`. */
@@ -116,39 +97,14 @@ export interface EnhancedSignIn extends SignIn {
   readonly reAuthenticating: boolean;
 }
 
-/** The next step of an enhanced authentication: more is needed, the client is who it says, or it is refused. */
-export type AuthenticationStep =
-  | {
-    /** The client is asked for more, in an AUTH packet. */
-    readonly decision: "continue";
-    /** What the mechanism says to the client. */
-    readonly authenticationData?: Uint8Array;
-  }
-  | {
-    /** The client is let in. */
-    readonly decision: "allow";
-    /** Whom it is let in as: the user name for permissions and sessions. `undefined`: as in its CONNECT. */
-    readonly username?: string;
-    /** What the mechanism says to the client at the end. */
-    readonly authenticationData?: Uint8Array;
-  }
-  | SignInRefusal;
-
-/** One client's enhanced authentication under way. */
-export interface AuthenticationExchange {
-  /**
-   * Takes what the client says: first in CONNECT or in the AUTH that asks for re-authentication, then in each AUTH. A
-   * throw refuses.
-   */
-  next(authenticationData: Uint8Array | undefined): AuthenticationStep | Promise<AuthenticationStep>;
-}
-
 /** The hooks of a plugin; every one is optional. Arguments are frozen snapshots. */
 export interface Plugin {
   // Decide.
 
   /** May this client sign in? */
-  authenticate?(signIn: SignIn): Decision | SignInRefusal | Promise<Decision | SignInRefusal>;
+  authenticate?(
+    signIn: SignIn,
+  ): Decision | Permission | SignInRefusal | Promise<Decision | Permission | SignInRefusal>;
   /**
    * Begins an enhanced authentication (MQTT 5.0 §4.12) if it knows the mechanism; `undefined` if not. The first plugin
    * that knows it decides, and `authenticate` is not asked.
@@ -158,12 +114,12 @@ export interface Plugin {
   authorizePublish?(
     client: ClientSnapshot,
     message: ApplicationMessage,
-  ): Decision | Refusal | Promise<Decision | Refusal>;
+  ): Decision | Permission | Refusal | Promise<Decision | Permission | Refusal>;
   /** May this client have this subscription? */
   authorizeSubscribe?(
     client: ClientSnapshot,
     subscription: SubscriptionSnapshot,
-  ): Decision | Refusal | Promise<Decision | Refusal>;
+  ): Decision | SubscriptionPermission | Refusal | Promise<Decision | SubscriptionPermission | Refusal>;
   /**
    * May this client be given this message? Asked for every recipient of every message, so it has to answer at once: a
    * promise would let one recipient delay or reorder the others.
@@ -276,6 +232,10 @@ export interface BrokerStatistics {
   readonly publishesDenied: number;
   /** Connections that were not let in. */
   readonly connectionsRefused: number;
+  /** What keeps the store from storing, for people; `undefined`: nothing does, or there is no store. */
+  readonly storeFault: string | undefined;
+  /** Changes of sessions and messages that are not stored yet; what was taken back before it was stored counts, too. */
+  readonly changesWaiting: number;
 }
 
 /** What a plugin can do with the broker. */

@@ -1,16 +1,13 @@
 /** How a plugin's refusal is read: it may say only what the answer to the client can carry. */
-import { checkText, checkUserProperties } from "../packet/message_properties.ts";
-import type { UserProperty } from "../packet/packets.ts";
+import { checkText } from "../packet/message_properties.ts";
+import type { ReasonProperties } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import { readWords } from "./words.ts";
 
 /** Why a request is refused, checked. */
-export interface RefusalReason {
+export interface RefusalReason extends ReasonProperties {
   /** At least 0x80. */
   readonly reasonCode: ReasonCode;
-  /** For the client's people; MQTT 5.0 only. */
-  readonly reasonString?: string;
-  /** MQTT 5.0 only. */
-  readonly userProperties?: readonly UserProperty[];
   /** Where the client should go instead; sign-ins and MQTT 5.0 only. */
   readonly serverReference?: string;
 }
@@ -74,20 +71,19 @@ export function isRefusal(answer: unknown): answer is object {
  * @returns the reason, or a sentence that says what is wrong with the refusal
  */
 export function readRefusal(refusal: object, packet: RefusingPacket): RefusalReason | string {
-  const { reasonCode = ReasonCode.NotAuthorized, reasonString, userProperties, serverReference } = refusal as Partial<
+  const { reasonCode = ReasonCode.NotAuthorized, serverReference } = refusal as Partial<
     Record<keyof RefusalReason, unknown>
   >;
   const fault = checkReasonCode(reasonCode, packet) ??
-    (reasonString === undefined ? undefined : checkText(reasonString, "reasonString")) ??
-    (userProperties === undefined ? undefined : checkUserProperties(userProperties, "userProperties")) ??
     (serverReference === undefined ? undefined : checkServerReference(serverReference, reasonCode));
   if (fault !== undefined) return fault;
-  // All of them have just been checked.
-  const reason = { reasonCode, reasonString, userProperties, serverReference } as RefusalReason;
+  const words = readWords(refusal);
+  if (typeof words === "string") return words;
+  // Both have just been checked.
+  const reason = { reasonCode, serverReference } as RefusalReason;
   return {
     reasonCode: reason.reasonCode,
-    ...reason.reasonString !== undefined && { reasonString: reason.reasonString },
-    ...reason.userProperties && { userProperties: reason.userProperties.map(([name, value]) => [name, value]) },
+    ...words,
     ...reason.serverReference !== undefined && { serverReference: reason.serverReference },
   };
 }

@@ -18,6 +18,8 @@
  * | `clients/connected`, `clients/disconnected`, `clients/total` | clients now; sessions without client; the sum |
  * | `clients/maximum` | most clients at once since the start |
  * | `connections/refused` | connections that were not let in since the start |
+ * | `store/state` | `ok`, or what keeps the store from storing; also `ok` where nothing is stored |
+ * | `store/waiting` | changes of sessions and messages that are not stored yet |
  * | `heap/size`, `heap/maximum` | MiB of JavaScript heap in use now; at most since the start, as seen here |
  * | `cpu/percent`, `cpu/maximum` | processor time since the last time, 100 is one core; the most seen |
  *
@@ -95,6 +97,8 @@ function figures(statistics: BrokerStatistics, now: Date): Record<string, number
     "clients/total": clientsConnected + clientsDisconnected,
     "clients/maximum": statistics.clientsMaximum,
     "connections/refused": statistics.connectionsRefused,
+    "store/state": statistics.storeFault ?? "ok",
+    "store/waiting": statistics.changesWaiting,
   };
 }
 

@@ -23,10 +23,12 @@ export interface SessionJournal {
   unsubscribed(key: TopicFilter): void;
   /** A QoS 1 or 2 message is the session's to deliver; its `sequence` is given. */
   queued(delivery: Delivery): void;
-  /** It is under way at QoS 2 with this packet identifier. */
+  /** It is under way with this packet identifier. */
   sent(delivery: Delivery, packetIdentifier: number): void;
   /** The client has it (QoS 2), and its packet identifier is still to be released. */
   released(delivery: DeliveryNote): void;
+  /** It is in memory no longer, though the store keeps it, or its session is over. */
+  forgotten(delivery: DeliveryNote): void;
   /** It is over, one way or the other. */
   settled(delivery: DeliveryNote): void;
   /** A QoS 2 packet identifier of the client's is taken, or free again. */

@@ -16,6 +16,9 @@ export interface QueueLimits {
 const WINDOW_MESSAGES = 1000;
 const WINDOW_BYTES = 2 ** 20;
 
+/** How often a full queue is looked through for what has expired. */
+const PURGE_PERIOD_MS = 1000;
+
 /** What a {@linkcode MessageQueue} works with. */
 export interface QueueParts {
   readonly limits: QueueLimits;
@@ -23,6 +26,10 @@ export interface QueueParts {
   readonly journal: SessionJournal | undefined;
   /** Told of every message that has to go. */
   readonly onDrop: (delivery: Delivery) => void;
+  /** The time, by the clock that messages expire by. */
+  readonly now: () => number;
+  /** Told of every message that has expired here. */
+  readonly onExpired: (delivery: Delivery) => void;
   /** Messages have come into memory again. */
   readonly onLoaded: () => void;
   /** They could not be read. */
@@ -39,12 +46,17 @@ export class MessageQueue {
   readonly #atMostOnce = new Fifo<Delivery>();
   readonly #acknowledged = new Fifo<Delivery>();
   #bytes = 0;
+  /** Messages in memory that expire some time. */
+  #expiring = 0;
+  #nextPurgeMs = 0;
   #tailMessages = 0;
   #tailBytes = 0;
   /** The tail's deliveries have higher sequences. */
   #tailAfter = 0;
   /** Sequences above `#tailAfter` that are not of the tail, since they are in memory or were sent already. */
   readonly #apart = new Set<number>();
+  /** Everything up to this sequence has left, but for what is apart. */
+  #leftUpTo = 0;
   #loading = false;
   #ended = false;
 
@@ -82,7 +94,8 @@ export class MessageQueue {
   push(delivery: Delivery): boolean {
     const { limits, onDrop } = this.#parts;
     const { sizeBytes } = delivery.message;
-    const fits = this.length < limits.maximumMessages && this.bytes + sizeBytes <= limits.maximumBytes;
+    if (!this.#hasRoom(sizeBytes)) this.#dropExpired();
+    const fits = this.#hasRoom(sizeBytes);
     if (sizeBytes > limits.maximumBytes || (limits.policy === "newest" && !fits)) {
       onDrop(delivery);
       return false;
@@ -108,11 +121,17 @@ export class MessageQueue {
     this.#noteApart(delivery);
   }
 
+  /** Takes out the oldest that is in memory, QoS 0 first. */
+  dropOldest({ onlyQoS0 = false }: { readonly onlyQoS0?: boolean } = {}): Delivery | undefined {
+    const entries = onlyQoS0 || this.#atMostOnce.length > 0 ? this.#atMostOnce : this.#acknowledged;
+    return entries.length > 0 ? this.#take(entries) : undefined;
+  }
+
   /** Takes out what comes from shared subscriptions and is in memory. */
   takeShared(): Delivery[] {
     const shared = ({ share }: Delivery) => share !== undefined;
     const found = [...this.#atMostOnce.extract(shared), ...this.#acknowledged.extract(shared)];
-    for (const { message } of found) this.#bytes -= message.sizeBytes;
+    for (const delivery of found) this.#taken(delivery);
     return found.sort((a, b) => a.sequence - b.sequence);
   }
 
@@ -144,9 +163,36 @@ export class MessageQueue {
     for (let delivery = this.shift(); delivery; delivery = this.shift()) yield delivery;
   }
 
+  #hasRoom(sizeBytes: number): boolean {
+    const { maximumMessages, maximumBytes } = this.#parts.limits;
+    return this.length < maximumMessages && this.bytes + sizeBytes <= maximumBytes;
+  }
+
+  /** What is worth nothing any longer goes before anything else does; looked for now and then only. */
+  #dropExpired(): void {
+    const nowMs = this.#parts.now();
+    if (this.#expiring === 0 || nowMs < this.#nextPurgeMs) return;
+    this.#nextPurgeMs = nowMs + PURGE_PERIOD_MS;
+    const expired = ({ message }: Delivery) => message.isExpired(nowMs);
+    for (const delivery of [...this.#atMostOnce.extract(expired), ...this.#acknowledged.extract(expired)]) {
+      this.#taken(delivery);
+      this.#parts.onExpired(delivery);
+    }
+  }
+
+  #entered({ message }: Delivery): void {
+    this.#bytes += message.sizeBytes;
+    if (message.expiresAtMs !== undefined) this.#expiring++;
+  }
+
+  #taken({ message }: Delivery): void {
+    this.#bytes -= message.sizeBytes;
+    if (message.expiresAtMs !== undefined) this.#expiring--;
+  }
+
   #add(delivery: Delivery): void {
     delivery.message.keep();
-    this.#bytes += delivery.message.sizeBytes;
+    this.#entered(delivery);
     if (delivery.qos === 0) return this.#atMostOnce.push(delivery);
     const { journal } = this.#parts;
     const full = this.#acknowledged.length >= WINDOW_MESSAGES || this.#bytes > WINDOW_BYTES;
@@ -166,23 +212,24 @@ export class MessageQueue {
     else this.#apart.clear();
   }
 
-  #letOut({ message }: Delivery): void {
-    this.#bytes -= message.sizeBytes;
+  #letOut(delivery: Delivery): void {
+    const { message } = delivery;
+    this.#taken(delivery);
+    this.#parts.journal?.forgotten(delivery);
     this.#tailMessages++;
     this.#tailBytes += message.sizeBytes;
   }
 
-  /** False if `newest` was among those that had to go. */
-  #dropUntilFits(newest: Delivery): boolean {
+  /** False if `newest` was among those that had to go: it is the last of all, if it is given. */
+  #dropUntilFits(newest?: Delivery): boolean {
     const { maximumMessages, maximumBytes } = this.#parts.limits;
     while (this.length > maximumMessages || this.bytes > maximumBytes) {
-      const entries = this.#atMostOnce.length > 0 ? this.#atMostOnce : this.#acknowledged;
-      if (entries.length === 0) {
+      const delivery = this.dropOldest();
+      if (!delivery) {
         // The oldest are in the tail: they go when they have been read.
         this.#load();
         return true;
       }
-      const delivery = this.#take(entries);
       this.#parts.onDrop(delivery);
       if (delivery === newest) return false;
     }
@@ -191,7 +238,8 @@ export class MessageQueue {
 
   #take(entries: Fifo<Delivery>): Delivery {
     const delivery = entries.shift()!;
-    this.#bytes -= delivery.message.sizeBytes;
+    if (delivery.qos > 0 && delivery.share === undefined) this.#leftUpTo = delivery.sequence;
+    this.#taken(delivery);
     return delivery;
   }
 
@@ -200,28 +248,32 @@ export class MessageQueue {
     const { journal } = this.#parts;
     if (!journal || this.#loading || this.#tailMessages === 0) return;
     this.#loading = true;
-    journal.load(this.#tailAfter).then((page) => this.#loaded(page), (error) => {
+    const after = this.#tailAfter;
+    journal.load(after).then((page) => this.#loaded(after, page), (error) => {
       this.#loading = false;
       this.#parts.onFault(error);
     });
   }
 
-  #loaded(page: readonly Delivery[]): void {
+  #loaded(after: number, page: readonly Delivery[]): void {
     this.#loading = false;
     if (this.#ended) return;
+    // What has been let out of memory meanwhile comes before this page.
+    if (after !== this.#tailAfter) return this.#load();
     for (const delivery of page) {
       this.#tailAfter = delivery.sequence;
-      if (this.#apart.delete(delivery.sequence)) continue;
+      if (this.#apart.has(delivery.sequence)) continue;
       const { sizeBytes } = delivery.message;
       this.#tailMessages--;
       this.#tailBytes -= sizeBytes;
-      this.#bytes += sizeBytes;
+      this.#entered(delivery);
       this.#acknowledged.push(delivery);
     }
     // What was counted and is not there any longer has nothing to be waited for.
     if (page.length === 0 || this.#tailMessages <= 0) this.#tailMessages = this.#tailBytes = 0;
-    const newest = page.at(-1);
-    if (newest) this.#dropUntilFits(newest);
+    // The tail does not reach back further, whatever is let out of memory.
+    for (const sequence of this.#apart) if (sequence <= this.#leftUpTo) this.#apart.delete(sequence);
+    this.#dropUntilFits();
     this.#parts.onLoaded();
   }
 }

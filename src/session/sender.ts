@@ -29,6 +29,8 @@ export interface SenderOptions {
   readonly queue: QueueLimits;
   /** Whether QoS 0 messages wait for a client that is offline. */
   readonly queueQoS0: boolean;
+  /** The time, by the clock that messages expire by. */
+  readonly now: () => number;
   /** Told of every message that is given up. */
   readonly onDrop: (message: Message, reason: DropReason) => void;
   /** Told of every message that begins to wait for a client that is offline. */
@@ -81,6 +83,8 @@ export class Sender {
       limits: options.queue,
       journal,
       onDrop: (delivery) => this.#drop(delivery, "queue-limit"),
+      now: options.now,
+      onExpired: (delivery) => this.#drop(delivery, "message-expired"),
       onLoaded: () => this.pump(),
       onFault: options.onFault,
     });
@@ -218,6 +222,16 @@ export class Sender {
     return this.#queue.spill();
   }
 
+  /** Gives up the oldest messages that wait in memory and nowhere else, QoS 0 first, until so many bytes are free. */
+  shed(bytes: number): void {
+    const enough = this.#queue.memoryBytes - bytes;
+    while (this.#queue.memoryBytes > enough) {
+      const delivery = this.#queue.dropOldest({ onlyQoS0: this.#journal !== undefined });
+      if (!delivery) return;
+      this.#drop(delivery, "max-total-bytes");
+    }
+  }
+
   /** The session has ended: everything is given up, but for what other members of a shared subscription can take. */
   end(): void {
     this.#link = undefined;
@@ -243,6 +257,7 @@ export class Sender {
   }
 
   #giveUp(delivery: Delivery, shareable: boolean): void {
+    this.#journal?.forgotten(delivery);
     const taken = shareable && delivery.share !== undefined && this.#options.onReturn(delivery, "ended");
     if (!taken) this.#options.onDrop(delivery.message, "session-ended");
   }
@@ -283,6 +298,7 @@ export class Sender {
     if (!delivery) return;
     if (!delivery.message) return link.sendPubrel(packetIdentifier);
     const refusal = link.refusal(delivery);
+    if (link !== this.#link) return;
     // Its delivery has begun, so its time does not count any longer (MQTT 5.0 §3.3.2.3.3).
     if (refusal === undefined || refusal === "message-expired") {
       return link.sendPublish(delivery, packetIdentifier, true);
@@ -297,13 +313,15 @@ export class Sender {
 
   #send(link: OutboundLink, delivery: Delivery): void {
     const refusal = link.refusal(delivery);
-    if (refusal !== undefined) return this.#drop(delivery, refusal);
-    if (delivery.qos === 0) return link.sendPublish(delivery, 0, false);
+    // A plugin that is asked may cut the client off: the message is then sent when it is back.
+    const gone = link !== this.#link;
+    if (refusal !== undefined && !gone) return this.#drop(delivery, refusal);
+    if (delivery.qos === 0) return gone ? this.#drop(delivery, "offline-qos0") : link.sendPublish(delivery, 0, false);
     const packetIdentifier = this.#identifiers.next(this.#inflight);
     this.#inflight.set(packetIdentifier, delivery);
     this.#inflightBytes += delivery.message.sizeBytes;
-    if (delivery.qos === 2) this.#journal?.sent(delivery, packetIdentifier);
-    link.sendPublish(delivery, packetIdentifier, false);
+    this.#journal?.sent(delivery, packetIdentifier);
+    if (!gone) link.sendPublish(delivery, packetIdentifier, false);
   }
 
   /** The client has the message: its bytes count no longer. `undefined` if no message of this QoS is under way so. */

@@ -25,6 +25,8 @@ export interface SessionOptions {
   readonly unreleased?: readonly number[];
   /** When its client was lost, in milliseconds of the broker's clock; `undefined`: it is connected. */
   readonly disconnectedAtMs?: number;
+  /** Subscriptions that a store has, by topic filter as the client gave it. */
+  readonly subscriptions?: Iterable<readonly [TopicFilter, Subscription]>;
 }
 
 /** What the broker remembers of a client (MQTT 3.1.1 §4.1, MQTT 5.0 §4.1). No I/O, no timers. */
@@ -33,7 +35,7 @@ export class Session implements Subscriber {
   readonly username: string | undefined;
   readonly sender: Sender;
   readonly receiver: Receiver;
-  readonly #subscriptions = new Map<TopicFilter, Subscription>();
+  readonly #subscriptions: Map<TopicFilter, Subscription>;
   readonly #journal: SessionJournal | undefined;
   #expiryIntervalSeconds: number;
   #disconnectedAtMs: number | undefined;
@@ -46,6 +48,7 @@ export class Session implements Subscriber {
     this.#expiryIntervalSeconds = options.expiryIntervalSeconds;
     this.#disconnectedAtMs = options.disconnectedAtMs;
     this.#journal = options.journal;
+    this.#subscriptions = new Map(options.subscriptions);
     const onReturn: SenderOptions["onReturn"] = (delivery, why) => options.onReturn(this, delivery, why);
     this.sender = new Sender({ ...options.sender, onReturn }, options.journal);
     this.receiver = new Receiver(options.journal, options.unreleased);

@@ -17,8 +17,8 @@ export class RetainedMessages {
   /** Where {@linkcode RetainedMessages.expire} goes on: a Map's iterator follows the changes of its Map. */
   #rotation = this.#expiring.values();
   #bytes = 0;
-  /** Told of every change: the message that a topic has now, or `undefined` if it has none any longer. */
-  onChange: ((topicName: TopicName, message: Message | undefined) => void) | undefined;
+  /** Told of every change: the message that a topic has now, and the one that it had; `undefined`: none. */
+  onChange: ((topicName: TopicName, message: Message | undefined, old: Message | undefined) => void) | undefined;
 
   constructor(limits: RetainedLimits) {
     this.#limits = limits;
@@ -41,7 +41,8 @@ export class RetainedMessages {
     const old = this.#tree.get(message.topicName);
     // [MQTT-3.3.1-10] 3.1.1, [MQTT-3.3.1-6] 5.0
     if (message.payload.length === 0) {
-      this.delete(message.topicName);
+      // Said also where there is none: that there is none may be a change of a moment ago.
+      if (!this.delete(message.topicName)) this.onChange?.(message.topicName, undefined, undefined);
       return "cleared";
     }
     if (!this.hasRoom(message)) {
@@ -52,7 +53,7 @@ export class RetainedMessages {
     this.#tree.set(message.topicName, message.keep());
     if (message.expiresAtMs === undefined) this.#expiring.delete(message.topicName);
     else this.#expiring.set(message.topicName, message);
-    this.onChange?.(message.topicName, message);
+    this.onChange?.(message.topicName, message, old);
     return "kept";
   }
 
@@ -79,7 +80,7 @@ export class RetainedMessages {
     if (!old) return false;
     this.#bytes -= costBytes(old);
     this.#expiring.delete(topicName);
-    this.onChange?.(topicName, undefined);
+    this.onChange?.(topicName, undefined, old);
     return this.#tree.delete(topicName);
   }
 

@@ -29,6 +29,8 @@ export interface Subscriber {
   readonly clientIdentifier: string | undefined;
   /** Asked for each message of a Shared Subscription, so it has to be cheap. */
   readonly availability: Availability;
+  /** What is offered at QoS 1 and 2 outlives the process. @default false */
+  readonly durable?: boolean;
   /** Takes a message or drops one by its own stated policy; never throws, never waits. False: it did not take this one. */
   offer(message: Message, route: Route): boolean;
 }
@@ -62,6 +64,8 @@ const NO_SHARES: readonly ShareGroup[] = [];
 
 /** Routes that are remembered, each name and each group counted as one too; beyond that the memory starts anew. */
 const REMEMBERED_ROUTES = 200_000;
+/** So many characters of a name take about as much memory as a route. */
+const CHARACTERS_PER_ROUTE = 64;
 
 /** Who is subscribed to what, by topic filter. */
 export class Subscriptions {
@@ -179,7 +183,7 @@ export class Subscriptions {
   }
 
   #remember(topicName: TopicName, matched: Matched): void {
-    const weight = weightOf(matched);
+    const weight = weightOf(topicName, matched);
     if (this.#remembered + weight > REMEMBERED_ROUTES) this.#forgetAll();
     this.#remembered += weight;
     this.#matched.set(topicName, matched);
@@ -190,7 +194,7 @@ export class Subscriptions {
     if (topicFilter.includes("+") || topicFilter.includes("#")) return this.#forgetAll();
     const matched = this.#matched.get(topicFilter as string as TopicName);
     if (!matched) return;
-    this.#remembered -= weightOf(matched);
+    this.#remembered -= weightOf(topicFilter, matched);
     this.#matched.delete(topicFilter as string as TopicName);
   }
 
@@ -200,9 +204,9 @@ export class Subscriptions {
   }
 }
 
-/** What a name counts for among the remembered. */
-function weightOf({ routes, shares }: Matched): number {
-  return routes.length + shares.length + 1;
+/** What a name counts for among the remembered: its routes, and itself by its length. */
+function weightOf(topicName: string, { routes, shares }: Matched): number {
+  return routes.length + shares.length + 1 + Math.floor(topicName.length / CHARACTERS_PER_ROUTE);
 }
 
 function routeTo(subscriber: Subscriber, subscriptions: readonly Subscription[]): Route {

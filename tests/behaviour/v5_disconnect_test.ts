@@ -1,9 +1,10 @@
 /** DISCONNECT of MQTT 5.0 (§3.14), both ways, and errors on an open connection (§4.13). */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import type { AuthenticationStep } from "../../src/hooks/plugin.ts";
 import { PacketType } from "../../src/packet/packets.ts";
 import type { ReasonCode } from "../../src/packet/reason_code.ts";
 import { packetOf, string, u16 } from "../support/client_codec.ts";
-import type { RawClient } from "../support/raw_client.ts";
+import { type RawClient, subscribePacket, unsubscribePacket } from "../support/raw_client.ts";
 import { hooks, startBroker, type TestBroker } from "../support/test_broker.ts";
 
 type Bytes = Uint8Array | readonly number[];
@@ -125,6 +126,41 @@ Deno.test("The program may send a client away with any words [MQTT-3.14.2-2] 5.0
   }
 });
 
+/** What a DISCONNECT of the broker's must not say, and what the caller is told. */
+const WRONG_WORDS: readonly (readonly [reasonCode: unknown, properties: unknown, message: string])[] = [
+  [0x04, undefined, "reason code must be one that DISCONNECT of a server may carry: got 0x04 DisconnectWithWill"],
+  [0x86, undefined, "got 0x86 BadUserNameOrPassword"],
+  [0x92, undefined, "got 0x92 PacketIdentifierNotFound"],
+  [0x05, undefined, "got 0x05 Unknown"],
+  ["0x98", undefined, 'got "0x98"'],
+  [0x98, "moved", 'properties must be an object: got "moved"'],
+  [0x98, null, "properties must be an object: got null"],
+  [0x98, { sessionExpiryIntervalSeconds: 5 }, 'got "sessionExpiryIntervalSeconds"'],
+  [0x98, { reasonString: 5 }, "properties.reasonString must be text: got 5"],
+  [0x98, { reasonString: "a\0b" }, "properties.reasonString must be text without NUL"],
+  [0x98, { reasonString: "x".repeat(65_536) }, "properties.reasonString must have at most 65535 bytes: got 65536"],
+  [0x98, { userProperties: [["a"]] }, "properties.userProperties[0] must be [name, value]"],
+  [0x98, { userProperties: [["a", "\ud800"]] }, "properties.userProperties[0][1] must be well-formed Unicode"],
+  [0x98, { serverReference: "other" }, "must come with reason code 0x9c UseAnotherServer or 0x9d ServerMoved"],
+  [0x9c, { serverReference: 1883 }, "properties.serverReference must be text: got 1883"],
+];
+
+Deno.test("[MQTT-3.14.2-1] 5.0, [MQTT-3.14.2-2] 5.0: the program may not send a client away with wrong words", async () => {
+  const plugin = hooks((context) => ({
+    messageReceived: ({ clientIdentifier }) => void context.disconnect(clientIdentifier, 0x8c),
+  }));
+  await using broker = await startBroker({ plugins: [plugin] });
+  const client = await broker.connect5({ clientIdentifier: "c" });
+  for (const [reasonCode, properties, message] of WRONG_WORDS) {
+    const disconnect = () => broker.broker.disconnect("c", reasonCode as ReasonCode, properties as undefined);
+    const error = assertThrows(disconnect, Error, message);
+    assertMatch(error.message, /^Cannot disconnect client c: /);
+  }
+  await client.publish("a");
+  assert(broker.log.complains("got 0x8c BadAuthenticationMethod"), "the plugin's fault is logged");
+  await client.expectNothing();
+});
+
 Deno.test("A plugin may send a client away to another server", async () => {
   const plugin = hooks((context) => ({
     messageReceived: ({ clientIdentifier }) => {
@@ -226,4 +262,43 @@ Deno.test("A client may say every reason code that is its own [MQTT-3.14.2-1] 5.
     await client.disconnect(reasonCode, { reasonString: "because", userProperties: [["k", "v"]] });
   }
   assertEquals(seen, own);
+});
+
+const filters = Array.from({ length: 40 }, (_, index) => `f${index}`);
+
+/** Answers of more than 35 bytes, and what asks for them. */
+const AWAITED = {
+  SUBACK: subscribePacket(1, filters.map((filter) => [filter, 0])),
+  UNSUBACK: unsubscribePacket(1, filters),
+  AUTH: { type: PacketType.Auth, reasonCode: 0x19, properties: { authenticationMethod: "m" } },
+} as const;
+
+for (const [name, asking] of Object.entries(AWAITED)) {
+  Deno.test(`[MQTT-3.1.2-24] 5.0: a client that takes no ${name} as large as its own gets DISCONNECT 0x95`, async () => {
+    const next = ({ long }: { long: boolean }) => ({
+      decision: "allow" as const,
+      authenticationData: new Uint8Array(long ? 40 : 0),
+    });
+    const plugin = hooks({
+      authenticate: () => "allow",
+      beginAuthentication: ({ reAuthenticating }) => ({ next: () => next({ long: reAuthenticating }) }),
+    });
+    await using broker = await startBroker({ auth: { plugins: [plugin] } });
+    const options = name === "AUTH" ? { authenticationMethod: "m" } : {};
+    for (const [maximumPacketSizeBytes, fits] of [[35, false], [60, true]] as const) {
+      const client = await broker.connect5({ ...options, clientIdentifier: "c", maximumPacketSizeBytes });
+      await client.sendPacket(asking);
+      if (!fits) await client.expectDisconnect(0x95);
+      else assertEquals((await client.next()).type, asking.type + (name === "AUTH" ? 0 : 1));
+    }
+  });
+}
+
+Deno.test("[MQTT-3.1.2-24] 5.0: a client that takes no AUTH as large as its question is let go without a word", async () => {
+  const step: AuthenticationStep = { decision: "continue", authenticationData: new Uint8Array(100) };
+  const plugin = hooks({ beginAuthentication: () => ({ next: () => step }) });
+  await using broker = await startBroker({ auth: { plugins: [plugin] } });
+  const client = broker.open();
+  await client.sendConnect({ protocolVersion: 5, authenticationMethod: "m", maximumPacketSizeBytes: 60 });
+  await client.expectClosed();
 });

@@ -228,3 +228,20 @@ Deno.test("A message without an interval waits for as long as its session does",
   const subscriber = await broker.connect5(persistent);
   assertEquals((await subscriber.takeMessage({ payload: "m" })).properties, undefined);
 });
+
+for (const queuePolicy of ["drop-oldest", "drop-newest"] as const) {
+  Deno.test(`In a full queue with ${queuePolicy} what has expired goes first, and is counted as that`, async () => {
+    await using broker = await startBroker({ queueLimit: 2, queuePolicy });
+    const publisher = await withSessionAway(broker);
+    assertEquals(await publisher.publish("a", "lasting", { qos: 1 }), 0);
+    assertEquals(await publisher.publish("a", "short", { qos: 1, properties: expiring(1) }), 0);
+    broker.clock.advance(10 * SECOND_MS);
+    assertEquals(await publisher.publish("a", "new", { qos: 1 }), 0);
+    const { messagesDropped } = broker.broker.statistics;
+    assertEquals([messagesDropped["message-expired"], messagesDropped["queue-limit"]], [1, 0]);
+    const subscriber = await broker.connect5(persistent);
+    await subscriber.takeMessage({ payload: "lasting" });
+    await subscriber.takeMessage({ payload: "new" });
+    await subscriber.expectNothing();
+  });
+}

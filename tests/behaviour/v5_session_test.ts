@@ -161,6 +161,15 @@ Deno.test("DISCONNECT must not make an interval of 0 longer: 0x82, and the will 
   assertEquals((await connect(broker)).connack.sessionPresent, false);
 });
 
+Deno.test("DISCONNECT must not make an interval of 0 longer either where the listener grants nothing", async () => {
+  await using broker = await startBroker({ maxSessionExpiryInterval: 0 });
+  for (const options of [{}, { sessionExpiryIntervalSeconds: 0 }]) {
+    const client = await connect(broker, options);
+    await client.sendPacket({ type: 14, reasonCode: 0, properties: { sessionExpiryIntervalSeconds: 5 } });
+    await client.expectDisconnect(0x82);
+  }
+});
+
 Deno.test("DISCONNECT may repeat the 0 of CONNECT, or ask again where the listener has made 0 of it", async () => {
   await using broker = await startBroker({ maxSessionExpiryInterval: 0 });
   const witness = await broker.connect5();

@@ -202,3 +202,16 @@ Deno.test("SUBACK says no reason to a client that wants none", async () => {
   const { reasonCodes, properties } = await client.expect("Suback");
   assertEquals<unknown>([[...reasonCodes], properties], [[0x87], undefined]);
 });
+
+Deno.test("Filters that are refused in one SUBSCRIBE are one line in the log", async () => {
+  await using broker = await startBroker({ plugins: [refusing({ reasonCode: 0x97 })] });
+  const client = await broker.connect5({ clientIdentifier: "s" });
+  const lines = () => broker.log.lines.splice(0).filter((line) => line.includes("refused"));
+  assertEquals(await client.subscribe(["yes", "no/1"]), [0, 0x97]);
+  const one = "warn: subscription refused: client s, filter no/1: 0x97 QuotaExceeded";
+  assertEquals(lines(), [one]);
+  await client.subscribe(["no/1", "yes", ...Array.from({ length: 1000 }, (_, index) => `no/${index}`)]);
+  assertEquals(lines(), [`${one}, and 1000 more filters`]);
+  await client.subscribe("yes");
+  assertEquals(lines(), []);
+});

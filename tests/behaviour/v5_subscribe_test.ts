@@ -1,7 +1,8 @@
 /** SUBSCRIBE and SUBACK of MQTT 5.0 (§3.8, §3.9): what is answered, and what is delivered then. */
 import { assertEquals } from "@std/assert";
+import { PacketType } from "../../src/packet/packets.ts";
 import { subscribePacket } from "../support/raw_client.ts";
-import { hooks, startBroker } from "../support/test_broker.ts";
+import { hooks, startBroker, type TestBroker } from "../support/test_broker.ts";
 
 Deno.test(
   "SUBSCRIBE is answered with SUBACK of its identifier [MQTT-3.8.4-1] 5.0 [MQTT-3.8.4-2] 5.0",
@@ -158,4 +159,64 @@ Deno.test("User properties of SUBSCRIBE are taken, and change nothing", async ()
   assertEquals(await client.subscribe("a", { qos: 1, userProperties: [["a", "1"], ["a", "1"]] }), [1]);
   await broker.broker.publish("a", "m", { qos: 1 });
   await client.takeMessage({ payload: "m", properties: undefined });
+});
+
+Deno.test("A filter that stands twice in a SUBSCRIBE is subscribed to as it stands last, and gets what is retained once", async () => {
+  await using broker = await startBroker();
+  await broker.broker.publish("a", "old", { qos: 2, retain: true });
+  const client = await broker.connect5();
+  assertEquals(await client.subscribe([{ topicFilter: "a", qos: 2 }, "b", { topicFilter: "a", qos: 1 }]), [2, 0, 1]);
+  await client.takeMessage({ payload: "old", qos: 1, retain: true });
+  await client.expectNothing();
+  await broker.broker.publish("a", "new", { qos: 2 });
+  await client.takeMessage({ payload: "new", qos: 1 });
+  await client.expectNothing();
+});
+
+/** So many retained messages are more than is looked up in one turn for a SUBSCRIBE. */
+const MANY = 10_000;
+
+async function retainMany(broker: TestBroker): Promise<void> {
+  for (let index = 0; index < MANY; index++) await broker.broker.publish(`many/${index}`, "m", { retain: true });
+  await broker.broker.publish("last", "m", { qos: 1, retain: true });
+}
+
+Deno.test("Retained messages that are too many for one turn all arrive after SUBACK, and before the next answer", async () => {
+  await using broker = await startBroker();
+  await retainMany(broker);
+  const client = await broker.connect5();
+  await client.sendPacket(subscribePacket(1, [["many/+", 0], ["last", 0]]), { type: PacketType.Pingreq });
+  assertEquals<number[]>([...(await client.expect("Suback")).reasonCodes], [0, 0]);
+  const names = new Set<string>();
+  for (let count = 0; count < MANY; count++) names.add((await client.expectMessage({ retain: true })).topicName);
+  assertEquals([names.size, names.has("last")], [MANY, false]);
+  await client.expectMessage({ topicName: "last", retain: true });
+  await client.expect("Pingresp");
+});
+
+Deno.test("A client that goes while its retained messages are still being looked up is sent no more", async () => {
+  let toLeave: string | undefined;
+  const sent: string[] = [];
+  const plugin = hooks((context) => ({
+    packetSent: (client, packet) => {
+      if (packet.type !== PacketType.Publish) return;
+      sent.push(packet.topicName);
+      if (client?.clientIdentifier !== toLeave) return;
+      toLeave = undefined;
+      // Before the next turn of the lookup, since it was asked for before.
+      setTimeout(() => context.disconnect("s"), 0);
+    },
+  }));
+  await using broker = await startBroker({ plugins: [plugin], maxOutboundBytes: 100_000_000 });
+  await retainMany(broker);
+  const client = await broker.connect5({ clientIdentifier: "s", sessionExpiryIntervalSeconds: 100 });
+  toLeave = "s";
+  await client.sendPacket(subscribePacket(1, [["many/+", 0], ["last", 1]]));
+  await client.expect("Suback");
+  for (let count = 0; count < MANY; count++) await client.expectMessage({ retain: true });
+  await client.expectDisconnect(0x98);
+  assertEquals([sent.length, sent.includes("last")], [MANY, false]);
+  assertEquals(broker.log.complains(""), false);
+  assertEquals(await (await broker.connect5()).subscribe("last"), [0]);
+  assertEquals(broker.broker.statistics.messagesQueued, 0);
 });

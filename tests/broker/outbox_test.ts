@@ -210,6 +210,30 @@ Deno.test("Drained ends when the write is broken", async () => {
   assertEquals(transport.closed, true);
 });
 
+Deno.test("A peer is stalled from the first look at a write until it takes a part of it", async () => {
+  const { transport, outbox } = boxed();
+  assertEquals(outbox.stalledMs(1000), 0);
+  outbox.open().set(new Uint8Array(200 * 1024));
+  await turn();
+  assertEquals([outbox.stalledMs(2000), outbox.stalledMs(5000)], [0, 3000]);
+  await transport.take();
+  assertEquals([transport.writing, outbox.stalledMs(6000), outbox.stalledMs(7500)], [true, 0, 1500]);
+  await transport.take();
+  assertEquals([transport.writing, outbox.stalledMs(8000), outbox.stalledMs(9000)], [false, 0, 0]);
+});
+
+Deno.test("Relieved waits until there is room, or the peer can take no more", async () => {
+  const { transport, outbox, append } = boxed(2);
+  await outbox.relieved();
+  for (const end of ["take", "break"] as const) {
+    append(1, 2);
+    await turn();
+    const relieved = outbox.relieved();
+    await transport[end]();
+    await relieved;
+  }
+});
+
 Deno.test("Every byte leaves once and in order, whenever it is appended", async () => {
   const seed = Date.now() & 0x7fffffff;
   console.log(`seed ${seed}`);

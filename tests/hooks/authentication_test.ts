@@ -77,6 +77,8 @@ Deno.test("steps that are right go through, at once or later", async () => {
     { decision: "allow" },
     { decision: "allow", username: "" },
     { decision: "allow", username: "u", authenticationData: new Uint8Array() },
+    { decision: "continue", reasonString: "more", userProperties: [["a", "1"], ["a", "2"]] },
+    { decision: "allow", authenticationData: bytes, reasonString: "", userProperties: [] },
     { decision: "deny", ...reason },
     { decision: "deny", reasonCode: ReasonCode.ServerMoved, serverReference: "b.example" },
   ];
@@ -123,6 +125,8 @@ Deno.test("an answer that is no step refuses and is logged", async () => {
       "(reasonCode must be one that CONNACK may carry)",
     ],
     [{ decision: "deny", reasonString: 5 }, "(reasonString must be text: got 5)"],
+    [{ decision: "continue", reasonString: 5 }, "(reasonString must be text: got 5)"],
+    [{ decision: "allow", userProperties: [["a"]] }, "(userProperties[0] must be [name, value]"],
   ];
   for (const [answer, fault] of wrong) {
     for (const { step, log } of [next(() => answer), next(() => Promise.resolve(answer))]) {

@@ -177,14 +177,14 @@ Deno.test("a deciding hook that throws or rejects denies and is logged", async (
 
 Deno.test("an answer that is no decision denies and is logged", async () => {
   const refusal = { decision: "deny", reasonCode: ReasonCode.Banned };
-  const answers = [true, undefined, null, "Allow", 1, {}, [], { ...refusal, decision: "allow" }];
+  const answers = [true, undefined, null, "Allow", 1, {}, [], { ...refusal, decision: "abstain" }];
   for (const answer of [...answers, ...answers.map((value) => Promise.resolve(value))]) {
     const hook = () => wrongly<Decision>(answer);
     const { chain, log } = chainOf({ authenticate: hook, authorizePublish: hook }, { authorizePublish: () => "allow" });
     assertEquals(await chain.authenticate?.(signIn({ username: "u" })), notAuthorized);
     assertEquals(await chain.authorizePublish?.(client, message), notAuthorized);
     assertEquals(log.length, 2);
-    const expected = 'must return "allow", "deny" or "abstain", or a refusal: got ';
+    const expected = 'must return "allow", "deny" or "abstain", a permission or a refusal: got ';
     assertStringIncludes(log[0] ?? "", `error: plugin "p0": authenticate ${expected}`);
     assertStringIncludes(log[1] ?? "", `error: plugin "p0": authorizePublish ${expected}`);
   }

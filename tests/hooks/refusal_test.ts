@@ -65,8 +65,8 @@ for (const [clause, hook, packet] of answering) {
       }
       assertEquals(ruling, notAuthorized);
       assertEquals(log, [
-        `error: plugin "p0": ${hook} must return "allow", "deny" or "abstain", or a refusal (reasonCode must be one ` +
-        `that ${packet} may carry): got { decision: "deny", reasonCode: ${reasonCode}, reasonString: "no" }`,
+        `error: plugin "p0": ${hook} must return "allow", "deny" or "abstain", a permission or a refusal (reasonCode ` +
+        `must be one that ${packet} may carry): got { decision: "deny", reasonCode: ${reasonCode}, reasonString: "no" }`,
       ]);
     }
   });

@@ -60,7 +60,8 @@ const attempt = (plugin: Plugin, parts: Parameters<typeof signIn>[0]) =>
 
 /** What a refusal says without its words for people. */
 function bare(decision: Awaited<ReturnType<NonNullable<Plugin["authenticate"]>>> | undefined) {
-  return typeof decision === "object" ? { decision: decision.decision, reasonCode: decision.reasonCode } : decision;
+  if (typeof decision !== "object" || decision.decision === "allow") return decision;
+  return { decision: decision.decision, reasonCode: decision.reasonCode };
 }
 
 const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));

@@ -25,6 +25,7 @@ async function started(options: unknown): Promise<TestContext> {
     messagesDropped: { ...noStatistics().messagesDropped, "queue-limit": 8, "receive-denied": 2 },
     publishesDenied: 11,
     connectionsRefused: 12,
+    changesWaiting: 13,
   };
   await (create(options, context) as Plugin).afterStart?.();
   return context;
@@ -59,6 +60,8 @@ const expected: Readonly<Record<string, string>> = {
   "clients/total": "7",
   "clients/maximum": "9",
   "connections/refused": "12",
+  "store/state": "ok",
+  "store/waiting": "13",
 };
 
 Deno.test("broker_sys publishes every figure when the broker has started", async () => {
@@ -73,6 +76,17 @@ Deno.test("broker_sys publishes every figure when the broker has started", async
     assertMatch(published.get(topic) ?? "", /^\d+\.\d$/, topic);
   }
   assert(Number(published.get("heap/size")) > 0);
+});
+
+Deno.test("broker_sys says what keeps the store from storing, and when it stores again", async () => {
+  const context = await started({ interval: 1 });
+  const seen: (string | undefined)[] = [];
+  for (const storeFault of ["the disk is full", undefined]) {
+    context.statistics = { ...context.statistics, storeFault };
+    context.clock.advance(1000);
+    seen.push(values(context).get("store/state"));
+  }
+  assertEquals(seen, ["the disk is full", "ok"]);
 });
 
 Deno.test("broker_sys retains all it publishes, at QoS 0, under $SYS/broker/", async () => {

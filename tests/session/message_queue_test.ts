@@ -4,21 +4,25 @@ import { Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import type { QoS } from "../../src/packet/packets.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
-import { MessageQueue } from "../../src/session/message_queue.ts";
+import { type DropPolicy, MessageQueue } from "../../src/session/message_queue.ts";
 import { delivery } from "./support.ts";
 
-function queueOf(maximumMessages: number, maximumBytes = 1_000_000) {
+function queueOf(maximumMessages: number, maximumBytes = 1_000_000, policy: DropPolicy = "oldest") {
   const dropped: string[] = [];
+  const expired: string[] = [];
+  const clock = { nowMs: 0 };
   let sequence = 0;
   const queue = new MessageQueue({
-    limits: { maximumMessages, maximumBytes, policy: "oldest" },
+    limits: { maximumMessages, maximumBytes, policy },
     journal: undefined,
     onDrop: ({ message }) => dropped.push(message.topicName),
+    now: () => clock.nowMs,
+    onExpired: ({ message }) => expired.push(message.topicName),
     onLoaded: () => {},
     onFault: () => {},
   });
   const push = (delivery: Delivery) => queue.push({ ...delivery, sequence: ++sequence });
-  return { queue, push, dropped };
+  return { queue, push, dropped, expired, clock };
 }
 
 function drain(queue: MessageQueue): string[] {
@@ -62,6 +66,51 @@ Deno.test("The ceiling in bytes holds to the byte", () => {
   assertEquals([queue.bytes, dropped], [size * 2, []]);
   push(delivery("c", 1, 1));
   assertEquals([queue.bytes, dropped], [size * 2 - 99, ["a"]]);
+});
+
+/** A delivery of 100 bytes that expires at this time. */
+function expiring(name: string, qos: QoS, expiresAtMs: number): Delivery {
+  const message = new Message({ topicName: parseTopicName(name), payload: new Uint8Array(100), qos, expiresAtMs });
+  return { ...delivery(name, qos), message };
+}
+
+for (const policy of ["oldest", "newest"] as const) {
+  Deno.test(`Where a full queue drops the ${policy}, what has expired goes before anything else`, () => {
+    const { queue, push, dropped, expired, clock } = queueOf(4, undefined, policy);
+    push(delivery("old", 0));
+    push(expiring("short 0", 0, 500));
+    push(expiring("long", 1, 9000));
+    push(expiring("short 1", 1, 500));
+    clock.nowMs = 501;
+    assertEquals([push(delivery("new", 1)), expired, dropped], [true, ["short 0", "short 1"], []]);
+    assertEquals([queue.length, drain(queue)], [3, ["old", "long", "new"]]);
+  });
+}
+
+Deno.test("What has expired makes room for bytes, too, and is not looked for in a queue that has room", () => {
+  const size = expiring("a", 1, 1).message.sizeBytes;
+  const { queue, push, dropped, expired, clock } = queueOf(100, size * 2);
+  push(expiring("a", 1, 500));
+  clock.nowMs = 501;
+  push(expiring("b", 2, 9000));
+  assertEquals([queue.bytes, expired], [size * 2, []]);
+  push(expiring("c", 0, 9000));
+  assertEquals([queue.bytes, expired, dropped, drain(queue)], [size * 2, ["a"], [], ["b", "c"]]);
+  assertEquals(queue.bytes, 0);
+});
+
+Deno.test("A queue full of live messages is not looked through for every message that comes", () => {
+  const { push, dropped, expired, clock } = queueOf(2);
+  push(expiring("a", 1, 600));
+  push(expiring("b", 1, 9000));
+  // Nothing has expired yet, and for a second that is taken to stay so.
+  push(expiring("c", 1, 600));
+  clock.nowMs = 999;
+  push(delivery("d", 1));
+  assertEquals([dropped, expired], [["a", "b"], []]);
+  clock.nowMs = 1000;
+  push(delivery("e", 1));
+  assertEquals([dropped, expired], [["a", "b"], ["c"]]);
 });
 
 Deno.test("A queue tells whether a QoS 0 message waits", () => {

@@ -59,6 +59,7 @@ export function senderOptions(changes: Partial<SenderOptions> = {}) {
     maximumInflight: 10,
     queue: { maximumMessages: 100, maximumBytes: 1_000_000, policy: "oldest" },
     queueQoS0: false,
+    now: () => 0,
     onDrop: ({ topicName }, reason) => dropped.push(`${topicName} ${reason}`),
     onQueue: ({ topicName }) => waiting.push(topicName),
     onFault: (error) => {

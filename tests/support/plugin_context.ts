@@ -75,6 +75,7 @@ export function noStatistics(): BrokerStatistics {
     subscriptions: 0,
     messagesDropped: {
       "queue-limit": 0,
+      "max-total-bytes": 0,
       "max-outbound-bytes": 0,
       "max-retained": 0,
       "offline-qos0": 0,
@@ -86,6 +87,8 @@ export function noStatistics(): BrokerStatistics {
     },
     publishesDenied: 0,
     connectionsRefused: 0,
+    storeFault: undefined,
+    changesWaiting: 0,
   };
 }
 

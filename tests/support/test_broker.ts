@@ -42,20 +42,21 @@ const DEFAULTS: BrokerConfig = {
 
 export class TestBroker implements AsyncDisposable {
   readonly broker: Broker;
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly log = new CollectingLogger();
   readonly #clients: RawClient[] = [];
   readonly #identifiers = new Map<RawClient, string>();
   readonly #awaitedEnds = new Map<string, () => void>();
 
-  constructor(config: BrokerConfig) {
+  constructor(config: BrokerConfig, clock: FakeClock = new FakeClock()) {
+    this.clock = clock;
     const baseDirectory = fromFileUrl(new URL(".", import.meta.url));
     const observer = hooks({
       clientDisconnected: ({ clientIdentifier }) => this.#awaitedEnds.get(clientIdentifier)?.(),
     });
     this.broker = new Broker(
       { ...DEFAULTS, plugins: [observer], ...config },
-      { clock: this.clock, logger: this.log, baseDirectory },
+      { clock, logger: this.log, baseDirectory },
     );
   }
 
@@ -95,9 +96,14 @@ export class TestBroker implements AsyncDisposable {
     await patiently(`the broker to notice the loss of ${clientIdentifier}`, noticed);
   }
 
+  /** Breaks all connections off. */
+  async closeClients(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+  }
+
   /** Ends the connections and the broker. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.closeClients();
     await this.broker.shutdown();
   }
 

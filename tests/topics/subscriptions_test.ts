@@ -49,6 +49,21 @@ Deno.test("Overlapping subscriptions become one route with the highest QoS and e
   assertEquals(route(subscriptions, "x").subscriptionIdentifiers, [7]);
 });
 
+Deno.test("Routes of long names are forgotten sooner: they are remembered within a ceiling of memory", () => {
+  const subscriptions = new Subscriptions();
+  subscriptions.add(subscriber("s"), subscription("a"));
+  const kept = () => subscriptions.match(parseTopicName("a"));
+  const matchNames = (count: number, length: number) => {
+    for (let index = 0; index < count; index++) subscriptions.match(parseTopicName(`${index}`.padStart(length, "x")));
+  };
+  const first = kept();
+  matchNames(1000, 5);
+  assertStrictEquals(kept(), first);
+  matchNames(1000, 60_000);
+  assertEquals(kept(), first);
+  assert(kept() !== first, "the answer is found anew");
+});
+
 Deno.test("A route without subscription identifiers has none at all", () => {
   const subscriptions = new Subscriptions();
   subscriptions.add(subscriber("a"), subscription("x"));

@@ -5,7 +5,7 @@ import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { Connection, Open } from "../connection.ts";
 import { advance, type EnhancedAuthentication } from "../enhanced_authentication.ts";
-import { refusalOf } from "./authenticate.ts";
+import { type Greeting, refusalOf } from "./authenticate.ts";
 
 /** What a sign-in is refused with and DISCONNECT has no word for (MQTT 5.0 §3.14.2.1). */
 const signInOnly: ReadonlySet<ReasonCode> = new Set([
@@ -22,7 +22,7 @@ interface ExchangeSignIn {
   readonly request: EnhancedSignIn;
   readonly gone: AbortController;
   /** Lets the client in under this user name. */
-  admit(username: string | undefined, proof: { readonly authenticationData?: Uint8Array }): Promise<void>;
+  admit(username: string | undefined, greeting: Greeting): Promise<void>;
 }
 
 /** CONNECT with an authentication method (MQTT 5.0 §4.12). */
@@ -49,7 +49,7 @@ export function beginExchange(
     exchange,
     gone,
     deadlineMs: core.clock.now() + listener.limits.connectTimeout * 1000,
-    succeed: ({ username = request.username, authenticationData }) => admit(username, { authenticationData }),
+    succeed: ({ username = request.username, ...greeting }) => admit(username, greeting),
     refuse: (refusal) => connection.refuse(refusalOf(request, refusal)),
   };
   return advance(connection, authentication, packet.authenticationData);
@@ -107,13 +107,13 @@ function reAuthenticate(connection: Connection, open: Open, method: string): Enh
     exchange,
     gone,
     deadlineMs: core.clock.now() + listener.limits.connectTimeout * 1000,
-    succeed: ({ username = request.username, authenticationData }) => {
+    succeed: ({ username = request.username, authenticationData, reasonString, userProperties }) => {
       open.reAuthentication = undefined;
       if (username !== open.client.username) {
         const reason = "re-authentication must be by the user of the session";
         return connection.close({ reasonCode: ReasonCode.NotAuthorized, reason });
       }
-      const properties = { authenticationMethod: method, authenticationData };
+      const properties = { authenticationMethod: method, authenticationData, reasonString, userProperties };
       connection.send({ type: PacketType.Auth, reasonCode: ReasonCode.Success, properties });
     },
     // [MQTT-4.12.1-2] 5.0

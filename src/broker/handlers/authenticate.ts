@@ -1,17 +1,26 @@
 import type { Denial } from "../../hooks/decide.ts";
 import type { ClientSnapshot, SignIn } from "../../hooks/plugin.ts";
+import type { ReasonProperties } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import { isLoopback } from "../../transport/address.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
 import { nameInCertificate } from "./client_snapshot.ts";
 
-/** Asks whether a client may sign in with what its CONNECT holds; `undefined`: it may. */
-export async function authenticate(connection: Connection, request: SignIn): Promise<ConnectRefusal | undefined> {
-  if (nameInCertificate(connection) !== undefined) return undefined;
+/** What a client is told that is let in: in the plugins' words, and by the mechanism of an enhanced authentication. */
+export interface Greeting extends ReasonProperties {
+  readonly authenticationData?: Uint8Array;
+}
+
+const wordless: Greeting = Object.freeze({});
+
+/** Asks whether a client may sign in with what its CONNECT holds. */
+export async function authenticate(connection: Connection, request: SignIn): Promise<ConnectRefusal | Greeting> {
+  if (nameInCertificate(connection) !== undefined) return wordless;
   const { hooks } = connection.core;
-  if (!hooks.authenticate) return withoutPlugin(connection, request);
+  if (!hooks.authenticate) return withoutPlugin(connection, request) ?? wordless;
   const ruling = await hooks.authenticate(request);
-  return ruling.allowed ? undefined : refusalOf(request, ruling);
+  if (!ruling.allowed) return refusalOf(request, ruling);
+  return { reasonString: ruling.reasonString, userProperties: ruling.userProperties };
 }
 
 /** What the plugins' refusal of a sign-in looks like; the client is told their words alone. */

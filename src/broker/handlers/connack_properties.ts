@@ -2,6 +2,7 @@ import type { ResolvedLimits } from "../../config/config.ts";
 import type { ClientSnapshot } from "../../hooks/plugin.ts";
 import type { ConnackProperties, ConnectPacket } from "../../packet/packets.ts";
 import type { Connection } from "../connection.ts";
+import type { Greeting } from "./authenticate.ts";
 
 /** How long the session outlives its connection: as the client asks, within what the listener grants. */
 export function grantedExpirySeconds(packet: ConnectPacket, limits: ResolvedLimits): number {
@@ -18,7 +19,7 @@ export function connackProperties(
   { listener }: Connection,
   packet: ConnectPacket,
   client: ClientSnapshot,
-  proof: { readonly authenticationData?: Uint8Array } | undefined,
+  { reasonString, userProperties, authenticationData }: Greeting,
 ): ConnackProperties | undefined {
   if (packet.protocolVersion !== 5) return undefined;
   const { limits } = listener;
@@ -34,7 +35,9 @@ export function connackProperties(
     // [MQTT-3.1.2-28] 5.0
     ...packet.requestResponseInformation && { responseInformation: limits.responseInformation },
     // [MQTT-4.12.0-5] 5.0
-    ...authenticationMethod !== undefined && { authenticationMethod, ...proof },
+    ...authenticationMethod !== undefined && { authenticationMethod, authenticationData },
+    ...reasonString !== undefined && { reasonString },
+    ...userProperties && { userProperties },
   };
 }
 

@@ -6,16 +6,11 @@ import { Fifo } from "../../session/fifo.ts";
 import { Session } from "../../session/session.ts";
 import { InboundTopicAliases } from "../../session/topic_aliases.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
-import { authenticate } from "./authenticate.ts";
+import { authenticate, type Greeting } from "./authenticate.ts";
 import { beginExchange } from "./auth.ts";
 import { describeClient } from "./client_snapshot.ts";
 import { connackProperties, grantedExpirySeconds } from "./connack_properties.ts";
 import { authorizeWill, refusalOfWill } from "./will.ts";
-
-/** What the mechanism of an enhanced authentication says last. */
-interface Proof {
-  readonly authenticationData?: Uint8Array;
-}
 
 /** CONNECT (MQTT 3.1.1 §3.1, MQTT 5.0 §3.1): sign-in, permission for the will, then the session. */
 export function handleConnect(connection: Connection, packet: ConnectPacket): void | Promise<void> {
@@ -28,7 +23,7 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): vo
   return beginExchange(connection, packet, {
     request: { ...request, authenticationMethod: packet.authenticationMethod, reAuthenticating: false },
     gone,
-    admit: (username, proof) => admit(connection, packet, Object.freeze({ ...client, username }), proof),
+    admit: (username, greeting) => admit(connection, packet, Object.freeze({ ...client, username }), greeting),
   });
 }
 
@@ -57,10 +52,10 @@ async function signIn(
   request: SignIn,
   client: ClientSnapshot,
 ): Promise<void> {
-  const refusal = await authenticate(connection, request);
+  const outcome = await authenticate(connection, request);
   if (connection.closed) return;
-  if (refusal) return connection.refuse(refusal);
-  return await admit(connection, packet, client);
+  if ("reasonCode" in outcome) return connection.refuse(outcome);
+  return await admit(connection, packet, client, outcome);
 }
 
 /** The client is who it says. */
@@ -68,51 +63,92 @@ async function admit(
   connection: Connection,
   packet: ConnectPacket,
   client: ClientSnapshot,
-  proof?: Proof,
+  greeting: Greeting,
 ): Promise<void> {
   const refusal = await authorizeWill(connection, client);
   if (connection.closed) return;
   if (refusal) return connection.refuse(refusal);
-  openSession(connection, packet, client, proof);
+  const unavailable = await readSession(connection, packet, client);
+  if (connection.closed) return;
+  if (unavailable) return connection.refuse(unavailable);
+  await openSession(connection, packet, client, greeting);
 }
 
-/** Synchronous from here: nobody can come between take-over and welcome. */
-function openSession(connection: Connection, packet: ConnectPacket, client: ClientSnapshot, proof?: Proof): void {
+/** A session of an earlier run has messages under way that are still in the store only. */
+async function readSession(
+  { core }: Connection,
+  packet: ConnectPacket,
+  { clientIdentifier }: ClientSnapshot,
+): Promise<ConnectRefusal | undefined> {
+  const session = core.sessions.get(clientIdentifier);
+  if (!session || packet.cleanStart || !core.durability?.isUnread(session)) return undefined;
+  try {
+    await core.durability.read(session);
+    return undefined;
+  } catch (error) {
+    core.logger.error(`session of client ${clientIdentifier} cannot be read: ${error}`);
+    return told(ReasonCode.ServerUnavailable, "the session cannot be read");
+  }
+}
+
+/**
+ * Synchronous from here: nobody can come between take-over and ownership. The client is told when what has changed by
+ * that is stored.
+ */
+function openSession(
+  connection: Connection,
+  packet: ConnectPacket,
+  client: ClientSnapshot,
+  greeting: Greeting,
+): void | Promise<void> {
   const { core } = connection;
-  const { clientIdentifier, username } = client;
-  const properties = connackProperties(connection, packet, client, proof);
+  const { clientIdentifier } = client;
+  const properties = connackProperties(connection, packet, client, greeting);
   const old = core.sessions.get(clientIdentifier);
-  const refusal = old && refusalOfStranger(old, client) || refusalOfSize(packet, properties);
+  const { limits } = connection.listener;
+  const expiryIntervalSeconds = grantedExpirySeconds(packet, limits);
+  const journal = core.durability?.journal;
+  const refusal = (old && refusalOfStranger(old, client)) ?? refusalOfSize(packet, properties);
   if (refusal) return connection.refuse(refusal);
+  if (journal?.fault && expiryIntervalSeconds > 0 && (!old || packet.cleanStart)) {
+    return connection.refuse(told(ReasonCode.ServerUnavailable, "sessions cannot be stored"));
+  }
+  const before = journal?.position;
   // [MQTT-3.1.4-2] 3.1.1, [MQTT-3.1.4-3] 5.0
   const reason = "the client connected anew";
   if (old) core.owners.get(old)?.close({ reasonCode: ReasonCode.SessionTakenOver, reason });
-  const { limits } = connection.listener;
-  const expiryIntervalSeconds = grantedExpirySeconds(packet, limits);
   const { session, present } = core.sessions.open(
     { clientIdentifier, expiryIntervalSeconds },
     packet.cleanStart,
-    () =>
-      new Session({
-        clientIdentifier,
-        username,
-        expiryIntervalSeconds,
-        ...core.sessionParts(clientIdentifier, limits),
-      }),
+    () => newSession(connection, client, expiryIntervalSeconds),
   );
-  core.wills.cancel(session);
+  core.wills.signedIn(client);
   const open = {
     at: "open" as const,
     session,
     client,
     version: packet.protocolVersion,
+    askedNoExpiry: packet.sessionExpiryIntervalSeconds === 0,
+    greeted: false,
     will: packet.will,
     topicAliases: new InboundTopicAliases(limits.topicAliasMaximum),
     reAuthentication: undefined,
     held: new Fifo<never>(),
     heldBytes: 0,
   };
-  connection.welcome(open, present, properties);
+  connection.own(open);
+  if (!journal || journal.fault || journal.position === before) return connection.welcome(open, present, properties);
+  return journal.settled().then(() => {
+    if (connection.open === open) connection.welcome(open, present, properties);
+  });
+}
+
+function newSession({ core, listener }: Connection, client: ClientSnapshot, expiryIntervalSeconds: number): Session {
+  const { clientIdentifier, username } = client;
+  // What ends with its connection has nothing to be remembered for.
+  const journal = expiryIntervalSeconds > 0 ? core.durability?.notesOf(clientIdentifier, username) : undefined;
+  const parts = core.sessionParts(clientIdentifier, listener.limits);
+  return new Session({ clientIdentifier, username, expiryIntervalSeconds, journal, ...parts });
 }
 
 function refusalOfStranger(
@@ -130,7 +166,14 @@ function refusalOfSize(
   properties?: ConnackProperties,
 ): ConnectRefusal | undefined {
   if (maximumPacketSizeBytes === undefined) return undefined;
-  const connack = { type: PacketType.Connack, sessionPresent: false, reasonCode: ReasonCode.Success, properties };
+  // The plugins' words are left out where they do not fit.
+  const least = { ...properties, reasonString: undefined, userProperties: undefined };
+  const connack = {
+    type: PacketType.Connack,
+    sessionPresent: false,
+    reasonCode: ReasonCode.Success,
+    properties: least,
+  };
   if (encodedSizeBytes(connack, 5) <= maximumPacketSizeBytes) return undefined;
   const reason = `CONNACK is larger than the ${maximumPacketSizeBytes} bytes that the client takes`;
   return told(ReasonCode.ImplementationSpecificError, reason);

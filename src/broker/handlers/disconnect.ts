@@ -13,11 +13,9 @@ export function handleDisconnect(connection: Connection, open: Open, packet: Dis
   connection.close({ reasonCode, reason: "the client disconnected", clean, silent: true });
 }
 
-function changeExpiry({ listener }: Connection, { session }: Open, seconds: number): void {
-  const grantedSeconds = Math.min(seconds, listener.limits.maxSessionExpiryInterval);
-  // A listener that grants nothing has made 0 of whatever CONNECT said.
-  if (session.expiryIntervalSeconds === 0 && grantedSeconds > 0) {
+function changeExpiry({ listener }: Connection, { session, askedNoExpiry }: Open, seconds: number): void {
+  if (askedNoExpiry && seconds > 0) {
     throw protocolError("DISCONNECT: session expiry interval must stay 0, as it was in CONNECT");
   }
-  session.resume(grantedSeconds);
+  session.resume(Math.min(seconds, listener.limits.maxSessionExpiryInterval));
 }

@@ -4,6 +4,7 @@ import { type AckPacket, PacketType, type PublishPacket, type ReasonProperties }
 import { ProtocolError, protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { TopicName } from "../../packet/topic.ts";
+import type { StoreError } from "../../store/store.ts";
 import type { Connection, Open } from "../connection.ts";
 import type { PipeOutcome } from "../message_pipe.ts";
 import { refusalOfMessage } from "./message_rules.ts";
@@ -12,6 +13,11 @@ import { refusalOfMessage } from "./message_rules.ts";
 const queuesFull = {
   reasonCode: ReasonCode.QuotaExceeded,
   reasonString: "the queues of all subscribers are full (queue-limit)",
+};
+
+const retainedFull = {
+  reasonCode: ReasonCode.QuotaExceeded,
+  reasonString: "no more messages can be retained (max-retained, max-retained-bytes)",
 };
 
 /** PUBLISH (MQTT 5.0 §3.3): routes the message and acknowledges it afterwards; what is denied is acknowledged too. */
@@ -113,25 +119,51 @@ function route(
     return deny(connection, open, packet, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
   }
   const { payload, qos, retain, properties } = packet;
+  if (qos > 0 && core.durability?.journal.fault && needsStore(connection, open, packet, topicName)) {
+    return denyUnstored(connection, open, packet, core.durability.journal.fault);
+  }
   const publisher = open.session.clientIdentifier;
   const expiresAtMs = properties && expiryTime(properties, core.clock.now());
   const parts = { topicName, payload, qos, retain, properties, publisher, expiresAtMs, borrowed: true };
-  const outcome = core.pipe.fromClient(open.client, new Message(parts), () => connection.open === open);
+  const message = new Message(parts);
+  // A limit is told of before the acknowledgement, to who understands it.
+  if (retain && qos > 0 && open.version === 5 && !core.retained.hasRoom(message)) {
+    return deny(connection, open, packet, retainedFull);
+  }
+  const outcome = core.pipe.fromClient(open.client, message, () => connection.open === open);
   if (outcome instanceof Promise) {
     return outcome.then((outcome) => acknowledge(connection, open, packet, outcome));
   }
   acknowledge(connection, open, packet, outcome);
 }
 
+/** Whether a message, or that it was received, has to outlive the process. */
+function needsStore({ core }: Connection, open: Open, packet: PublishPacket, topicName: TopicName): boolean {
+  if (packet.retain || (packet.qos === 2 && open.session.durable)) return true;
+  const { routes, shares } = core.subscriptions.match(topicName);
+  return routes.some(({ subscriber }) => subscriber.durable) ||
+    shares.some(({ members }) => members.some(({ subscriber }) => subscriber.durable));
+}
+
+/** A 3.x client would take silence for a slow network. */
+function denyUnstored(connection: Connection, open: Open, packet: PublishPacket, fault: StoreError): void {
+  const reasonCode = fault.full ? ReasonCode.QuotaExceeded : ReasonCode.ImplementationSpecificError;
+  const reasonString = "messages cannot be stored now";
+  if (open.version === 5) return deny(connection, open, packet, { reasonCode, reasonString });
+  throw new ProtocolError(reasonCode, reasonString);
+}
+
 function acknowledge(connection: Connection, open: Open, packet: PublishPacket, outcome: PipeOutcome): void {
   const { qos, packetIdentifier } = packet;
   // The client will send it again, and then it has to count as new.
   if (outcome === "abandoned" || qos === 0) return;
-  if (typeof outcome === "object") return deny(connection, open, packet, outcome);
   if (outcome === "full") return deny(connection, open, packet, queuesFull);
-  const reasonCode = outcome === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
+  if (typeof outcome === "object" && !outcome.allowed) return deny(connection, open, packet, outcome);
+  const subscribers = typeof outcome === "object" ? outcome.subscribers : outcome;
+  const words = typeof outcome === "object" ? outcome.words : undefined;
+  const reasonCode = subscribers === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
   if (qos === 2) open.session.receiver.accept(packetIdentifier);
-  connection.acknowledge(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode);
+  connection.acknowledge(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode, words);
 }
 
 /** A 3.x client knows no word for it, so that its message is acknowledged and dropped. */

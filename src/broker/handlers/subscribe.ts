@@ -1,12 +1,20 @@
 import type { ResolvedLimits } from "../../config/config.ts";
 import { allowed, type Denial, type Ruling } from "../../hooks/decide.ts";
 import type { SubscriptionSnapshot } from "../../hooks/plugin.ts";
-import { PacketType, type QoS, type SubscribePacket, type SubscriptionRequest } from "../../packet/packets.ts";
+import {
+  PacketType,
+  type QoS,
+  type ReasonProperties,
+  type SubscribePacket,
+  type SubscriptionRequest,
+} from "../../packet/packets.ts";
 import { malformed, protocolError } from "../../packet/protocol_error.ts";
 import { describeReasonCode, ReasonCode } from "../../packet/reason_code.ts";
 import { parseSharedFilter, TopicError, type TopicFilter } from "../../packet/topic.ts";
+import type { Session } from "../../session/session.ts";
 import type { Subscription } from "../../topics/subscriptions.ts";
 import type { Connection, Open } from "../connection.ts";
+import type { Core } from "../core.ts";
 import { hasTooManyLevels } from "./message_rules.ts";
 
 const granted = [ReasonCode.Success, ReasonCode.GrantedQoS1, ReasonCode.GrantedQoS2] as const;
@@ -16,6 +24,7 @@ interface Wanted {
   /** As the client gave it. */
   readonly key: TopicFilter;
   readonly request: SubscriptionRequest;
+  /** As it is at most granted. */
   readonly subscription: Subscription;
   /** What needs no plugin to be refused. */
   readonly refusal: Omit<Denial, "allowed"> | undefined;
@@ -33,37 +42,93 @@ export function handleSubscribe(connection: Connection, open: Open, packet: Subs
     return subscribe(connection, open, packet, wanted, rulings as Ruling[]);
   }
   return Promise.all(rulings).then((rulings) => {
-    if (connection.open === open) subscribe(connection, open, packet, wanted, rulings);
+    if (connection.open === open) return subscribe(connection, open, packet, wanted, rulings);
   });
 }
 
-/** Synchronous: the session changes, the answer and the retained messages are in order. */
+/** Synchronous until the answer: the session changes and the answer are in order. Then comes what is retained. */
 function subscribe(
   connection: Connection,
   open: Open,
   packet: SubscribePacket,
   wanted: readonly Wanted[],
   rulings: readonly Ruling[],
-): void {
-  const added: Wanted[] = [];
-  const refusals: Omit<Denial, "allowed">[] = [];
-  const reasonCodes = wanted.map((one, index) => {
-    const refusal = refusalOf(connection, open, one, rulings[index]!);
-    if (refusal) {
-      refusals.push(refusal);
-      return refusal.reasonCode;
-    }
-    if (add(connection, open, one)) added.push(one);
-    return granted[one.subscription.qos];
-  });
-  // SUBACK has one reason string for all of its filters (MQTT 5.0 §3.9.2.1): the first refusal with something to say has it.
-  const told = refusals.find(({ reasonString, userProperties }) => reasonString !== undefined || userProperties);
-  const properties = told && { reasonString: told.reasonString, userProperties: told.userProperties };
-  connection.send({ type: PacketType.Suback, packetIdentifier: packet.packetIdentifier, reasonCodes, properties });
-  const { retained, clock } = connection.core;
-  for (const { subscription } of added) {
-    open.session.offerRetained(retained.match(subscription.topicFilter, clock.now()), subscription);
+): void | Promise<void> {
+  // A filter that stands twice in a packet is subscribed to as it stands last, and gets what is retained once.
+  const added = new Map<TopicFilter, Subscription>();
+  const refusals: ReasonProperties[] = [];
+  const permissions: ReasonProperties[] = [];
+  const reasonCodes: ReasonCode[] = [];
+  for (const [index, one] of wanted.entries()) {
+    const ruling = rulings[index]!;
+    const refusal = refusalOf(connection, open, one, ruling);
+    const subscription = atAllowedQoS(one.subscription, ruling);
+    if (refusal) refusals.push(refusal);
+    else if (add(connection, open, one, subscription)) added.set(one.key, subscription);
+    if (!refusal && ruling !== allowed) permissions.push(ruling);
+    // A hook that is told of a subscription may cut the client off.
+    if (connection.open !== open) return;
+    reasonCodes.push(refusal?.reasonCode ?? granted[subscription.qos]);
   }
+  logRefusals(connection, open, wanted, reasonCodes);
+  const properties = firstWords(refusals) ?? firstWords(permissions);
+  connection.send({ type: PacketType.Suback, packetIdentifier: packet.packetIdentifier, reasonCodes, properties });
+  return sendRetained(connection, open, [...added.values()]);
+}
+
+/** The subscription at the QoS that plugins allow. */
+function atAllowedQoS(subscription: Subscription, ruling: Ruling): Subscription {
+  if (!ruling.allowed || ruling.maximumQoS === undefined) return subscription;
+  return { ...subscription, qos: Math.min(subscription.qos, ruling.maximumQoS) as QoS };
+}
+
+/** SUBACK has one reason string for all of its filters (MQTT 5.0 §3.9.2.1): who is first to say something has it. */
+function firstWords(answers: readonly ReasonProperties[]): ReasonProperties | undefined {
+  const told = answers.find(({ reasonString, userProperties }) => reasonString !== undefined || userProperties);
+  return told && { reasonString: told.reasonString, userProperties: told.userProperties };
+}
+
+/** A client with many refused filters is worth one line. */
+function logRefusals(
+  { core }: Connection,
+  { client }: Open,
+  wanted: readonly Wanted[],
+  reasonCodes: readonly ReasonCode[],
+): void {
+  const first = reasonCodes.findIndex((reasonCode) => reasonCode >= ReasonCode.UnspecifiedError);
+  if (first < 0) return;
+  const others = reasonCodes.filter((reasonCode) => reasonCode >= ReasonCode.UnspecifiedError).length - 1;
+  const who = `client ${client.clientIdentifier}, filter ${wanted[first]!.key}`;
+  const more = others > 0 ? `, and ${others} more filters` : "";
+  core.logger.warn(`subscription refused: ${who}: ${describeReasonCode(reasonCodes[first]!)}${more}`);
+}
+
+/** Retained messages that are looked up in one turn of the event loop, so that one SUBSCRIBE does not hold up the others. */
+const RETAINED_PER_TURN = 10_000;
+
+/** Returns a promise only if there is more than one turn should take. */
+function sendRetained(
+  connection: Connection,
+  open: Open,
+  subscriptions: readonly Subscription[],
+): void | Promise<void> {
+  const { retained, clock } = connection.core;
+  let found = 0;
+  for (const [index, subscription] of subscriptions.entries()) {
+    const messages = retained.match(subscription.topicFilter, clock.now());
+    open.session.offerRetained(messages, subscription);
+    found += messages.length;
+    if (connection.open !== open) return;
+    if (found >= RETAINED_PER_TURN) return nextTurn().then(() => sendRest(connection, open, subscriptions, index + 1));
+  }
+}
+
+function sendRest(connection: Connection, open: Open, subscriptions: readonly Subscription[], from: number) {
+  if (connection.open === open) return sendRetained(connection, open, subscriptions.slice(from));
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /**
@@ -71,7 +136,12 @@ function subscribe(
  *
  * @returns whether retained messages are to be sent for it
  */
-function add({ core }: Connection, { session, client }: Open, { key, request, subscription }: Wanted): boolean {
+function add(
+  { core }: Connection,
+  { session, client }: Open,
+  { key, request }: Wanted,
+  subscription: Subscription,
+): boolean {
   const isNew = !session.subscriptions.has(key);
   session.subscribe(key, subscription);
   core.subscriptions.add(session, subscription);
@@ -125,17 +195,21 @@ function refusalAtOnce(
 
 function refusalOf(
   { core, listener }: Connection,
-  { client, session }: Open,
+  { session }: Open,
   { key, refusal }: Wanted,
   ruling: Ruling,
 ): Omit<Denial, "allowed"> | undefined {
   const full = session.subscriptions.size >= listener.limits.maxSubscriptions && !session.subscriptions.has(key);
-  const found = refusal ?? (ruling.allowed ? full ? { reasonCode: ReasonCode.QuotaExceeded } : undefined : ruling);
-  if (found) {
-    const who = `client ${client.clientIdentifier}, filter ${key}`;
-    core.logger.warn(`subscription refused: ${who}: ${describeReasonCode(found.reasonCode)}`);
-  }
-  return found;
+  const noRoom = full ? { reasonCode: ReasonCode.QuotaExceeded } : unstorable(core, session);
+  return refusal ?? (ruling.allowed ? noRoom : ruling);
+}
+
+/** A subscription of a session that outlives the process has to be stored. */
+function unstorable({ durability }: Core, session: Session): Omit<Denial, "allowed"> | undefined {
+  const fault = session.durable ? durability?.journal.fault : undefined;
+  if (!fault) return undefined;
+  const reasonCode = fault.full ? ReasonCode.QuotaExceeded : ReasonCode.ImplementationSpecificError;
+  return { reasonCode, reasonString: "subscriptions cannot be stored now" };
 }
 
 function snapshotOf(subscription: Subscription): SubscriptionSnapshot {

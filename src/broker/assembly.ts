@@ -1,0 +1,236 @@
+import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
+import { Durability } from "../durability/durability.ts";
+import type { Times } from "../durability/stored_message.ts";
+import { buildHookChain, type HookChain } from "../hooks/chain.ts";
+import { type LoadedPlugin, loadPlugin } from "../hooks/loader.ts";
+import type { Logger } from "../logger.ts";
+import type { DropReason, Message } from "../message.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { bundledPlugins } from "../plugins/bundled.ts";
+import { Router } from "../router/router.ts";
+import type { Delivery } from "../session/delivery.ts";
+import type { Session } from "../session/session.ts";
+import { Sessions } from "../session/sessions.ts";
+import { RetainedMessages } from "../topics/retained.ts";
+import { Subscriptions } from "../topics/subscriptions.ts";
+import type { Connection } from "./connection.ts";
+import type { Core } from "./core.ts";
+import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "./environment.ts";
+import { handlePacket } from "./handlers/handle_packet.ts";
+import { MemoryCeiling } from "./memory_ceiling.ts";
+import { MessagePipe } from "./message_pipe.ts";
+import { pluginContext, type PluginPowers } from "./plugin_context.ts";
+import { Statistics } from "./statistics.ts";
+import { createStore } from "./stores.ts";
+import { Wills } from "./wills.ts";
+
+/** The parts of one broker, and how they are put together. Plugins and what is stored come with {@linkcode Assembly.open}. */
+export class Assembly {
+  readonly config: ResolvedConfig;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly subscriptions = new Subscriptions();
+  readonly sessions: Sessions;
+  readonly retained: RetainedMessages;
+  readonly statistics: Statistics;
+  readonly connections = new Set<Connection>();
+  readonly owners = new Map<Session, Connection>();
+  /** Aborted at shutdown. */
+  readonly ending = new AbortController();
+  readonly #times: Times;
+  /** Clients whose messages could not be read from the store. */
+  readonly #unread = new Set<string>();
+  readonly #timers: (() => void)[] = [];
+  #hooks: HookChain;
+  #router: Router;
+  #core: Core | undefined;
+
+  constructor(config: ResolvedConfig, environment: BrokerEnvironment) {
+    this.config = config;
+    this.logger = environment.logger ?? libraryLogger();
+    this.clock = environment.clock ?? systemClock;
+    this.#times = timesOf(this.clock);
+    this.sessions = new Sessions((session) => this.#forget(session));
+    const { maxRetained, maxRetainedBytes } = config;
+    this.retained = new RetainedMessages({ maximumMessages: maxRetained, maximumBytes: maxRetainedBytes });
+    this.statistics = new Statistics({
+      clients: () => this.owners.size,
+      sessions: () => this.sessions,
+      retained: () => this.retained.count,
+      subscriptions: () => this.subscriptions.count,
+      journal: () => this.#core?.durability?.journal,
+    });
+    this.#hooks = buildHookChain([], this.logger);
+    this.#router = this.#makeRouter();
+  }
+
+  /** The hooks of the plugins that are loaded. */
+  get hooks(): HookChain {
+    return this.#hooks;
+  }
+
+  get router(): Router {
+    return this.#router;
+  }
+
+  /** What connections share; `undefined`: the broker was never opened. */
+  get core(): Core | undefined {
+    return this.#core;
+  }
+
+  /**
+   * Loads the plugins and brings back what is stored.
+   *
+   * @throws {Error} if a plugin does not load or the store does not open
+   */
+  async open(powers: PluginPowers): Promise<Core> {
+    const loaded = await this.#loadPlugins(powers);
+    this.#hooks = buildHookChain(loaded, this.logger);
+    this.#router = this.#makeRouter();
+    return this.#core = this.#makeCore(await this.#openStore());
+  }
+
+  /** Calls `tick` every `ms` milliseconds until {@linkcode Assembly.stopTimers}. */
+  every(ms: number, tick: () => void): void {
+    this.#timers.push(this.clock.every(ms, tick));
+  }
+
+  stopTimers(): void {
+    for (const cancel of this.#timers.splice(0)) cancel();
+  }
+
+  /** Tries again what could not be read from the store. Called by the broker's coarse timer. */
+  readAgain(): void {
+    const unread = [...this.#unread];
+    this.#unread.clear();
+    for (const clientIdentifier of unread) this.sessions.get(clientIdentifier)?.sender.pump();
+  }
+
+  /** A message is given up. */
+  drop(clientIdentifier: string | undefined, message: Message, reason: DropReason): void {
+    this.statistics.messagesDropped[reason]++;
+    this.#hooks.messageDropped?.(clientIdentifier, message.snapshot(), reason);
+  }
+
+  async #loadPlugins(powers: PluginPowers): Promise<LoadedPlugin[]> {
+    const { baseDirectory, plugins } = this.config;
+    const createContext = (specifier: string) => pluginContext(specifier, powers);
+    const loaded: LoadedPlugin[] = [];
+    for (const entry of plugins) {
+      loaded.push(await loadPlugin(entry, { baseDirectory, bundled: bundledPlugins, createContext }));
+      // Known at once, so that a start that fails later frees what this plugin holds.
+      this.#hooks = buildHookChain(loaded, this.logger);
+    }
+    return loaded;
+  }
+
+  #makeRouter(): Router {
+    const { messageRouted, messageRetained } = this.#hooks;
+    return new Router(this.subscriptions, this.retained, {
+      messageRouted: messageRouted && ((message, subscribers) => messageRouted(message.snapshot(), subscribers)),
+      messageRetained: messageRetained && ((message) => messageRetained(message.snapshot())),
+      messageDropped: (clientIdentifier, message, reason) => this.drop(clientIdentifier, message, reason),
+    });
+  }
+
+  async #openStore(): Promise<Durability | undefined> {
+    const store = await createStore(this.config, this.logger);
+    return store && await Durability.open({
+      store,
+      logger: this.logger,
+      times: this.#times,
+      now: () => this.clock.now(),
+      sessions: this.sessions,
+      subscriptions: this.subscriptions,
+      retained: this.retained,
+      sessionParts: (clientIdentifier) => this.#sessionParts(clientIdentifier, this.config.limits),
+      onFault: () => this.connections.forEach((connection) => connection.storeFailed()),
+    });
+  }
+
+  #makeCore(durability: Durability | undefined): Core {
+    const { config, clock, logger, sessions, subscriptions, retained, statistics, connections, owners } = this;
+    const hooks = this.#hooks;
+    const pipe = new MessagePipe({ hooks, router: this.#router, statistics, logger, clock });
+    return {
+      config,
+      clock,
+      logger,
+      hooks,
+      sessions,
+      subscriptions,
+      retained,
+      pipe,
+      wills: this.#makeWills(pipe, durability),
+      durability,
+      statistics,
+      memory: new MemoryCeiling({ maximumBytes: config.maxTotalBytes, sessions, owners, logger }),
+      handlePacket,
+      connections,
+      owners,
+      signal: this.ending.signal,
+      sessionParts: (clientIdentifier, limits) => this.#sessionParts(clientIdentifier, limits),
+    };
+  }
+
+  #makeWills(pipe: MessagePipe, durability: Durability | undefined): Wills {
+    const { clock, logger } = this;
+    const wills = new Wills({ pipe, clock, logger, times: this.#times, journal: durability?.journal });
+    for (const will of durability?.wills ?? []) wills.restore(will, this.sessions.get(will.clientIdentifier));
+    return wills;
+  }
+
+  #sessionParts(clientIdentifier: string, limits: ResolvedLimits): ReturnType<Core["sessionParts"]> {
+    const { messageQueued } = this.#hooks;
+    return {
+      sender: {
+        maximumInflight: limits.maxInflight,
+        queue: {
+          maximumMessages: limits.queueLimit,
+          maximumBytes: limits.queueLimitBytes,
+          policy: limits.queuePolicy === "drop-newest" ? "newest" : "oldest",
+        },
+        queueQoS0: limits.queueQos0,
+        now: () => this.clock.now(),
+        onDrop: (message, reason) => this.#dropFor(clientIdentifier, message, reason, limits),
+        onQueue: (message) => messageQueued?.(clientIdentifier, message.snapshot()),
+        onFault: (error) => this.#readFailed(clientIdentifier, error),
+      },
+      onReturn: (session, delivery, why) => this.#handOver(session, delivery, why),
+    };
+  }
+
+  /** A message of a shared subscription that this member has not taken goes to another one (MQTT 5.0 §4.8.2). */
+  #handOver(session: Session, { message, share }: Delivery, why: "detached" | "ended"): boolean {
+    return share !== undefined && this.#router.handOver(message, share, session, { onlyConnected: why === "detached" });
+  }
+
+  #dropFor(clientIdentifier: string, message: Message, reason: DropReason, { queuePolicy }: ResolvedLimits): void {
+    this.drop(clientIdentifier, message, reason);
+    if (reason !== "queue-limit" || queuePolicy !== "disconnect") return;
+    const session = this.sessions.get(clientIdentifier);
+    const text = "its queue is full (queue-limit, queue-policy: disconnect)";
+    if (session) this.owners.get(session)?.close({ reasonCode: ReasonCode.QuotaExceeded, reason: text });
+  }
+
+  #readFailed(clientIdentifier: string, error: unknown): void {
+    if (this.ending.signal.aborted) return;
+    this.logger.error(`messages of client ${clientIdentifier} cannot be read: ${error}`);
+    this.#unread.add(clientIdentifier);
+  }
+
+  #forget(session: Session): void {
+    for (const { topicFilter, shareName } of session.subscriptions.values()) {
+      this.subscriptions.remove(session, topicFilter, shareName);
+    }
+    this.#core?.durability?.forget(session);
+    // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.
+    this.#core?.wills.ended(session.clientIdentifier);
+  }
+}
+
+/** The clock's beginning, by the epoch, is looked at once: it must not move what waits when the system's time is set. */
+function timesOf(clock: Clock): Times {
+  const offsetMs = clock.epoch() - clock.now();
+  return { toEpoch: (ms) => ms + offsetMs, fromEpoch: (epochMs) => epochMs - offsetMs };
+}

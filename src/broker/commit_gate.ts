@@ -1,0 +1,85 @@
+import type { CommitWaiter, Journal } from "../durability/journal.ts";
+import { OutputBuffer } from "../packet/output_buffer.ts";
+import { Fifo } from "../session/fifo.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** What one position of the journal holds back. */
+interface Held {
+  readonly position: number;
+  readonly bytes: OutputBuffer;
+}
+
+/**
+ * Holds back what one client must not be told before it is stored: acknowledgements, and messages at QoS 2. What is held
+ * keeps its order; everything else passes by.
+ */
+export class CommitGate implements CommitWaiter {
+  readonly #journal: Journal;
+  readonly #outbox: Outbox;
+  readonly #held = new Fifo<Held>();
+  #last: Held | undefined;
+  /** What is told from now on waits for this position. */
+  #behind = 0;
+  /** The journal's position when the present packet came. */
+  #before = 0;
+
+  constructor(journal: Journal, outbox: Outbox) {
+    this.#journal = journal;
+    this.#outbox = outbox;
+    this.#before = journal.position;
+  }
+
+  /** Something is held back. */
+  get holds(): boolean {
+    return this.#last !== undefined;
+  }
+
+  /** A stored session is served: changes of its earlier connection may be under way, and what repeats them has to wait. */
+  resume(): void {
+    this.#behind = this.#journal.position;
+  }
+
+  /** A packet has come: what it changes from now on has to be stored before it is acknowledged. */
+  begin(): void {
+    this.#before = this.#journal.position;
+  }
+
+  /** Where to append an answer to the present packet. */
+  forAnswer(): OutputBuffer {
+    if (this.#journal.position !== this.#before) this.#behind = this.#journal.position;
+    return this.#buffer();
+  }
+
+  /** Where to append what is told of a change that was made just now. */
+  forChange(): OutputBuffer {
+    this.#behind = this.#journal.position;
+    return this.#buffer();
+  }
+
+  committed(position: number): void {
+    for (let held = this.#held.peek(); held && held.position <= position; held = this.#held.peek()) {
+      this.#outbox.open().set(held.bytes.take());
+      this.#held.shift();
+      if (held === this.#last) this.#stop();
+    }
+  }
+
+  /** The connection has ended: what is held will not be said. */
+  close(): void {
+    if (this.#last) this.#stop();
+  }
+
+  #stop(): void {
+    this.#last = undefined;
+    this.#journal.unsubscribe(this);
+  }
+
+  #buffer(): OutputBuffer {
+    if (this.#behind <= this.#journal.committed) return this.#outbox.open();
+    if (this.#last?.position === this.#behind) return this.#last.bytes;
+    if (!this.#last) this.#journal.subscribe(this);
+    this.#last = { position: this.#behind, bytes: new OutputBuffer() };
+    this.#held.push(this.#last);
+    return this.#last.bytes;
+  }
+}

@@ -1,0 +1,78 @@
+import type { ResolvedListener } from "../config/config.ts";
+import type { ClientSnapshot, DisconnectProperties } from "../hooks/plugin.ts";
+import type { ConnackProperties, ProtocolVersion, PublishPacket, Will } from "../packet/packets.ts";
+import type { ReasonCode } from "../packet/reason_code.ts";
+import type { Fifo } from "../session/fifo.ts";
+import type { Session } from "../session/session.ts";
+import type { InboundTopicAliases } from "../session/topic_aliases.ts";
+import { formatAddress } from "../transport/address.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { EnhancedAuthentication } from "./enhanced_authentication.ts";
+
+/** A signed-in client's part of a connection. */
+export interface Open {
+  readonly at: "open";
+  readonly session: Session;
+  readonly client: ClientSnapshot;
+  readonly version: ProtocolVersion;
+  /** Its CONNECT asked for a session that ends with the connection. */
+  readonly askedNoExpiry: boolean;
+  /** It has its CONNACK. */
+  greeted: boolean;
+  /** `undefined`: there is none, or it is spent. */
+  will: Will | undefined;
+  readonly topicAliases: InboundTopicAliases;
+  /** The client proves anew who it is; `undefined`: it does not. */
+  reAuthentication: EnhancedAuthentication | undefined;
+  /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room; 3.x clients only. */
+  readonly held: Fifo<PublishPacket>;
+  heldBytes: number;
+}
+
+/** A client whose CONNECT is being decided on. */
+export interface SigningIn {
+  readonly at: "signing-in";
+  readonly gone: AbortController;
+  /** The client is asked for its next AUTH; `undefined`: it is to wait. */
+  authentication: EnhancedAuthentication | undefined;
+}
+
+/** What has become of a connection so far. */
+export type ConnectionState = { readonly at: "awaiting-connect" } | SigningIn | Open | { readonly at: "closed" };
+
+/** How and why a connection is ended. */
+export interface Ending {
+  readonly reasonCode: ReasonCode;
+  /** For the log, and for a 5.0 client if `properties` say nothing else. */
+  readonly reason: string;
+  /** The client said goodbye: there is no will. */
+  readonly clean?: boolean;
+  /** The client has gone or knows already: nothing is said to it. */
+  readonly silent?: boolean;
+  /** What a 5.0 client is told beside the reason code. */
+  readonly properties?: DisconnectProperties;
+}
+
+/** Why a CONNECT is refused. */
+export interface ConnectRefusal {
+  readonly reasonCode: ReasonCode;
+  /** For the log. */
+  readonly reason: string;
+  /** What a 5.0 client is told beside the reason code. */
+  readonly properties?: ConnackProperties;
+}
+
+/** What is said of a connection when it is handed over. */
+export interface ConnectionOptions {
+  readonly listener: ResolvedListener;
+  /** The listener is full: CONNECT is answered with "server unavailable". */
+  readonly refusing: boolean;
+}
+
+/** Which connection that is, for the log. */
+export function describe(transport: Transport, listener: ResolvedListener, state: ConnectionState): string {
+  const { hostname, port } = transport.remote;
+  const address = hostname === undefined ? transport.kind : formatAddress(hostname, port ?? 0);
+  const who = state.at === "open" ? `client ${state.client.clientIdentifier}, ` : "";
+  return `${who}${address}, listener ${listener.name}`;
+}

@@ -1,0 +1,127 @@
+import type { ClientSnapshot, DisconnectProperties, PublishOptions } from "../hooks/plugin.ts";
+import type { ApplicationMessage, Message } from "../message.ts";
+import type { QoS } from "../packet/packets.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { parseTopicFilter } from "../packet/topic.ts";
+import type { Subscription } from "../topics/subscriptions.ts";
+import type { Assembly } from "./assembly.ts";
+import { checkDisconnect } from "./disconnect_rules.ts";
+import { InProcessSubscriber } from "./in_process_subscriber.ts";
+import { makeMessage, type PluginPowers } from "./plugin_context.ts";
+import { parseSubscription } from "./subscription.ts";
+
+/** What the host program and the plugins do with a broker without a connection of their own. */
+export class InProcess {
+  readonly #assembly: Assembly;
+  readonly #subscribers = new Set<InProcessSubscriber>();
+  #ended = false;
+
+  constructor(assembly: Assembly) {
+    this.#assembly = assembly;
+  }
+
+  get clients(): ClientSnapshot[] {
+    return [...this.#assembly.owners.values()].flatMap(({ open }) => open?.client ?? []);
+  }
+
+  get retained(): ReadonlyMap<string, ApplicationMessage> {
+    return new Map(Array.from(this.#assembly.retained, (message) => [message.topicName, message.snapshot()]));
+  }
+
+  /** Resolves when the message is routed, and at QoS 1 and 2 stored where it has to be. */
+  async publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
+    const { clock, core } = this.#assembly;
+    const message = makeMessage(topicName, payload, { ...options, nowMs: clock.now() });
+    await this.#route(message);
+    if (message.qos > 0) await core?.durability?.journal.settled();
+  }
+
+  /** An iterator over what comes from now on; it has nothing to tell once {@linkcode InProcess.end} was called. */
+  subscribe(topicFilter: string, qos: QoS): AsyncIterableIterator<ApplicationMessage> {
+    const { config, subscriptions } = this.#assembly;
+    const subscription = parseSubscription(topicFilter, qos, { retainAsPublished: true });
+    const subscriber: InProcessSubscriber = new InProcessSubscriber({
+      maximumMessages: config.limits.queueLimit,
+      maximumBytes: config.limits.queueLimitBytes,
+      onDrop: (message, reason) => this.#assembly.drop(undefined, message, reason),
+      onEnd: () => {
+        this.#subscribers.delete(subscriber);
+        subscriptions.remove(subscriber, subscription.topicFilter, subscription.shareName);
+      },
+    });
+    if (this.#ended) {
+      subscriber.end();
+      return subscriber;
+    }
+    this.#subscribers.add(subscriber);
+    subscriptions.add(subscriber, subscription);
+    for (const message of this.#retainedFor(subscription)) subscriber.offer(message);
+    return subscriber;
+  }
+
+  /** Cuts a client off. False: no such client is connected. */
+  disconnect(
+    clientIdentifier: string,
+    reasonCode: ReasonCode = ReasonCode.AdministrativeAction,
+    properties?: DisconnectProperties,
+  ): boolean {
+    const fault = checkDisconnect(reasonCode, properties);
+    if (fault !== undefined) throw new Error(`Cannot disconnect client ${clientIdentifier}: ${fault}`);
+    const session = this.#assembly.sessions.get(clientIdentifier);
+    const connection = session && this.#assembly.owners.get(session);
+    connection?.close({ reasonCode, reason: "disconnected by the program", properties });
+    return connection !== undefined;
+  }
+
+  /** What plugins may do. */
+  powers(): PluginPowers {
+    const { config, ending, logger, statistics, clock } = this.#assembly;
+    return {
+      baseDirectory: config.baseDirectory,
+      signal: ending.signal,
+      logger,
+      statistics,
+      publish: (message) => void this.#route(message),
+      retain: (message) => this.#assembly.router.retain(message),
+      now: () => clock.now(),
+      clients: () => this.clients,
+      disconnect: (...who) => this.disconnect(...who),
+      subscribe: (...what) => this.#subscribeClient(...what),
+      every: (seconds, tick) => {
+        if (!ending.signal.aborted) this.#assembly.every(seconds * 1000, tick);
+      },
+    };
+  }
+
+  /** What is subscribed from now on gets nothing. */
+  refuseSubscriptions(): void {
+    this.#ended = true;
+  }
+
+  /** Ends every iterator. */
+  end(): void {
+    for (const subscriber of [...this.#subscribers]) subscriber.end();
+  }
+
+  /** Messages that come before plugins are there to transform them are routed as they are. */
+  #route(message: Message): unknown {
+    const { core, router } = this.#assembly;
+    return core ? core.pipe.publish(message) : router.publish(message);
+  }
+
+  #subscribeClient(clientIdentifier: string, topicFilter: string, qos: QoS): boolean {
+    const subscription = parseSubscription(topicFilter, qos);
+    const session = this.#assembly.sessions.get(clientIdentifier);
+    if (!session) return false;
+    session.subscribe(parseTopicFilter(topicFilter), subscription);
+    this.#assembly.subscriptions.add(session, subscription);
+    session.offerRetained(this.#retainedFor(subscription), subscription);
+    return true;
+  }
+
+  /** Shared subscriptions get none (MQTT 5.0 §4.8.2). */
+  #retainedFor({ topicFilter, shareName }: Subscription): Message[] {
+    const { retained, clock } = this.#assembly;
+    return shareName === undefined ? retained.match(topicFilter, clock.now()) : [];
+  }
+}

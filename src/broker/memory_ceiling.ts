@@ -1,0 +1,105 @@
+import type { Logger } from "../logger.ts";
+import { formatBytes } from "../config/units.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { Session } from "../session/session.ts";
+import type { Connection } from "./connection.ts";
+
+/** What a {@linkcode MemoryCeiling} works with. */
+export interface MemoryCeilingParts {
+  /** `max-total-bytes` */
+  readonly maximumBytes: number;
+  readonly sessions: Iterable<Session>;
+  readonly owners: ReadonlyMap<Session, Connection>;
+  readonly logger: Logger;
+}
+
+/** Above this part of the ceiling publishers are read less. */
+const NEAR = 0.9;
+
+/** Whoever holds messages in memory. */
+interface Holder {
+  readonly session: Session;
+  readonly bytes: number;
+}
+
+/**
+ * Keeps the bytes of all messages in memory, and of all that waits for sockets, under a ceiling. Above it the largest
+ * holders go first: what a store has is let out of memory, slow clients are disconnected, and only what nobody but memory
+ * has is given up, oldest first.
+ */
+export class MemoryCeiling {
+  readonly #parts: MemoryCeilingParts;
+  #near = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(parts: MemoryCeilingParts) {
+    this.#parts = parts;
+  }
+
+  /** Publishers should be read less. */
+  get near(): boolean {
+    return this.#near;
+  }
+
+  /** Resolves at the next look at the memory. */
+  nextLook(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Called by the broker's coarse timer. */
+  look(): void {
+    const { maximumBytes } = this.#parts;
+    let total = this.#total();
+    if (total > maximumBytes) total = this.#relieve(total);
+    this.#near = total > maximumBytes * NEAR;
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+
+  #total(): number {
+    let total = 0;
+    for (const session of this.#parts.sessions) total += session.sender.memoryBytes;
+    for (const connection of this.#parts.owners.values()) total += connection.waitingBytes;
+    return total;
+  }
+
+  #relieve(total: number): number {
+    const { maximumBytes, logger } = this.#parts;
+    logger.warn(`messages in memory take ${formatBytes(total)} (max-total-bytes is ${formatBytes(maximumBytes)})`);
+    const enough = maximumBytes * NEAR;
+    for (const step of [this.#spill, this.#disconnect, this.#shed]) {
+      for (const holder of this.#holders()) {
+        if (total <= enough) return total;
+        step.call(this, holder, total - enough);
+        total = this.#total();
+      }
+    }
+    return total;
+  }
+
+  /** The largest first; as many as can matter. */
+  #holders(): Holder[] {
+    const { sessions, owners } = this.#parts;
+    const holders = Array.from(sessions, (session) => {
+      return { session, bytes: session.sender.memoryBytes + (owners.get(session)?.waitingBytes ?? 0) };
+    });
+    return holders.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes).slice(0, MAXIMUM_HOLDERS);
+  }
+
+  #spill({ session }: Holder): void {
+    session.sender.spill();
+  }
+
+  #disconnect({ session }: Holder): void {
+    const connection = this.#parts.owners.get(session);
+    const reason = "the broker's memory is full, and this client has the most messages waiting (max-total-bytes)";
+    connection?.close({ reasonCode: ReasonCode.QuotaExceeded, reason });
+    connection?.cut();
+  }
+
+  #shed({ session }: Holder, bytes: number): void {
+    session.sender.shed(bytes);
+  }
+}
+
+/** Holders that are looked at in one step; the next look finds the others. */
+const MAXIMUM_HOLDERS = 100;

@@ -1,0 +1,56 @@
+import type { ResolvedListener } from "../config/config.ts";
+import type { Transport } from "../transport/transport.ts";
+import { Admissions } from "./admission.ts";
+import type { Assembly } from "./assembly.ts";
+import { Connection } from "./connection.ts";
+
+/** Takes connections in, from listeners and from the host program, and serves each to its end. */
+export class Reception {
+  readonly #assembly: Assembly;
+  readonly #admissions: Admissions;
+  readonly #running = new Set<Promise<void>>();
+  #closed = false;
+
+  constructor(assembly: Assembly) {
+    this.#assembly = assembly;
+    this.#admissions = new Admissions(assembly.logger);
+  }
+
+  /** Serves a connection to its end; the broker has been opened. */
+  serve(transport: Transport, listener: ResolvedListener): Promise<void> {
+    const { core, connections, statistics } = this.#assembly;
+    const admission = this.#closed ? "cut" : this.#admissions.enter(listener);
+    if (admission === "cut") {
+      statistics.connectionsRefused++;
+      transport.close();
+      return Promise.resolve();
+    }
+    const connection = new Connection(core!, transport, { listener, refusing: admission === "refuse" });
+    connections.add(connection);
+    const running = connection.run().finally(() => {
+      connections.delete(connection);
+      this.#running.delete(running);
+      this.#admissions.leave(listener, admission);
+    });
+    this.#running.add(running);
+    return running;
+  }
+
+  /** What holds for a connection that the host program hands in. */
+  handedIn(name: string | undefined): ResolvedListener {
+    const { listeners, handedIn } = this.#assembly.config;
+    const configured = listeners.find((listener) => listener.name === name);
+    // Whoever is handed in did not come through that listener's socket, loopback or not.
+    return { ...(configured ?? handedIn), name: name ?? handedIn.name, type: "external" };
+  }
+
+  /** Whoever comes from now on is cut. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Resolves when every connection has ended. */
+  async empty(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+}

@@ -1,0 +1,176 @@
+import type { Logger } from "../logger.ts";
+import type { TopicFilter } from "../packet/topic.ts";
+import { parseSharedFilter } from "../packet/topic.ts";
+import { Session, type SessionOptions } from "../session/session.ts";
+import type { Sessions } from "../session/sessions.ts";
+import type { Store, StoredSession, StoredWill } from "../store/store.ts";
+import type { RetainedMessages } from "../topics/retained.ts";
+import type { Subscription, Subscriptions } from "../topics/subscriptions.ts";
+import { Journal } from "./journal.ts";
+import { noteRetained } from "./retained_notes.ts";
+import { SessionNotes } from "./session_notes.ts";
+import { restoredMessage, type Times } from "./stored_message.ts";
+
+/** What a {@linkcode Durability} works with. */
+export interface DurabilityParts {
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly times: Times;
+  /** The time, in milliseconds of the broker's clock. */
+  readonly now: () => number;
+  readonly sessions: Sessions;
+  readonly subscriptions: Subscriptions;
+  readonly retained: RetainedMessages;
+  /** What a session is made with besides what the store has of it. */
+  readonly sessionParts: (clientIdentifier: string) => Pick<SessionOptions, "sender" | "onReturn">;
+  /** Told when the store begins to fail. */
+  readonly onFault: () => void;
+}
+
+/** Keeps in a store what the broker must not forget, and brings it back. */
+export class Durability {
+  readonly journal: Journal;
+  /** Wills that the store has had since the last run. */
+  readonly wills: readonly StoredWill[];
+  readonly #parts: DurabilityParts;
+  /** Sessions whose messages under way have not been read yet. */
+  readonly #unread = new Map<Session, SessionNotes>();
+  readonly #reading = new Map<Session, Promise<void>>();
+  #lastSession: number;
+
+  private constructor(parts: DurabilityParts, journal: Journal, lastSession: number, wills: readonly StoredWill[]) {
+    this.#parts = parts;
+    this.journal = journal;
+    this.#lastSession = lastSession;
+    this.wills = wills;
+  }
+
+  /**
+   * Opens the store and brings back what it has: sessions with their subscriptions, retained messages and wills.
+   * Messages of sessions stay in the store until their client comes.
+   *
+   * @throws {Error} as {@linkcode Store.open}
+   */
+  static async open(parts: DurabilityParts): Promise<Durability> {
+    try {
+      return await Durability.#open(parts);
+    } catch (error) {
+      await parts.store.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  static async #open(parts: DurabilityParts): Promise<Durability> {
+    const { store, logger, times, retained } = parts;
+    const state = await store.open();
+    const wills: StoredWill[] = [];
+    const { lastMessageId } = state;
+    const onFault = (fault: unknown) => fault && parts.onFault();
+    const journal = new Journal({ store, logger, times, lastMessageId, onFault });
+    const durability = new Durability(parts, journal, state.lastSession, wills);
+    const changed: (() => void)[] = [];
+    for await (const session of state.sessions) changed.push(...durability.#restore(session));
+    for await (const will of state.wills) wills.push(will);
+    const note = noteRetained(journal);
+    const newer = new Map(Array.from(retained, (message) => [message.topicName, message]));
+    for await (const stored of state.retained) {
+      const message = restoredMessage(stored, times);
+      message.storedReferences = 1;
+      if (newer.has(message.topicName) || retained.set(message) !== "full") continue;
+      logger.warn(`retained message of ${message.topicName} is given up: max-retained is less than what the store has`);
+      changed.push(() => note(message.topicName, undefined, message));
+    }
+    for (const note of changed) note();
+    // What the program has published before the start is newer than what the store has.
+    for (const message of newer.values()) note(message.topicName, message, undefined);
+    retained.onChange = note;
+    return durability;
+  }
+
+  /** The notes of a new session. */
+  notesOf(clientIdentifier: string, username: string | undefined): SessionNotes {
+    return this.#notes(++this.#lastSession, clientIdentifier, username);
+  }
+
+  /** Reads what is under way of a session that was brought back and has not had a client since. */
+  async read(session: Session): Promise<void> {
+    const notes = this.#unread.get(session);
+    if (!notes) return;
+    let reading = this.#reading.get(session);
+    if (!reading) {
+      reading = this.#read(session, notes).finally(() => this.#reading.delete(session));
+      this.#reading.set(session, reading);
+    }
+    await reading;
+  }
+
+  /** Whether {@linkcode Durability.read} has something to wait for. */
+  isUnread(session: Session): boolean {
+    return this.#unread.has(session);
+  }
+
+  /** The session has ended. */
+  forget(session: Session): void {
+    this.#unread.delete(session);
+  }
+
+  /** Gives up what is not stored yet, and frees everything. Never rejects. */
+  async close(): Promise<void> {
+    const { store, logger } = this.#parts;
+    this.journal.close();
+    try {
+      await store.close();
+    } catch (error) {
+      logger.error(`the store did not close as it should: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  async #read(session: Session, notes: SessionNotes): Promise<void> {
+    const deliveries = await notes.loadInflight();
+    if (!this.#unread.delete(session)) return;
+    session.sender.restoreInflight(deliveries);
+  }
+
+  /** Returns what is to be noted once the store has been read. */
+  #restore(stored: StoredSession): (() => void)[] {
+    const { sessions, subscriptions, now, times, sessionParts } = this.#parts;
+    const { clientIdentifier, username, expiryIntervalSeconds, disconnectedAt, unreleased } = stored;
+    const notes = this.#notes(stored.session, clientIdentifier, username);
+    // Of one that was connected to the end, the time counts from now; a clock that was set back gives nobody more.
+    const disconnectedAtMs = disconnectedAt === undefined ? now() : Math.min(now(), times.fromEpoch(disconnectedAt));
+    const session = new Session({
+      ...sessionParts(clientIdentifier),
+      clientIdentifier,
+      username,
+      expiryIntervalSeconds,
+      journal: notes,
+      unreleased,
+      disconnectedAtMs,
+      subscriptions: stored.subscriptions.map((subscription) => [subscription.topicFilter, parsed(subscription)]),
+    });
+    if (session.isExpired(now())) return [() => notes.ended()];
+    session.sender.restore({
+      messages: stored.queued,
+      bytes: stored.queuedBytes,
+      lastSequence: stored.lastSequence,
+    });
+    sessions.restore(session);
+    for (const subscription of session.subscriptions.values()) subscriptions.add(session, subscription);
+    this.#unread.set(session, notes);
+    // Else its time would begin anew if the broker ended again before its client comes.
+    return disconnectedAt === undefined ? [() => notes.changed({ expiryIntervalSeconds, disconnectedAtMs })] : [];
+  }
+
+  #notes(session: number, clientIdentifier: string, username: string | undefined): SessionNotes {
+    const { store, times, subscriptions } = this.#parts;
+    const shareGroup = (key: TopicFilter) => {
+      const shared = parseSharedFilter(key);
+      return shared && subscriptions.shareGroup(shared.topicFilter, shared.shareName);
+    };
+    return new SessionNotes({ journal: this.journal, store, times, session, clientIdentifier, username, shareGroup });
+  }
+}
+
+function parsed(stored: StoredSession["subscriptions"][number]): Subscription {
+  return { ...stored, ...parseSharedFilter(stored.topicFilter) };
+}

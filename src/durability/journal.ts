@@ -1,0 +1,211 @@
+import type { Logger } from "../logger.ts";
+import type { Message } from "../message.ts";
+import { type Change, type Store, StoreError } from "../store/store.ts";
+import { storedMessage, type Times } from "./stored_message.ts";
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A change that refers to a message, which gets its number when it is stored. */
+export type MessageChange = Mutable<Extract<Change, { readonly messageId: number }>>;
+
+/** A change that waits with its message: if it is taken back before it is stored, nothing of it ever need be. */
+export interface PendingMessage {
+  readonly message: Message;
+  readonly change: MessageChange;
+}
+
+type Entry = Change | PendingMessage | undefined;
+
+/** Who waits for a commit. */
+export interface CommitWaiter {
+  /** Everything up to this position is stored. */
+  committed(position: number): void;
+}
+
+/** What a {@linkcode Journal} works with. */
+export interface JournalParts {
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly times: Times;
+  /** Highest message id that was ever given. */
+  readonly lastMessageId: number;
+  /** Told when the store begins to fail, and when it works again. */
+  readonly onFault?: (fault: StoreError | undefined) => void;
+  /** How long to wait after a fault before the changes are given again, in milliseconds. @default 1000 */
+  readonly retryMs?: number;
+}
+
+/**
+ * Gathers changes and gives them to the store in batches: what happens while one batch is being stored is the next one.
+ * Each change has a position; what was caused by it leaves the broker when that position is committed.
+ */
+export class Journal {
+  readonly #parts: JournalParts;
+  #entries: Entry[] = [];
+  /** Number of the batch that is being gathered, so that a note tells whether its entry can still be taken back. */
+  #batch = 1;
+  #position = 0;
+  #committed = 0;
+  #lastMessageId: number;
+  #running: Promise<void> | undefined;
+  #fault: StoreError | undefined;
+  #closed = false;
+  readonly #waiters = new Set<CommitWaiter>();
+  /** Ends the wait before the next try. */
+  #wake: (() => void) | undefined;
+
+  constructor(parts: JournalParts) {
+    this.#parts = parts;
+    this.#lastMessageId = parts.lastMessageId;
+  }
+
+  /** Position of the last change. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Position up to which everything is stored. */
+  get committed(): number {
+    return this.#committed;
+  }
+
+  /** What keeps the store from storing; `undefined`: nothing does. */
+  get fault(): StoreError | undefined {
+    return this.#fault;
+  }
+
+  /** The batch that is being gathered. */
+  get batch(): number {
+    return this.#batch;
+  }
+
+  /**
+   * Notes a change.
+   *
+   * @returns its index in the present {@linkcode Journal.batch}
+   */
+  append(entry: Exclude<Entry, undefined>): number {
+    this.#position++;
+    if (this.#closed) return 0;
+    const index = this.#entries.push(entry) - 1;
+    if (!this.#running) this.#running = Promise.resolve().then(() => this.#run());
+    return index;
+  }
+
+  /** Takes back an entry of the present batch. */
+  takeBack(index: number): void {
+    this.#position++;
+    if (this.#closed) return;
+    this.#entries[index] = undefined;
+  }
+
+  /** Calls `waiter.committed` after each commit until it is told to stop. */
+  subscribe(waiter: CommitWaiter): void {
+    this.#waiters.add(waiter);
+  }
+
+  unsubscribe(waiter: CommitWaiter): void {
+    this.#waiters.delete(waiter);
+  }
+
+  /** Resolves when everything so far is stored, or the journal has been closed in spite of a fault. */
+  async settled(): Promise<void> {
+    const position = this.#position;
+    while (this.#committed < position && !this.#closed) {
+      await new Promise<void>((resolve) => {
+        const waiter: CommitWaiter = {
+          committed: () => {
+            this.unsubscribe(waiter);
+            resolve();
+          },
+        };
+        this.subscribe(waiter);
+      });
+    }
+  }
+
+  /** Gives up what is not stored yet: nobody is told that it was. */
+  close(): void {
+    this.#closed = true;
+    this.#entries = [];
+    this.#wake?.();
+    for (const waiter of [...this.#waiters]) waiter.committed(this.#committed);
+  }
+
+  async #run(): Promise<void> {
+    while (this.#entries.length > 0) {
+      const position = this.#position;
+      const changes = this.#take();
+      if (changes.length > 0 && !await this.#store(changes)) return;
+      this.#committed = position;
+      for (const waiter of [...this.#waiters]) waiter.committed(position);
+    }
+    this.#running = undefined;
+  }
+
+  /** Stores a batch, however often it takes. False: the journal was closed meanwhile. */
+  async #store(changes: readonly Change[]): Promise<boolean> {
+    for (;;) {
+      try {
+        await this.#parts.store.append(changes);
+        this.#recovered();
+        return !this.#closed;
+      } catch (error) {
+        if (this.#closed) return false;
+        this.#report(error);
+      }
+      await this.#pause();
+      if (this.#closed) return false;
+    }
+  }
+
+  #recovered(): void {
+    if (!this.#fault) return;
+    this.#fault = undefined;
+    this.#parts.logger.info("the store works again: what waited for it has been stored");
+    this.#parts.onFault?.(undefined);
+  }
+
+  #report(error: unknown): void {
+    const isNew = !this.#fault;
+    this.#fault = error instanceof StoreError ? error : new StoreError(String(error), false);
+    if (!isNew) return;
+    this.#parts.logger.error(`nothing is acknowledged until it can be stored: ${this.#fault.message}`);
+    this.#parts.onFault?.(this.#fault);
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#parts.retryMs ?? 1000);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Ends the batch. A message is stored once, with the first thing that refers to it. */
+  #take(): Change[] {
+    const changes: Change[] = [];
+    const unneeded: Message[] = [];
+    for (const entry of this.#entries) {
+      if (!entry) continue;
+      if (!("change" in entry)) changes.push(entry);
+      else {
+        const { message, change } = entry;
+        if (message.storedId === 0) {
+          message.storedId = ++this.#lastMessageId;
+          if (message.storedReferences === 0) unneeded.push(message);
+          changes.push({ type: "message", message: storedMessage(message, this.#parts.times) });
+        }
+        change.messageId = message.storedId;
+        changes.push(change);
+      }
+    }
+    // What the same batch lets go again is not in the store for those who need it later.
+    for (const message of unneeded) message.storedId = 0;
+    this.#entries = [];
+    this.#batch++;
+    return changes;
+  }
+}

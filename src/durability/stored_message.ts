@@ -1,0 +1,32 @@
+import { Message } from "../message.ts";
+import type { StoredMessage } from "../store/store.ts";
+
+/** Translates between the broker's clock and the epoch, by which stores count. */
+export interface Times {
+  toEpoch(ms: number): number;
+  fromEpoch(epochMs: number): number;
+}
+
+/** What a store keeps of a message. */
+export function storedMessage(message: Message, times: Times): StoredMessage {
+  const { storedId, topicName, payload, qos, retain, properties, publisher, expiresAtMs } = message;
+  return {
+    id: storedId,
+    topicName,
+    payload,
+    qos,
+    retain,
+    properties,
+    publisher,
+    ...expiresAtMs !== undefined && { expiresAt: Math.round(times.toEpoch(expiresAtMs)) },
+  };
+}
+
+/** The message that a store has kept. */
+export function restoredMessage(stored: StoredMessage, times: Times): Message {
+  const { topicName, payload, qos, retain, properties, publisher, expiresAt } = stored;
+  const expiresAtMs = expiresAt === undefined ? undefined : times.fromEpoch(expiresAt);
+  const message = new Message({ topicName, payload, qos, retain, properties, publisher, expiresAtMs });
+  message.storedId = stored.id;
+  return message;
+}

@@ -1,0 +1,232 @@
+import { SqliteBatch } from "./sqlite_batch.ts";
+import { SqliteConnection, type SqliteOptions, type SqliteParts } from "./sqlite_connection.ts";
+import { isHarmless, storeErrorOf } from "./sqlite_faults.ts";
+import {
+  deliveryOf,
+  type DeliveryRow,
+  MESSAGE_COLUMNS,
+  messageOf,
+  type MessageRow,
+  subscriptionOf,
+  type SubscriptionRow,
+  willOf,
+  type WillRow,
+} from "./sqlite_rows.ts";
+import type { Change, DeliveryRange, StoredDelivery, StoredMessage, StoredSession, StoredWill } from "./store.ts";
+
+/** The numbers that a database has when it is opened; see {@linkcode StoredState}. */
+export interface LastNumbers {
+  readonly lastMessageId: number;
+  readonly lastSession: number;
+}
+
+interface SessionRow {
+  readonly session: number;
+  readonly client: string;
+  readonly username: string | null;
+  readonly expiry: number;
+  readonly disconnected_at: number | null;
+}
+
+interface HeadRow {
+  readonly session: number;
+  readonly queued: number;
+  readonly queued_bytes: number;
+  readonly last: number;
+}
+
+/** Sessions, messages or wills of one page; a page is also full once its payloads have {@linkcode PAGE_BYTES}. */
+const PAGE_ROWS = 256;
+const PAGE_BYTES = 1024 * 1024;
+/** Last numbers are written ahead by so many, to be written seldom. */
+const MESSAGES_AHEAD = 10_000;
+const SESSIONS_AHEAD = 100;
+
+const SELECT_QUEUED = selectDeliveries("d.state = 0", "");
+/** SQLite would rather read all that is queued on the way. */
+const SELECT_UNDER_WAY = selectDeliveries("d.state > 0", "INDEXED BY under_way");
+
+function selectDeliveries(condition: string, index: string): string {
+  return `SELECT d.sequence, d.message, d.qos, d.retain, d.identifiers, d.share, d.state, d.packet, ${MESSAGE_COLUMNS}
+    FROM delivery AS d ${index} LEFT JOIN message AS m ON m.id = d.message AND d.state < 2
+    WHERE d.session = ? AND d.sequence > ? AND ${condition} ORDER BY d.sequence LIMIT ?`;
+}
+
+/** A store in a SQLite database. Every method returns when it is done, which may take as long as a disk takes. */
+export class SqliteDatabase {
+  readonly #options: SqliteOptions;
+  readonly #parts: SqliteParts;
+  #connection: SqliteConnection | undefined;
+  #isOpen = false;
+  #reserved: LastNumbers = { lastMessageId: 0, lastSession: 0 };
+
+  constructor(options: SqliteOptions, parts: SqliteParts = {}) {
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  /**
+   * Opens the database, or makes it.
+   *
+   * @throws {Error} as {@linkcode Store.open} says
+   */
+  open(): LastNumbers {
+    this.#connection = SqliteConnection.open(this.#options, this.#parts);
+    const sql = "SELECT last_message AS lastMessageId, last_session AS lastSession FROM meta";
+    this.#reserved = this.#use((connection) => connection.get<LastNumbers>(sql)!);
+    this.#isOpen = true;
+    return this.#reserved;
+  }
+
+  /** Applies all changes, or none; see {@linkcode Store.append}. */
+  append(changes: Iterable<Change>): void {
+    this.#use((connection) => {
+      const batch = new SqliteBatch(connection);
+      let reserved = this.#reserved;
+      connection.transaction(() => {
+        batch.apply(changes);
+        reserved = this.#reserve(connection, batch);
+      });
+      this.#reserved = reserved;
+    });
+  }
+
+  /** Sessions with a number above `after`, by ascending number; none: there are no more. */
+  sessions(after: number): StoredSession[] {
+    return this.#use((connection) => {
+      const sql = "SELECT * FROM session WHERE session > ? ORDER BY session LIMIT ?";
+      const rows = connection.all<SessionRow>(sql, after, PAGE_ROWS);
+      return readSessions(connection, rows);
+    });
+  }
+
+  /** Retained messages whose topics come after `after`; none: there are no more. */
+  retained(after: string): StoredMessage[] {
+    const sql = `SELECT ${MESSAGE_COLUMNS} FROM retained JOIN message AS m ON m.id = retained.message
+      WHERE retained.topic > ? ORDER BY retained.topic LIMIT ?`;
+    return this.#use((connection) => {
+      const rows = connection.iterate<MessageRow>(sql, after, PAGE_ROWS);
+      return takeBytes(rows, PAGE_BYTES).map(messageOf);
+    });
+  }
+
+  /** Wills of clients whose identifiers come after `after`; `undefined`: from the first on. None: there are no more. */
+  wills(after: string | undefined): StoredWill[] {
+    const sql = "SELECT * FROM will WHERE client > ? OR ? ORDER BY client LIMIT ?";
+    return this.#use((connection) => {
+      const rows = connection.iterate<WillRow>(sql, after ?? "", Number(after === undefined), PAGE_ROWS);
+      return takeBytes(rows, PAGE_BYTES).map(willOf);
+    });
+  }
+
+  /** A part of a session's deliveries; see {@linkcode Store.deliveries}. */
+  deliveries(session: number, { underWay, after, maximumMessages, maximumBytes }: DeliveryRange): StoredDelivery[] {
+    return this.#use((connection) => {
+      const sql = underWay ? SELECT_UNDER_WAY : SELECT_QUEUED;
+      const rows = connection.iterate<DeliveryRow>(sql, session, after, maximumMessages);
+      return takeBytes(rows, maximumBytes).map(deliveryOf);
+    });
+  }
+
+  /** Writes the log back and lets go of the file. */
+  close(): void {
+    this.#isOpen = false;
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  /** Calls `work` with a connection that is in order; faults become {@linkcode StoreError}s. */
+  #use<T>(work: (connection: SqliteConnection) => T): T {
+    try {
+      return work(this.#connection ??= this.#reopen());
+    } catch (error) {
+      if (!isHarmless(error)) this.#forsake();
+      throw storeErrorOf(this.#options.path, error);
+    }
+  }
+
+  #reopen(): SqliteConnection {
+    if (!this.#isOpen) throw new Error("the store is not open");
+    const connection = SqliteConnection.open(this.#options, this.#parts);
+    try {
+      // What the log holds may have failed to reach the disk, and a later sync would not tell; the file is synced anew.
+      connection.checkpoint();
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** After a fault of the disk nothing is known of a connection: the next call opens another. */
+  #forsake(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    try {
+      connection?.close();
+    } catch {
+      // It was of no use any more, and what is wrong is being reported.
+    }
+  }
+
+  #reserve(connection: SqliteConnection, { lastMessageId, lastSession }: LastNumbers): LastNumbers {
+    const { lastMessageId: message, lastSession: session } = this.#reserved;
+    if (lastMessageId <= message && lastSession <= session) return this.#reserved;
+    const reserved = {
+      lastMessageId: lastMessageId <= message ? message : ahead(lastMessageId, MESSAGES_AHEAD),
+      lastSession: lastSession <= session ? session : ahead(lastSession, SESSIONS_AHEAD),
+    };
+    connection.run("UPDATE meta SET last_message = ?, last_session = ?", reserved.lastMessageId, reserved.lastSession);
+    return reserved;
+  }
+}
+
+function ahead(number: number, by: number): number {
+  return Math.min(number + by, Number.MAX_SAFE_INTEGER);
+}
+
+/** Rows until their payloads have `maximumBytes`; at least one. */
+function takeBytes<Row extends { readonly payload: Uint8Array | null }>(
+  rows: Iterable<Row>,
+  maximumBytes: number,
+): Row[] {
+  const taken: Row[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    taken.push(row);
+    bytes += row.payload?.length ?? 0;
+    if (bytes >= maximumBytes) break;
+  }
+  return taken;
+}
+
+/** Adds to the sessions of a page, which have ascending numbers, what other tables know of them. */
+function readSessions(connection: SqliteConnection, rows: readonly SessionRow[]): StoredSession[] {
+  const range = [rows[0]?.session ?? 0, rows.at(-1)?.session ?? 0];
+  const where = "WHERE session BETWEEN ? AND ?";
+  const subscriptions = connection.all<SubscriptionRow>(`SELECT * FROM subscription ${where}`, ...range);
+  const unreleased = connection.all<{ session: number; packet: number }>(
+    `SELECT session, packet FROM unreleased ${where}`,
+    ...range,
+  );
+  const heads = connection.all<HeadRow>(
+    `SELECT session, sum(state = 0) AS queued, sum(CASE state WHEN 0 THEN size ELSE 0 END) AS queued_bytes,
+      max(sequence) AS last FROM delivery ${where} GROUP BY session`,
+    ...range,
+  );
+  const subscriptionsOf = Map.groupBy(subscriptions, ({ session }) => session);
+  const unreleasedOf = Map.groupBy(unreleased, ({ session }) => session);
+  const headOf = new Map(heads.map((head) => [head.session, head]));
+  return rows.map(({ session, client, username, expiry, disconnected_at: disconnectedAt }) => ({
+    session,
+    clientIdentifier: client,
+    ...username !== null && { username },
+    expiryIntervalSeconds: expiry,
+    ...disconnectedAt !== null && { disconnectedAt },
+    subscriptions: (subscriptionsOf.get(session) ?? []).map(subscriptionOf),
+    unreleased: (unreleasedOf.get(session) ?? []).map(({ packet }) => packet),
+    queued: headOf.get(session)?.queued ?? 0,
+    queuedBytes: headOf.get(session)?.queued_bytes ?? 0,
+    lastSequence: headOf.get(session)?.last ?? 0,
+  }));
+}

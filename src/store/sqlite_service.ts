@@ -1,0 +1,49 @@
+import { unpackChanges } from "./packed_changes.ts";
+import type { SqliteOptions } from "./sqlite_connection.ts";
+import type { SqliteDatabase } from "./sqlite_database.ts";
+import { faultFrom, type Reply, type Request } from "./sqlite_protocol.ts";
+
+/** The part of a worker's global scope that requests come in and replies leave by. */
+export interface Port {
+  onmessage: ((event: MessageEvent) => void) | null;
+  postMessage(message: unknown): void;
+}
+
+/** Answers the requests that come to a worker with a database. */
+export function serve(port: Port, create: (options: SqliteOptions) => SqliteDatabase): void {
+  let database: SqliteDatabase | undefined;
+  const answer = (request: Request): unknown => {
+    if (request[0] === "open") {
+      database = create(request[1]);
+      return database.open();
+    }
+    if (database === undefined) throw new Error(`the store must be open: got ${request[0]}`);
+    return call(database, request);
+  };
+  port.onmessage = ({ data }: MessageEvent<Request>) => {
+    let reply: Reply;
+    try {
+      reply = { value: answer(data) };
+    } catch (error) {
+      reply = { fault: faultFrom(error) };
+    }
+    port.postMessage(reply);
+  };
+}
+
+function call(database: SqliteDatabase, request: Exclude<Request, readonly ["open", SqliteOptions]>): unknown {
+  switch (request[0]) {
+    case "append":
+      return database.append(unpackChanges(request[1]));
+    case "sessions":
+      return database.sessions(request[1]);
+    case "retained":
+      return database.retained(request[1]);
+    case "wills":
+      return database.wills(request[1]);
+    case "deliveries":
+      return database.deliveries(request[1], request[2]);
+    case "close":
+      return database.close();
+  }
+}

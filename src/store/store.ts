@@ -1,0 +1,82 @@
+/**
+ * What outlives the process. A store keeps sessions with their subscriptions and messages, retained messages and wills.
+ * The broker tells it every change and asks for one session's messages when its client comes; what the changes mean is
+ * the broker's business alone. All times are milliseconds since the Unix epoch.
+ */
+import type { Logger } from "../logger.ts";
+import type { Change } from "./change.ts";
+import type { StoredDelivery, StoredState } from "./stored.ts";
+
+export type * from "./change.ts";
+export type * from "./stored.ts";
+
+/** Which part of a session's deliveries is wanted. */
+export interface DeliveryRange {
+  /** Those that are `sent` or `released`, rather than those that are `queued`; they are few and must be found quickly. */
+  readonly underWay: boolean;
+  /** Those with a higher sequence; 0: from the first on. */
+  readonly after: number;
+  /** At most so many. */
+  readonly maximumMessages: number;
+  /** No more once their payloads have so many bytes together; there is always one, if there is any. */
+  readonly maximumBytes: number;
+}
+
+/**
+ * Keeps what the broker must not forget. Methods are called one after the other, but not each after the last one's
+ * promise: a store does them in the order of the calls.
+ */
+export interface Store {
+  /**
+   * Makes ready and tells what is there; the iterables are read once, before anything else is called.
+   *
+   * @throws {Error} that says what is wrong and what to do: the place cannot be used, is in use by another process,
+   * is of a newer version, or is damaged. Nothing is ever replaced silently
+   */
+  open(): Promise<StoredState>;
+  /**
+   * Applies all changes, or none.
+   *
+   * @returns resolves when they are safe as far as the config asks for
+   * @throws {StoreError} if they are not; the same changes are then given again later, first of all
+   */
+  append(changes: readonly Change[]): Promise<void>;
+  /** A part of a session's deliveries, as of all earlier calls of {@linkcode Store.append}, by ascending sequence. */
+  deliveries(session: number, range: DeliveryRange): Promise<readonly StoredDelivery[]>;
+  /** Frees everything; what was appended is safe. */
+  close(): Promise<void>;
+}
+
+/** Changes that could not be stored. */
+export class StoreError extends Error {
+  /** Tells this error from others. */
+  override readonly name = "StoreError";
+
+  /** There is no room left, as opposed to any other fault. */
+  readonly full: boolean;
+
+  /** Says why, for people, and whether there is no room left, as opposed to any other fault. */
+  constructor(message: string, full: boolean) {
+    super(message);
+    this.full = full;
+  }
+}
+
+/** What a store module is told beside its options. */
+export interface StoreContext {
+  /** Folder that relative paths in the options start from, absolute. */
+  readonly baseDirectory: string;
+  /** Writes to the broker's log. */
+  readonly logger: Logger;
+}
+
+/**
+ * The default export of a store module, named by import specifier in `persistence.type`. The store is opened later, by
+ * the broker.
+ *
+ * @param options what the config says beside `type`
+ */
+export type StoreFactory = (
+  options: Readonly<Record<string, unknown>>,
+  context: StoreContext,
+) => Store | Promise<Store>;

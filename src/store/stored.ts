@@ -1,0 +1,110 @@
+/** What a store keeps, in the form in which it gives it back. All times are milliseconds since the Unix epoch. */
+import type { MessageProperties, QoS, Will } from "../packet/packets.ts";
+import type { TopicFilter, TopicName } from "../packet/topic.ts";
+
+/** An application message as it is kept. Several deliveries and a retained message may share one. */
+export interface StoredMessage {
+  /** 1 to 2^53 - 1; never given twice. */
+  readonly id: number;
+  /** Where it was published. */
+  readonly topicName: TopicName;
+  /** The message itself; may be empty. */
+  readonly payload: Uint8Array;
+  /** As published. */
+  readonly qos: QoS;
+  /** As published. */
+  readonly retain: boolean;
+  /** 5.0 only; `undefined`: none. */
+  readonly properties?: MessageProperties;
+  /** Client identifier of the publisher; `undefined`: not a client. */
+  readonly publisher?: string;
+  /** When it becomes worthless; `undefined`: never. */
+  readonly expiresAt?: number;
+}
+
+/** How far a delivery has come: it waits, it was sent at QoS 2, or the client has it and its identifier is to be released. */
+export type DeliveryState = "queued" | "sent" | "released";
+
+/** A message on its way to one session. */
+export interface StoredDelivery {
+  /** Order within the session, 1 to 2^53 - 1. */
+  readonly sequence: number;
+  /** What is delivered. For one that is `released` it need not be there any longer. */
+  readonly message: StoredMessage | undefined;
+  /** The quality of service it is delivered with, 1 or 2. */
+  readonly qos: 1 | 2;
+  /** The RETAIN flag it is sent with. */
+  readonly retain: boolean;
+  /** `undefined`: none. */
+  readonly subscriptionIdentifiers?: readonly number[];
+  /** The shared subscription it came through, as `$share/{ShareName}/{filter}`; `undefined`: none. */
+  readonly share?: TopicFilter;
+  /** How far it has come. */
+  readonly state: DeliveryState;
+  /** 1 to 65,535; 0 while it is queued. */
+  readonly packetIdentifier: number;
+}
+
+/** A subscription of a session. */
+export interface StoredSubscription {
+  /** As the client gave it: `$share/…` included. */
+  readonly topicFilter: TopicFilter;
+  /** Highest QoS at which messages are delivered. */
+  readonly qos: QoS;
+  /** Whether the client's own messages are kept from it. */
+  readonly noLocal: boolean;
+  /** Whether messages keep the RETAIN flag they were published with. */
+  readonly retainAsPublished: boolean;
+  /** `undefined`: none. */
+  readonly identifier?: number;
+}
+
+/** What is known of a session without its messages. */
+export interface StoredSession {
+  /** Number of the session, 1 to 2^53 - 1; never given twice, so that a new session of the same client is another one. */
+  readonly session: number;
+  /** Whose session it is. */
+  readonly clientIdentifier: string;
+  /** The user it belongs to; `undefined`: an anonymous client. */
+  readonly username?: string;
+  /** Seconds it outlives its connection; 4,294,967,295: it never ends. */
+  readonly expiryIntervalSeconds: number;
+  /** When its client was lost; `undefined`: it was connected when the process ended. */
+  readonly disconnectedAt?: number;
+  /** Its subscriptions. */
+  readonly subscriptions: readonly StoredSubscription[];
+  /** QoS 2 packet identifiers from the client that were not released yet. */
+  readonly unreleased: readonly number[];
+  /** Deliveries that are `queued`. */
+  readonly queued: number;
+  /** Size of those, in bytes as the changes told them. */
+  readonly queuedBytes: number;
+  /** Highest sequence of a delivery of any state; 0: none. */
+  readonly lastSequence: number;
+}
+
+/** A will that is to be published unless its client says goodbye. */
+export interface StoredWill {
+  /** Who leaves it. */
+  readonly clientIdentifier: string;
+  /** The user it is published as; `undefined`: an anonymous client. */
+  readonly username?: string;
+  /** What is published, and after which delay. */
+  readonly will: Will;
+  /** When it is due; `undefined`: its client was connected when the process ended. */
+  readonly dueAt?: number;
+}
+
+/** What a store holds when it is opened, but for the messages of the sessions. */
+export interface StoredState {
+  /** All sessions. */
+  readonly sessions: AsyncIterable<StoredSession>;
+  /** All retained messages. */
+  readonly retained: AsyncIterable<StoredMessage>;
+  /** All wills. */
+  readonly wills: AsyncIterable<StoredWill>;
+  /** Highest message id that was ever stored, so that none is given twice; 0: none. */
+  readonly lastMessageId: number;
+  /** Highest session number that was ever stored, so that none is given twice; 0: none. */
+  readonly lastSession: number;
+}
