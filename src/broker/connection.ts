@@ -258,8 +258,10 @@ export class Connection {
 
   async #readPackets(): Promise<void> {
     while (!this.closed) {
+      const askedMs = performance.now();
       const count = await this.transport.read(this.#reader.space());
       if (count === null || this.closed) return;
+      this.#throttle.hasRead(askedMs);
       this.core.statistics.bytesReceived += count;
       this.#reader.filled(count);
       await this.#handleFrames();
@@ -269,6 +271,7 @@ export class Connection {
         if (this.closed) return;
       }
       this.#heard();
+      if (this.#throttle.sliceIsOver) await this.#throttle.nextSlice();
     }
   }
 

@@ -63,7 +63,7 @@ export interface Matched {
 const NO_SHARES: readonly ShareGroup[] = [];
 
 /** Routes that are remembered, each name and each group counted as one too; beyond that the memory starts anew. */
-const REMEMBERED_ROUTES = 200_000;
+const REMEMBERED_ROUTES = 400_000;
 /** So many characters of a name take about as much memory as a route. */
 const CHARACTERS_PER_ROUTE = 64;
 

@@ -93,10 +93,10 @@ export class BulkPair {
   async #publish({ messages = Infinity, afterMs = Infinity }: BulkEnd): Promise<void> {
     const endMs = performance.now() + afterMs;
     while (!this.#ended) {
-      // Known before the last message is on its way, so that the subscriber knows which one it is.
-      this.#ended = this.#sent + 1 >= messages || performance.now() >= endMs;
       while (this.#sent - this.#acknowledged >= this.#window) await this.#readAcknowledgements();
       while (this.#sent - this.#received >= this.#window) await this.#taken();
+      // Known in the same turn as the last message is on its way, so that the subscriber knows which one it is.
+      this.#ended = this.#sent + 1 >= messages || performance.now() >= endMs;
       await this.#send();
     }
     while (this.#acknowledged < this.#sent) await this.#readAcknowledgements();
