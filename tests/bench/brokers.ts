@@ -1,0 +1,182 @@
+import { fromFileUrl, join } from "@std/path";
+import { makeAuthority } from "../support/certificates.ts";
+import type { Setup } from "./scenarios.ts";
+
+/** A broker that runs, in a process and a folder of its own. */
+export interface RunningBroker {
+  readonly port: number;
+  readonly pid: number;
+  /** Authority of its certificate, PEM file. */
+  readonly caFile: string;
+  stop(): Promise<void>;
+}
+
+/** A broker that can be started. */
+export interface Broker {
+  readonly name: string;
+  /** Its own words about its version; `undefined`: it is not installed. */
+  version(): Promise<string | undefined>;
+  /** @throws {Error} if it does not come up */
+  start(setup: Setup): Promise<RunningBroker>;
+}
+
+/** A command line, and how the port is known: from its first line of output, or beforehand. */
+interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly port: number | RegExp;
+}
+
+const STARTING_MS = 20_000;
+const here = fromFileUrl(new URL(".", import.meta.url));
+
+/** This broker: the command line, with its default plugins, limits and `$SYS`. */
+const ours: Broker = {
+  name: "ours",
+  version: async () => JSON.parse(await Deno.readTextFile(join(here, "../../deno.json"))).version,
+  start: (setup) =>
+    launched(async (folder) => {
+      const file = join(folder, "broker.yaml");
+      await Deno.writeTextFile(file, ourConfig(setup, folder));
+      const args = ["run", "-A", "--quiet", join(here, "../../cli.ts"), file];
+      return { command: Deno.execPath(), args, port: /^\w+:\/\/127\.0\.0\.1:(\d+)/ };
+    }),
+};
+
+function ourConfig({ transport, persistence }: Setup, folder: string): string {
+  const listener = transport === "tls"
+    ? { bind: "127.0.0.1:0", ssl: true, certfile: join(folder, "server.pem"), keyfile: join(folder, "server.key") }
+    : { bind: "127.0.0.1:0", type: transport };
+  const store = { type: "sqlite", path: join(folder, "broker.sqlite"), commit: persistence };
+  // JSON is YAML.
+  return JSON.stringify({
+    listeners: { bench: listener },
+    auth: { "allow-anonymous": true },
+    ...(persistence === "memory" ? {} : { persistence: store }),
+  });
+}
+
+const aedes: Broker = {
+  name: "aedes",
+  version: () => Promise.resolve("1.2.0"),
+  start: ({ transport }) =>
+    launched((folder) => {
+      const files = [join(folder, "server.pem"), join(folder, "server.key")];
+      const args = ["run", "-A", "--quiet", join(here, "peers/aedes.ts"), transport, ...files];
+      return Promise.resolve({ command: Deno.execPath(), args, port: /^(\d+)/ });
+    }),
+};
+
+const mosquitto: Broker = {
+  name: "mosquitto",
+  version: async () => {
+    try {
+      const { stdout } = await new Deno.Command("mosquitto", { args: ["-h"], stdin: "null" }).output();
+      return /version (\S+)/.exec(new TextDecoder().decode(stdout))?.[1];
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  },
+  start: (setup) =>
+    launched(async (folder) => {
+      const port = freePort();
+      const file = join(folder, "mosquitto.conf");
+      await Deno.writeTextFile(file, mosquittoConfig(setup, folder, port));
+      return { command: "mosquitto", args: ["-c", file], port };
+    }),
+};
+
+/** Mosquitto as it comes, with room enough that it drops nothing the others carry. */
+function mosquittoConfig({ transport }: Setup, folder: string, port: number): string {
+  const lines = [`listener ${port} 127.0.0.1`, "allow_anonymous true", "log_type error", "persistence false"];
+  lines.push("max_inflight_messages 1000", "max_queued_messages 0");
+  if (transport === "ws") lines.push("protocol websockets");
+  if (transport === "tls") {
+    lines.push(`certfile ${join(folder, "server.pem")}`, `keyfile ${join(folder, "server.key")}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** The broker first, then its peers, in the order they take turns. */
+export const brokers: readonly Broker[] = [ours, aedes, mosquitto];
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function launched(prepare: (folder: string) => Promise<Launch>): Promise<RunningBroker> {
+  const folder = await Deno.makeTempDir();
+  await writeCertificate(folder);
+  const { command, args, port } = await prepare(folder);
+  const child = new Deno.Command(command, { args: [...args], stdin: "null", stdout: "piped", stderr: "null" }).spawn();
+  let hasEnded = false;
+  child.status.then(() => hasEnded = true);
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const stop = async () => {
+    try {
+      child.kill("SIGTERM");
+    } catch {
+      // It has ended already.
+    }
+    await child.status;
+    await output.cancel();
+    await Deno.remove(folder, { recursive: true });
+  };
+  try {
+    const known = typeof port === "number" ? port : await within(STARTING_MS, announcedPort(output, port));
+    await within(STARTING_MS, listening(known, () => hasEnded));
+    return { port: known, pid: child.pid, caFile: join(folder, "ca.pem"), stop };
+  } catch (error) {
+    await stop();
+    throw new Error(`cannot start ${command} ${args.join(" ")}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+async function writeCertificate(folder: string): Promise<void> {
+  const authority = makeAuthority();
+  const { certificate, key } = authority.issue({ commonName: "localhost", sans: ["IP:127.0.0.1"] });
+  await Deno.writeTextFile(join(folder, "ca.pem"), authority.certificate);
+  await Deno.writeTextFile(join(folder, "server.pem"), certificate);
+  await Deno.writeTextFile(join(folder, "server.key"), key);
+  // Mosquitto may give up its rights to a user that is not the owner.
+  await Deno.chmod(folder, 0o755);
+}
+
+async function announcedPort(output: ReadableStreamDefaultReader<string>, pattern: RegExp): Promise<number> {
+  let text = "";
+  for (;;) {
+    const { value, done } = await output.read();
+    text += value ?? "";
+    const port = pattern.exec(text)?.[1];
+    if (port !== undefined && text.includes("\n")) return Number(port);
+    if (done) throw new Error(`it ended and had said ${JSON.stringify(text)}`);
+  }
+}
+
+/** Resolves once somebody answers on the port. */
+async function listening(port: number, hasEnded: () => boolean): Promise<void> {
+  for (;;) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+      if (hasEnded()) throw new Error("it ended at once");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not up within ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,102 @@
+import type { LoadResult } from "./result.ts";
+
+/** How a broker has to be set up for a scenario. */
+export interface Setup {
+  readonly transport: "tcp" | "tls" | "ws";
+  /** Where what must not be lost is kept: `memory`, or a file that is synced by the system (`os`) or at once (`disk`). */
+  readonly persistence: "memory" | "os" | "disk";
+}
+
+/** A figure of a scenario: one line of the table. */
+export interface Metric {
+  /** Says what it is, if a scenario has several. */
+  readonly label: string;
+  readonly unit: "messages/s" | "connections/s" | "µs" | "MB" | "KB";
+  readonly better: "higher" | "lower";
+  /** Reads it from a run; `undefined`: the run has none. */
+  readonly of: (result: LoadResult) => number | undefined;
+}
+
+/** Something that is measured. */
+export interface Scenario {
+  readonly name: string;
+  readonly setup: Setup;
+  /** Arguments of the load generator, without address and duration. */
+  readonly load: readonly string[];
+  readonly metrics: readonly Metric[];
+  /** Peers that cannot do it. */
+  readonly without: readonly string[];
+  readonly isQuick: boolean;
+}
+
+const throughput: Metric = { label: "", unit: "messages/s", better: "higher", of: (result) => result.msgs_per_s };
+const p50: Metric = { label: "p50", unit: "µs", better: "lower", of: (result) => result.latency_us?.p50 };
+const p99: Metric = { label: "p99", unit: "µs", better: "lower", of: (result) => result.latency_us?.p99 };
+const connects: Metric = { label: "", unit: "connections/s", better: "higher", of: (result) => result.connects_per_s };
+const perConnection: Metric = {
+  label: "memory of one",
+  unit: "KB",
+  better: "lower",
+  of: ({ broker_bytes_per_connection: bytes }) => bytes !== undefined && bytes > 0 ? bytes / 1024 : undefined,
+};
+const subscribedMemory: Metric = {
+  label: "memory",
+  unit: "MB",
+  better: "lower",
+  of: ({ broker_rss_kb_subscribed: kibibytes }) => kibibytes ? kibibytes / 1024 : undefined,
+};
+
+interface Extras {
+  readonly metrics?: readonly Metric[];
+  readonly setup?: Partial<Setup>;
+  readonly without?: readonly string[];
+  readonly isQuick?: boolean;
+}
+
+function scenario(name: string, load: string, extras: Extras = {}): Scenario {
+  const { metrics = [throughput], setup = {}, without = [], isQuick = false } = extras;
+  const ways = { transport: "tcp", persistence: "memory", ...setup } as const;
+  return { name, load: load.split(" "), metrics, without, isQuick, setup: ways };
+}
+
+const latency = [p50, p99];
+/** aedes 1.2 speaks MQTT 3.1.1. */
+const only5 = ["aedes"];
+const single = "--pubs 1 --subs 1 --window 1";
+const durable = "pubsub --qos 1 --durable";
+
+/** All that is measured, in the order of the table. */
+export const scenarios: readonly Scenario[] = [
+  scenario("one-to-one QoS 0", "pubsub --qos 0", { isQuick: true }),
+  scenario("one-to-one QoS 1", "pubsub --qos 1", { isQuick: true }),
+  scenario("one-to-one QoS 2", "pubsub --qos 2", { isQuick: true }),
+  scenario("fan-out 1×100 QoS 0", "pubsub --mode fan-out --qos 0", { isQuick: true }),
+  scenario("fan-out 1×100 QoS 1", "pubsub --mode fan-out --qos 1"),
+  scenario("fan-in 50×1 QoS 0", "pubsub --mode fan-in --qos 0"),
+  scenario("fan-in 50×1 QoS 1", "pubsub --mode fan-in --qos 1"),
+  scenario("shared, 10 members, QoS 1", "pubsub --mode shared --qos 1 --version 5", { without: only5 }),
+  scenario("5.0 one-to-one QoS 1", "pubsub --qos 1 --version 5", { without: only5 }),
+  scenario("5.0 QoS 1, user properties, topic alias", "pubsub --qos 1 --version 5 --user-properties 2 --topic-alias", {
+    without: only5,
+  }),
+  scenario("16 KiB one-to-one QoS 0", "pubsub --qos 0 --payload 16384"),
+  scenario("16 KiB one-to-one QoS 1", "pubsub --qos 1 --payload 16384"),
+  scenario("one at a time QoS 0", `pubsub --qos 0 ${single}`, { metrics: latency }),
+  scenario("one at a time QoS 1", `pubsub --qos 1 ${single}`, { metrics: latency, isQuick: true }),
+  scenario("10,000/s at QoS 1", "pubsub --qos 1 --rate 10000", { metrics: latency }),
+  scenario("100,000 mixed filters", "subscribe --clients 100 --filters 1000 --filter mixed", {
+    metrics: [throughput, subscribedMemory],
+  }),
+  scenario("50,000 retained to #", "retained --messages 50000"),
+  scenario("10,000 connects, 200 at a time", "connect --conns 10000 --conc 200 --hold 1", {
+    metrics: [connects, perConnection],
+  }),
+  scenario("WebSocket one-to-one QoS 0", "pubsub --qos 0 --transport ws", { setup: { transport: "ws" } }),
+  scenario("TLS one-to-one QoS 0", "pubsub --qos 0 --transport tls", { setup: { transport: "tls" } }),
+  scenario("durable sessions QoS 1, memory", durable),
+  scenario("durable sessions QoS 1, os", durable, { setup: { persistence: "os" }, without: ["aedes", "mosquitto"] }),
+  scenario("durable sessions QoS 1, disk", durable, {
+    setup: { persistence: "disk" },
+    without: ["aedes", "mosquitto"],
+  }),
+];
