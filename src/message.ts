@@ -66,7 +66,8 @@ export class Message implements ApplicationMessage {
   /** How many deliveries and retained messages refer to it in the store. */
   storedReferences = 0;
   #payload: Uint8Array;
-  #borrowed: boolean;
+  /** Whose memory the payload is in: the read buffer's, a block's that it shares with others, or its own. */
+  #held: "borrowed" | "shared" | "own";
   #snapshot: ApplicationMessage | undefined;
   #prepared: PreparedMessage | undefined;
 
@@ -80,7 +81,7 @@ export class Message implements ApplicationMessage {
     this.expiresAtMs = parts.expiresAtMs;
     this.sizeBytes = MESSAGE_OVERHEAD_BYTES + parts.payload.length + parts.topicName.length +
       (parts.properties === undefined ? 0 : propertiesSizeBytes(parts.properties));
-    this.#borrowed = parts.borrowed ?? false;
+    this.#held = parts.borrowed ? "borrowed" : "own";
   }
 
   get payload(): Uint8Array {
@@ -106,15 +107,49 @@ export class Message implements ApplicationMessage {
     return this.#snapshot;
   }
 
-  /** Makes the payload independent of the read buffer. Cheap when it is already. */
+  /** Makes the payload independent of the read buffer, for a while: a small one shares a block of memory with others. */
+  keepBriefly(): this {
+    if (this.#held === "borrowed") {
+      this.#held = this.#payload.length > SMALL_BYTES ? "own" : "shared";
+      this.#payload = blocks.copy(this.#payload);
+    }
+    return this;
+  }
+
+  /** Gives the payload memory of its own, for a message that may last. Cheap when it has that already. */
   keep(): this {
-    if (this.#borrowed) {
+    if (this.#held !== "own") {
+      this.#held = "own";
       this.#payload = this.#payload.slice();
-      this.#borrowed = false;
     }
     return this;
   }
 }
+
+/** Payloads up to this size are copied into a block together with others. */
+const SMALL_BYTES = 256;
+/** Small, since one message that lasts holds the whole block. */
+const BLOCK_BYTES = 2048;
+
+/** Copies small payloads side by side: an array of its own for each would cost several times the copy. */
+class Blocks {
+  #block = new Uint8Array(0);
+  #used = 0;
+
+  copy(bytes: Uint8Array): Uint8Array {
+    if (bytes.length > SMALL_BYTES) return bytes.slice();
+    if (this.#used + bytes.length > this.#block.length) {
+      this.#block = new Uint8Array(BLOCK_BYTES);
+      this.#used = 0;
+    }
+    const copy = this.#block.subarray(this.#used, this.#used += bytes.length);
+    copy.set(bytes);
+    return copy;
+  }
+}
+
+/** One for all: it holds no state but where the next copy goes. */
+const blocks = new Blocks();
 
 /** When a message with these properties that arrives now becomes worthless; `undefined`: never. */
 export function expiryTime(properties: MessageProperties | undefined, nowMs: number): number | undefined {

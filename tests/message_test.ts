@@ -52,3 +52,14 @@ Deno.test("The size of a message grows with payload and topic name, and is the s
   const before = message.sizeBytes;
   assertEquals(message.keep().sizeBytes, before);
 });
+
+Deno.test("Small payloads that are kept briefly share memory, and get their own when they are kept", () => {
+  const [first, second] = ["one", "two"].map((text) => {
+    return new Message({ topicName, payload: new TextEncoder().encode(text), borrowed: true }).keepBriefly();
+  });
+  assertStrictEquals(second!.payload.buffer, first!.payload.buffer);
+  assertEquals([first, second].map((message) => new TextDecoder().decode(message!.payload)), ["one", "two"]);
+  const own = first!.keep().payload;
+  assertEquals([new TextDecoder().decode(own), own.buffer.byteLength], ["one", 3]);
+  assertStrictEquals(first!.snapshot().payload, own);
+});

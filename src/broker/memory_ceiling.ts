@@ -30,6 +30,8 @@ interface Holder {
 export class MemoryCeiling {
   readonly #parts: MemoryCeilingParts;
   #near = false;
+  /** The last look found too much, which is worth one line for as long as it lasts. */
+  #exceeded = false;
   #waiting: (() => void)[] = [];
 
   constructor(parts: MemoryCeilingParts) {
@@ -48,9 +50,14 @@ export class MemoryCeiling {
 
   /** Called by the broker's coarse timer. */
   look(): void {
-    const { maximumBytes } = this.#parts;
+    const { maximumBytes, logger } = this.#parts;
     let total = this.#total();
-    if (total > maximumBytes) total = this.#relieve(total);
+    const exceeded = total > maximumBytes;
+    if (exceeded && !this.#exceeded) {
+      logger.warn(`messages in memory take ${formatBytes(total)} (max-total-bytes is ${formatBytes(maximumBytes)})`);
+    }
+    this.#exceeded = exceeded;
+    if (exceeded) total = this.#relieve(total);
     this.#near = total > maximumBytes * NEAR;
     for (const resume of this.#waiting.splice(0)) resume();
   }
@@ -63,14 +70,13 @@ export class MemoryCeiling {
   }
 
   #relieve(total: number): number {
-    const { maximumBytes, logger } = this.#parts;
-    logger.warn(`messages in memory take ${formatBytes(total)} (max-total-bytes is ${formatBytes(maximumBytes)})`);
-    const enough = maximumBytes * NEAR;
+    const enough = this.#parts.maximumBytes * NEAR;
     for (const step of [this.#spill, this.#disconnect, this.#shed]) {
       for (const holder of this.#holders()) {
         if (total <= enough) return total;
         step.call(this, holder, total - enough);
-        total = this.#total();
+        // What others were given of it the next look will find.
+        total += this.#bytesOf(holder.session) - holder.bytes;
       }
     }
     return total;
@@ -78,11 +84,14 @@ export class MemoryCeiling {
 
   /** The largest first; as many as can matter. */
   #holders(): Holder[] {
-    const { sessions, owners } = this.#parts;
-    const holders = Array.from(sessions, (session) => {
-      return { session, bytes: session.sender.memoryBytes + (owners.get(session)?.waitingBytes ?? 0) };
+    const holders = Array.from(this.#parts.sessions, (session) => {
+      return { session, bytes: this.#bytesOf(session) };
     });
     return holders.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes).slice(0, MAXIMUM_HOLDERS);
+  }
+
+  #bytesOf(session: Session): number {
+    return session.sender.memoryBytes + (this.#parts.owners.get(session)?.waitingBytes ?? 0);
   }
 
   #spill({ session }: Holder): void {

@@ -22,6 +22,14 @@ export interface RoutedWithWords {
  */
 export type PipeOutcome = number | RoutedWithWords | "full" | Denial | "abandoned";
 
+/** What a client's message is accompanied by. */
+export interface Passage {
+  /** Asked again after a plugin has taken its time: is the client still the one to speak? @default yes */
+  readonly wanted?: () => boolean;
+  /** Told in the same turn as subscribers are given the message, so that the journal has both in one batch. */
+  readonly onRouted?: (outcome: number | "full") => void;
+}
+
 /** What a {@linkcode MessagePipe} works with. */
 export interface PipeParts {
   readonly hooks: HookChain;
@@ -42,27 +50,23 @@ export class MessagePipe {
     this.#parts = parts;
   }
 
-  /**
-   * Takes a client's message: permission, transformation, routing.
-   *
-   * @param wanted asked again after a plugin has taken its time: is the client still the one to speak?
-   */
+  /** Takes a client's message: permission, transformation, routing. */
   fromClient(
     client: ClientSnapshot,
     message: Message,
-    wanted: () => boolean = () => true,
+    passage: Passage = {},
   ): PipeOutcome | Promise<PipeOutcome> {
     this.#parts.hooks.messageReceived?.(client, message.snapshot());
     const ruling = this.authorize(client, message);
     if (ruling instanceof Promise) {
-      return ruling.then((ruling) => wanted() ? this.#proceed(client, message, ruling, wanted) : "abandoned");
+      return ruling.then((ruling) => isWanted(passage) ? this.#proceed(client, message, ruling, passage) : "abandoned");
     }
-    return this.#proceed(client, message, ruling, wanted);
+    return this.#proceed(client, message, ruling, passage);
   }
 
   /** Takes a message of the broker, a plugin or the host program: transformation and routing. */
   publish(message: Message): PipeOutcome | Promise<PipeOutcome> {
-    return this.#transform(undefined, message, () => true);
+    return this.#transform(undefined, message, {});
   }
 
   /** Whether a client may publish a message. A will is asked about at CONNECT, before it is one. */
@@ -75,17 +79,17 @@ export class MessagePipe {
     client: ClientSnapshot,
     message: Message,
     ruling: Ruling,
-    wanted: () => boolean,
+    passage: Passage,
   ): PipeOutcome | Promise<PipeOutcome> {
-    if (ruling === allowed) return this.#transform(client, message, wanted);
-    if (ruling.allowed) return this.#transformWithWords(client, message, ruling, wanted);
+    if (ruling === allowed) return this.#transform(client, message, passage);
+    if (ruling.allowed) return this.#transformWithWords(client, message, ruling, passage);
     this.#parts.statistics.publishesDenied++;
     this.#parts.logger.debug(`publish denied: client ${client.clientIdentifier}, topic ${message.topicName}`);
     return ruling;
   }
 
-  #transformWithWords(client: ClientSnapshot, message: Message, allowance: Allowance, wanted: () => boolean) {
-    const outcome = this.#transform(client, message, wanted);
+  #transformWithWords(client: ClientSnapshot, message: Message, allowance: Allowance, passage: Passage) {
+    const outcome = this.#transform(client, message, passage);
     return outcome instanceof Promise
       ? outcome.then((outcome) => withWords(outcome, allowance))
       : withWords(outcome, allowance);
@@ -94,24 +98,36 @@ export class MessagePipe {
   #transform(
     client: ClientSnapshot | undefined,
     message: Message,
-    wanted: () => boolean,
+    passage: Passage,
   ): PipeOutcome | Promise<PipeOutcome> {
-    const { hooks, router } = this.#parts;
-    if (!hooks.transformMessage) return router.publish(message);
+    const { hooks } = this.#parts;
+    if (!hooks.transformMessage) return this.#route(message, passage);
     const result = hooks.transformMessage(message.snapshot(), client);
     if (result instanceof Promise) {
-      return result.then((result) => wanted() ? this.#route(message, result) : "abandoned");
+      return result.then((result) =>
+        isWanted(passage) ? this.#route(this.#transformed(message, result), passage) : "abandoned"
+      );
     }
-    return this.#route(message, result);
+    return this.#route(this.#transformed(message, result), passage);
   }
 
-  #route(original: Message, result: ApplicationMessage | undefined): number | "full" {
-    const { router, clock } = this.#parts;
-    if (!result) return 0;
-    if (result === original.snapshot()) return router.publish(original);
-    const expiresAtMs = expiryTime(result.properties, clock.now());
-    return router.publish(new Message({ ...result, publisher: original.publisher, expiresAtMs }));
+  /** `undefined`: the plugins have swallowed it. */
+  #transformed(original: Message, result: ApplicationMessage | undefined): Message | undefined {
+    if (!result) return undefined;
+    if (result === original.snapshot()) return original;
+    const expiresAtMs = expiryTime(result.properties, this.#parts.clock.now());
+    return new Message({ ...result, publisher: original.publisher, expiresAtMs });
   }
+
+  #route(message: Message | undefined, { onRouted }: Passage): number | "full" {
+    const outcome = message ? this.#parts.router.publish(message) : 0;
+    onRouted?.(outcome);
+    return outcome;
+  }
+}
+
+function isWanted({ wanted }: Passage): boolean {
+  return wanted?.() ?? true;
 }
 
 /** A message that nobody could be given is refused in the broker's own words. */

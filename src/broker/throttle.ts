@@ -4,6 +4,8 @@ import type { PacketWriter } from "./packet_writer.ts";
 
 /** Changes that may wait to be stored before those who make them are read no further. */
 const MAXIMUM_UNSTORED_CHANGES = 20_000;
+/** The same for the bytes of their messages. */
+const MAXIMUM_UNSTORED_BYTES = 32 * 2 ** 20;
 
 /**
  * How long one client is served without a break, in milliseconds. While its socket always has something to read the
@@ -63,8 +65,8 @@ export class Throttle {
 
   /** Changes that nobody waits for pile up in memory, so that who makes them is slowed down. */
   get #hasManyUnstored(): boolean {
-    const { position, committed } = this.#core.durability!.journal;
-    return position - committed >= MAXIMUM_UNSTORED_CHANGES;
+    const { position, committed, unstoredBytes } = this.#core.durability!.journal;
+    return position - committed >= MAXIMUM_UNSTORED_CHANGES || unstoredBytes >= MAXIMUM_UNSTORED_BYTES;
   }
 }
 

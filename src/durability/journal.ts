@@ -46,6 +46,9 @@ export class Journal {
   #batch = 1;
   #position = 0;
   #committed = 0;
+  /** Of what is being gathered, and of what is being stored. */
+  #gatheredBytes = 0;
+  #underWayBytes = 0;
   #lastMessageId: number;
   #running: Promise<void> | undefined;
   #fault: StoreError | undefined;
@@ -69,6 +72,11 @@ export class Journal {
     return this.#committed;
   }
 
+  /** What the messages that are not stored yet take in memory. */
+  get unstoredBytes(): number {
+    return this.#gatheredBytes + this.#underWayBytes;
+  }
+
   /** What keeps the store from storing; `undefined`: nothing does. */
   get fault(): StoreError | undefined {
     return this.#fault;
@@ -87,15 +95,25 @@ export class Journal {
   append(entry: Exclude<Entry, undefined>): number {
     this.#position++;
     if (this.#closed) return 0;
+    this.#gatheredBytes += sizeBytes(entry);
     const index = this.#entries.push(entry) - 1;
     if (!this.#running) this.#running = Promise.resolve().then(() => this.#run());
     return index;
+  }
+
+  /** Puts an entry in the place of one of the present batch. */
+  replace(index: number, entry: Exclude<Entry, undefined>): void {
+    this.#position++;
+    if (this.#closed) return;
+    this.#gatheredBytes += sizeBytes(entry) - sizeBytes(this.#entries[index]);
+    this.#entries[index] = entry;
   }
 
   /** Takes back an entry of the present batch. */
   takeBack(index: number): void {
     this.#position++;
     if (this.#closed) return;
+    this.#gatheredBytes -= sizeBytes(this.#entries[index]);
     this.#entries[index] = undefined;
   }
 
@@ -138,6 +156,7 @@ export class Journal {
       const changes = this.#take();
       if (changes.length > 0 && !await this.#store(changes)) return;
       this.#committed = position;
+      this.#underWayBytes = 0;
       for (const waiter of [...this.#waiters]) waiter.committed(position);
     }
     this.#running = undefined;
@@ -205,7 +224,13 @@ export class Journal {
     // What the same batch lets go again is not in the store for those who need it later.
     for (const message of unneeded) message.storedId = 0;
     this.#entries = [];
+    this.#underWayBytes = this.#gatheredBytes;
+    this.#gatheredBytes = 0;
     this.#batch++;
     return changes;
   }
+}
+
+function sizeBytes(entry: Entry): number {
+  return entry && "change" in entry ? entry.message.sizeBytes : 0;
 }

@@ -247,7 +247,7 @@ export class Sender {
   /** The session keeps the delivery from now on, until it is settled. */
   #enter(delivery: Delivery): void {
     delivery.sequence = ++this.#sequence;
-    delivery.message.keep();
+    delivery.message.keepBriefly();
     this.#journal?.queued(delivery);
   }
 

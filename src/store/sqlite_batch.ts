@@ -18,6 +18,8 @@ export class SqliteBatch {
   readonly #bodies = new Map<number, StoredMessage>();
   /** By how much the number of references to a message changes. */
   readonly #references = new Map<number, number>();
+  /** Messages that are not there, which is no harm if at the end nothing refers to them. */
+  readonly #missing = new Set<number>();
   #lastMessageId = 0;
   #lastSession = 0;
 
@@ -39,6 +41,15 @@ export class SqliteBatch {
   apply(changes: Iterable<Change>): void {
     for (const change of changes) this.#apply(change);
     this.#writeBodies();
+    for (const id of this.#missing) this.#checkUnneeded(id);
+  }
+
+  /** Changes that are given again may make what was there and gone, and end it again; nothing else may. */
+  #checkUnneeded(id: number): void {
+    const sql = `SELECT 1 FROM delivery WHERE message = ? AND state < ${RELEASED}
+      UNION ALL SELECT 1 FROM retained WHERE message = ? LIMIT 1`;
+    if (this.#connection.get(sql, id, id) === undefined) return;
+    throw new StoreError(`a delivery or retained message refers to message ${id}, which is not stored`, false);
   }
 
   #apply(change: Change): void {
@@ -223,7 +234,8 @@ export class SqliteBatch {
     const body = this.#bodies.get(id);
     if (body === undefined) {
       if (this.#connection.run("UPDATE message SET refs = refs + ? WHERE id = ?", by, id) > 0) return;
-      throw new StoreError(`a delivery or retained message refers to message ${id}, which is not stored`, false);
+      this.#missing.add(id);
+      return;
     }
     this.#connection.run(
       `INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -3,6 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { CommitWaiter, Journal } from "../../src/durability/journal.ts";
 import type { Change } from "../../src/store/store.ts";
+import { Message } from "../../src/message.ts";
+import { parseTopicName } from "../../src/packet/topic.ts";
 import { until } from "../support/durable_broker.ts";
 import { broken, change, journalOf } from "./support.ts";
 
@@ -140,4 +142,23 @@ Deno.test("Under any sequence of steps all that was not taken back is stored, on
     }),
     { seed, numRuns: 60 },
   );
+});
+
+Deno.test("The bytes of messages count until they are stored or taken back", async () => {
+  const { store, journal } = await journalOf();
+  const message = new Message({ topicName: parseTopicName("a"), payload: new Uint8Array(1000), qos: 1 });
+  const retain = () => ({ message, change: { type: "retain" as const, topicName: message.topicName, messageId: 0 } });
+  store.hold();
+  message.storedReferences++;
+  journal.append(retain());
+  await until("the store to be asked", () => store.held === 1);
+  const index = journal.append(retain());
+  assertEquals(journal.unstoredBytes, 2 * message.sizeBytes);
+  journal.replace(index, change(1));
+  assertEquals(journal.unstoredBytes, message.sizeBytes);
+  journal.takeBack(journal.append(retain()));
+  assertEquals(journal.unstoredBytes, message.sizeBytes);
+  store.release();
+  await journal.settled();
+  assertEquals(journal.unstoredBytes, 0);
 });

@@ -176,6 +176,22 @@ Deno.test("a delivery of a message that is not there is refused with its batch",
   await again.close();
 });
 
+Deno.test("a batch that had worked may be given again, though a message that it has moved and ended is gone", async () => {
+  await using place = new SqlitePlace();
+  const { database, state, bodies } = faultyDatabase(place);
+  database.append([session(1), session(2), message(1), delivery(1, 1, 1)]);
+  const moved: readonly Change[] = [
+    delivery(2, 1, 1),
+    { type: "settled", session: 1, sequence: 1 },
+    { type: "session-end", session: 2 },
+  ];
+  state.fault = "after";
+  assertThrows(() => database.append(moved), StoreError);
+  database.append(moved);
+  assertEquals(bodies(), []);
+  database.close();
+});
+
 Deno.test("appends that wait behind one that fails fail with it, and later ones do not", async () => {
   await using place = new SqlitePlace();
   const store = place.create();

@@ -130,7 +130,13 @@ function route(
   if (retain && qos > 0 && open.version === 5 && !core.retained.hasRoom(message)) {
     return deny(connection, open, packet, retainedFull);
   }
-  const outcome = core.pipe.fromClient(open.client, message, () => connection.open === open);
+  const outcome = core.pipe.fromClient(open.client, message, {
+    wanted: () => connection.open === open,
+    // One commit holds the message and the identifier, else a crash between two makes a duplicate.
+    onRouted: (outcome) => {
+      if (qos === 2 && outcome !== "full") open.session.receiver.accept(packet.packetIdentifier);
+    },
+  });
   if (outcome instanceof Promise) {
     return outcome.then((outcome) => acknowledge(connection, open, packet, outcome));
   }
@@ -162,7 +168,6 @@ function acknowledge(connection: Connection, open: Open, packet: PublishPacket, 
   const subscribers = typeof outcome === "object" ? outcome.subscribers : outcome;
   const words = typeof outcome === "object" ? outcome.words : undefined;
   const reasonCode = subscribers === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
-  if (qos === 2) open.session.receiver.accept(packetIdentifier);
   connection.acknowledge(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode, words);
 }
 
