@@ -156,7 +156,7 @@ function denyUnstored(connection: Connection, open: Open, packet: PublishPacket,
   const reasonCode = fault.full ? ReasonCode.QuotaExceeded : ReasonCode.ImplementationSpecificError;
   const reasonString = "messages cannot be stored now";
   if (open.version === 5) return deny(connection, open, packet, { reasonCode, reasonString });
-  throw new ProtocolError(reasonCode, reasonString);
+  connection.close({ reasonCode, reason: reasonString });
 }
 
 function acknowledge(connection: Connection, open: Open, packet: PublishPacket, outcome: PipeOutcome): void {
