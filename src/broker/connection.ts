@@ -24,6 +24,7 @@ import {
   type Ending,
   type Open,
   type SigningIn,
+  toldRefusal,
 } from "./connection_state.ts";
 import type { Core } from "./core.ts";
 import { Deadline } from "./deadline.ts";
@@ -248,7 +249,7 @@ export class Connection {
     // The plugins have not answered, or the client has not.
     const reasonCode = authentication ? ReasonCode.NotAuthorized : ReasonCode.ServerBusy;
     const reason = "sign-in was not decided in time (connect-timeout)";
-    this.refuse({ reasonCode, reason, properties: { reasonString: reason } });
+    this.refuse(toldRefusal(reasonCode, reason));
   }
 
   /** Breaks the connection off; what was not said is lost. */
@@ -323,8 +324,7 @@ export class Connection {
     if (error instanceof ConnectError && this.#state.at === "awaiting-connect") {
       // [MQTT-3.1.2-2] 3.1.1 and 5.0; [MQTT-4.13.2-1] 5.0
       this.#writer.speak(error.respondAs);
-      const { reasonCode, message } = error;
-      return this.refuse({ reasonCode, reason: message, properties: { reasonString: message } });
+      return this.refuse(toldRefusal(error.reasonCode, error.message));
     }
     if (error instanceof ProtocolError) {
       this.core.logger.warn(`protocol error: ${this.#where()}: ${error}`);

@@ -62,6 +62,11 @@ export interface ConnectRefusal {
   readonly properties?: ConnackProperties;
 }
 
+/** A refusal whose reason is no secret: the client is told it, too. */
+export function toldRefusal(reasonCode: ReasonCode, reason: string): ConnectRefusal {
+  return { reasonCode, reason, properties: { reasonString: reason } };
+}
+
 /** What is said of a connection when it is handed over. */
 export interface ConnectionOptions {
   readonly listener: ResolvedListener;

@@ -34,6 +34,11 @@ const reasonCodes: ReadonlySet<unknown> = new Set([
   ReasonCode.WildcardSubscriptionsNotSupported,
 ]);
 
+/** Whether a server may give it as its reason. */
+export function isDisconnectReason(reasonCode: unknown): boolean {
+  return reasonCodes.has(reasonCode);
+}
+
 type Check = (value: unknown, place: string, reasonCode: unknown) => string | undefined;
 
 const checks: Readonly<Record<keyof DisconnectProperties, Check>> = {
@@ -49,7 +54,7 @@ const checks: Readonly<Record<keyof DisconnectProperties, Check>> = {
  * @returns what is wrong, such as `properties.reasonString must be text: got 5`; `undefined`: nothing
  */
 export function checkDisconnect(reasonCode: unknown, properties: unknown): string | undefined {
-  if (!reasonCodes.has(reasonCode)) {
+  if (!isDisconnectReason(reasonCode)) {
     const shown = typeof reasonCode === "number" ? describeReasonCode(reasonCode) : Deno.inspect(reasonCode);
     return `reason code must be one that DISCONNECT of a server may carry: got ${shown}`;
   }

@@ -4,6 +4,7 @@ import { listenTcp } from "../transport/tcp.ts";
 import { listenTls } from "../transport/tls.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 import { listenWebSocket } from "../transport/websocket.ts";
+import { errorText } from "./error_text.ts";
 
 /** Where a listener is reached. */
 export interface ListenerAddress {
@@ -70,7 +71,7 @@ export class Listeners {
       try {
         await listener.reload();
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = errorText(error);
         this.#logger.error(`listeners.${config.name}: the old certificates stay in use: ${reason}`);
       }
     }
@@ -90,7 +91,7 @@ export class Listeners {
     try {
       for await (const transport of listener) accept(transport, config);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = errorText(error);
       this.#logger.error(`listeners.${config.name} accepts no more connections: ${reason}`);
     }
   }

@@ -4,6 +4,7 @@ import { expiryTime, Message } from "../message.ts";
 import { checkMessageProperties } from "../packet/message_properties.ts";
 import type { QoS } from "../packet/packets.ts";
 import { parseTopicName } from "../packet/topic.ts";
+import { errorText } from "./error_text.ts";
 
 /** What the broker lets a plugin do. */
 export interface PluginPowers {
@@ -64,7 +65,7 @@ function guarded(tick: () => void, complain: (text: string) => void): () => Prom
     try {
       await tick();
     } catch (error) {
-      complain(`timer: ${error instanceof Error ? error.message : error}`);
+      complain(`timer: ${errorText(error)}`);
     }
   };
 }

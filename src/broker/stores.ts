@@ -3,6 +3,7 @@ import { importModule } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
 import type { Store, StoreFactory } from "../store/store.ts";
+import { errorText } from "./error_text.ts";
 
 /**
  * Makes the store that the config names; nothing is opened yet.
@@ -27,7 +28,7 @@ export async function createStore(
     }
     return store;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = errorText(cause);
     throw new Error(`persistence.type: cannot load store ${JSON.stringify(specifier)}: ${reason}`, { cause });
   }
 }

@@ -7,6 +7,7 @@ import type { Journal } from "../durability/journal.ts";
 import type { Times } from "../durability/stored_message.ts";
 import type { StoredWill } from "../store/store.ts";
 import type { Clock } from "./environment.ts";
+import { errorText } from "./error_text.ts";
 import type { MessagePipe } from "./message_pipe.ts";
 
 interface PendingWill {
@@ -108,8 +109,7 @@ export class Wills {
     try {
       await pipe.fromClient(client, willMessage(will, clientIdentifier, clock.now()));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      logger.error(`will of client ${clientIdentifier} was not published: ${reason}`);
+      logger.error(`will of client ${clientIdentifier} was not published: ${errorText(error)}`);
     }
   }
 

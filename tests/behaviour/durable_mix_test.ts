@@ -4,6 +4,7 @@ import { type OutboundPacket, PacketType, type PublishPacket, type QoS } from ".
 import { type Disk, type End, House, MemoryDisk, SqliteDisk } from "../support/durable_broker.ts";
 import { patiently } from "../support/patience.ts";
 import type { RawClient } from "../support/raw_client.ts";
+import { randomFrom } from "../support/random.ts";
 
 const CLIENTS = 5;
 const STEPS = 150;
@@ -12,17 +13,6 @@ const PADDING = "x".repeat(24 * 1024);
 const CONFIG = { maxTotalBytes: 2 ** 20, maxInflight: 20 };
 
 const decoder = new TextDecoder();
-
-/** Numbers from 0 up to but not including a limit, the same for the same seed (mulberry32). */
-function randomFrom(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ state >>> 15, state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
-    return Math.floor(((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32 * limit);
-  };
-}
 
 /** What a session owes its client, and what the client has had of it. */
 class Ledger {

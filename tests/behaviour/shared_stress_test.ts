@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { PacketType, type ProtocolVersion, type PublishPacket } from "../../src/packet/packets.ts";
 import type { RawClient } from "../support/raw_client.ts";
 import { startBroker, type TestBroker } from "../support/test_broker.ts";
+import { randomFrom } from "../support/random.ts";
 
 const MEMBERS = 50;
 const MESSAGES = 2000;
@@ -10,17 +11,6 @@ const FILTER = "$share/stress/a";
 const EXPIRY_SECONDS = 1000;
 
 const decoder = new TextDecoder();
-
-/** Numbers from 0 up to but not including a limit, the same for the same seed (mulberry32). */
-function randomFrom(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ state >>> 15, state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
-    return Math.floor(((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32 * limit);
-  };
-}
 
 interface MemberOptions {
   readonly broker: TestBroker;

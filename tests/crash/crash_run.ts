@@ -4,7 +4,7 @@ import { Expiring } from "./expiring.ts";
 import { Leaving } from "./leaving.ts";
 import { Ledger } from "./ledger.ts";
 import { delay, type Part } from "./part.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 import { Retaining } from "./retaining.ts";
 import { Traffic } from "./traffic.ts";
 

@@ -2,7 +2,7 @@ import { StoreError } from "../../src/store/store.ts";
 import { House, MemoryDisk } from "../support/durable_broker.ts";
 import { Ledger } from "./ledger.ts";
 import { delay, eventually } from "./part.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 import { Traffic } from "./traffic.ts";
 
 export interface FaultyOptions {

@@ -1,5 +1,5 @@
 import type { Ledger } from "./ledger.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 
 /** What the parts of a run share. */
 export interface Stage {

@@ -1,5 +1,5 @@
 import { DurableClient } from "../crash/durable_client.ts";
-import type { Random } from "../crash/random.ts";
+import type { Random } from "../support/random.ts";
 import { RawClient } from "../support/raw_client.ts";
 
 /** Topics with a retained message at times. */

@@ -1,4 +1,4 @@
-import { Random } from "../crash/random.ts";
+import { Random } from "../support/random.ts";
 import type { Figures } from "../support/figures_plugin.ts";
 import { MeasuredBroker } from "../support/measured_broker.ts";
 import { RawClient } from "../support/raw_client.ts";

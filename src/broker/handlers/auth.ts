@@ -4,18 +4,10 @@ import { PacketType } from "../../packet/packets.ts";
 import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { Connection, Open } from "../connection.ts";
+import { toldRefusal } from "../connection_state.ts";
+import { isDisconnectReason } from "../disconnect_rules.ts";
 import { advance, type EnhancedAuthentication } from "../enhanced_authentication.ts";
 import { type Greeting, refusalOf } from "./authenticate.ts";
-
-/** What a sign-in is refused with and DISCONNECT has no word for (MQTT 5.0 §3.14.2.1). */
-const signInOnly: ReadonlySet<ReasonCode> = new Set([
-  ReasonCode.UnsupportedProtocolVersion,
-  ReasonCode.ClientIdentifierNotValid,
-  ReasonCode.BadUserNameOrPassword,
-  ReasonCode.ServerUnavailable,
-  ReasonCode.Banned,
-  ReasonCode.BadAuthenticationMethod,
-]);
 
 /** A sign-in by enhanced authentication. */
 interface ExchangeSignIn {
@@ -38,11 +30,7 @@ export function beginExchange(
   if (!exchange) {
     // [MQTT-4.12.0-1] 5.0
     const reason = `no plugin knows the authentication method ${method}`;
-    return connection.refuse({
-      reasonCode: ReasonCode.BadAuthenticationMethod,
-      reason,
-      properties: { reasonString: reason },
-    });
+    return connection.refuse(toldRefusal(ReasonCode.BadAuthenticationMethod, reason));
   }
   const authentication: EnhancedAuthentication = {
     method,
@@ -120,7 +108,7 @@ function reAuthenticate(connection: Connection, open: Open, method: string): Enh
     refuse: ({ reasonCode, reasonString, userProperties, serverReference }) =>
       connection.close({
         // [MQTT-3.14.2-1] 5.0
-        reasonCode: signInOnly.has(reasonCode) ? ReasonCode.NotAuthorized : reasonCode,
+        reasonCode: isDisconnectReason(reasonCode) ? reasonCode : ReasonCode.NotAuthorized,
         reason: reasonString ?? "re-authentication failed",
         properties: { reasonString, userProperties, serverReference },
       }),

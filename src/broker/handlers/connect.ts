@@ -6,6 +6,7 @@ import { Fifo } from "../../session/fifo.ts";
 import { Session } from "../../session/session.ts";
 import { InboundTopicAliases } from "../../session/topic_aliases.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
+import { toldRefusal } from "../connection_state.ts";
 import { authenticate, type Greeting } from "./authenticate.ts";
 import { beginExchange } from "./auth.ts";
 import { describeClient } from "./client_snapshot.ts";
@@ -31,19 +32,14 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): vo
 function refusalAtOnce(connection: Connection, packet: ConnectPacket): ConnectRefusal | undefined {
   if (connection.refusing) {
     const { name, maxConnections } = connection.listener;
-    return told(ReasonCode.QuotaExceeded, `listeners.${name}.max-connections (${maxConnections}) is reached`);
+    return toldRefusal(ReasonCode.QuotaExceeded, `listeners.${name}.max-connections (${maxConnections}) is reached`);
   }
   // [MQTT-3.1.3-8] 3.1.1; 3.1 knows no empty identifier at all, and in 5.0 it is always allowed.
   const { protocolVersion, cleanStart, clientIdentifier } = packet;
   if (clientIdentifier === "" && (protocolVersion === 3 || (protocolVersion === 4 && !cleanStart))) {
-    return told(ReasonCode.ClientIdentifierNotValid, "the client identifier is empty");
+    return toldRefusal(ReasonCode.ClientIdentifierNotValid, "the client identifier is empty");
   }
   return packet.will && refusalOfWill(connection, packet.will);
-}
-
-/** A refusal whose reason is no secret. */
-function told(reasonCode: ReasonCode, reason: string): ConnectRefusal {
-  return { reasonCode, reason, properties: { reasonString: reason } };
 }
 
 async function signIn(
@@ -87,7 +83,7 @@ async function readSession(
     return undefined;
   } catch (error) {
     core.logger.error(`session of client ${clientIdentifier} cannot be read: ${error}`);
-    return told(ReasonCode.ServerUnavailable, "the session cannot be read");
+    return toldRefusal(ReasonCode.ServerUnavailable, "the session cannot be read");
   }
 }
 
@@ -111,7 +107,7 @@ function openSession(
   const refusal = (old && refusalOfStranger(old, client)) ?? refusalOfSize(packet, properties);
   if (refusal) return connection.refuse(refusal);
   if (journal?.fault && expiryIntervalSeconds > 0 && (!old || packet.cleanStart)) {
-    return connection.refuse(told(ReasonCode.ServerUnavailable, "sessions cannot be stored"));
+    return connection.refuse(toldRefusal(ReasonCode.ServerUnavailable, "sessions cannot be stored"));
   }
   const before = journal?.position;
   // [MQTT-3.1.4-2] 3.1.1, [MQTT-3.1.4-3] 5.0
@@ -157,7 +153,7 @@ function refusalOfStranger(
 ): ConnectRefusal | undefined {
   if (session.username === username) return undefined;
   const reason = `client identifier ${clientIdentifier} belongs to another user's session`;
-  return told(ReasonCode.ClientIdentifierNotValid, reason);
+  return toldRefusal(ReasonCode.ClientIdentifierNotValid, reason);
 }
 
 /** [MQTT-3.2.0-1] 5.0: a client that takes no packet as large as its CONNACK can be sent nothing. */
@@ -176,5 +172,5 @@ function refusalOfSize(
   };
   if (encodedSizeBytes(connack, 5) <= maximumPacketSizeBytes) return undefined;
   const reason = `CONNACK is larger than the ${maximumPacketSizeBytes} bytes that the client takes`;
-  return told(ReasonCode.ImplementationSpecificError, reason);
+  return toldRefusal(ReasonCode.ImplementationSpecificError, reason);
 }

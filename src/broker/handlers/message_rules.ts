@@ -2,6 +2,7 @@ import type { ResolvedLimits } from "../../config/config.ts";
 import type { MessageProperties } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { TopicFilter, TopicName } from "../../packet/topic.ts";
+import type { StoreError } from "../../store/store.ts";
 
 /** Why a message is not taken. */
 export interface MessageRefusal {
@@ -24,6 +25,11 @@ export function refusalOfMessage(
     return { reasonCode: ReasonCode.PayloadFormatInvalid, reason };
   }
   return undefined;
+}
+
+/** What a 5.0 client is told while the store fails. */
+export function reasonCodeOf({ full }: StoreError): ReasonCode {
+  return full ? ReasonCode.QuotaExceeded : ReasonCode.ImplementationSpecificError;
 }
 
 /** Whether a topic name or filter has more levels than the listener takes. */

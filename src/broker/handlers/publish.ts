@@ -7,7 +7,7 @@ import type { TopicName } from "../../packet/topic.ts";
 import type { StoreError } from "../../store/store.ts";
 import type { Connection, Open } from "../connection.ts";
 import type { PipeOutcome } from "../message_pipe.ts";
-import { refusalOfMessage } from "./message_rules.ts";
+import { reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
 
 /** With `queue-policy: drop-newest` the publisher is told that nobody has its message. */
 const queuesFull = {
@@ -153,7 +153,7 @@ function needsStore({ core }: Connection, open: Open, packet: PublishPacket, top
 
 /** A 3.x client would take silence for a slow network. */
 function denyUnstored(connection: Connection, open: Open, packet: PublishPacket, fault: StoreError): void {
-  const reasonCode = fault.full ? ReasonCode.QuotaExceeded : ReasonCode.ImplementationSpecificError;
+  const reasonCode = reasonCodeOf(fault);
   const reasonString = "messages cannot be stored now";
   if (open.version === 5) return deny(connection, open, packet, { reasonCode, reasonString });
   connection.close({ reasonCode, reason: reasonString });

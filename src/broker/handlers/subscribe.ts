@@ -15,7 +15,7 @@ import type { Session } from "../../session/session.ts";
 import type { Subscription } from "../../topics/subscriptions.ts";
 import type { Connection, Open } from "../connection.ts";
 import type { Core } from "../core.ts";
-import { hasTooManyLevels } from "./message_rules.ts";
+import { hasTooManyLevels, reasonCodeOf } from "./message_rules.ts";
 
 const granted = [ReasonCode.Success, ReasonCode.GrantedQoS1, ReasonCode.GrantedQoS2] as const;
 
@@ -208,7 +208,7 @@ function refusalOf(
 function unstorable({ durability }: Core, session: Session): Omit<Denial, "allowed"> | undefined {
   const fault = session.durable ? durability?.journal.fault : undefined;
   if (!fault) return undefined;
-  const reasonCode = fault.full ? ReasonCode.QuotaExceeded : ReasonCode.ImplementationSpecificError;
+  const reasonCode = reasonCodeOf(fault);
   return { reasonCode, reasonString: "subscriptions cannot be stored now" };
 }
 

@@ -2,6 +2,7 @@ import type { ClientSnapshot } from "../../hooks/plugin.ts";
 import type { Will } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
+import { toldRefusal } from "../connection_state.ts";
 import { willMessage } from "../wills.ts";
 import { refusalOfMessage } from "./message_rules.ts";
 
@@ -32,6 +33,5 @@ export async function authorizeWill({ core }: Connection, client: ClientSnapshot
 }
 
 function of(reasonCode: ReasonCode, text: string): ConnectRefusal {
-  const reason = `will: ${text}`;
-  return { reasonCode, reason, properties: { reasonString: reason } };
+  return toldRefusal(reasonCode, `will: ${text}`);
 }

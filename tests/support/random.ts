@@ -28,3 +28,9 @@ export class Random {
     return values[this.between(0, values.length - 1)]!;
   }
 }
+
+/** Numbers from 0 up to but not including a limit, the same for the same seed. */
+export function randomFrom(seed: number): (limit: number) => number {
+  const random = new Random(seed);
+  return (limit) => random.between(0, limit - 1);
+}
