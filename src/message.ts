@@ -1,5 +1,6 @@
 import { PreparedMessage } from "./packet/encode.ts";
 import type { MessageProperties, QoS } from "./packet/packets.ts";
+import { PublishBody } from "./packet/publish_body.ts";
 import type { TopicName } from "./packet/topic.ts";
 
 /** An application message (MQTT 5.0 §1.2) as programs and plugins see it: no packet identifier, no DUP. */
@@ -34,22 +35,21 @@ export type DropReason =
 /** What {@linkcode Message} is made of. */
 export interface MessageParts {
   readonly topicName: TopicName;
-  readonly payload: Uint8Array;
+  /** The payload in memory that stays as it is, or the PUBLISH that it came in. */
+  readonly payload: Uint8Array | PublishBody;
   readonly qos?: QoS;
   readonly retain?: boolean;
   readonly properties?: MessageProperties;
   readonly publisher?: string;
   /** When it becomes worthless, see {@linkcode expiryTime}; `undefined`: never. */
   readonly expiresAtMs?: number;
-  /** The payload is a view into a read buffer that will be used again. @default false */
-  readonly borrowed?: boolean;
 }
 
 /**
  * The application message on its way through the broker.
  *
- * Its payload may be borrowed from the publisher's read buffer, which spares a copy for messages that are only passed
- * on. Whatever keeps a message beyond the current turn calls {@linkcode Message.keep} first.
+ * Its body may be borrowed from the publisher's read buffer. Whatever keeps a message beyond the current turn calls
+ * {@linkcode Message.keep} or {@linkcode Message.keepBriefly} first.
  */
 export class Message implements ApplicationMessage {
   readonly topicName: TopicName;
@@ -65,27 +65,25 @@ export class Message implements ApplicationMessage {
   storedId = 0;
   /** How many deliveries and retained messages refer to it in the store. */
   storedReferences = 0;
-  #payload: Uint8Array;
-  /** Whose memory the payload is in: the read buffer's, a block's that it shares with others, or its own. */
-  #held: "borrowed" | "shared" | "own";
+  /** The payload, and the PUBLISH around it as long as that can be passed on as it is. */
+  readonly body: PublishBody;
   #snapshot: ApplicationMessage | undefined;
   #prepared: PreparedMessage | undefined;
 
   constructor(parts: MessageParts) {
     this.topicName = parts.topicName;
-    this.#payload = parts.payload;
+    this.body = parts.payload instanceof PublishBody ? parts.payload : PublishBody.of(parts.payload);
     this.qos = parts.qos ?? 0;
     this.retain = parts.retain ?? false;
     this.properties = parts.properties;
     this.publisher = parts.publisher;
     this.expiresAtMs = parts.expiresAtMs;
-    this.sizeBytes = MESSAGE_OVERHEAD_BYTES + parts.payload.length + parts.topicName.length +
+    this.sizeBytes = MESSAGE_OVERHEAD_BYTES + this.body.payloadLength + parts.topicName.length +
       (parts.properties === undefined ? 0 : propertiesSizeBytes(parts.properties));
-    this.#held = parts.borrowed ? "borrowed" : "own";
   }
 
   get payload(): Uint8Array {
-    return this.#payload;
+    return this.body.payload;
   }
 
   /** Topic name and properties as they are sent to everybody, encoded once. */
@@ -107,49 +105,18 @@ export class Message implements ApplicationMessage {
     return this.#snapshot;
   }
 
-  /** Makes the payload independent of the read buffer, for a while: a small one shares a block of memory with others. */
+  /** Makes it independent of the read buffer, for a while: see {@linkcode PublishBody.keepBriefly}. */
   keepBriefly(): this {
-    if (this.#held === "borrowed") {
-      this.#held = this.#payload.length > SMALL_BYTES ? "own" : "shared";
-      this.#payload = blocks.copy(this.#payload);
-    }
+    this.body.keepBriefly();
     return this;
   }
 
   /** Gives the payload memory of its own, for a message that may last. Cheap when it has that already. */
   keep(): this {
-    if (this.#held !== "own") {
-      this.#held = "own";
-      this.#payload = this.#payload.slice();
-    }
+    this.body.keep();
     return this;
   }
 }
-
-/** Payloads up to this size are copied into a block together with others. */
-const SMALL_BYTES = 256;
-/** Small, since one message that lasts holds the whole block. */
-const BLOCK_BYTES = 2048;
-
-/** Copies small payloads side by side: an array of its own for each would cost several times the copy. */
-class Blocks {
-  #block = new Uint8Array(0);
-  #used = 0;
-
-  copy(bytes: Uint8Array): Uint8Array {
-    if (bytes.length > SMALL_BYTES) return bytes.slice();
-    if (this.#used + bytes.length > this.#block.length) {
-      this.#block = new Uint8Array(BLOCK_BYTES);
-      this.#used = 0;
-    }
-    const copy = this.#block.subarray(this.#used, this.#used += bytes.length);
-    copy.set(bytes);
-    return copy;
-  }
-}
-
-/** One for all: it holds no state but where the next copy goes. */
-const blocks = new Blocks();
 
 /** When a message with these properties that arrives now becomes worthless; `undefined`: never. */
 export function expiryTime(properties: MessageProperties | undefined, nowMs: number): number | undefined {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { Message } from "../src/message.ts";
 import { parseTopicName } from "../src/packet/topic.ts";
+import { borrowed } from "./support/borrowed.ts";
 
 const topicName = parseTopicName("a/b");
 
@@ -11,7 +12,7 @@ Deno.test("A message is QoS 0, not retained and of no publisher unless told othe
 
 Deno.test("A borrowed payload is copied once, when the message is kept", () => {
   const buffer = new Uint8Array([0, 1, 2, 3]);
-  const message = new Message({ topicName, payload: buffer.subarray(1, 3), borrowed: true });
+  const message = new Message({ topicName, payload: borrowed(buffer.subarray(1, 3)) });
   assertStrictEquals(message.payload.buffer, buffer.buffer);
   assertStrictEquals(message.keep(), message);
   const kept = message.payload;
@@ -27,7 +28,7 @@ Deno.test("A payload that is not borrowed is not copied", () => {
 
 Deno.test("A snapshot is frozen, made once and outlasts the read buffer", () => {
   const buffer = new Uint8Array([1, 2]);
-  const message = new Message({ topicName, payload: buffer, qos: 1, retain: true, publisher: "c", borrowed: true });
+  const message = new Message({ topicName, payload: borrowed(buffer), qos: 1, retain: true, publisher: "c" });
   const snapshot = message.snapshot();
   buffer.fill(9);
   assertEquals({ ...snapshot }, {
@@ -45,17 +46,17 @@ Deno.test("A snapshot is frozen, made once and outlasts the read buffer", () => 
 
 Deno.test("The size of a message grows with payload and topic name, and is the same once it is kept", () => {
   const size = (name: string, bytes: number) =>
-    new Message({ topicName: parseTopicName(name), payload: new Uint8Array(bytes), borrowed: true }).sizeBytes;
+    new Message({ topicName: parseTopicName(name), payload: borrowed(new Uint8Array(bytes)) }).sizeBytes;
   assertEquals([size("a", 10) - size("a", 0), size("abc", 0) - size("a", 0)], [10, 2]);
   assert(size("a", 0) > 1);
-  const message = new Message({ topicName, payload: new Uint8Array(5), borrowed: true });
+  const message = new Message({ topicName, payload: borrowed(new Uint8Array(5)) });
   const before = message.sizeBytes;
   assertEquals(message.keep().sizeBytes, before);
 });
 
 Deno.test("Small payloads that are kept briefly share memory, and get their own when they are kept", () => {
   const [first, second] = ["one", "two"].map((text) => {
-    return new Message({ topicName, payload: new TextEncoder().encode(text), borrowed: true }).keepBriefly();
+    return new Message({ topicName, payload: borrowed(new TextEncoder().encode(text)) }).keepBriefly();
   });
   assertStrictEquals(second!.payload.buffer, first!.payload.buffer);
   assertEquals([first, second].map((message) => new TextDecoder().decode(message!.payload)), ["one", "two"]);

@@ -5,7 +5,9 @@ import { buildHookChain, type HookChain } from "../hooks/chain.ts";
 import { type LoadedPlugin, loadPlugin } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
 import type { DropReason, Message } from "../message.ts";
+import { BufferPool } from "../packet/buffer_pool.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import { TopicNames } from "../packet/topic_names.ts";
 import { bundledPlugins } from "../plugins/bundled.ts";
 import { Router } from "../router/router.ts";
 import type { Delivery } from "../session/delivery.ts";
@@ -166,6 +168,8 @@ export class Assembly {
       statistics,
       memory: new MemoryCeiling({ maximumBytes: config.maxTotalBytes, sessions, owners, logger }),
       handlePacket,
+      topicNames: new TopicNames(),
+      buffers: new BufferPool(),
       connections,
       owners,
       signal: this.ending.signal,

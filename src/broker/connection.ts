@@ -1,12 +1,11 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { ClientSnapshot } from "../hooks/plugin.ts";
-import { ConnectError, decode } from "../packet/decode.ts";
+import { ConnectError, plain, receive, type ReceivedPacket } from "../packet/decode.ts";
 import { FrameReader } from "../packet/frame_reader.ts";
 import {
   type AckPacket,
   type ConnackProperties,
   type ConnectPacket,
-  type InboundPacket,
   type OutboundPacket,
   PacketType,
   type ReasonProperties,
@@ -68,6 +67,7 @@ export class Connection {
     this.#deadline = new Deadline(core.clock, patienceMs - sinceAcceptMs);
     this.#outbox = new Outbox(transport, {
       maximumBytes: listener.limits.maxOutboundBytes,
+      pool: core.buffers,
       onSent: (bytes) => core.statistics.bytesSent += bytes,
       onRelief: () => this.#state.at === "open" && this.#state.session.sender.pump(),
     });
@@ -290,7 +290,8 @@ export class Connection {
     this.#serving = true;
     try {
       for (let frame = this.#reader.next(); frame && !this.closed; frame = this.#reader.next()) {
-        const packet = decode(frame, this.#state.at === "awaiting-connect" ? undefined : this.#writer.version);
+        const version = this.#state.at === "awaiting-connect" ? undefined : this.#writer.version;
+        const packet = receive(frame, version, this.core.topicNames);
         this.#received(packet);
         this.#writer.begin();
         const pending = this.core.handlePacket(this, packet);
@@ -311,13 +312,13 @@ export class Connection {
     });
   }
 
-  #received(packet: InboundPacket): void {
+  #received(packet: ReceivedPacket): void {
     this.core.statistics.packetsReceived++;
     if (packet.type === PacketType.Publish) {
       this.core.statistics.publishesReceived++;
       this.#throttle.published();
     }
-    this.core.hooks.packetReceived?.(this.open?.client, packet);
+    this.core.hooks.packetReceived?.(this.open?.client, plain(packet));
   }
 
   #fail(error: unknown): void {

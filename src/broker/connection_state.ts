@@ -1,6 +1,7 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { ClientSnapshot, DisconnectProperties } from "../hooks/plugin.ts";
-import type { ConnackProperties, ProtocolVersion, PublishPacket, Will } from "../packet/packets.ts";
+import type { ReceivedPublish } from "../packet/decode.ts";
+import type { ConnackProperties, ProtocolVersion, Will } from "../packet/packets.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 import type { Fifo } from "../session/fifo.ts";
 import type { Session } from "../session/session.ts";
@@ -25,7 +26,7 @@ export interface Open {
   /** The client proves anew who it is; `undefined`: it does not. */
   reAuthentication: EnhancedAuthentication | undefined;
   /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room; 3.x clients only. */
-  readonly held: Fifo<PublishPacket>;
+  readonly held: Fifo<ReceivedPublish>;
   heldBytes: number;
 }
 

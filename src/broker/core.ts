@@ -2,7 +2,9 @@ import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
 import type { Durability } from "../durability/durability.ts";
 import type { HookChain } from "../hooks/chain.ts";
 import type { Logger } from "../logger.ts";
-import type { InboundPacket } from "../packet/packets.ts";
+import type { BufferPool } from "../packet/buffer_pool.ts";
+import type { ReceivedPacket } from "../packet/decode.ts";
+import type { TopicNames } from "../packet/topic_names.ts";
 import type { Session, SessionOptions } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
@@ -20,7 +22,7 @@ import type { Wills } from "./wills.ts";
  * @returns a promise only if the packet has to be waited for before the next one
  * @throws {ProtocolError} if it must not come now
  */
-export type PacketHandler = (connection: Connection, packet: InboundPacket) => void | Promise<void>;
+export type PacketHandler = (connection: Connection, packet: ReceivedPacket) => void | Promise<void>;
 
 /** What the connections of one broker share. */
 export interface Core {
@@ -37,6 +39,10 @@ export interface Core {
   readonly durability: Durability | undefined;
   readonly statistics: Statistics;
   readonly handlePacket: PacketHandler;
+  /** Names that clients have published to lately. */
+  readonly topicNames: TopicNames;
+  /** Memory for what is written. */
+  readonly buffers: BufferPool;
   readonly memory: MemoryCeiling;
   /** Every connection, signed in or not. */
   readonly connections: Set<Connection>;

@@ -25,9 +25,9 @@ export type PipeOutcome = number | RoutedWithWords | "full" | Denial | "abandone
 /** What a client's message is accompanied by. */
 export interface Passage {
   /** Asked again after a plugin has taken its time: is the client still the one to speak? @default yes */
-  readonly wanted?: () => boolean;
+  wanted?(): boolean;
   /** Told in the same turn as subscribers are given the message, so that the journal has both in one batch. */
-  readonly onRouted?: (outcome: number | "full") => void;
+  routed?(outcome: number | "full"): void;
 }
 
 /** What a {@linkcode MessagePipe} works with. */
@@ -59,7 +59,7 @@ export class MessagePipe {
     this.#parts.hooks.messageReceived?.(client, message.snapshot());
     const ruling = this.authorize(client, message);
     if (ruling instanceof Promise) {
-      return ruling.then((ruling) => isWanted(passage) ? this.#proceed(client, message, ruling, passage) : "abandoned");
+      return ruling.then((ruling) => wanted(passage) ? this.#proceed(client, message, ruling, passage) : "abandoned");
     }
     return this.#proceed(client, message, ruling, passage);
   }
@@ -105,7 +105,7 @@ export class MessagePipe {
     const result = hooks.transformMessage(message.snapshot(), client);
     if (result instanceof Promise) {
       return result.then((result) =>
-        isWanted(passage) ? this.#route(this.#transformed(message, result), passage) : "abandoned"
+        wanted(passage) ? this.#route(this.#transformed(message, result), passage) : "abandoned"
       );
     }
     return this.#route(this.#transformed(message, result), passage);
@@ -119,15 +119,15 @@ export class MessagePipe {
     return new Message({ ...result, publisher: original.publisher, expiresAtMs });
   }
 
-  #route(message: Message | undefined, { onRouted }: Passage): number | "full" {
+  #route(message: Message | undefined, passage: Passage): number | "full" {
     const outcome = message ? this.#parts.router.publish(message) : 0;
-    onRouted?.(outcome);
+    passage.routed?.(outcome);
     return outcome;
   }
 }
 
-function isWanted({ wanted }: Passage): boolean {
-  return wanted?.() ?? true;
+function wanted(passage: Passage): boolean {
+  return passage.wanted?.() ?? true;
 }
 
 /** A message that nobody could be given is refused in the broker's own words. */

@@ -1,8 +1,21 @@
+import type { BufferPool } from "../packet/buffer_pool.ts";
 import { OutputBuffer } from "../packet/output_buffer.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /** Bytes given to the transport at once: what is larger goes in slices, which show that a slow peer takes something. */
 const SLICE_BYTES = 128 * 1024;
+
+/** What an {@linkcode Outbox} works with. */
+export interface OutboxOptions {
+  /** How many bytes may wait before {@linkcode Outbox.congested}. */
+  readonly maximumBytes: number;
+  /** Told of every write that was taken. */
+  readonly onSent: (bytes: number) => void;
+  /** Called when there is room again. */
+  readonly onRelief: () => void;
+  /** Where the memory for what waits comes from. @default it is made anew */
+  readonly pool?: BufferPool;
+}
 
 /**
  * One connection's way out: what a turn of the event loop appends leaves together, and one write is under way at a time
@@ -10,10 +23,8 @@ const SLICE_BYTES = 128 * 1024;
  */
 export class Outbox {
   readonly #transport: Transport;
-  readonly #buffer = new OutputBuffer();
-  readonly #maximumBytes: number;
-  readonly #onSent: (bytes: number) => void;
-  readonly #onRelief: () => void;
+  readonly #buffer: OutputBuffer;
+  readonly #options: OutboxOptions;
   #underWayBytes = 0;
   #scheduled = false;
   #writing = false;
@@ -26,19 +37,10 @@ export class Outbox {
   /** Since when the write under way has been seen, in milliseconds of the clock. */
   #stalledSinceMs = 0;
 
-  /**
-   * @param maximumBytes how many bytes may wait before {@linkcode Outbox.congested}
-   * @param onSent told of every write that was taken
-   * @param onRelief called when there is room again
-   */
-  constructor(
-    transport: Transport,
-    options: { maximumBytes: number; onSent: (bytes: number) => void; onRelief: () => void },
-  ) {
+  constructor(transport: Transport, options: OutboxOptions) {
     this.#transport = transport;
-    this.#maximumBytes = options.maximumBytes;
-    this.#onSent = options.onSent;
-    this.#onRelief = options.onRelief;
+    this.#options = options;
+    this.#buffer = new OutputBuffer(options.pool);
   }
 
   /** Bytes that the peer's socket has not taken yet. */
@@ -48,7 +50,7 @@ export class Outbox {
 
   /** Nothing should be added until there is room. */
   get congested(): boolean {
-    if (this.waitingBytes < this.#maximumBytes) return false;
+    if (this.waitingBytes < this.#options.maximumBytes) return false;
     this.#wasCongested = true;
     return true;
   }
@@ -97,17 +99,10 @@ export class Outbox {
     this.#writing = true;
     try {
       while (this.#buffer.length > 0) {
-        const bytes = this.#buffer.take();
-        this.#underWayBytes = bytes.length;
-        while (this.#underWayBytes > 0) {
-          const start = bytes.length - this.#underWayBytes;
-          const slice = bytes.subarray(start, start + SLICE_BYTES);
-          this.#begun++;
-          await this.#transport.write(slice);
-          this.#underWayBytes -= slice.length;
-          this.#onSent(slice.length);
-          this.#relieve();
-        }
+        const { length } = this.#buffer;
+        const array = this.#buffer.takeArray();
+        await this.#send(array, length);
+        this.#options.pool?.giveBack(array);
       }
     } catch {
       // The reading side finds the broken connection and closes it.
@@ -120,11 +115,24 @@ export class Outbox {
     this.#writing = false;
   }
 
+  async #send(array: Uint8Array, length: number): Promise<void> {
+    this.#underWayBytes = length;
+    while (this.#underWayBytes > 0) {
+      const start = length - this.#underWayBytes;
+      const slice = array.subarray(start, Math.min(length, start + SLICE_BYTES));
+      this.#begun++;
+      await this.#transport.write(slice);
+      this.#underWayBytes -= slice.length;
+      this.#options.onSent(slice.length);
+      this.#relieve();
+    }
+  }
+
   #relieve(): void {
-    if (!this.#wasCongested || this.waitingBytes >= this.#maximumBytes / 2) return;
+    if (!this.#wasCongested || this.waitingBytes >= this.#options.maximumBytes / 2) return;
     this.#wasCongested = false;
     this.#resume();
-    this.#onRelief();
+    this.#options.onRelief();
   }
 
   #resume(): void {

@@ -1,6 +1,13 @@
 import type { ClientSnapshot } from "../hooks/plugin.ts";
 import type { DropReason } from "../message.ts";
-import { encode, encodeAck, encodedSizeBytes, encodePublish, publishSizeBytes } from "../packet/encode.ts";
+import {
+  encode,
+  encodeAck,
+  encodedSizeBytes,
+  encodePublish,
+  publishFirstByte,
+  publishSizeBytes,
+} from "../packet/encode.ts";
 import {
   type AckPacket,
   type ConnectPacket,
@@ -14,7 +21,7 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import type { OutputBuffer } from "../packet/output_buffer.ts";
 import type { Delivery } from "../session/delivery.ts";
 import type { OutboundLink } from "../session/sender.ts";
-import { OutboundTopicAliases } from "../session/topic_aliases.ts";
+import { type ChosenAlias, OutboundTopicAliases } from "../session/topic_aliases.ts";
 import { CommitGate } from "./commit_gate.ts";
 import type { Core } from "./core.ts";
 import type { Outbox } from "./outbox.ts";
@@ -156,13 +163,34 @@ export class PacketWriter implements OutboundLink {
   }
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
+    const { message, qos, retain } = delivery;
+    const gated = this.#durable && qos === 2;
+    const out = gated && this.#gate ? this.#gate.forChange() : this.#outbox.open();
+    // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
+    const alias = this.#aliases && !gated ? this.#aliasFor(delivery) : undefined;
+    const asReceived = alias === undefined && delivery.subscriptionIdentifiers === undefined &&
+      message.body.writeTo(out, publishFirstByte(qos, retain, dup), packetIdentifier, this.version);
+    if (!asReceived) encodePublish(out, this.#fields(delivery, packetIdentifier, dup, alias), this.version);
+    this.#core.statistics.packetsSent++;
+    this.#core.statistics.publishesSent++;
+    const { packetSent } = this.#core.hooks;
+    if (!packetSent) return;
+    packetSent(this.#client(), { type: PacketType.Publish, ...this.#fields(delivery, packetIdentifier, dup, alias) });
+  }
+
+  sendPubrel(packetIdentifier: number): void {
+    this.acknowledge(PacketType.Pubrel, packetIdentifier);
+  }
+
+  #forAnswer(): OutputBuffer {
+    return this.#gate?.forAnswer() ?? this.#outbox.open();
+  }
+
+  #fields(delivery: Delivery, packetIdentifier: number, dup: boolean, alias: ChosenAlias | undefined) {
     const { message, qos, retain, subscriptionIdentifiers } = delivery;
     const { topicName, payload } = message;
     const properties = this.#propertiesNow(delivery);
-    const gated = this.#durable && qos === 2;
-    // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
-    const alias = this.#aliases && !gated ? this.#aliasFor(delivery) : undefined;
-    const fields = {
+    return {
       topicName: alias === undefined || alias.isNew ? topicName : "" as const,
       topicAlias: alias?.alias,
       payload,
@@ -174,18 +202,6 @@ export class PacketWriter implements OutboundLink {
       subscriptionIdentifiers,
       prepared: properties && message.prepared,
     };
-    encodePublish(gated && this.#gate ? this.#gate.forChange() : this.#outbox.open(), fields, this.version);
-    this.#core.statistics.packetsSent++;
-    this.#core.statistics.publishesSent++;
-    this.#core.hooks.packetSent?.(this.#client(), { type: PacketType.Publish, ...fields });
-  }
-
-  sendPubrel(packetIdentifier: number): void {
-    this.acknowledge(PacketType.Pubrel, packetIdentifier);
-  }
-
-  #forAnswer(): OutputBuffer {
-    return this.#gate?.forAnswer() ?? this.#outbox.open();
   }
 
   /** The message's properties with the time that it has left ([MQTT-3.3.2-6] 5.0). */

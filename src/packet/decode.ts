@@ -1,26 +1,52 @@
 import { decodeAck, decodeAuth, decodeDisconnect } from "./decode_ack.ts";
 import { decodeConnect } from "./decode_connect.ts";
-import { decodePublish } from "./decode_publish.ts";
+import { decodePublish, ReceivedPublish } from "./decode_publish.ts";
 import { decodeSubscribe, decodeUnsubscribe } from "./decode_subscribe.ts";
 import type { Frame } from "./frame_reader.ts";
-import { type InboundPacket, PacketType, type PingreqPacket, type ProtocolVersion } from "./packets.ts";
+import {
+  type InboundPacket,
+  PacketType,
+  type PingreqPacket,
+  type ProtocolVersion,
+  type PublishPacket,
+} from "./packets.ts";
 import { malformed, protocolError } from "./protocol_error.ts";
+import { TopicNames } from "./topic_names.ts";
 
 export { ConnectError } from "./decode_connect.ts";
+export { ReceivedPublish } from "./decode_publish.ts";
+
+/** A packet that a client sent; a PUBLISH is still where it was read. */
+export type ReceivedPacket = Exclude<InboundPacket, PublishPacket> | ReceivedPublish;
 
 const pingreq: PingreqPacket = { type: PacketType.Pingreq };
+
+/** Reads one packet that a client sent, as {@linkcode receive} does, into a plain object. */
+export function decode(frame: Frame, version: ProtocolVersion | undefined): InboundPacket {
+  return plain(receive(frame, version, new TopicNames()));
+}
+
+/** The packet as a plain object, for hooks. */
+export function plain(packet: ReceivedPacket): InboundPacket {
+  return packet instanceof ReceivedPublish ? packet.plain() : packet;
+}
 
 /**
  * Reads one packet that a client sent.
  *
- * A PUBLISH's payload is a view into `frame.bytes`; everything else is independent of the frame.
+ * A PUBLISH's body is borrowed from `frame.bytes`; everything else is independent of the frame.
  *
  * @param version the connection's, as its CONNECT told; `undefined` before that, when only CONNECT is taken
+ * @param topicNames those that came before
  * @throws {ConnectError} if CONNECT asks for a level that is not spoken here
  * @throws {ProtocolError} if the client must be cut off: 0x81 for bytes that cannot be read, 0x82 for what is not allowed,
  * 0x84 for a foreign protocol name, 0x94 for topic alias 0
  */
-export function decode(frame: Frame, version: ProtocolVersion | undefined): InboundPacket {
+export function receive(
+  frame: Frame,
+  version: ProtocolVersion | undefined,
+  topicNames: TopicNames,
+): ReceivedPacket {
   const type = frame.firstByte >> 4;
   if (version === undefined) {
     // [MQTT-3.1.0-1] 3.1.1 and 5.0
@@ -29,7 +55,7 @@ export function decode(frame: Frame, version: ProtocolVersion | undefined): Inbo
   }
   switch (type) {
     case PacketType.Publish:
-      return decodePublish(frame, version);
+      return decodePublish(frame, version, topicNames);
     case PacketType.Pubrel:
       checkNoDup(frame, version);
       return decodeAck(frame, type, version);

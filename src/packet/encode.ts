@@ -16,7 +16,13 @@ import { propertyBytes, writeProperties } from "./property_codec.ts";
 import { ReasonCode } from "./reason_code.ts";
 import { connectReturnCode, subscribeReturnCode } from "./return_code.ts";
 
-export { encodePublish, PreparedMessage, type PublishFields, publishSizeBytes } from "./encode_publish.ts";
+export {
+  encodePublish,
+  PreparedMessage,
+  type PublishFields,
+  publishFirstByte,
+  publishSizeBytes,
+} from "./encode_publish.ts";
 
 /**
  * Appends a packet in the form of `version`. What a version has no word for is left out: properties, reason codes of
@@ -86,10 +92,13 @@ export function encodeAck(
     return encodeLongAck(out, firstByte, { type, packetIdentifier, reasonCode, properties });
   }
   const withReasonCode = version === 5 && reasonCode !== ReasonCode.Success;
-  out.u8(firstByte);
-  out.u8(withReasonCode ? 3 : 2);
-  out.u16(packetIdentifier);
-  if (withReasonCode) out.u8(reasonCode);
+  out.reserve(5);
+  const { bytes } = out;
+  bytes[out.length++] = firstByte;
+  bytes[out.length++] = withReasonCode ? 3 : 2;
+  bytes[out.length++] = packetIdentifier >>> 8;
+  bytes[out.length++] = packetIdentifier;
+  if (withReasonCode) bytes[out.length++] = reasonCode;
 }
 
 function encodeLongAck(out: OutputBuffer, firstByte: number, packet: AckPacket): void {

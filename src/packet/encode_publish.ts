@@ -69,7 +69,7 @@ export function encodePublish(out: OutputBuffer, fields: PublishFields, version:
   const propertiesSize = version === 5 ? properties.length + ownPropertiesSize(fields) : 0;
   const remaining = remainingLength(fields, version, nameSize, propertiesSize);
   out.reserve(5 + remaining);
-  out.bytes[out.length++] = PacketType.Publish << 4 | (fields.dup ? 8 : 0) | qos << 1 | (fields.retain ? 1 : 0);
+  out.bytes[out.length++] = publishFirstByte(qos, fields.retain, fields.dup);
   out.variableByteInteger(remaining);
   writeTopicName(out, fields, nameSize);
   if (qos > 0) out.u16(fields.packetIdentifier);
@@ -80,6 +80,11 @@ export function encodePublish(out: OutputBuffer, fields: PublishFields, version:
   }
   out.bytes.set(payload, out.length);
   out.length += payload.length;
+}
+
+/** Type and flags of a PUBLISH (MQTT 5.0 §3.3.1). */
+export function publishFirstByte(qos: QoS, retain: boolean, dup: boolean): number {
+  return PacketType.Publish << 4 | (dup ? 8 : 0) | qos << 1 | (retain ? 1 : 0);
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { BufferPool } from "./buffer_pool.ts";
+
 const NOTHING = new Uint8Array(0);
 const SMALLEST_BYTES = 64;
 const LARGEST_FIRST_BYTES = 64 * 1024;
@@ -15,6 +17,12 @@ export class OutputBuffer {
   /** How many bytes wait. Those that write to `bytes` themselves move it on. */
   length = 0;
   #firstBytes = SMALLEST_BYTES;
+  readonly #pool: BufferPool | undefined;
+
+  /** @param pool where arrays come from; who takes them away may give them back there. @default they are made anew */
+  constructor(pool?: BufferPool) {
+    this.#pool = pool;
+  }
 
   /** Makes room for `count` more bytes in {@linkcode OutputBuffer.bytes}. */
   reserve(count: number): void {
@@ -90,7 +98,13 @@ export class OutputBuffer {
 
   /** Hands out all that waits; the array is the caller's from then on, and this is empty. */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = this.bytes.subarray(0, this.length);
+    const { length } = this;
+    return this.takeArray().subarray(0, length);
+  }
+
+  /** Hands out the whole array, of which `length` bytes were in use; this is empty then. */
+  takeArray(): Uint8Array<ArrayBuffer> {
+    const taken = this.bytes;
     this.#firstBytes = Math.min(LARGEST_FIRST_BYTES, Math.max(SMALLEST_BYTES, this.length));
     this.bytes = NOTHING;
     this.length = 0;
@@ -117,8 +131,11 @@ export class OutputBuffer {
   }
 
   #grow(needed: number): void {
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2, this.#firstBytes));
-    grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
+    const before = this.bytes;
+    const size = Math.max(needed, before.length * 2, this.#firstBytes);
+    this.bytes = this.#pool?.take(size) ?? new Uint8Array(size);
+    if (before.length === 0) return;
+    this.bytes.set(before.subarray(0, this.length));
+    this.#pool?.giveBack(before);
   }
 }

@@ -191,7 +191,7 @@ export class MessageQueue {
   }
 
   #add(delivery: Delivery): void {
-    delivery.message.keep();
+    delivery.message.keepBriefly();
     this.#entered(delivery);
     if (delivery.qos === 0) return this.#atMostOnce.push(delivery);
     const { journal } = this.#parts;

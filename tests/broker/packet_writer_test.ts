@@ -7,6 +7,7 @@ import type { ProtocolVersion } from "../../src/packet/packets.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
+import { borrowed } from "../support/borrowed.ts";
 
 /** A writer for a client of this version that takes what the format can tell. */
 function writerFor(protocolVersion: ProtocolVersion, maximumPacketSizeBytes?: number): PacketWriter {
@@ -21,7 +22,7 @@ function writerFor(protocolVersion: ProtocolVersion, maximumPacketSizeBytes?: nu
 
 /** A delivery to topic `a` at QoS 0. */
 function delivery(payload: Uint8Array, subscriptionIdentifiers?: readonly number[]): Delivery {
-  const message = new Message({ topicName: parseTopicName("a"), payload, borrowed: true });
+  const message = new Message({ topicName: parseTopicName("a"), payload: borrowed(payload) });
   const more = { share: undefined, sequence: 0, note: undefined };
   return { message, qos: 0, retain: false, subscriptionIdentifiers, ...more };
 }

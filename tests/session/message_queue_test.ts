@@ -6,6 +6,7 @@ import type { QoS } from "../../src/packet/packets.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
 import { type DropPolicy, MessageQueue } from "../../src/session/message_queue.ts";
 import { delivery } from "./support.ts";
+import { borrowed } from "../support/borrowed.ts";
 
 function queueOf(maximumMessages: number, maximumBytes = 1_000_000, policy: DropPolicy = "oldest") {
   const dropped: string[] = [];
@@ -128,7 +129,7 @@ Deno.test("A queue tells whether a QoS 0 message waits", () => {
 Deno.test("A message that waits no longer borrows its payload", () => {
   const { queue, push } = queueOf(10);
   const payload = new Uint8Array([1, 2, 3]);
-  const message = new Message({ topicName: parseTopicName("a"), payload, qos: 1, borrowed: true });
+  const message = new Message({ topicName: parseTopicName("a"), payload: borrowed(payload), qos: 1 });
   push({ ...delivery("a", 1), message });
   payload.fill(9);
   const kept = queue.shift()!.message.payload;

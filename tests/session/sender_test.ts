@@ -3,6 +3,7 @@ import { Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import { deliveryQoS, Sender, type SenderOptions } from "../../src/session/sender.ts";
 import { delivery, FakeLink, senderOptions } from "./support.ts";
+import { borrowed } from "../support/borrowed.ts";
 
 function online(changes: Partial<SenderOptions> = {}) {
   const { options, dropped, waiting } = senderOptions(changes);
@@ -174,7 +175,7 @@ Deno.test("The end of a session gives up what has not arrived, but not what the 
 Deno.test("A message under way no longer borrows its payload", () => {
   const { sender } = online();
   const payload = new Uint8Array([1]);
-  const message = new Message({ topicName: parseTopicName("a"), payload, qos: 1, borrowed: true });
+  const message = new Message({ topicName: parseTopicName("a"), payload: borrowed(payload), qos: 1 });
   sender.offer({ ...delivery("a", 1), message });
   payload[0] = 9;
   assertEquals([...message.payload], [1]);

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { Message } from "../../src/message.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import { RetainedMessages } from "../../src/topics/retained.ts";
+import { borrowed } from "../support/borrowed.ts";
 
 const NO_LIMIT = { maximumMessages: 1000, maximumBytes: 1_000_000 };
 
@@ -74,7 +75,7 @@ Deno.test("A retained message no longer borrows its payload", () => {
   const retained = new RetainedMessages(NO_LIMIT);
   const payload = new Uint8Array([1]);
   const topicName = parseTopicName("a");
-  retained.set(new Message({ topicName, payload, retain: true, borrowed: true }));
+  retained.set(new Message({ topicName, payload: borrowed(payload), retain: true }));
   payload[0] = 9;
   assertEquals([...retained.get(topicName, NOW_MS)!.payload], [1]);
 });

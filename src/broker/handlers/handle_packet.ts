@@ -1,4 +1,5 @@
-import { type AckPacket, type ConnectPacket, type InboundPacket, PacketType } from "../../packet/packets.ts";
+import type { ReceivedPacket } from "../../packet/decode.ts";
+import { type AckPacket, type ConnectPacket, PacketType } from "../../packet/packets.ts";
 import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { Connection, Open } from "../connection.ts";
@@ -10,7 +11,7 @@ import { handleSubscribe } from "./subscribe.ts";
 import { handleUnsubscribe } from "./unsubscribe.ts";
 
 /** Hands a packet to its handler; see {@linkcode PacketHandler}. */
-export function handlePacket(connection: Connection, packet: InboundPacket): void | Promise<void> {
+export function handlePacket(connection: Connection, packet: ReceivedPacket): void | Promise<void> {
   if (packet.type === PacketType.Connect) return handleConnect(connection, packet);
   const { open } = connection;
   if (open) return handleOpen(connection, open, packet);
@@ -20,7 +21,7 @@ export function handlePacket(connection: Connection, packet: InboundPacket): voi
 function handleOpen(
   connection: Connection,
   open: Open,
-  packet: Exclude<InboundPacket, ConnectPacket>,
+  packet: Exclude<ReceivedPacket, ConnectPacket>,
 ): void | Promise<void> {
   const { sender } = open.session;
   switch (packet.type) {
@@ -48,7 +49,7 @@ function handleOpen(
 }
 
 /** A client that is asked for its next AUTH may say that or goodbye ([MQTT-3.1.2-30] 5.0). */
-function handleSigningIn(connection: Connection, packet: Exclude<InboundPacket, ConnectPacket>): void | Promise<void> {
+function handleSigningIn(connection: Connection, packet: Exclude<ReceivedPacket, ConnectPacket>): void | Promise<void> {
   if (!connection.signingIn?.authentication) throw protocolError("a packet other than CONNECT before sign-in");
   if (packet.type === PacketType.Auth) return handleAuth(connection, packet);
   if (packet.type !== PacketType.Disconnect) throw protocolError("a packet other than AUTH during the sign-in");

@@ -12,7 +12,7 @@ export interface MessageRefusal {
 
 /** What a listener does not take as a message, in a PUBLISH or as a will. */
 export function refusalOfMessage(
-  { payload, properties }: { readonly payload: Uint8Array; readonly properties?: MessageProperties },
+  message: { readonly payload: Uint8Array; readonly properties?: MessageProperties },
   topicName: TopicName,
   limits: ResolvedLimits,
 ): MessageRefusal | undefined {
@@ -20,7 +20,8 @@ export function refusalOfMessage(
     const reason = `topic name must have at most ${limits.maxTopicLevels} levels (max-topic-levels)`;
     return { reasonCode: ReasonCode.TopicNameInvalid, reason };
   }
-  if (limits.checkPayloadFormat && properties?.payloadFormatIndicator === 1 && !isUtf8(payload)) {
+  const claimsText = message.properties?.payloadFormatIndicator === 1;
+  if (claimsText && limits.checkPayloadFormat && !isUtf8(message.payload)) {
     const reason = "payload must be UTF-8, as its payload format indicator says";
     return { reasonCode: ReasonCode.PayloadFormatInvalid, reason };
   }

@@ -1,12 +1,13 @@
 import type { Denial } from "../../hooks/decide.ts";
 import { expiryTime, Message } from "../../message.ts";
-import { type AckPacket, PacketType, type PublishPacket, type ReasonProperties } from "../../packet/packets.ts";
+import type { ReceivedPublish } from "../../packet/decode.ts";
+import { type AckPacket, PacketType, type ReasonProperties } from "../../packet/packets.ts";
 import { ProtocolError, protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { TopicName } from "../../packet/topic.ts";
 import type { StoreError } from "../../store/store.ts";
 import type { Connection, Open } from "../connection.ts";
-import type { PipeOutcome } from "../message_pipe.ts";
+import type { Passage, PipeOutcome } from "../message_pipe.ts";
 import { reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
 
 /** With `queue-policy: drop-newest` the publisher is told that nobody has its message. */
@@ -21,7 +22,7 @@ const retainedFull = {
 };
 
 /** PUBLISH (MQTT 5.0 §3.3): routes the message and acknowledges it afterwards; what is denied is acknowledged too. */
-export function handlePublish(connection: Connection, open: Open, packet: PublishPacket): void | Promise<void> {
+export function handlePublish(connection: Connection, open: Open, packet: ReceivedPublish): void | Promise<void> {
   const topicName = topicNameOf(open, packet);
   checkSupported(connection, packet);
   if (packet.qos === 0) return route(connection, open, packet, topicName);
@@ -44,12 +45,12 @@ export function handlePubrel(connection: Connection, open: Open, packet: AckPack
   connection.acknowledge(PacketType.Pubcomp, packet.packetIdentifier, reasonCode);
   if (open.held.length === 0 || receiver.inflight >= connection.listener.limits.maxInflight) return;
   const next = open.held.shift()!;
-  open.heldBytes -= next.payload.length;
+  open.heldBytes -= next.body.payloadLength;
   return route(connection, open, next, topicNameOf(open, next));
 }
 
 /** The name that stands in the packet, or that its alias stands for (MQTT 5.0 §3.3.2.3.4). */
-function topicNameOf({ topicAliases }: Open, { topicName, topicAlias }: PublishPacket): TopicName {
+function topicNameOf({ topicAliases }: Open, { topicName, topicAlias }: ReceivedPublish): TopicName {
   if (topicAlias === undefined) {
     if (topicName === "") throw protocolError("PUBLISH without a topic name");
     return topicName;
@@ -69,7 +70,7 @@ function topicNameOf({ topicAliases }: Open, { topicName, topicAlias }: PublishP
 }
 
 /** What CONNACK said is not there must not be used (MQTT 5.0 §3.2.2.3.4, §3.2.2.3.5). */
-function checkSupported({ listener }: Connection, { qos, retain }: PublishPacket): void {
+function checkSupported({ listener }: Connection, { qos, retain }: ReceivedPublish): void {
   const { maximumQos, retainAvailable } = listener.limits;
   if (qos > maximumQos) {
     throw new ProtocolError(ReasonCode.QoSNotSupported, `QoS must be at most ${maximumQos}: got ${qos}`);
@@ -96,9 +97,10 @@ function mustWait({ listener }: Connection, { session, held }: Open): boolean {
  * A 3.x client does not know how many QoS 2 messages it may have under way, so what is over the limit waits here, and
  * its PUBREC with it. A client that is answered nothing soon stops; one that does not is closed.
  */
-function hold(connection: Connection, open: Open, packet: PublishPacket): void {
-  open.held.push({ ...packet, payload: packet.payload.slice() });
-  open.heldBytes += packet.payload.length;
+function hold(connection: Connection, open: Open, packet: ReceivedPublish): void {
+  packet.body.keep();
+  open.held.push(packet);
+  open.heldBytes += packet.body.payloadLength;
   const { maxInflight, maxInboundBytes } = connection.listener.limits;
   if (open.heldBytes > maxInboundBytes) {
     const reason = `more than max-inflight (${maxInflight}) QoS 2 messages and max-inbound-bytes wait for their PUBREL`;
@@ -109,7 +111,7 @@ function hold(connection: Connection, open: Open, packet: PublishPacket): void {
 function route(
   connection: Connection,
   open: Open,
-  packet: PublishPacket,
+  packet: ReceivedPublish,
   topicName: TopicName,
 ): void | Promise<void> {
   const { core, listener } = connection;
@@ -118,33 +120,49 @@ function route(
     core.statistics.publishesDenied++;
     return deny(connection, open, packet, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
   }
-  const { payload, qos, retain, properties } = packet;
+  const { body, qos, retain, properties } = packet;
   if (qos > 0 && core.durability?.journal.fault && needsStore(connection, open, packet, topicName)) {
     return denyUnstored(connection, open, packet, core.durability.journal.fault);
   }
   const publisher = open.session.clientIdentifier;
   const expiresAtMs = properties && expiryTime(properties, core.clock.now());
-  const parts = { topicName, payload, qos, retain, properties, publisher, expiresAtMs, borrowed: true };
-  const message = new Message(parts);
+  const message = new Message({ topicName, payload: body, qos, retain, properties, publisher, expiresAtMs });
   // A limit is told of before the acknowledgement, to who understands it.
   if (retain && qos > 0 && open.version === 5 && !core.retained.hasRoom(message)) {
     return deny(connection, open, packet, retainedFull);
   }
-  const outcome = core.pipe.fromClient(open.client, message, {
-    wanted: () => connection.open === open,
-    // One commit holds the message and the identifier, else a crash between two makes a duplicate.
-    onRouted: (outcome) => {
-      if (qos === 2 && outcome !== "full") open.session.receiver.accept(packet.packetIdentifier);
-    },
-  });
+  const outcome = core.pipe.fromClient(open.client, message, new Publication(connection, open, packet));
   if (outcome instanceof Promise) {
     return outcome.then((outcome) => acknowledge(connection, open, packet, outcome));
   }
   acknowledge(connection, open, packet, outcome);
 }
 
+/** What goes along with a client's message on its way. */
+class Publication implements Passage {
+  readonly #connection: Connection;
+  readonly #open: Open;
+  readonly #packet: ReceivedPublish;
+
+  constructor(connection: Connection, open: Open, packet: ReceivedPublish) {
+    this.#connection = connection;
+    this.#open = open;
+    this.#packet = packet;
+  }
+
+  wanted(): boolean {
+    return this.#connection.open === this.#open;
+  }
+
+  /** One commit holds the message and the identifier, else a crash between two makes a duplicate. */
+  routed(outcome: number | "full"): void {
+    const { qos, packetIdentifier } = this.#packet;
+    if (qos === 2 && outcome !== "full") this.#open.session.receiver.accept(packetIdentifier);
+  }
+}
+
 /** Whether a message, or that it was received, has to outlive the process. */
-function needsStore({ core }: Connection, open: Open, packet: PublishPacket, topicName: TopicName): boolean {
+function needsStore({ core }: Connection, open: Open, packet: ReceivedPublish, topicName: TopicName): boolean {
   if (packet.retain || (packet.qos === 2 && open.session.durable)) return true;
   const { routes, shares } = core.subscriptions.match(topicName);
   return routes.some(({ subscriber }) => subscriber.durable) ||
@@ -152,14 +170,14 @@ function needsStore({ core }: Connection, open: Open, packet: PublishPacket, top
 }
 
 /** A 3.x client would take silence for a slow network. */
-function denyUnstored(connection: Connection, open: Open, packet: PublishPacket, fault: StoreError): void {
+function denyUnstored(connection: Connection, open: Open, packet: ReceivedPublish, fault: StoreError): void {
   const reasonCode = reasonCodeOf(fault);
   const reasonString = "messages cannot be stored now";
   if (open.version === 5) return deny(connection, open, packet, { reasonCode, reasonString });
   connection.close({ reasonCode, reason: reasonString });
 }
 
-function acknowledge(connection: Connection, open: Open, packet: PublishPacket, outcome: PipeOutcome): void {
+function acknowledge(connection: Connection, open: Open, packet: ReceivedPublish, outcome: PipeOutcome): void {
   const { qos, packetIdentifier } = packet;
   // The client will send it again, and then it has to count as new.
   if (outcome === "abandoned" || qos === 0) return;
@@ -172,7 +190,7 @@ function acknowledge(connection: Connection, open: Open, packet: PublishPacket, 
 }
 
 /** A 3.x client knows no word for it, so that its message is acknowledged and dropped. */
-function deny(connection: Connection, open: Open, packet: PublishPacket, denial: Omit<Denial, "allowed">): void {
+function deny(connection: Connection, open: Open, packet: ReceivedPublish, denial: Omit<Denial, "allowed">): void {
   const { qos, packetIdentifier } = packet;
   if (qos === 0) return;
   if (qos === 2 && open.version !== 5) open.session.receiver.accept(packetIdentifier);

@@ -1,0 +1,154 @@
+import type { OutputBuffer } from "./output_buffer.ts";
+import type { ProtocolVersion } from "./packets.ts";
+
+/** Where the parts of a PUBLISH are in the memory it was read into. */
+export interface PublishLayout {
+  /** The length of the topic name, with which the variable header begins. */
+  readonly start: number;
+  /** The packet identifier; 0: there is none. */
+  readonly identifierAt: number;
+  readonly payloadStart: number;
+  readonly end: number;
+  /** What stands there can be passed on as it is to clients of 3.x, or of 5.0; `undefined`: to nobody. */
+  readonly form: "3.x" | "5.0" | undefined;
+}
+
+/**
+ * A payload, and around it the rest of the PUBLISH that it came in as long as that can be passed on as it is: a copy for
+ * another client then is one copy of bytes, and a packet identifier.
+ *
+ * It may be borrowed from the publisher's read buffer, which spares a copy for messages that are only passed on. Whatever
+ * keeps it beyond the current turn calls {@linkcode PublishBody.keep} or {@linkcode PublishBody.keepBriefly} first.
+ */
+export class PublishBody {
+  #bytes: Uint8Array;
+  #start: number;
+  /** From `#start` on; 0: there is no packet identifier. */
+  #identifierOffset: number;
+  #payloadStart: number;
+  #end: number;
+  #form: PublishLayout["form"];
+  /** Whose memory it is in: the read buffer's, a block's that it shares with others, or its own. */
+  #held: "borrowed" | "shared" | "own";
+  #whole: Uint8Array | undefined;
+  #payload: Uint8Array | undefined;
+
+  private constructor(bytes: Uint8Array, layout: PublishLayout, held: "borrowed" | "own") {
+    const { start, identifierAt } = layout;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#identifierOffset = identifierAt === 0 ? 0 : identifierAt - start;
+    this.#payloadStart = layout.payloadStart;
+    this.#end = layout.end;
+    this.#form = layout.form;
+    this.#held = held;
+    this.#whole = undefined;
+    this.#payload = undefined;
+  }
+
+  /** The body of a PUBLISH in a read buffer that will be used again. */
+  static borrowed(bytes: Uint8Array, layout: PublishLayout): PublishBody {
+    return new PublishBody(bytes, layout, "borrowed");
+  }
+
+  /** Nothing but a payload, in memory of its own. */
+  static of(payload: Uint8Array): PublishBody {
+    const layout = { start: 0, identifierAt: 0, payloadStart: 0, end: payload.length, form: undefined };
+    const body = new PublishBody(payload, layout, "own");
+    body.#payload = payload;
+    return body;
+  }
+
+  get payloadLength(): number {
+    return this.#end - this.#payloadStart;
+  }
+
+  /** The payload where it is now. */
+  get payload(): Uint8Array {
+    return this.#payload ??= this.#bytes.subarray(this.#payloadStart, this.#end);
+  }
+
+  /** Makes it independent of the read buffer, for a while: a small one shares a block of memory with others. */
+  keepBriefly(): void {
+    if (this.#held !== "borrowed") return;
+    const size = this.#end - this.#start;
+    this.#held = size > SMALL_BYTES ? "own" : "shared";
+    if (size > SMALL_BYTES) this.#moved(this.#bytes.slice(this.#start, this.#end), 0);
+    else {
+      const at = blocks.copy(this.#wholeBytes());
+      this.#moved(blocks.bytes, at);
+    }
+  }
+
+  /** Gives the payload memory of its own, for a message that may last. Cheap when it has that already. */
+  keep(): void {
+    if (this.#held === "own") return;
+    this.#held = "own";
+    this.#form = undefined;
+    this.#start = this.#payloadStart;
+    this.#moved(this.payload.slice(), 0);
+  }
+
+  /**
+   * Appends it as a PUBLISH.
+   *
+   * @param firstByte the whole first byte, flags included
+   * @param packetIdentifier 0 at QoS 0
+   * @returns false if it does not have that form, and nothing was appended
+   */
+  writeTo(out: OutputBuffer, firstByte: number, packetIdentifier: number, version: ProtocolVersion): boolean {
+    const offset = this.#identifierOffset;
+    if (this.#form !== (version === 5 ? "5.0" : "3.x") || (offset === 0) !== (packetIdentifier === 0)) return false;
+    const whole = this.#wholeBytes();
+    out.reserve(5 + whole.length);
+    out.bytes[out.length++] = firstByte;
+    out.variableByteInteger(whole.length);
+    const at = out.length;
+    out.bytes.set(whole, at);
+    out.length = at + whole.length;
+    if (offset === 0) return true;
+    out.bytes[at + offset] = packetIdentifier >>> 8;
+    out.bytes[at + offset + 1] = packetIdentifier;
+    return true;
+  }
+
+  #wholeBytes(): Uint8Array {
+    return this.#whole ??= this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  #moved(bytes: Uint8Array, start: number): void {
+    const by = start - this.#start;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#payloadStart += by;
+    this.#end += by;
+    this.#whole = undefined;
+    this.#payload = undefined;
+  }
+}
+
+/** Bodies up to this size are copied into a block together with others. */
+const SMALL_BYTES = 256;
+/** Small, since one message that lasts holds the whole block. */
+const BLOCK_BYTES = 1024;
+
+/** Copies small bodies side by side: an array of its own for each would cost several times the copy. */
+class Blocks {
+  bytes = new Uint8Array(0);
+  #used = 0;
+
+  /** @returns where the copy begins in `bytes` */
+  copy(bytes: Uint8Array): number {
+    if (this.#used + bytes.length > this.bytes.length) {
+      this.bytes = new Uint8Array(BLOCK_BYTES);
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.bytes.set(bytes, at);
+    this.#used += bytes.length;
+    return at;
+  }
+}
+
+/** One for all: it holds no state but where the next copy goes. */
+const blocks = new Blocks();

@@ -1,0 +1,106 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import fc from "fast-check";
+import { decodePublish } from "../../src/packet/decode_publish.ts";
+import { encodePublish, publishFirstByte } from "../../src/packet/encode.ts";
+import { FrameReader } from "../../src/packet/frame_reader.ts";
+import { OutputBuffer } from "../../src/packet/output_buffer.ts";
+import type { MessageProperties, ProtocolVersion, QoS } from "../../src/packet/packets.ts";
+import type { PublishBody } from "../../src/packet/publish_body.ts";
+import { TopicNames } from "../../src/packet/topic_names.ts";
+import { borrowed } from "../support/borrowed.ts";
+
+interface Sent {
+  readonly topicName: string;
+  readonly payload: Uint8Array;
+  readonly qos: QoS;
+  readonly properties?: MessageProperties;
+  readonly topicAlias?: number;
+}
+
+/** Reads a PUBLISH as a connection of this version would; `buffer` is what it was read into. */
+function received(version: ProtocolVersion, { topicName, payload, qos, properties, topicAlias }: Sent) {
+  const out = new OutputBuffer();
+  const fields = { topicName, payload, qos, properties, topicAlias, retain: true, dup: false, packetIdentifier: 77 };
+  encodePublish(out, fields, version);
+  const reader = new FrameReader({ maximumPacketSizeBytes: 1 << 20 });
+  const bytes = out.take();
+  reader.space().set(bytes);
+  reader.filled(bytes.length);
+  const frame = reader.next()!;
+  return { packet: decodePublish(frame, version, new TopicNames()), buffer: frame.bytes };
+}
+
+/** What a body writes; `undefined`: nothing. */
+function written(body: PublishBody, qos: QoS, version: ProtocolVersion): Uint8Array | undefined {
+  const out = new OutputBuffer();
+  const done = body.writeTo(out, publishFirstByte(qos, false, true), qos === 0 ? 0 : 0x1234, version);
+  assertEquals(out.length > 0, done);
+  return done ? out.take() : undefined;
+}
+
+const versions = fc.constantFrom<ProtocolVersion>(3, 4, 5);
+const qualities = fc.constantFrom<QoS>(0, 1, 2);
+const sent = fc.record({
+  topicName: fc.stringMatching(/^[a-z/é]{1,300}$/),
+  payload: fc.uint8Array({ maxLength: 400 }),
+  qos: qualities,
+  properties: fc.option(
+    fc.record({ contentType: fc.string({ maxLength: 5 }), messageExpiryIntervalSeconds: fc.constant(7) }, {
+      requiredKeys: [],
+    }),
+    { nil: undefined },
+  ),
+});
+
+Deno.test("What is passed on as it came is what would be encoded anew, wherever the body is kept", () => {
+  const seed = Date.now() & 0x7fffffff;
+  console.log("seed", seed);
+  let passedOn = 0;
+  const property = fc.property(sent, versions, versions, qualities, fc.nat(2), (message, from, to, qos, kept) => {
+    const { packet, buffer } = received(from, message);
+    if (kept === 1) packet.body.keepBriefly();
+    if (kept === 2) packet.body.keep();
+    if (kept > 0) buffer.fill(0);
+    assertEquals(packet.body.payload, message.payload);
+    const bytes = written(packet.body, qos, to);
+    if (!bytes) return;
+    passedOn++;
+    const expected = new OutputBuffer();
+    const { topicName, payload, properties } = message;
+    encodePublish(
+      expected,
+      { topicName, payload, properties, qos, dup: true, retain: false, packetIdentifier: 0x1234 },
+      to,
+    );
+    assertEquals(bytes, expected.take());
+  });
+  fc.assert(property, { seed, numRuns: 300 });
+  assert(passedOn > 0);
+});
+
+const payload = Uint8Array.of(1, 2, 3);
+
+Deno.test("A PUBLISH is passed on as it came to clients of the same format, with or without identifier", () => {
+  const passes = (from: ProtocolVersion, qos: QoS, to: ProtocolVersion, toQoS: QoS) =>
+    written(received(from, { topicName: "a/b", payload, qos }).packet.body, toQoS, to) !== undefined;
+  assertEquals([passes(4, 0, 3, 0), passes(3, 1, 4, 2), passes(5, 2, 5, 1)], [true, true, true]);
+  assertEquals([passes(4, 0, 5, 0), passes(5, 0, 4, 0), passes(4, 1, 4, 0)], [false, false, false]);
+});
+
+Deno.test("An alias and an expiry interval are not passed on as they came; other properties are", () => {
+  const passes = (more: Partial<Sent>) =>
+    written(received(5, { topicName: "a", payload, qos: 1, ...more }).packet.body, 1, 5) !== undefined;
+  assertEquals(passes({ properties: { userProperties: [["b", "1"], ["a", "2"]] } }), true);
+  assertEquals(passes({ topicAlias: 1 }), false);
+  assertEquals(passes({ properties: { messageExpiryIntervalSeconds: 5 } }), false);
+});
+
+Deno.test("Bodies that are kept briefly lie side by side; one that is kept has nothing but its payload", () => {
+  const bodies = ["one", "two"].map((text) => borrowed(new TextEncoder().encode(text)));
+  for (const body of bodies) body.keepBriefly();
+  assertStrictEquals(bodies[0]!.payload.buffer, bodies[1]!.payload.buffer);
+  const { body } = received(4, { topicName: "a/b", payload, qos: 0 }).packet;
+  body.keep();
+  assertEquals([body.payload, body.payload.buffer.byteLength, body.payloadLength], [payload, 3, 3]);
+  assertEquals(written(body, 0, 4), undefined);
+});
