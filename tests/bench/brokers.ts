@@ -1,4 +1,4 @@
-import { fromFileUrl, join } from "@std/path";
+import { basename, fromFileUrl, join, resolve } from "@std/path";
 import { makeAuthority } from "../support/certificates.ts";
 import type { Setup } from "./scenarios.ts";
 
@@ -30,18 +30,28 @@ interface Launch {
 const STARTING_MS = 20_000;
 const here = fromFileUrl(new URL(".", import.meta.url));
 
-/** This broker: the command line, with its default plugins, limits and `$SYS`. */
-const ours: Broker = {
-  name: "ours",
-  version: async () => JSON.parse(await Deno.readTextFile(join(here, "../../deno.json"))).version,
-  start: (setup) =>
-    launched(async (folder) => {
-      const file = join(folder, "broker.yaml");
-      await Deno.writeTextFile(file, ourConfig(setup, folder));
-      const args = ["run", "-A", "--quiet", join(here, "../../cli.ts"), file];
-      return { command: Deno.execPath(), args, port: /^\w+:\/\/127\.0\.0\.1:(\d+)/ };
-    }),
-};
+/** This broker as it stands in a folder: the command line, with its default plugins, limits and `$SYS`. */
+function ourBroker(name: string, root: string): Broker {
+  return {
+    name,
+    version: async () => JSON.parse(await Deno.readTextFile(join(root, "deno.json"))).version,
+    start: (setup) =>
+      launched(async (folder) => {
+        const file = join(folder, "broker.yaml");
+        await Deno.writeTextFile(file, ourConfig(setup, folder));
+        const args = ["run", "-A", "--quiet", join(root, "cli.ts"), file];
+        return { command: Deno.execPath(), args, port: /^\w+:\/\/127\.0\.0\.1:(\d+)/ };
+      }),
+  };
+}
+
+const ours = ourBroker("ours", join(here, "../.."));
+
+/** Another checkout of this broker, named after its folder. */
+export function checkout(folder: string): Broker {
+  const root = resolve(folder);
+  return ourBroker(basename(root), root);
+}
 
 function ourConfig({ transport, persistence }: Setup, folder: string): string {
   const listener = transport === "tls"
@@ -98,8 +108,19 @@ function mosquittoConfig({ transport }: Setup, folder: string, port: number): st
   return `${lines.join("\n")}\n`;
 }
 
+/** No broker but a ceiling: what the runtime's sockets carry when messages are copied and nothing is kept. */
+const relay: Broker = {
+  name: "relay",
+  version: () => Promise.resolve("without state"),
+  start: () =>
+    launched(() => {
+      const args = ["run", "-A", "--quiet", join(here, "peers/relay.ts")];
+      return Promise.resolve({ command: Deno.execPath(), args, port: /^(\d+)/ });
+    }),
+};
+
 /** The broker first, then its peers, in the order they take turns. */
-export const brokers: readonly Broker[] = [ours, aedes, mosquitto];
+export const brokers: readonly Broker[] = [ours, aedes, mosquitto, relay];
 
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -3,89 +3,18 @@
  * compared.
  *
  *     deno task bench [--quick] [--only TEXT] [--json FILE] [--markdown FILE] [--svg FILE]
+ *     deno task bench --only "one-to-one QoS 1" --against ../before
  *
  * `--help` tells the rest.
  */
-import { parseArgs } from "node:util";
-import { type Broker, brokers as allBrokers } from "./brokers.ts";
-import { generate, type GeneratorOptions, isForAnyGenerator, remark } from "./generator.ts";
+import type { Broker } from "./brokers.ts";
+import { generate, isForAnyGenerator, remark } from "./generator.ts";
 import { describe, thisMachine } from "./machine.ts";
+import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
 import { plot } from "./plot.ts";
 import type { LoadResult } from "./result.ts";
-import { type Scenario, scenarios as allScenarios } from "./scenarios.ts";
+import type { Scenario } from "./scenarios.ts";
 import { markdownTable, type Row, rowsOf } from "./table.ts";
-
-const USAGE = `usage: deno task bench [options]
-  --quick            a few scenarios, one second and one run each
-  --only TEXT        scenarios whose name holds the text; may be given several times
-  --brokers LIST     of ours,aedes,mosquitto; the first is held against the others
-  --runs N           runs of each scenario and broker (3)
-  --seconds S        measured in each run (5)
-  --warmup S         before that (1)
-  --mqttload PROGRAM a load generator that takes the flags of tests/bench/load.ts and prints its one line of JSON; it is
-                     used for plain TCP and clean sessions. Also from the variable MQTTLOAD
-  --json FILE        writes all figures
-  --markdown FILE    writes the table
-  --svg FILE         writes the plot
-  --list             names the scenarios`;
-
-interface BenchOptions extends GeneratorOptions {
-  readonly runs: number;
-  readonly scenarios: readonly Scenario[];
-  readonly brokers: readonly Broker[];
-  readonly json: string | undefined;
-  readonly markdown: string | undefined;
-  readonly svg: string | undefined;
-}
-
-const flags = {
-  quick: { type: "boolean", default: false },
-  only: { type: "string", multiple: true },
-  brokers: { type: "string", default: "ours,aedes,mosquitto" },
-  runs: { type: "string" },
-  seconds: { type: "string" },
-  warmup: { type: "string" },
-  mqttload: { type: "string" },
-  json: { type: "string" },
-  markdown: { type: "string" },
-  svg: { type: "string" },
-  list: { type: "boolean", default: false },
-  help: { type: "boolean", default: false },
-} as const;
-
-/** `undefined`: only a question was asked, and it is answered. */
-function parseOptions(args: readonly string[]): BenchOptions | undefined {
-  const { values } = parseArgs({ args: [...args], options: flags });
-  const { quick, only = [""], json, markdown, svg } = values;
-  if (values.help) return void console.log(USAGE);
-  const scenarios = allScenarios.filter(({ name, isQuick }) =>
-    (isQuick || !quick) && only.some((text) => name.includes(text))
-  );
-  if (values.list) return void console.log(scenarios.map(({ name }) => name).join("\n"));
-  return {
-    json,
-    markdown,
-    svg,
-    scenarios,
-    brokers: values.brokers.split(",").map(brokerNamed),
-    runs: positive("--runs", values.runs ?? (quick ? "1" : "3")),
-    durationSeconds: positive("--seconds", values.seconds ?? (quick ? "1" : "5")),
-    warmupSeconds: positive("--warmup", values.warmup ?? (quick ? "0.5" : "1")),
-    program: values.mqttload ?? Deno.env.get("MQTTLOAD"),
-  };
-}
-
-function brokerNamed(name: string): Broker {
-  const broker = allBrokers.find((broker) => broker.name === name);
-  if (broker === undefined) throw new Error(`--brokers must be of ours, aedes, mosquitto: got ${JSON.stringify(name)}`);
-  return broker;
-}
-
-function positive(flag: string, text: string): number {
-  const value = Number(text);
-  if (value > 0 && value < 10_000) return value;
-  throw new Error(`${flag} must be a number above 0: got ${JSON.stringify(text)}`);
-}
 
 async function runOnce(scenario: Scenario, broker: Broker, options: BenchOptions): Promise<LoadResult> {
   const running = await broker.start(scenario.setup);
@@ -96,11 +25,11 @@ async function runOnce(scenario: Scenario, broker: Broker, options: BenchOptions
   }
 }
 
-/** A B C, A B C, A B C: what changes on the machine from minute to minute meets all brokers alike. */
+/** A B C, C B A, A B C: what changes on the machine from minute to minute meets all brokers alike. */
 async function runInTurn(scenario: Scenario, brokers: readonly Broker[], options: BenchOptions) {
   const results: Record<string, LoadResult[]> = {};
   for (let run = 0; run < options.runs; run++) {
-    for (const broker of brokers) {
+    for (const broker of run % 2 === 0 ? brokers : brokers.toReversed()) {
       if (scenario.without.includes(broker.name)) continue;
       const failed = (error: unknown) => ({ scenario: scenario.name, errors: 1, first_error: `${error}` });
       const result: LoadResult = await runOnce(scenario, broker, options).catch(failed);
@@ -150,7 +79,7 @@ async function report({ rows, versions, results }: Outcome, options: BenchOption
       ? "load from tests/bench/load.ts."
       : `load of ${foreign} scenarios from another generator, of the others from tests/bench/load.ts.`),
   ].join(" ");
-  const table = markdownTable(rows, names);
+  const table = markdownTable(rows, { brokers: names, withRange: options.withRange });
   console.log(`${table}\n${conditions}`);
   const [ours = "", ...peers] = names;
   const figures = { date, machine, versions, runs, durationSeconds, warmupSeconds, rows, results };
@@ -160,5 +89,7 @@ async function report({ rows, versions, results }: Outcome, options: BenchOption
   if (options.svg !== undefined) await Deno.writeTextFile(options.svg, plot(rows, { ours, peers, subtitle }));
 }
 
-const options = parseOptions(Deno.args);
-if (options !== undefined) await report(await measureAll(options), options);
+const asked = parseOptions(Deno.args);
+if (asked === "help") console.log(USAGE);
+else if (asked.isList) console.log(asked.scenarios.map(({ name }) => name).join("\n"));
+else await report(await measureAll(asked), asked);

@@ -21,6 +21,10 @@ export interface LoadResult {
   readonly sent_per_s?: number;
   /** Deliveries a second in the measured time. */
   readonly msgs_per_s?: number;
+  /** The same with nobody beside the traffic: the mean of before and after. */
+  readonly msgs_per_s_alone?: number;
+  /** Processor time of the broker for each of those, in microseconds. */
+  readonly broker_cpu_us_alone?: number;
   /** From sending, or from when it was due, to arrival. */
   readonly latency_us?: LatencySummary;
   readonly subs_per_s?: number;
@@ -40,4 +44,9 @@ export interface LoadResult {
   /** Above 0 the run is worth nothing. */
   readonly errors: number;
   readonly first_error: string;
+}
+
+/** Processor time of the broker for each message that arrived, in microseconds; `undefined`: the system does not tell. */
+export function cpuMicrosecondsOf({ broker_cpu_util: share, msgs_per_s: messages }: LoadResult): number | undefined {
+  return share && messages ? share / messages * 1e6 : undefined;
 }

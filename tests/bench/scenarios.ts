@@ -1,4 +1,4 @@
-import type { LoadResult } from "./result.ts";
+import { cpuMicrosecondsOf, type LoadResult } from "./result.ts";
 
 /** How a broker has to be set up for a scenario. */
 export interface Setup {
@@ -11,7 +11,7 @@ export interface Setup {
 export interface Metric {
   /** Says what it is, if a scenario has several. */
   readonly label: string;
-  readonly unit: "messages/s" | "connections/s" | "µs" | "MB" | "KB";
+  readonly unit: "messages/s" | "connections/s" | "µs" | "MB" | "KB" | "%";
   readonly better: "higher" | "lower";
   /** Reads it from a run; `undefined`: the run has none. */
   readonly of: (result: LoadResult) => number | undefined;
@@ -45,6 +45,30 @@ const subscribedMemory: Metric = {
   better: "lower",
   of: ({ broker_rss_kb_subscribed: kibibytes }) => kibibytes ? kibibytes / 1024 : undefined,
 };
+/** Processor time of the broker for each message that arrived: less disturbed by neighbours than a throughput. */
+export const cpuPerMessage: Metric = {
+  label: "processor time of one",
+  unit: "µs",
+  better: "lower",
+  of: cpuMicrosecondsOf,
+};
+/** What is left of the throughput that the same clients have alone. */
+const kept: Metric = {
+  label: "of that alone",
+  unit: "%",
+  better: "higher",
+  of: ({ msgs_per_s: beside, msgs_per_s_alone: alone }) => percent(beside, alone),
+};
+const cpuKept: Metric = {
+  label: "processor time, of that alone",
+  unit: "%",
+  better: "lower",
+  of: (result) => percent(cpuMicrosecondsOf(result), result.broker_cpu_us_alone),
+};
+
+function percent(part: number | undefined, whole: number | undefined): number | undefined {
+  return part && whole ? part / whole * 100 : undefined;
+}
 
 interface Extras {
   readonly metrics?: readonly Metric[];
@@ -60,8 +84,12 @@ function scenario(name: string, load: string, extras: Extras = {}): Scenario {
 }
 
 const latency = [p50, p99];
+const beside = [throughput, kept, cpuKept];
+/** The relay keeps nothing for anybody. */
+const stateful = ["relay"];
 /** aedes 1.2 speaks MQTT 3.1.1. */
-const only5 = ["aedes"];
+const only5 = ["aedes", "relay"];
+const onDisk = ["aedes", "mosquitto", "relay"];
 const single = "--pubs 1 --subs 1 --window 1";
 const durable = "pubsub --qos 1 --durable";
 
@@ -69,7 +97,7 @@ const durable = "pubsub --qos 1 --durable";
 export const scenarios: readonly Scenario[] = [
   scenario("one-to-one QoS 0", "pubsub --qos 0", { isQuick: true }),
   scenario("one-to-one QoS 1", "pubsub --qos 1", { isQuick: true }),
-  scenario("one-to-one QoS 2", "pubsub --qos 2", { isQuick: true }),
+  scenario("one-to-one QoS 2", "pubsub --qos 2", { isQuick: true, without: stateful }),
   scenario("fan-out 1×100 QoS 0", "pubsub --mode fan-out --qos 0", { isQuick: true }),
   scenario("fan-out 1×100 QoS 1", "pubsub --mode fan-out --qos 1"),
   scenario("fan-in 50×1 QoS 0", "pubsub --mode fan-in --qos 0"),
@@ -86,17 +114,29 @@ export const scenarios: readonly Scenario[] = [
   scenario("10,000/s at QoS 1", "pubsub --qos 1 --rate 10000", { metrics: latency }),
   scenario("100,000 mixed filters", "subscribe --clients 100 --filters 1000 --filter mixed", {
     metrics: [throughput, subscribedMemory],
+    without: stateful,
   }),
-  scenario("50,000 retained to #", "retained --messages 50000"),
+  scenario("QoS 1 beside 10,000 idle clients", "pubsub --qos 1 --idle 10000", { metrics: beside }),
+  scenario("QoS 1, 1,000,000 subscriptions elsewhere", "pubsub --qos 1 --elsewhere 1000000", {
+    metrics: beside,
+    without: stateful,
+  }),
+  scenario("50,000 retained to #", "retained --messages 50000", { without: stateful }),
   scenario("10,000 connects, 200 at a time", "connect --conns 10000 --conc 200 --hold 1", {
     metrics: [connects, perConnection],
   }),
-  scenario("WebSocket one-to-one QoS 0", "pubsub --qos 0 --transport ws", { setup: { transport: "ws" } }),
-  scenario("TLS one-to-one QoS 0", "pubsub --qos 0 --transport tls", { setup: { transport: "tls" } }),
-  scenario("durable sessions QoS 1, memory", durable),
-  scenario("durable sessions QoS 1, os", durable, { setup: { persistence: "os" }, without: ["aedes", "mosquitto"] }),
+  scenario("WebSocket one-to-one QoS 0", "pubsub --qos 0 --transport ws", {
+    setup: { transport: "ws" },
+    without: stateful,
+  }),
+  scenario("TLS one-to-one QoS 0", "pubsub --qos 0 --transport tls", {
+    setup: { transport: "tls" },
+    without: stateful,
+  }),
+  scenario("durable sessions QoS 1, memory", durable, { without: stateful }),
+  scenario("durable sessions QoS 1, os", durable, { setup: { persistence: "os" }, without: onDisk }),
   scenario("durable sessions QoS 1, disk", durable, {
     setup: { persistence: "disk" },
-    without: ["aedes", "mosquitto"],
+    without: onDisk,
   }),
 ];

@@ -6,13 +6,20 @@
  * deno task bench:slow [--seconds 20] [--port 1883]
  * ```
  *
- * Without `--port` it starts the command line's broker, once without and once with persistence; with it, a broker that
+ * Without `--port` it starts the command line's broker, without persistence and with both kinds of commit; with it, a broker that
  * runs already is measured.
  */
 import { BulkPair, openSubscriber } from "../support/bulk_pair.ts";
 import { MeasuredBroker } from "../support/measured_broker.ts";
 
 const PAYLOAD_BYTES = 64 * 1024;
+
+/** What is measured: each commit of the file is with the system, or on the disk. */
+const setups = [
+  ["memory", { persistence: "memory" }],
+  ["sqlite, os", { persistence: "sqlite", commit: "os" }],
+  ["sqlite, disk", { persistence: "sqlite", commit: "disk" }],
+] as const;
 
 function option(name: string): number | undefined {
   const at = Deno.args.indexOf(`--${name}`);
@@ -48,8 +55,8 @@ if (import.meta.main) {
   const seconds = option("seconds") ?? 20;
   const port = option("port");
   if (port !== undefined) await measure(`port ${port}`, port, seconds);
-  for (const persistence of port === undefined ? ["memory", "sqlite"] as const : []) {
-    await using broker = await MeasuredBroker.start({ persistence });
-    await measure(persistence, broker.port, seconds);
+  for (const [what, setup] of port === undefined ? setups : []) {
+    await using broker = await MeasuredBroker.start(setup);
+    await measure(what, broker.port, seconds);
   }
 }

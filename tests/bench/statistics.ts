@@ -18,6 +18,13 @@ export function ratio(ours: number | undefined, theirs: number | undefined): num
   return ours / theirs;
 }
 
+/** The least and the largest ratio of what ran in turn; `undefined` unless each run of ours has one of theirs. */
+export function ratioRange(ours: readonly number[], theirs: readonly number[]): readonly [number, number] | undefined {
+  if (ours.length !== theirs.length) return undefined;
+  const ratios = ours.flatMap((value, i) => ratio(value, theirs[i]) ?? []);
+  return ratios.length === 0 ? undefined : [Math.min(...ratios), Math.max(...ratios)];
+}
+
 const MANTISSA_BITS = 7;
 const BUCKETS = (33 - MANTISSA_BITS) << MANTISSA_BITS;
 /** One unit is a tenth of a microsecond. */

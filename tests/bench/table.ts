@@ -1,7 +1,7 @@
 import { remark } from "./generator.ts";
 import type { LoadResult } from "./result.ts";
 import type { Metric, Scenario } from "./scenarios.ts";
-import { median, ratio } from "./statistics.ts";
+import { median, ratio, ratioRange } from "./statistics.ts";
 
 /** What all runs of one broker say about one metric. */
 export interface Figure {
@@ -59,19 +59,35 @@ function threeDigits(value: number): string {
   return value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
 }
 
-/** The table as Markdown: the first of `brokers` is held against the others. */
-export function markdownTable(rows: readonly Row[], brokers: readonly string[]): string {
+/** Who is in a table and how. */
+export interface TableOptions {
+  /** The first is held against the others. */
+  readonly brokers: readonly string[];
+  /** Whether the least and the largest ratio of all runs stand behind that of the medians. */
+  readonly withRange?: boolean;
+}
+
+/** The table as Markdown. */
+export function markdownTable(rows: readonly Row[], { brokers, withRange = false }: TableOptions): string {
   const [ours = "", ...peers] = brokers;
   const header = ["scenario", "unit", ...brokers, ...peers.map((peer) => `× ${peer}`)];
   const notes: string[] = [];
   const lines = rows.map((row) => {
     const cells = brokers.map((broker) => cell(row, broker, notes));
-    const ratios = peers.map((peer) => ratioTo(row, ours, peer)?.toFixed(2) ?? "–");
+    const ratios = peers.map((peer) => {
+      const range = withRange ? rangeOf(row, ours, peer) : "";
+      return `${ratioTo(row, ours, peer)?.toFixed(2) ?? "–"}${range}`;
+    });
     return [row.title, row.better === "lower" ? `${row.unit}, less is better` : row.unit, ...cells, ...ratios];
   });
   const rule = header.map((_, i) => i < 2 ? "---" : "--:");
   const table = aligned([header, rule, ...lines]);
   return [...table, ...notes.flatMap((note, i) => ["", `(${i + 1}) ${note}`])].join("\n") + "\n";
+}
+
+function rangeOf(row: Row, ours: string, peer: string): string {
+  const range = ratioRange(row.figures[ours]?.runs ?? [], row.figures[peer]?.runs ?? []);
+  return range === undefined ? "" : ` (${range.map((value) => value.toFixed(2)).join(" to ")})`;
 }
 
 function cell(row: Row, broker: string, notes: string[]): string {

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { plot } from "./plot.ts";
 import type { LoadResult } from "./result.ts";
-import { type Scenario, scenarios } from "./scenarios.ts";
+import { cpuPerMessage, type Scenario, scenarios } from "./scenarios.ts";
 import { advantageOver, markdownTable, ratioTo, rowsOf, short } from "./table.ts";
 
 const scenario = scenarios[0] as Scenario;
@@ -29,7 +29,7 @@ Deno.test("Where less is better, the advantage is the ratio turned over", () => 
 
 Deno.test("A run that lost messages is marked in the table", () => {
   const rows = rowsOf(scenario, { ours: [run(2_500_000)], peer: [run(1000, { lost: 7 })] });
-  const text = markdownTable(rows, ["ours", "peer"]);
+  const text = markdownTable(rows, { brokers: ["ours", "peer"] });
   assertStringIncludes(text, "2.50 M | 1.00 k (1) |");
   assertStringIncludes(text, "(1) peer, one-to-one QoS 0: 7 messages did not arrive in one run");
   assertStringIncludes(plot(rows, { ours: "ours", peers: ["peer"], subtitle: "" }), ">2500.0<");
@@ -44,4 +44,22 @@ Deno.test("Figures have three digits", () => {
     "12.3 k",
     "1.00 M",
   ]);
+});
+
+Deno.test("A range of ratios is of the runs that took turns, and left out where a run is missing", () => {
+  const rows = rowsOf(scenario, { ours: [run(10), run(20), run(30)], before: [run(10), run(10), run(20)] });
+  assertStringIncludes(
+    markdownTable(rows, { brokers: ["ours", "before"], withRange: true }),
+    "| 2.00 (1.00 to 2.00) |",
+  );
+  const uneven = rowsOf(scenario, { ours: [run(10), run(20)], before: [run(10), run(10, { errors: 1 })] });
+  assertStringIncludes(markdownTable(uneven, { brokers: ["ours", "before"], withRange: true }), "  1.50 |");
+});
+
+Deno.test("Processor time of one message is the broker's share of a second, by what arrived in it", () => {
+  const rows = rowsOf({ ...scenario, metrics: [cpuPerMessage] }, {
+    ours: [run(400_000, { broker_cpu_util: 0.8 })],
+    unknown: [run(400_000, { broker_cpu_util: 0 })],
+  });
+  assertEquals(rows[0]!.figures, { ours: { runs: [2], median: 2, remark: undefined } });
 });

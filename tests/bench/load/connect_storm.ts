@@ -12,7 +12,8 @@ const SETTLE_MS = 500;
 /** So long after the last connection is closed memory is looked at again. */
 const CLOSED_MS = 1000;
 
-const refusing: PacketHandler = {
+/** For clients that must get nothing. */
+export const refusing: PacketHandler = {
   packet: (_connection, firstByte) => {
     throw new Error(`packet type ${firstByte >> 4} came to a client that asked for nothing`);
   },

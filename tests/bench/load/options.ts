@@ -3,7 +3,7 @@ import type { Version } from "./packets.ts";
 
 /** What one run of the load generator does. */
 export interface LoadOptions {
-  readonly scenario: "pubsub" | "subscribe" | "connect" | "retained";
+  readonly scenario: "pubsub" | "subscribe" | "connect" | "retained" | "hold";
   readonly mode: "one-to-one" | "fan-out" | "fan-in" | "shared";
   readonly transport: "tcp" | "tls" | "ws";
   readonly hostname: string;
@@ -37,12 +37,15 @@ export interface LoadOptions {
   readonly clients: number;
   readonly filters: number;
   readonly filterKind: FilterKind;
+  /** Beside the traffic, in another process: clients that do nothing, and subscriptions to what nobody publishes. */
+  readonly idle: number;
+  readonly elsewhere: number;
 }
 
 /** Where filters have their wildcard. */
 export type FilterKind = "exact" | "plus" | "hash" | "lead" | "mixed";
 
-const scenarios = ["pubsub", "subscribe", "connect", "retained"] as const;
+const scenarios = ["pubsub", "subscribe", "connect", "retained", "hold"] as const;
 const modes = ["one-to-one", "fan-out", "fan-in", "shared"] as const;
 const transports = ["tcp", "tls", "ws"] as const;
 const filterKinds = ["exact", "plus", "hash", "lead", "mixed"] as const;
@@ -75,6 +78,8 @@ const flags = {
   clients: { type: "string", default: "1" },
   filters: { type: "string", default: "1000" },
   filter: { type: "string", default: "exact" },
+  idle: { type: "string", default: "0" },
+  elsewhere: { type: "string", default: "0" },
 } as const;
 
 /** Flags that only this generator knows; the others are those that any generator has to know. */
@@ -84,6 +89,8 @@ export const ownFlags: readonly string[] = [
   "--durable",
   "--user-properties",
   "--topic-alias",
+  "--idle",
+  "--elsewhere",
 ];
 
 /**
@@ -125,6 +132,9 @@ export function parseLoadOptions(args: readonly string[]): LoadOptions {
     clients: number("--clients", values.clients, 1, 10_000),
     filters: number("--filters", values.filters, 1, 100_000),
     filterKind: oneOf("--filter", values.filter, filterKinds),
+    // All come from one address, which has about 28,000 ports for them.
+    idle: number("--idle", values.idle, 0, 25_000),
+    elsewhere: number("--elsewhere", values.elsewhere, 0, 1e7),
   };
 }
 

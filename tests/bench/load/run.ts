@@ -1,4 +1,5 @@
-import type { LoadResult } from "../result.ts";
+import { cpuMicrosecondsOf, type LoadResult } from "../result.ts";
+import { hold, startBurden } from "./burden.ts";
 import { openChannel } from "./channel.ts";
 import { Client } from "./client.ts";
 import { connectStorm } from "./connect_storm.ts";
@@ -12,8 +13,30 @@ import { Faults, rounded, turn, until } from "./waiting.ts";
 
 /** Runs one scenario and tells what came of it. Faults are counted in the result, not thrown. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
-  const scenarios = { pubsub, subscribe: pubsub, connect: connectStorm, retained };
-  return await scenarios[options.scenario](options);
+  const scenarios = { pubsub, subscribe: pubsub, connect: connectStorm, retained, hold };
+  const isBeside = options.scenario === "pubsub" && options.idle + options.elsewhere > 0;
+  return isBeside ? await besideBurden(options) : await scenarios[options.scenario](options);
+}
+
+/** The longest that broker and generator were seen to get faster after their start. */
+const WARMING_SECONDS = 2;
+
+/** The same traffic alone, beside the burden, and alone again, so that what changes meanwhile favours neither. */
+async function besideBurden(options: LoadOptions): Promise<LoadResult> {
+  const before = await pubsub({ ...options, warmupSeconds: options.warmupSeconds + WARMING_SECONDS });
+  const burden = await startBurden(options);
+  const held = usageOf(options.pid);
+  const beside = await pubsub(options).finally(() => burden.release());
+  const after = await pubsub(options);
+  const faulty = [before, beside, after].find(({ errors }) => errors > 0);
+  return {
+    ...beside,
+    msgs_per_s_alone: rounded(((before.msgs_per_s ?? 0) + (after.msgs_per_s ?? 0)) / 2),
+    broker_cpu_us_alone: rounded(((cpuMicrosecondsOf(before) ?? 0) + (cpuMicrosecondsOf(after) ?? 0)) / 2),
+    broker_rss_kb_held: held.rssKibibytes,
+    errors: faulty?.errors ?? 0,
+    first_error: faulty?.first_error ?? "",
+  };
 }
 
 /** Hands packets to a handler that is made after the connections are. */
