@@ -63,6 +63,7 @@ export type {
   PluginFactory,
   PublishOptions,
   Refusal,
+  SessionSnapshot,
   SignIn,
   SignInRefusal,
   SubscriptionPermission,

@@ -13,18 +13,24 @@ import { Router } from "../router/router.ts";
 import type { Delivery } from "../session/delivery.ts";
 import type { Session } from "../session/session.ts";
 import { Sessions } from "../session/sessions.ts";
+import { StoreError } from "../store/store.ts";
 import { RetainedMessages } from "../topics/retained.ts";
 import { Subscriptions } from "../topics/subscriptions.ts";
 import type { Connection } from "./connection.ts";
 import type { Core } from "./core.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "./environment.ts";
 import { handlePacket } from "./handlers/handle_packet.ts";
+import { Losses } from "./losses.ts";
 import { MemoryCeiling } from "./memory_ceiling.ts";
 import { MessagePipe } from "./message_pipe.ts";
 import { pluginContext, type PluginPowers } from "./plugin_context.ts";
 import { Statistics } from "./statistics.ts";
 import { createStore } from "./stores.ts";
 import { Wills } from "./wills.ts";
+
+/** How long to wait after a fault before the store is read again, and after one that will not pass by itself. */
+const FAULT_MS = 1000;
+const LASTING_FAULT_MS = 60_000;
 
 /** The parts of one broker, and how they are put together. Plugins and what is stored come with {@linkcode Assembly.open}. */
 export class Assembly {
@@ -37,11 +43,13 @@ export class Assembly {
   readonly statistics: Statistics;
   readonly connections = new Set<Connection>();
   readonly owners = new Map<Session, Connection>();
+  /** What each session has lost. */
+  readonly losses = new Losses((clientIdentifier) => this.sessions.get(clientIdentifier) !== undefined);
   /** Aborted at shutdown. */
   readonly ending = new AbortController();
   readonly #times: Times;
-  /** Clients whose messages could not be read from the store. */
-  readonly #unread = new Set<string>();
+  /** Clients whose messages could not be read from the store, and when to try again. */
+  readonly #unread = new Map<string, number>();
   readonly #timers: (() => void)[] = [];
   #hooks: HookChain;
   #router: Router;
@@ -56,7 +64,7 @@ export class Assembly {
     const { maxRetained, maxRetainedBytes } = config;
     this.retained = new RetainedMessages({ maximumMessages: maxRetained, maximumBytes: maxRetainedBytes });
     this.statistics = new Statistics({
-      clients: () => this.owners.size,
+      clients: () => this.owners,
       sessions: () => this.sessions,
       retained: () => this.retained.count,
       subscriptions: () => this.subscriptions.count,
@@ -102,15 +110,17 @@ export class Assembly {
   }
 
   /** Tries again what could not be read from the store. Called by the broker's coarse timer. */
-  readAgain(): void {
-    const unread = [...this.#unread];
-    this.#unread.clear();
-    for (const clientIdentifier of unread) this.sessions.get(clientIdentifier)?.sender.pump();
+  readAgain(nowMs: number): void {
+    for (const [clientIdentifier, dueAtMs] of [...this.#unread]) {
+      if (nowMs < dueAtMs) continue;
+      this.#unread.delete(clientIdentifier);
+      this.sessions.get(clientIdentifier)?.sender.pump();
+    }
   }
 
   /** A message is given up. */
   drop(clientIdentifier: string | undefined, message: Message, reason: DropReason): void {
-    this.statistics.messagesDropped[reason]++;
+    this.#count(clientIdentifier, reason, 1);
     this.#hooks.messageDropped?.(clientIdentifier, message.snapshot(), reason);
   }
 
@@ -146,6 +156,7 @@ export class Assembly {
       subscriptions: this.subscriptions,
       retained: this.retained,
       sessionParts: (clientIdentifier) => this.#sessionParts(clientIdentifier, this.config.limits),
+      signal: this.ending.signal,
       onFault: () => this.connections.forEach((connection) => connection.storeFailed()),
     });
   }
@@ -184,6 +195,11 @@ export class Assembly {
     return wills;
   }
 
+  #count(clientIdentifier: string | undefined, reason: DropReason, messages: number): void {
+    this.statistics.messagesDropped[reason] += messages;
+    if (clientIdentifier !== undefined) this.losses.count(clientIdentifier, reason, messages);
+  }
+
   #sessionParts(clientIdentifier: string, limits: ResolvedLimits): ReturnType<Core["sessionParts"]> {
     const { messageQueued } = this.#hooks;
     return {
@@ -197,7 +213,13 @@ export class Assembly {
         queueQoS0: limits.queueQos0,
         now: () => this.clock.now(),
         onDrop: (message, reason) => this.#dropFor(clientIdentifier, message, reason, limits),
-        onQueue: (message) => messageQueued?.(clientIdentifier, message.snapshot()),
+        // What is not in memory cannot be shown to a hook.
+        onLost: (messages, reason) => this.#count(clientIdentifier, reason, messages),
+        onQueue: (message) => {
+          const session = this.sessions.get(clientIdentifier);
+          if (session) this.sessions.changed(session);
+          messageQueued?.(clientIdentifier, message.snapshot());
+        },
         onFault: (error) => this.#readFailed(clientIdentifier, error),
       },
       onReturn: (session, delivery, why) => this.#handOver(session, delivery, why),
@@ -218,15 +240,17 @@ export class Assembly {
   }
 
   #readFailed(clientIdentifier: string, error: unknown): void {
-    if (this.ending.signal.aborted) return;
+    if (this.ending.signal.aborted || this.#unread.has(clientIdentifier)) return;
     this.logger.error(`messages of client ${clientIdentifier} cannot be read: ${error}`);
-    this.#unread.add(clientIdentifier);
+    const waitMs = error instanceof StoreError && error.lasting ? LASTING_FAULT_MS : FAULT_MS;
+    this.#unread.set(clientIdentifier, this.clock.now() + waitMs);
   }
 
   #forget(session: Session): void {
     for (const { topicFilter, shareName } of session.subscriptions.values()) {
       this.subscriptions.remove(session, topicFilter, shareName);
     }
+    this.losses.forget(session.clientIdentifier);
     this.#core?.durability?.forget(session);
     // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.
     this.#core?.wills.ended(session.clientIdentifier);

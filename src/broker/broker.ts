@@ -1,6 +1,12 @@
 import type { BrokerConfig } from "../config/config.ts";
 import { resolveConfig } from "../config/resolve.ts";
-import type { BrokerStatistics, ClientSnapshot, DisconnectProperties, PublishOptions } from "../hooks/plugin.ts";
+import type {
+  BrokerStatistics,
+  ClientSnapshot,
+  DisconnectProperties,
+  PublishOptions,
+  SessionSnapshot,
+} from "../hooks/plugin.ts";
 import type { ApplicationMessage } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
@@ -72,6 +78,29 @@ export class Broker implements AsyncDisposable {
     return this.#inProcess.clients;
   }
 
+  /**
+   * The sessions, with or without a connected client, each as it is when its turn comes. Meant for a loop, since there may
+   * be very many; sessions may come and go during it.
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+   * for (const { clientIdentifier, messagesQueued, messagesDropped } of broker.sessions()) {
+   *   console.log(clientIdentifier, messagesQueued, messagesDropped["queue-limit"] ?? 0);
+   * }
+   * ```
+   */
+  sessions(): IterableIterator<SessionSnapshot> {
+    return this.#inProcess.sessions();
+  }
+
+  /** One client's session as it is now; `undefined`: it has none. */
+  session(clientIdentifier: string): SessionSnapshot | undefined {
+    return this.#inProcess.session(clientIdentifier);
+  }
+
   /** The retained messages by topic name, as of now. */
   get retained(): ReadonlyMap<string, ApplicationMessage> {
     return this.#inProcess.retained;
@@ -137,7 +166,8 @@ export class Broker implements AsyncDisposable {
    *
    * @param payload bytes, which are copied, or text
    * @throws {TopicError} if the topic name is wrong
-   * @throws {Error} if a property is wrong
+   * @throws {Error} if a property is wrong; if it would have to be stored while the store fails, and nobody gets it; or if
+   * the broker ended before it was stored
    */
   publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
     return this.#inProcess.publish(topicName, payload, options);
@@ -213,14 +243,15 @@ export class Broker implements AsyncDisposable {
     const nowMs = clock.now();
     for (const connection of connections) connection.tick(nowMs);
     core?.wills.tick(nowMs);
-    this.#assembly.readAgain();
+    this.#assembly.readAgain(nowMs);
     sessions.expire(nowMs);
     retained.expire(nowMs);
     core?.memory.look();
   }
 
   async #stop(): Promise<void> {
-    // A start under way is let finish, so that nothing is opened behind this.
+    // A start under way is let finish, so that nothing is opened behind this; a store is not waited for.
+    if (this.#state === "starting") this.#assembly.ending.abort();
     await this.#opening?.catch(() => {});
     if (this.#state === "started") await within(PLUGIN_PATIENCE_MS, this.#assembly.hooks.beforeShutdown());
     this.#state = "stopped";

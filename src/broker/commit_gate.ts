@@ -1,5 +1,7 @@
 import type { CommitWaiter, Journal } from "../durability/journal.ts";
 import { OutputBuffer } from "../packet/output_buffer.ts";
+import { ProtocolError } from "../packet/protocol_error.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
 import { Fifo } from "../session/fifo.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -7,11 +9,21 @@ import type { Outbox } from "./outbox.ts";
 interface Held {
   readonly position: number;
   readonly bytes: OutputBuffer;
+  /** How many answers are in it. */
+  answers: number;
 }
+
+/** As many packets as a client can have under way: it has no more packet identifiers. */
+const MAXIMUM_ANSWERS = 65_535;
 
 /**
  * Holds back what one client must not be told before it is stored: acknowledgements, and messages at QoS 2. What is held
  * keeps its order; everything else passes by.
+ *
+ * While the store fails, that lasts until it works again, however long. What a client has sent before has gone its way
+ * then, to other clients too, so that it cannot be refused any longer: a PUBREC with 0x97 would make the client send it
+ * anew under another identifier, and it would come twice. A client that does not want to wait disconnects; when it is
+ * back, the identifiers that its session has accepted are still known.
  */
 export class CommitGate implements CommitWaiter {
   readonly #journal: Journal;
@@ -22,6 +34,8 @@ export class CommitGate implements CommitWaiter {
   #behind = 0;
   /** The journal's position when the present packet came. */
   #before = 0;
+  /** Answers that are held back. */
+  #answers = 0;
 
   constructor(journal: Journal, outbox: Outbox) {
     this.#journal = journal;
@@ -44,10 +58,16 @@ export class CommitGate implements CommitWaiter {
     this.#before = this.#journal.position;
   }
 
-  /** Where to append an answer to the present packet. */
+  /**
+   * Where to append an answer to the present packet.
+   *
+   * @throws {ProtocolError} 0x93 if the client goes on though it has got no answer to more packets than it may send
+   */
   forAnswer(): OutputBuffer {
     if (this.#journal.position !== this.#before) this.#behind = this.#journal.position;
-    return this.#buffer();
+    const buffer = this.#buffer();
+    if (this.#last?.bytes === buffer) this.#countAnswer(this.#last);
+    return buffer;
   }
 
   /** Where to append what is told of a change that was made just now. */
@@ -60,6 +80,7 @@ export class CommitGate implements CommitWaiter {
     for (let held = this.#held.peek(); held && held.position <= position; held = this.#held.peek()) {
       this.#outbox.open().set(held.bytes.take());
       this.#held.shift();
+      this.#answers -= held.answers;
       if (held === this.#last) this.#stop();
     }
   }
@@ -67,6 +88,13 @@ export class CommitGate implements CommitWaiter {
   /** The connection has ended: what is held will not be said. */
   close(): void {
     if (this.#last) this.#stop();
+  }
+
+  #countAnswer(held: Held): void {
+    held.answers++;
+    if (++this.#answers <= MAXIMUM_ANSWERS) return;
+    const reason = `more than ${MAXIMUM_ANSWERS} packets wait for their acknowledgement`;
+    throw new ProtocolError(ReasonCode.ReceiveMaximumExceeded, reason);
   }
 
   #stop(): void {
@@ -78,7 +106,7 @@ export class CommitGate implements CommitWaiter {
     if (this.#behind <= this.#journal.committed) return this.#outbox.open();
     if (this.#last?.position === this.#behind) return this.#last.bytes;
     if (!this.#last) this.#journal.subscribe(this);
-    this.#last = { position: this.#behind, bytes: new OutputBuffer() };
+    this.#last = { position: this.#behind, bytes: new OutputBuffer(), answers: 0 };
     this.#held.push(this.#last);
     return this.#last.bytes;
   }

@@ -9,6 +9,7 @@ import type { InboundTopicAliases } from "../session/topic_aliases.ts";
 import { formatAddress } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { EnhancedAuthentication } from "./enhanced_authentication.ts";
+import type { RetainedWalk } from "./handlers/retained_walk.ts";
 
 /** A signed-in client's part of a connection. */
 export interface Open {
@@ -28,6 +29,8 @@ export interface Open {
   /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room; 3.x clients only. */
   readonly held: Fifo<ReceivedPublish>;
   heldBytes: number;
+  /** Finds what is retained for its new subscriptions in later turns; `undefined`: there is nothing more to find. */
+  retainedWalk: RetainedWalk | undefined;
 }
 
 /** A client whose CONNECT is being decided on. */

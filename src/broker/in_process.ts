@@ -1,13 +1,15 @@
-import type { ClientSnapshot, DisconnectProperties, PublishOptions } from "../hooks/plugin.ts";
+import type { ClientSnapshot, DisconnectProperties, PublishOptions, SessionSnapshot } from "../hooks/plugin.ts";
 import type { ApplicationMessage, Message } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { parseTopicFilter } from "../packet/topic.ts";
+import type { Session } from "../session/session.ts";
 import type { Subscription } from "../topics/subscriptions.ts";
 import type { Assembly } from "./assembly.ts";
 import { checkDisconnect } from "./disconnect_rules.ts";
 import { InProcessSubscriber } from "./in_process_subscriber.ts";
 import { makeMessage, type PluginPowers } from "./plugin_context.ts";
+import { subscribeSession } from "./session_subscription.ts";
 import { parseSubscription } from "./subscription.ts";
 
 /** What the host program and the plugins do with a broker without a connection of their own. */
@@ -24,16 +26,37 @@ export class InProcess {
     return [...this.#assembly.owners.values()].flatMap(({ open }) => open?.client ?? []);
   }
 
+  /** Each as it is when its turn comes: there may be very many. */
+  *sessions(): Generator<SessionSnapshot, undefined> {
+    for (const session of this.#assembly.sessions) yield this.#describe(session);
+  }
+
+  session(clientIdentifier: string): SessionSnapshot | undefined {
+    const session = this.#assembly.sessions.get(clientIdentifier);
+    return session && this.#describe(session);
+  }
+
   get retained(): ReadonlyMap<string, ApplicationMessage> {
     return new Map(Array.from(this.#assembly.retained, (message) => [message.topicName, message.snapshot()]));
   }
 
-  /** Resolves when the message is routed, and at QoS 1 and 2 stored where it has to be. */
+  /**
+   * Resolves when the message is routed, and at QoS 1 and 2 stored where it has to be.
+   *
+   * @throws {Error} if it cannot be stored now, and nobody gets it; or the broker ended before it was stored
+   */
   async publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
     const { clock, core } = this.#assembly;
     const message = makeMessage(topicName, payload, { ...options, nowMs: clock.now() });
+    this.#checkStorable(message);
     await this.#route(message);
-    if (message.qos > 0) await core?.durability?.journal.settled();
+    const journal = core?.durability?.journal;
+    if (message.qos === 0 || !journal) return;
+    const { position } = journal;
+    await journal.settled();
+    if (journal.committed < position) {
+      throw new Error(`Cannot say that the message to ${topicName} is stored: the broker has ended`);
+    }
   }
 
   /** An iterator over what comes from now on; it has nothing to tell once {@linkcode InProcess.end} was called. */
@@ -81,10 +104,15 @@ export class InProcess {
       signal: ending.signal,
       logger,
       statistics,
-      publish: (message) => void this.#route(message),
+      publish: (message) => {
+        this.#checkStorable(message);
+        void this.#route(message);
+      },
       retain: (message) => this.#assembly.router.retain(message),
       now: () => clock.now(),
       clients: () => this.clients,
+      sessions: () => this.sessions(),
+      session: (clientIdentifier) => this.session(clientIdentifier),
       disconnect: (...who) => this.disconnect(...who),
       subscribe: (...what) => this.#subscribeClient(...what),
       every: (seconds, tick) => {
@@ -103,6 +131,31 @@ export class InProcess {
     for (const subscriber of [...this.#subscribers]) subscriber.end();
   }
 
+  #describe(session: Session): SessionSnapshot {
+    const { clientIdentifier, username, connected, expiryIntervalSeconds, subscriptions, sender, receiver } = session;
+    return Object.freeze({
+      clientIdentifier,
+      username,
+      connected,
+      expiryIntervalSeconds,
+      subscriptions: subscriptions.size,
+      messagesQueued: sender.queued,
+      inflightInbound: receiver.inflight,
+      inflightOutbound: sender.inflight,
+      messagesDropped: this.#assembly.losses.of(clientIdentifier),
+    });
+  }
+
+  /** While the store fails, what would have to be stored is not taken: nobody slows down who makes it. */
+  #checkStorable({ topicName, qos, retain }: Message): void {
+    const fault = this.#assembly.core?.durability?.journal.fault;
+    if (!fault || qos === 0) return;
+    const { routes, shares } = this.#assembly.subscriptions.match(topicName);
+    const isWaitedFor = routes.some(({ subscriber }) => subscriber.durable) ||
+      shares.some(({ members }) => members.some(({ subscriber }) => subscriber.durable));
+    if (retain || isWaitedFor) throw new Error(`Cannot publish to ${topicName}: it cannot be stored: ${fault.message}`);
+  }
+
   /** Messages that come before plugins are there to transform them are routed as they are. */
   #route(message: Message): unknown {
     const { core, router } = this.#assembly;
@@ -113,8 +166,7 @@ export class InProcess {
     const subscription = parseSubscription(topicFilter, qos);
     const session = this.#assembly.sessions.get(clientIdentifier);
     if (!session) return false;
-    session.subscribe(parseTopicFilter(topicFilter), subscription);
-    this.#assembly.subscriptions.add(session, subscription);
+    subscribeSession(this.#assembly.subscriptions, session, parseTopicFilter(topicFilter), subscription);
     session.offerRetained(this.#retainedFor(subscription), subscription);
     return true;
   }

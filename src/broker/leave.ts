@@ -5,7 +5,7 @@ import type { Core } from "./core.ts";
 export function leave(core: Core, open: Open, ending: Ending): void {
   const { session, client, will } = open;
   core.owners.delete(session);
-  session.detach(core.clock.now());
+  core.sessions.detach(session, core.clock.now());
   open.will = undefined;
   open.reAuthentication?.gone.abort();
   // [MQTT-3.14.4-3] 3.1.1 and 5.0

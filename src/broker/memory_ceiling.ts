@@ -2,13 +2,14 @@ import type { Logger } from "../logger.ts";
 import { formatBytes } from "../config/units.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { Session } from "../session/session.ts";
+import type { Sessions } from "../session/sessions.ts";
 import type { Connection } from "./connection.ts";
 
 /** What a {@linkcode MemoryCeiling} works with. */
 export interface MemoryCeilingParts {
   /** `max-total-bytes` */
   readonly maximumBytes: number;
-  readonly sessions: Iterable<Session>;
+  readonly sessions: Pick<Sessions, "heldOffline" | "holdersOffline" | "changed">;
   readonly owners: ReadonlyMap<Session, Connection>;
   readonly logger: Logger;
 }
@@ -63,18 +64,20 @@ export class MemoryCeiling {
   }
 
   #total(): number {
-    let total = 0;
-    for (const session of this.#parts.sessions) total += session.sender.memoryBytes;
-    for (const connection of this.#parts.owners.values()) total += connection.waitingBytes;
+    const { sessions, owners } = this.#parts;
+    let total = sessions.heldOffline().bytes;
+    for (const [session, connection] of owners) total += session.sender.memoryBytes + connection.waitingBytes;
     return total;
   }
 
   #relieve(total: number): number {
     const enough = this.#parts.maximumBytes * NEAR;
     for (const step of [this.#spill, this.#disconnect, this.#shed]) {
+      if (total <= enough) return total;
       for (const holder of this.#holders()) {
         if (total <= enough) return total;
         step.call(this, holder, total - enough);
+        this.#parts.sessions.changed(holder.session);
         // What others were given of it the next look will find.
         total += this.#bytesOf(holder.session) - holder.bytes;
       }
@@ -82,12 +85,20 @@ export class MemoryCeiling {
     return total;
   }
 
-  /** The largest first; as many as can matter. */
+  /** The largest first; as many as can matter. There may be a million to choose from. */
   #holders(): Holder[] {
-    const holders = Array.from(this.#parts.sessions, (session) => {
-      return { session, bytes: this.#bytesOf(session) };
-    });
-    return holders.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes).slice(0, MAXIMUM_HOLDERS);
+    const { sessions, owners } = this.#parts;
+    let largest: Holder[] = [];
+    let least = 0;
+    for (const some of [owners.keys(), sessions.holdersOffline()]) {
+      for (const session of some) {
+        const bytes = this.#bytesOf(session);
+        if (bytes <= least || largest.push({ session, bytes }) < 2 * MAXIMUM_HOLDERS) continue;
+        largest = largestOf(largest);
+        least = largest.at(-1)!.bytes;
+      }
+    }
+    return largestOf(largest);
   }
 
   #bytesOf(session: Session): number {
@@ -112,3 +123,7 @@ export class MemoryCeiling {
 
 /** Holders that are looked at in one step; the next look finds the others. */
 const MAXIMUM_HOLDERS = 100;
+
+function largestOf(holders: Holder[]): Holder[] {
+  return holders.sort((a, b) => b.bytes - a.bytes).slice(0, MAXIMUM_HOLDERS);
+}

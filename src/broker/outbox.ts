@@ -96,13 +96,22 @@ export class Outbox {
   }
 
   async #write(): Promise<void> {
+    const { pool, onSent } = this.#options;
     this.#writing = true;
     try {
       while (this.#buffer.length > 0) {
         const { length } = this.#buffer;
         const array = this.#buffer.takeArray();
-        await this.#send(array, length);
-        this.#options.pool?.giveBack(array);
+        this.#underWayBytes = length;
+        for (let start = 0; start < length; start += SLICE_BYTES) {
+          const slice = array.subarray(start, Math.min(length, start + SLICE_BYTES));
+          this.#begun++;
+          await this.#transport.write(slice);
+          this.#underWayBytes -= slice.length;
+          onSent(slice.length);
+          this.#relieve();
+        }
+        pool?.giveBack(array);
       }
     } catch {
       // The reading side finds the broken connection and closes it.
@@ -113,19 +122,6 @@ export class Outbox {
     }
     // In the same turn as the last look at the buffer, so that nothing can be appended unseen.
     this.#writing = false;
-  }
-
-  async #send(array: Uint8Array, length: number): Promise<void> {
-    this.#underWayBytes = length;
-    while (this.#underWayBytes > 0) {
-      const start = length - this.#underWayBytes;
-      const slice = array.subarray(start, Math.min(length, start + SLICE_BYTES));
-      this.#begun++;
-      await this.#transport.write(slice);
-      this.#underWayBytes -= slice.length;
-      this.#options.onSent(slice.length);
-      this.#relieve();
-    }
   }
 
   #relieve(): void {

@@ -29,14 +29,13 @@ import type { Outbox } from "./outbox.ts";
 /** What a client has said about what it takes. */
 export type ClientCapabilities = Pick<
   ConnectPacket,
-  "protocolVersion" | "receiveMaximum" | "maximumPacketSizeBytes" | "topicAliasMaximum" | "requestProblemInformation"
+  "protocolVersion" | "receiveMaximum" | "maximumPacketSizeBytes" | "requestProblemInformation"
 >;
 
 /** Before CONNECT nothing is known but that somebody is there. */
 const UNKNOWN: ClientCapabilities = {
   protocolVersion: 4,
   receiveMaximum: 65_535,
-  topicAliasMaximum: 0,
   requestProblemInformation: true,
 };
 
@@ -63,7 +62,7 @@ export class PacketWriter implements OutboundLink {
   readonly #gate: CommitGate | undefined;
   /** The client's session is stored, and so is what is under way to it. */
   #durable = false;
-  #takes = UNKNOWN;
+  #takes: ClientCapabilities = UNKNOWN;
   #aliases: OutboundTopicAliases | undefined;
 
   /** @param client who it is; `undefined` until it is signed in */
@@ -110,8 +109,10 @@ export class PacketWriter implements OutboundLink {
    *
    * @param topicAliasMaximum highest alias that the broker uses, however many the client takes
    */
-  agree(takes: ClientCapabilities, topicAliasMaximum: number): void {
-    this.#takes = takes;
+  agree(takes: ClientCapabilities & Pick<ConnectPacket, "topicAliasMaximum">, topicAliasMaximum: number): void {
+    const { protocolVersion, receiveMaximum, maximumPacketSizeBytes, requestProblemInformation } = takes;
+    // Not the packet itself, which has a password and a will.
+    this.#takes = { protocolVersion, receiveMaximum, maximumPacketSizeBytes, requestProblemInformation };
     const aliases = Math.min(takes.topicAliasMaximum, topicAliasMaximum);
     this.#aliases = aliases > 0 ? new OutboundTopicAliases(aliases) : undefined;
   }

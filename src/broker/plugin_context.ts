@@ -17,6 +17,8 @@ export interface PluginPowers {
   publish(message: Message): void;
   retain(message: Message): void;
   readonly clients: PluginContext["clients"];
+  readonly sessions: PluginContext["sessions"];
+  readonly session: PluginContext["session"];
   readonly disconnect: PluginContext["disconnect"];
   subscribe(clientIdentifier: string, topicFilter: string, qos: QoS): boolean;
   every(seconds: number, tick: () => void): void;
@@ -45,6 +47,8 @@ export function pluginContext(specifier: string, powers: PluginPowers): PluginCo
     publish: (topicName, payload, options) => powers.publish(make(topicName, payload, options)),
     retain: (topicName, payload, options) => powers.retain(make(topicName, payload, { ...options, retain: true })),
     clients: () => powers.clients(),
+    sessions: () => powers.sessions(),
+    session: (clientIdentifier) => powers.session(clientIdentifier),
     disconnect: (...who) => powers.disconnect(...who),
     subscribe: (clientIdentifier, topicFilter, qos = 0) => powers.subscribe(clientIdentifier, topicFilter, qos),
     every: (seconds, tick) => {

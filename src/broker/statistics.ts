@@ -1,14 +1,13 @@
 import type { BrokerStatistics } from "../hooks/plugin.ts";
 import type { DropReason } from "../message.ts";
+import { type Held, heldBy } from "../session/holdings.ts";
+import type { Session } from "../session/session.ts";
 
 /** What is asked for the figures that are not counted but looked up. */
 export interface StatisticsSources {
-  clients(): number;
-  sessions(): Iterable<{
-    readonly connected: boolean;
-    readonly receiver: { readonly inflight: number };
-    readonly sender: { readonly inflight: number; readonly queued: number };
-  }>;
+  /** By the session that they have now. */
+  clients(): ReadonlyMap<Session, unknown>;
+  sessions(): { readonly size: number; heldOffline(): Held };
   retained(): number;
   subscriptions(): number;
   /** `undefined`: nothing outlives the process. */
@@ -46,23 +45,23 @@ export class Statistics implements BrokerStatistics {
   }
 
   get clientsConnected(): number {
-    return this.#sources.clients();
+    return this.#sources.clients().size;
   }
 
   get clientsDisconnected(): number {
-    return this.#sum((session) => session.connected ? 0 : 1);
+    return this.#sources.sessions().size - this.clientsConnected;
   }
 
   get inflightInbound(): number {
-    return this.#sum(({ receiver }) => receiver.inflight);
+    return this.#sum(({ inflightInbound }) => inflightInbound);
   }
 
   get inflightOutbound(): number {
-    return this.#sum(({ sender }) => sender.inflight);
+    return this.#sum(({ inflightOutbound }) => inflightOutbound);
   }
 
   get messagesQueued(): number {
-    return this.#sum(({ sender }) => sender.queued);
+    return this.#sum(({ queued }) => queued);
   }
 
   get retainedMessages(): number {
@@ -82,9 +81,10 @@ export class Statistics implements BrokerStatistics {
     return journal === undefined ? 0 : journal.position - journal.committed;
   }
 
-  #sum(figure: (session: ReturnType<StatisticsSources["sessions"]> extends Iterable<infer S> ? S : never) => number) {
-    let sum = 0;
-    for (const session of this.#sources.sessions()) sum += figure(session);
+  /** Of those with a client, looked up, and the others, which may be many more. */
+  #sum(figure: (held: Held) => number): number {
+    let sum = figure(this.#sources.sessions().heldOffline());
+    for (const session of this.#sources.clients().keys()) sum += figure(heldBy(session));
     return sum;
   }
 }

@@ -3,6 +3,7 @@ import { importModule } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
 import type { Store, StoreFactory } from "../store/store.ts";
+import { WatchedStore } from "../store/watched_store.ts";
 import { errorText } from "./error_text.ts";
 
 /**
@@ -16,7 +17,7 @@ export async function createStore(
   logger: Logger,
 ): Promise<Store | undefined> {
   if (persistence.type === "memory") return undefined;
-  if (persistence.type === "sqlite") return new SqliteStore(persistence);
+  if (persistence.type === "sqlite") return new WatchedStore(new SqliteStore(persistence), persistence.path);
   const { specifier, options } = persistence;
   try {
     const module = await importModule(specifier, { bundled: {}, baseDirectory });

@@ -5,7 +5,7 @@ import type { PacketWriter } from "./packet_writer.ts";
 /** Changes that may wait to be stored before those who make them are read no further. */
 const MAXIMUM_UNSTORED_CHANGES = 20_000;
 /** The same for the bytes of their messages. */
-const MAXIMUM_UNSTORED_BYTES = 32 * 2 ** 20;
+const MAXIMUM_UNSTORED_BYTES = 8 * 2 ** 20;
 
 /**
  * How long one client is served without a break, in milliseconds. While its socket always has something to read the

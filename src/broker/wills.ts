@@ -32,6 +32,11 @@ export interface WillsParts {
 export class Wills {
   /** Those that wait for their delay, by client identifier. */
   readonly #pending = new Map<string, PendingWill>();
+  /**
+   * Whose will the journal has for each client identifier, so that the end of an older one, which a plugin has taken its time for,
+   * does not end a newer. There is one of each client: a crash while a plugin still decides loses one that was replaced.
+   */
+  readonly #noted = new Map<string, ClientSnapshot>();
   readonly #parts: WillsParts;
 
   constructor(parts: WillsParts) {
@@ -39,16 +44,19 @@ export class Wills {
   }
 
   /** A client has signed in: what it left before is void ([MQTT-3.1.3-9] 5.0), what it leaves now is remembered. */
-  signedIn({ clientIdentifier, username, will }: ClientSnapshot): void {
+  signedIn(client: ClientSnapshot): void {
+    const { clientIdentifier, will } = client;
     // One that was due already comes late, but it comes.
     if (this.#isDue(clientIdentifier)) this.ended(clientIdentifier);
-    if (this.#pending.delete(clientIdentifier) && !will) this.#forget(clientIdentifier);
-    if (will) this.#parts.journal?.append({ type: "will", clientIdentifier, username, will });
+    const old = this.#pending.get(clientIdentifier);
+    this.#pending.delete(clientIdentifier);
+    if (will) this.#note(client, will);
+    else if (old) this.#forget(old.client);
   }
 
   /** A client has said goodbye: its will is void. */
-  discard({ clientIdentifier }: ClientSnapshot): void {
-    this.#forget(clientIdentifier);
+  discard(client: ClientSnapshot): void {
+    this.#forget(client);
   }
 
   /**
@@ -75,6 +83,7 @@ export class Wills {
     const client = ghost(clientIdentifier, username, will);
     const durable = session !== undefined;
     this.#pending.set(clientIdentifier, { will, client, dueAtMs: durable ? delayedMs : nowMs, durable });
+    this.#noted.set(clientIdentifier, client);
     // Else the delay would begin anew with each crash.
     if (dueAt === undefined && durable) this.#note(client, will, delayedMs);
   }
@@ -101,22 +110,31 @@ export class Wills {
     await Promise.all(last.map(({ client, will }) => this.publish(client, will)));
   }
 
-  /** Publishes a will; resolves when it is routed and never rejects. */
+  /**
+   * Publishes a will; resolves when it is routed and never rejects. It ends in the batch of the journal in which its
+   * message begins, so that a crash while a plugin decides on it does not lose it.
+   */
   async publish(client: ClientSnapshot, will: Will): Promise<void> {
     const { clientIdentifier } = client;
     const { pipe, clock, logger } = this.#parts;
-    this.#forget(clientIdentifier);
+    const routed = () => this.#forget(client);
     try {
-      await pipe.fromClient(client, willMessage(will, clientIdentifier, clock.now()));
+      await pipe.fromClient(client, willMessage(will, clientIdentifier, clock.now()), { routed });
     } catch (error) {
       logger.error(`will of client ${clientIdentifier} was not published: ${errorText(error)}`);
     }
+    // One that was denied was not routed, but has had its time.
+    this.#forget(client);
   }
 
-  #note({ clientIdentifier, username }: ClientSnapshot, will: Will, dueAtMs: number): void {
+  /** Takes a will down in place of the client's last one. `dueAtMs`: its delay runs. */
+  #note(client: ClientSnapshot, will: Will, dueAtMs?: number): void {
     const { journal, times } = this.#parts;
-    const dueAt = Math.round(times.toEpoch(dueAtMs));
-    journal?.append({ type: "will", clientIdentifier, username, will, dueAt });
+    if (!journal) return;
+    const { clientIdentifier, username } = client;
+    this.#noted.set(clientIdentifier, client);
+    const dueAt = dueAtMs === undefined ? {} : { dueAt: Math.round(times.toEpoch(dueAtMs)) };
+    journal.append({ type: "will", clientIdentifier, username, will, ...dueAt });
   }
 
   #isDue(clientIdentifier: string): boolean {
@@ -124,7 +142,11 @@ export class Wills {
     return pending !== undefined && this.#parts.clock.now() >= pending.dueAtMs;
   }
 
-  #forget(clientIdentifier: string): void {
+  /** A client's will is over; that of its next connection stays. */
+  #forget(client: ClientSnapshot): void {
+    const { clientIdentifier } = client;
+    if (this.#noted.get(clientIdentifier) !== client) return;
+    this.#noted.delete(clientIdentifier);
     this.#parts.journal?.append({ type: "will-end", clientIdentifier });
   }
 }

@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, resolve } from "@std/path";
+import { isAbsolute, resolve } from "@std/path";
 import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
 import { ConfigError, formatPosition, type Position } from "../config/config_error.ts";
 import { formatKeyPath } from "../config/key_path.ts";
@@ -6,12 +6,13 @@ import { defaultLimits, formatQuantity, limitQuantities } from "../config/keys.t
 import { loadConfigFile } from "../config/load.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { toHyphens } from "../config/spelling.ts";
+import { checkDatabase } from "../store/sqlite_check.ts";
 import { formatAddress } from "./address.ts";
 import { ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 
 /**
- * Checks a config, prints what would be started, and starts nothing.
+ * Checks a config and whether its database can be opened, prints what would be started, and starts nothing.
  *
  * @param file config file; `undefined`: the defaults
  * @returns the exit code
@@ -19,14 +20,17 @@ import type { CliIo } from "./io.ts";
 export async function check(file: string | undefined, io: CliIo): Promise<number> {
   try {
     const loaded = file === undefined ? defaults() : await loadConfigFile(file);
-    const missing = await findMissing(loaded.resolved);
-    for (const { place, problem } of missing) {
+    const at = ({ place, problem }: Problem) => {
       const position = loaded.locate(place);
-      io.error(`${position === undefined ? "" : `${formatPosition(position)}: `}${place}: ${problem}`);
-    }
-    if (missing.length > 0) return ExitCode.Usage;
+      return `${position === undefined ? "" : `${formatPosition(position)}: `}${place}: ${problem}`;
+    };
+    const database = lookAtDatabase(loaded.resolved);
+    const faults = [...await findMissing(loaded.resolved), ...database.faults];
+    for (const fault of faults) io.error(at(fault));
+    if (faults.length > 0) return ExitCode.Usage;
     for (const line of describe(loaded.resolved)) io.out(line);
-    for (const warning of [...loaded.notes, ...loaded.warnings]) io.error(`warning: ${warning}`);
+    const warnings = [...loaded.notes, ...loaded.warnings, ...database.warnings.map(at)];
+    for (const warning of warnings) io.error(`warning: ${warning}`);
     return ExitCode.Success;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -81,15 +85,23 @@ function isQuantity(key: string): key is keyof typeof limitQuantities {
   return Object.hasOwn(limitQuantities, key);
 }
 
-/** A file that the config names and that cannot be used. */
-interface MissingFile {
+/** Something that the config names and that cannot be used. */
+interface Problem {
   /** Key path. */
   readonly place: string;
   readonly problem: string;
 }
 
-async function findMissing(config: ResolvedConfig): Promise<MissingFile[]> {
-  const missing: MissingFile[] = [];
+/** A database that is in use is no fault: the broker may be running that this config is meant for. */
+function lookAtDatabase({ persistence }: ResolvedConfig): { faults: Problem[]; warnings: Problem[] } {
+  const finding = persistence.type === "sqlite" ? checkDatabase(persistence.path) : undefined;
+  if (finding === undefined) return { faults: [], warnings: [] };
+  const problem = { place: "persistence.path", problem: finding.text };
+  return finding.kind === "fault" ? { faults: [problem], warnings: [] } : { faults: [], warnings: [problem] };
+}
+
+async function findMissing(config: ResolvedConfig): Promise<Problem[]> {
+  const missing: Problem[] = [];
   for (const { place, path, folder } of namedFiles(config)) {
     const problem = await problemOf(path, folder);
     if (problem !== undefined) missing.push({ place, problem });
@@ -119,9 +131,6 @@ function namedFiles({ listeners, plugins, persistence, baseDirectory }: Resolved
   }
   if (persistence.type === "module") {
     files.push(...namedModule("persistence.type", persistence.specifier, baseDirectory));
-  } else if (persistence.type === "sqlite") {
-    // The database itself is made when it is not there.
-    files.push({ place: "persistence.path", path: dirname(persistence.path), folder: true });
   }
   return files;
 }

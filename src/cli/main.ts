@@ -54,7 +54,7 @@ function createProgram(io: CliIo): Command {
   return new Command("cli.ts")
     .description("MQTT broker. Without FILE it serves 127.0.0.1:1883.")
     .argument("[file]", "config file, YAML")
-    .option("--check", "check FILE, print what would be started, and start nothing")
+    .option("--check", "check FILE and its database, print what would be started, and start nothing")
     .option("-d, --debug", "log every packet")
     .version(denoJson.version, "--version", "print the version")
     .helpOption("-h, --help", "print this")

@@ -116,6 +116,11 @@ export interface BrokerConfig extends ConnectionLimits {
   readonly persistence?: PersistenceConfig;
   /** Seconds between publications of `$SYS`, 0 to 2,147,483; 0 turns them off. @default 20 */
   readonly sysInterval?: number;
+  /**
+   * Sessions, with and without a connected client, at least 1. A client that has none yet is refused above it (0x97; 3.x:
+   * return code 3); those that a store has are always brought back. @default 1000000
+   */
+  readonly maxSessions?: number;
   /** Retained messages that are kept, at least 1. @default 1000000 */
   readonly maxRetained?: number;
   /** Bytes of retained messages that are kept, at least 1. @default 268435456 */
@@ -198,6 +203,8 @@ export interface ResolvedConfig {
   readonly topicCheck: boolean;
   /** Limits of the broker as a whole, where no listener has its own. */
   readonly limits: ResolvedLimits;
+  /** Sessions, with and without a connected client. */
+  readonly maxSessions: number;
   /** Retained messages that are kept. */
   readonly maxRetained: number;
   /** Bytes of retained messages that are kept. */

@@ -8,7 +8,17 @@ import { formatBytes, formatSeconds } from "./units.ts";
 
 /** A number with its range, ends included. */
 export interface Quantity {
-  readonly unit: "bytes" | "seconds" | "connections" | "messages" | "filters" | "hashes" | "aliases" | "levels" | "QoS";
+  readonly unit:
+    | "bytes"
+    | "seconds"
+    | "connections"
+    | "sessions"
+    | "messages"
+    | "filters"
+    | "hashes"
+    | "aliases"
+    | "levels"
+    | "QoS";
   readonly default: number;
   readonly minimum: number;
   /** `undefined`: no limit but that of whole numbers. */
@@ -68,6 +78,7 @@ const otherLimits = {
 /** Numbers that only the broker as a whole has. */
 export const brokerQuantities = {
   sysInterval: { unit: "seconds", default: 20, minimum: 0, maximum: LONGEST_TIMER, fractional: true },
+  maxSessions: { unit: "sessions", default: 1_000_000, minimum: 1 },
   maxRetained: { unit: "messages", default: 1_000_000, minimum: 1 },
   maxRetainedBytes: { unit: "bytes", default: 256 * MIB, minimum: 1 },
   maxTotalBytes: { unit: "bytes", default: 1024 * MIB, minimum: MIB },

@@ -24,7 +24,11 @@ export interface ConnectionLimits {
   readonly queueLimitBytes?: number;
   /** Whether QoS 0 messages wait, too, for a session whose client is offline; they are the first to be dropped. @default true */
   readonly queueQos0?: boolean;
-  /** What happens when a message is to wait for a session that has no room for it. @default "drop-oldest" */
+  /**
+   * What happens when a message is to wait for a session that has no room for it. `drop-oldest`: the oldest go, QoS 0
+   * first. `drop-newest`: it goes itself, which a 5.0 publisher is told (0x97) if no subscriber has room. `disconnect`:
+   * the oldest go, too, and the client, if it is connected, is disconnected (0x97 in 5.0). @default "drop-oldest"
+   */
   readonly queuePolicy?: "drop-oldest" | "drop-newest" | "disconnect";
   /**
    * Seconds for which a client may take nothing of what waits for it before it is disconnected, above 0 and at most

@@ -32,7 +32,9 @@ function readBundled(input: unknown, path: KeyPath, baseDirectory: string, repor
     return { type: "sqlite", path: resolve(baseDirectory, file), commit };
   }
   for (const key of ["path", "commit"] as const) {
-    if (values[key] !== undefined) report.fault(pathOf(key), "is for type: sqlite only: got type: memory");
+    if (values[key] === undefined) continue;
+    const got = values.type === undefined ? "no type: add type: sqlite" : "type: memory";
+    report.fault(pathOf(key), `is for type: sqlite only: got ${got}`);
   }
   return { type: "memory" };
 }

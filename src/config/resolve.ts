@@ -38,6 +38,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
     ...listeners,
     ...plugins,
     limits,
+    maxSessions: values.maxSessions ?? brokerQuantities.maxSessions.default,
     maxRetained: values.maxRetained ?? brokerQuantities.maxRetained.default,
     maxRetainedBytes: values.maxRetainedBytes ?? brokerQuantities.maxRetainedBytes.default,
     maxTotalBytes: values.maxTotalBytes ?? brokerQuantities.maxTotalBytes.default,

@@ -53,6 +53,7 @@ export const brokerSchema = z.strictObject({
   plugins: later,
   persistence: later,
   sysInterval: quantity(brokerQuantities.sysInterval),
+  maxSessions: quantity(brokerQuantities.maxSessions),
   maxRetained: quantity(brokerQuantities.maxRetained),
   maxRetainedBytes: quantity(brokerQuantities.maxRetainedBytes),
   maxTotalBytes: quantity(brokerQuantities.maxTotalBytes),

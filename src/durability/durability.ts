@@ -5,6 +5,7 @@ import { Session, type SessionOptions } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Store, StoredSession, StoredWill } from "../store/store.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
+import type { ShareGroup } from "../topics/share_group.ts";
 import type { Subscription, Subscriptions } from "../topics/subscriptions.ts";
 import { Journal } from "./journal.ts";
 import { noteRetained } from "./retained_notes.ts";
@@ -25,6 +26,8 @@ export interface DurabilityParts {
   readonly sessionParts: (clientIdentifier: string) => Pick<SessionOptions, "sender" | "onReturn">;
   /** Told when the store begins to fail. */
   readonly onFault: () => void;
+  /** Aborted when the start is given up. @default never */
+  readonly signal?: AbortSignal;
 }
 
 /** Keeps in a store what the broker must not forget, and brings it back. */
@@ -33,10 +36,13 @@ export class Durability {
   /** Wills that the store has had since the last run. */
   readonly wills: readonly StoredWill[];
   readonly #parts: DurabilityParts;
-  /** Sessions whose messages under way have not been read yet. */
-  readonly #unread = new Map<Session, SessionNotes>();
   readonly #reading = new Map<Session, Promise<void>>();
   #lastSession: number;
+  /** One for the notes of all sessions. */
+  readonly #shareGroup = (key: TopicFilter): ShareGroup | undefined => {
+    const shared = parseSharedFilter(key);
+    return shared && this.#parts.subscriptions.shareGroup(shared.topicFilter, shared.shareName);
+  };
 
   private constructor(parts: DurabilityParts, journal: Journal, lastSession: number, wills: readonly StoredWill[]) {
     this.#parts = parts;
@@ -49,14 +55,23 @@ export class Durability {
    * Opens the store and brings back what it has: sessions with their subscriptions, retained messages and wills.
    * Messages of sessions stay in the store until their client comes.
    *
-   * @throws {Error} as {@linkcode Store.open}
+   * @throws {Error} as {@linkcode Store.open}; or the start was given up, whatever the store does
    */
   static async open(parts: DurabilityParts): Promise<Durability> {
+    const { store, signal } = parts;
+    const givenUp = Promise.withResolvers<never>();
+    const giveUp = () => givenUp.reject(new Error("the broker was shut down before its store was open"));
+    if (signal?.aborted) giveUp();
+    signal?.addEventListener("abort", giveUp);
     try {
-      return await Durability.#open(parts);
+      return await Promise.race([Durability.#open(parts), givenUp.promise]);
     } catch (error) {
-      await parts.store.close().catch(() => {});
+      const closed = store.close().catch(() => {});
+      // One that hangs may not even close.
+      if (!signal?.aborted) await closed;
       throw error;
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
     }
   }
 
@@ -92,26 +107,25 @@ export class Durability {
     return this.#notes(++this.#lastSession, clientIdentifier, username);
   }
 
-  /** Reads what is under way of a session that was brought back and has not had a client since. */
+  /** Reads what is under way of a session and in the store only, if there is something. */
   async read(session: Session): Promise<void> {
-    const notes = this.#unread.get(session);
-    if (!notes) return;
+    if (!this.isUnread(session)) return;
     let reading = this.#reading.get(session);
     if (!reading) {
-      reading = this.#read(session, notes).finally(() => this.#reading.delete(session));
+      reading = session.sender.readInflight().finally(() => this.#reading.delete(session));
       this.#reading.set(session, reading);
     }
     await reading;
   }
 
   /** Whether {@linkcode Durability.read} has something to wait for. */
-  isUnread(session: Session): boolean {
-    return this.#unread.has(session);
+  isUnread({ sender }: Session): boolean {
+    return sender.isUnread;
   }
 
   /** The session has ended. */
   forget(session: Session): void {
-    this.#unread.delete(session);
+    this.#reading.delete(session);
   }
 
   /** Gives up what is not stored yet, and frees everything. Never rejects. */
@@ -123,12 +137,6 @@ export class Durability {
     } catch (error) {
       logger.error(`the store did not close as it should: ${error instanceof Error ? error.message : error}`);
     }
-  }
-
-  async #read(session: Session, notes: SessionNotes): Promise<void> {
-    const deliveries = await notes.loadInflight();
-    if (!this.#unread.delete(session)) return;
-    session.sender.restoreInflight(deliveries);
   }
 
   /** Returns what is to be noted once the store has been read. */
@@ -156,17 +164,13 @@ export class Durability {
     });
     sessions.restore(session);
     for (const subscription of session.subscriptions.values()) subscriptions.add(session, subscription);
-    this.#unread.set(session, notes);
     // Else its time would begin anew if the broker ended again before its client comes.
     return disconnectedAt === undefined ? [() => notes.changed({ expiryIntervalSeconds, disconnectedAtMs })] : [];
   }
 
   #notes(session: number, clientIdentifier: string, username: string | undefined): SessionNotes {
-    const { store, times, subscriptions } = this.#parts;
-    const shareGroup = (key: TopicFilter) => {
-      const shared = parseSharedFilter(key);
-      return shared && subscriptions.shareGroup(shared.topicFilter, shared.shareName);
-    };
+    const { store, times } = this.#parts;
+    const shareGroup = this.#shareGroup;
     return new SessionNotes({ journal: this.journal, store, times, session, clientIdentifier, username, shareGroup });
   }
 }

@@ -33,7 +33,12 @@ export interface JournalParts {
   readonly onFault?: (fault: StoreError | undefined) => void;
   /** How long to wait after a fault before the changes are given again, in milliseconds. @default 1000 */
   readonly retryMs?: number;
+  /** The same after a fault that will not pass by itself. @default 60,000 */
+  readonly lastingRetryMs?: number;
 }
+
+const RETRY_MS = 1000;
+const LASTING_RETRY_MS = 60_000;
 
 /**
  * Gathers changes and gives them to the store in batches: what happens while one batch is being stored is the next one.
@@ -186,16 +191,25 @@ export class Journal {
   }
 
   #report(error: unknown): void {
-    const isNew = !this.#fault;
-    this.#fault = error instanceof StoreError ? error : new StoreError(String(error), false);
-    if (!isNew) return;
-    this.#parts.logger.error(`nothing is acknowledged until it can be stored: ${this.#fault.message}`);
-    this.#parts.onFault?.(this.#fault);
+    const before = this.#fault;
+    // A store that throws anything else is wrong in itself, and no disk will mend that.
+    const fault = error instanceof StoreError ? error : new StoreError(`the store fails: ${error}`, "rejected");
+    this.#fault = fault;
+    if (before?.lasting === fault.lasting) return;
+    const { logger, onFault } = this.#parts;
+    const outlook = fault.lasting ? ` (this will not pass by itself; tried again every ${this.#retryMs / 1000} s)` : "";
+    logger.error(`nothing is acknowledged until it can be stored: ${fault.message}${outlook}`);
+    if (!before) onFault?.(fault);
+  }
+
+  get #retryMs(): number {
+    const { retryMs = RETRY_MS, lastingRetryMs = LASTING_RETRY_MS } = this.#parts;
+    return this.#fault?.lasting ? lastingRetryMs : retryMs;
   }
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#parts.retryMs ?? 1000);
+      const timer = setTimeout(resolve, this.#retryMs);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

@@ -4,23 +4,42 @@ import type { Change } from "../store/store.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Journal, MessageChange, PendingMessage } from "./journal.ts";
 
-/** Takes down in the journal which message each topic retains; of one batch only the last change of each topic is kept. */
+const FIRST_BATCH = 1;
+
+/** Where a topic stands in the batch. */
+interface Place {
+  readonly index: number;
+  /** Nothing was retained there before the batch. */
+  readonly isNew: boolean;
+}
+
+/**
+ * Takes down in the journal which message each topic retains; of one batch only the last change of each topic is kept.
+ * Nobody waits for a QoS 0 message: without that they could pile up.
+ */
 export function noteRetained(journal: Journal): NonNullable<RetainedMessages["onChange"]> {
-  /** Where each topic stands in the batch: nobody waits for a QoS 0 message, so that they could pile up. */
-  const indexes = new Map<string, number>();
+  const places = new Map<string, Place>();
   let batch = 0;
   return (topicName, message, old) => {
     // The broker tells its own state anew after each start.
     if (topicName.startsWith("$SYS/")) return;
     letGo(old);
-    if (batch !== journal.batch) indexes.clear();
+    if (batch !== journal.batch) places.clear();
     batch = journal.batch;
     // Where nothing was there is nothing to clear, and one note stands for all such: it is there to be waited for. It
     // must not come behind a note of the same topic.
-    const key = message || old || indexes.has(topicName) ? topicName : "";
-    const index = indexes.get(key);
-    if (index === undefined) indexes.set(key, journal.append(entryOf(topicName, message)));
-    else journal.replace(index, entryOf(topicName, message));
+    const key = message || old || places.has(topicName) ? topicName : "";
+    const place = places.get(key);
+    if (place?.isNew && !message) {
+      journal.takeBack(place.index);
+      places.delete(key);
+    } else if (place) {
+      journal.replace(place.index, entryOf(topicName, message));
+    } else {
+      // What the program has published before the start may be in the place of something that the store has.
+      const isNew = key !== "" && !old && batch > FIRST_BATCH;
+      places.set(key, { index: journal.append(entryOf(topicName, message)), isNew });
+    }
   };
 }
 

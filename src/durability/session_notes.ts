@@ -2,7 +2,7 @@ import type { Message } from "../message.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Delivery, DeliveryNote } from "../session/delivery.ts";
 import type { SessionFacts, SessionJournal } from "../session/journal.ts";
-import type { RestoredDelivery } from "../session/sender.ts";
+import type { RestoredDelivery } from "../session/inflight.ts";
 import type { Change, Store, StoredDelivery } from "../store/store.ts";
 import type { ShareGroup } from "../topics/share_group.ts";
 import type { Subscription } from "../topics/subscriptions.ts";
@@ -40,6 +40,8 @@ interface Note {
 /** Takes down in the journal what happens to one session. */
 export class SessionNotes implements SessionJournal {
   readonly #parts: SessionNotesParts;
+  /** What was let out of memory last is stored with this position of the journal. */
+  #forgottenAt = 0;
 
   constructor(parts: SessionNotesParts) {
     this.#parts = parts;
@@ -122,6 +124,7 @@ export class SessionNotes implements SessionJournal {
   }
 
   forgotten({ note }: DeliveryNote): void {
+    this.#forgottenAt = this.#parts.journal.position;
     if (note) release(note as Note);
   }
 
@@ -140,9 +143,12 @@ export class SessionNotes implements SessionJournal {
     return page.flatMap((stored) => this.#restored(stored) ?? []);
   }
 
-  /** Reads what was under way to the client when the process ended. */
   async loadInflight(): Promise<readonly RestoredDelivery[]> {
-    const { store, session } = this.#parts;
+    const { journal, store, session } = this.#parts;
+    if (journal.committed < this.#forgottenAt) {
+      if (journal.fault) throw journal.fault;
+      await journal.settled();
+    }
     const found: RestoredDelivery[] = [];
     for (let after = 0;;) {
       const page = await store.deliveries(session, { underWay: true, after, ...PAGE });

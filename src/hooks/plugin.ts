@@ -24,8 +24,10 @@ import type {
   SignInRefusal,
   SubscriptionPermission,
 } from "./answer.ts";
+import type { BrokerStatistics, SessionSnapshot } from "./figures.ts";
 
 export type * from "./answer.ts";
+export type * from "./figures.ts";
 
 /** A client as it was when the hook was called; frozen, and never brought up to date. */
 export interface ClientSnapshot {
@@ -166,7 +168,10 @@ export interface Plugin {
   messageRetained?(message: ApplicationMessage): void;
   /** A message waits for a client that is offline. */
   messageQueued?(clientIdentifier: string, message: ApplicationMessage): void;
-  /** A message was given up for one subscriber (`undefined`: for all). */
+  /**
+   * A message was given up for one subscriber (`undefined`: for all). Not called for messages that are in the store only
+   * when their session ends: those are counted alone.
+   */
   messageDropped?(clientIdentifier: string | undefined, message: ApplicationMessage, reason: DropReason): void;
   /** A packet has arrived; `client` is `undefined` until it is signed in. */
   packetReceived?(client: ClientSnapshot | undefined, packet: InboundPacket): void;
@@ -194,50 +199,6 @@ export interface DisconnectProperties {
   readonly serverReference?: string;
 }
 
-/** Figures about the broker since its start; counters only grow, the rest is as of now. */
-export interface BrokerStatistics {
-  /** When the broker started. */
-  readonly startedAt: Date;
-  /** Bytes of all control packets. */
-  readonly bytesReceived: number;
-  /** Bytes of all control packets. */
-  readonly bytesSent: number;
-  /** Control packets of all kinds. */
-  readonly packetsReceived: number;
-  /** Control packets of all kinds. */
-  readonly packetsSent: number;
-  /** PUBLISH packets. */
-  readonly publishesReceived: number;
-  /** PUBLISH packets. */
-  readonly publishesSent: number;
-  /** Clients that are signed in. */
-  readonly clientsConnected: number;
-  /** Persistent sessions whose client is not connected. */
-  readonly clientsDisconnected: number;
-  /** Most clients ever connected at once. */
-  readonly clientsMaximum: number;
-  /** QoS 2 messages from clients that are not released yet. */
-  readonly inflightInbound: number;
-  /** QoS 1 and 2 messages to clients that are not acknowledged yet. */
-  readonly inflightOutbound: number;
-  /** Messages waiting in the sessions' queues. */
-  readonly messagesQueued: number;
-  /** Topics with a retained message. */
-  readonly retainedMessages: number;
-  /** Subscriptions of all sessions. */
-  readonly subscriptions: number;
-  /** Messages given up, by reason. */
-  readonly messagesDropped: Readonly<Record<DropReason, number>>;
-  /** Messages that their publisher was not allowed to publish. */
-  readonly publishesDenied: number;
-  /** Connections that were not let in. */
-  readonly connectionsRefused: number;
-  /** What keeps the store from storing, for people; `undefined`: nothing does, or there is no store. */
-  readonly storeFault: string | undefined;
-  /** Changes of sessions and messages that are not stored yet; what was taken back before it was stored counts, too. */
-  readonly changesWaiting: number;
-}
-
 /** What a plugin can do with the broker. */
 export interface PluginContext {
   /** Name of the plugin in the config. */
@@ -250,12 +211,21 @@ export interface PluginContext {
   readonly signal: AbortSignal;
   /** As of now, whenever it is read. */
   readonly statistics: BrokerStatistics;
-  /** Publishes a message; no permission is asked. Also writes `$SYS`. */
+  /**
+   * Publishes a message; no permission is asked. Also writes `$SYS`.
+   *
+   * @throws {Error} if the topic name or a property is wrong, or if the message would have to be stored while the store
+   * fails; nobody gets it then
+   */
   publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): void;
   /** Sets a topic's retained message without sending it to anybody; an empty payload clears it. */
   retain(topicName: string, payload: Uint8Array | string, options?: Omit<PublishOptions, "retain">): void;
   /** The clients that are connected now. */
   clients(): ClientSnapshot[];
+  /** The sessions, with or without a connected client, each as it is when its turn comes. */
+  sessions(): IterableIterator<SessionSnapshot>;
+  /** One client's session; `undefined`: it has none. */
+  session(clientIdentifier: string): SessionSnapshot | undefined;
   /** Cuts a client off; its session and its will are treated as after a lost connection. False: no such client. */
   disconnect(clientIdentifier: string, reasonCode?: ReasonCode, properties?: DisconnectProperties): boolean;
   /** Adds a subscription to a session that exists; no permission is asked. False: no such session. */

@@ -1,6 +1,7 @@
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Subscription } from "../topics/subscriptions.ts";
 import type { Delivery, DeliveryNote } from "./delivery.ts";
+import type { RestoredDelivery } from "./inflight.ts";
 
 /** What a journal takes down of a session itself. */
 export interface SessionFacts {
@@ -39,4 +40,9 @@ export interface SessionJournal {
    * Everything noted before is seen. Rejects if the store fails.
    */
   load(afterSequence: number): Promise<readonly Delivery[]>;
+  /**
+   * Reads what is under way again, by ascending sequence, as it was when something of it was last let out of memory, or
+   * when the process began. Rejects if the store fails.
+   */
+  loadInflight(): Promise<readonly RestoredDelivery[]>;
 }

@@ -54,7 +54,7 @@ export class MessageQueue {
   /** The tail's deliveries have higher sequences. */
   #tailAfter = 0;
   /** Sequences above `#tailAfter` that are not of the tail, since they are in memory or were sent already. */
-  readonly #apart = new Set<number>();
+  #apart: Set<number> | undefined;
   /** Everything up to this sequence has left, but for what is apart. */
   #leftUpTo = 0;
   #loading = false;
@@ -67,6 +67,11 @@ export class MessageQueue {
   /** Messages in memory and in the tail. */
   get length(): number {
     return this.#atMostOnce.length + this.#acknowledged.length + this.#tailMessages;
+  }
+
+  /** Messages in the tail. */
+  get tailLength(): number {
+    return this.#tailMessages;
   }
 
   /** Whether a QoS 0 message waits, which a newer one must not overtake. */
@@ -208,8 +213,8 @@ export class MessageQueue {
   /** Remembers that a delivery is not of the tail, now or once there is one; without anything that waits nothing counts. */
   #noteApart({ sequence }: Delivery): void {
     if (!this.#parts.journal) return;
-    if (this.#acknowledged.length + this.#tailMessages > 0) this.#apart.add(sequence);
-    else this.#apart.clear();
+    if (this.#acknowledged.length + this.#tailMessages > 0) (this.#apart ??= new Set()).add(sequence);
+    else this.#apart = undefined;
   }
 
   #letOut(delivery: Delivery): void {
@@ -262,7 +267,7 @@ export class MessageQueue {
     if (after !== this.#tailAfter) return this.#load();
     for (const delivery of page) {
       this.#tailAfter = delivery.sequence;
-      if (this.#apart.has(delivery.sequence)) continue;
+      if (this.#apart?.has(delivery.sequence)) continue;
       const { sizeBytes } = delivery.message;
       this.#tailMessages--;
       this.#tailBytes -= sizeBytes;
@@ -272,7 +277,7 @@ export class MessageQueue {
     // What was counted and is not there any longer has nothing to be waited for.
     if (page.length === 0 || this.#tailMessages <= 0) this.#tailMessages = this.#tailBytes = 0;
     // The tail does not reach back further, whatever is let out of memory.
-    for (const sequence of this.#apart) if (sequence <= this.#leftUpTo) this.#apart.delete(sequence);
+    for (const sequence of this.#apart ?? []) if (sequence <= this.#leftUpTo) this.#apart?.delete(sequence);
     this.#dropUntilFits();
     this.#parts.onLoaded();
   }

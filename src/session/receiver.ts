@@ -5,50 +5,51 @@ import type { SessionJournal } from "./journal.ts";
  * been released yet. Messages are passed on when they arrive, so an identifier is all there is to remember.
  */
 export class Receiver {
-  readonly #unreleased = new Set<number>();
+  /** `undefined`: there have never been any. */
+  #unreleased: Set<number> | undefined;
   /** Those of earlier connections: the client's send quota began anew with the connection (MQTT 5.0 §4.9). */
-  #earlier = new Set<number>();
+  #earlier: Set<number> | undefined;
   readonly #journal: SessionJournal | undefined;
 
   /**
    * @param journal what is told of every identifier; `undefined`: the session ends with the process
    * @param unreleased those that a store has
    */
-  constructor(journal?: SessionJournal, unreleased: Iterable<number> = []) {
+  constructor(journal?: SessionJournal, unreleased: readonly number[] = []) {
     this.#journal = journal;
-    for (const packetIdentifier of unreleased) this.#unreleased.add(packetIdentifier);
+    if (unreleased.length > 0) this.#unreleased = new Set(unreleased);
   }
 
   /** QoS 2 messages that wait for their PUBREL; never more than there are packet identifiers. */
   get inflight(): number {
-    return this.#unreleased.size;
+    return this.#unreleased?.size ?? 0;
   }
 
   /** Those of them that came through the present connection. */
   get inflightNow(): number {
-    return this.#unreleased.size - this.#earlier.size;
+    return this.inflight - (this.#earlier?.size ?? 0);
   }
 
   /** Whether a PUBLISH with this identifier was accepted before: it is a duplicate and must not be passed on again. */
   has(packetIdentifier: number): boolean {
-    return this.#unreleased.has(packetIdentifier);
+    return this.#unreleased?.has(packetIdentifier) ?? false;
   }
 
   /** A new connection begins. */
   attach(): void {
-    this.#earlier = new Set(this.#unreleased);
+    this.#earlier = this.inflight > 0 ? new Set(this.#unreleased) : undefined;
   }
 
   /** Enters the identifier of a message that was passed on. */
   accept(packetIdentifier: number): void {
-    this.#unreleased.add(packetIdentifier);
+    (this.#unreleased ??= new Set()).add(packetIdentifier);
     this.#journal?.accepted(packetIdentifier);
   }
 
   /** PUBREL has come. False if the identifier was not known. */
   release(packetIdentifier: number): boolean {
-    this.#earlier.delete(packetIdentifier);
-    if (!this.#unreleased.delete(packetIdentifier)) return false;
+    this.#earlier?.delete(packetIdentifier);
+    if (!this.#unreleased?.delete(packetIdentifier)) return false;
     this.#journal?.freed(packetIdentifier);
     return true;
   }

@@ -9,6 +9,8 @@ import { deliveryQoS, type OutboundLink, Sender, type SenderOptions } from "./se
 /** The expiry interval of a session that never ends (MQTT 5.0 §3.1.2.11.2). */
 const NEVER_SECONDS = 0xffff_ffff;
 
+const NO_SUBSCRIPTIONS: ReadonlyMap<TopicFilter, Subscription> = new Map();
+
 /** What a session is opened with. */
 export interface SessionOptions {
   readonly clientIdentifier: string;
@@ -35,7 +37,8 @@ export class Session implements Subscriber {
   readonly username: string | undefined;
   readonly sender: Sender;
   readonly receiver: Receiver;
-  readonly #subscriptions: Map<TopicFilter, Subscription>;
+  /** `undefined`: there have never been any. */
+  #subscriptions: Map<TopicFilter, Subscription> | undefined;
   readonly #journal: SessionJournal | undefined;
   #expiryIntervalSeconds: number;
   #disconnectedAtMs: number | undefined;
@@ -48,9 +51,9 @@ export class Session implements Subscriber {
     this.#expiryIntervalSeconds = options.expiryIntervalSeconds;
     this.#disconnectedAtMs = options.disconnectedAtMs;
     this.#journal = options.journal;
-    this.#subscriptions = new Map(options.subscriptions);
-    const onReturn: SenderOptions["onReturn"] = (delivery, why) => options.onReturn(this, delivery, why);
-    this.sender = new Sender({ ...options.sender, onReturn }, options.journal);
+    if (options.subscriptions) this.#subscriptions = new Map(options.subscriptions);
+    const { onReturn } = options;
+    this.sender = new Sender(options.sender, options.journal, (delivery, why) => onReturn(this, delivery, why));
     this.receiver = new Receiver(options.journal, options.unreleased);
     this.durable = options.journal !== undefined;
   }
@@ -65,20 +68,20 @@ export class Session implements Subscriber {
 
   /** By topic filter, as the client gave it: `$share/…` included. */
   get subscriptions(): ReadonlyMap<TopicFilter, Subscription> {
-    return this.#subscriptions;
+    return this.#subscriptions ?? NO_SUBSCRIPTIONS;
   }
 
   /** @param key the topic filter as the client gave it */
   subscribe(key: TopicFilter, subscription: Subscription): void {
-    this.#subscriptions.set(key, subscription);
+    (this.#subscriptions ??= new Map()).set(key, subscription);
     this.#journal?.subscribed(key, subscription);
   }
 
   /** Returns what the client was subscribed to; `undefined`: nothing by this filter. */
   unsubscribe(key: TopicFilter): Subscription | undefined {
-    const subscription = this.#subscriptions.get(key);
+    const subscription = this.#subscriptions?.get(key);
     if (!subscription) return undefined;
-    this.#subscriptions.delete(key);
+    this.#subscriptions?.delete(key);
     this.#journal?.unsubscribed(key);
     return subscription;
   }
@@ -87,6 +90,7 @@ export class Session implements Subscriber {
   resume(expiryIntervalSeconds: number): void {
     this.#expiryIntervalSeconds = expiryIntervalSeconds;
     this.#disconnectedAtMs = undefined;
+    this.sender.expect();
     this.#noteChange();
   }
 
@@ -134,10 +138,15 @@ export class Session implements Subscriber {
     this.#journal?.ended();
   }
 
+  /** When its time without a connection is over, by the broker's clock; `Infinity`: it is connected, or never ends. */
+  get endsAtMs(): number {
+    if (this.#disconnectedAtMs === undefined || this.#expiryIntervalSeconds === NEVER_SECONDS) return Infinity;
+    return this.#disconnectedAtMs + this.#expiryIntervalSeconds * 1000;
+  }
+
   /** Whether its time without a connection is over. */
   isExpired(nowMs: number): boolean {
-    if (this.#disconnectedAtMs === undefined || this.#expiryIntervalSeconds === NEVER_SECONDS) return false;
-    return nowMs - this.#disconnectedAtMs >= this.#expiryIntervalSeconds * 1000;
+    return nowMs >= this.endsAtMs;
   }
 
   #noteChange(): void {

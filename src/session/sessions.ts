@@ -1,9 +1,14 @@
+import { Deadlines } from "./deadlines.ts";
+import { type Held, Holdings, holdsSomething } from "./holdings.ts";
 import type { Session, SessionOptions } from "./session.ts";
 
 /** The sessions by client identifier, connected or not. */
 export class Sessions {
   readonly #sessions = new Map<string, Session>();
   readonly #onEnd: (session: Session) => void;
+  /** Those whose client has gone. */
+  readonly #endings = new Deadlines<Session>((session, atMs) => this.#has(session) && session.endsAtMs === atMs);
+  readonly #offline = new Holdings((session) => this.#has(session) && !session.connected);
 
   /** @param onEnd told of every session that ends, once it is no longer found here */
   constructor(onEnd: (session: Session) => void) {
@@ -33,6 +38,7 @@ export class Sessions {
     const old = this.#sessions.get(options.clientIdentifier);
     if (old && !cleanStart) {
       old.resume(options.expiryIntervalSeconds);
+      this.#offline.changed(old);
       return { session: old, present: true };
     }
     if (old) this.end(old);
@@ -45,24 +51,69 @@ export class Sessions {
   /** Takes in a session that was read from a store; there is none of its client yet. */
   restore(session: Session): void {
     this.#sessions.set(session.clientIdentifier, session);
+    if (holdsSomething(session)) this.#offline.changed(session);
+    this.#expectEnd(session);
+  }
+
+  /** A session's client has gone. */
+  detach(session: Session, nowMs: number): void {
+    session.detach(nowMs);
+    this.#offline.changed(session);
+    this.#expectEnd(session);
   }
 
   /** Ends a session: its subscriptions and messages go. */
   end(session: Session): void {
-    if (this.#sessions.get(session.clientIdentifier) !== session) return;
+    if (!this.#has(session)) return;
     this.#sessions.delete(session.clientIdentifier);
+    this.#offline.changed(session);
     session.end();
     this.#onEnd(session);
   }
 
-  /** Ends the sessions whose time without a connection is over. */
-  expire(nowMs: number): void {
-    for (const session of this.#sessions.values()) {
-      if (session.isExpired(nowMs)) this.end(session);
+  /**
+   * Ends sessions whose time without a connection is over. Meant to be called regularly, since each call ends a bounded
+   * number; the others go on waiting, and {@linkcode Sessions.expireOne} is for whoever needs to know.
+   */
+  expire(nowMs: number, atMost = 1000): void {
+    for (let left = atMost; left > 0; left--) {
+      const session = this.#endings.take(nowMs);
+      if (!session) return;
+      this.end(session);
     }
+  }
+
+  /** Ends the client's session if its time without a connection is over. */
+  expireOne(clientIdentifier: string, nowMs: number): void {
+    const session = this.#sessions.get(clientIdentifier);
+    if (session?.isExpired(nowMs)) this.end(session);
+  }
+
+  /** What a session without a client holds has changed. */
+  changed(session: Session): void {
+    this.#offline.changed(session);
+  }
+
+  /** What the sessions without a client hold together. */
+  heldOffline(): Held {
+    return this.#offline.total();
+  }
+
+  /** The sessions without a client that hold anything. */
+  holdersOffline(): Iterable<Session> {
+    return this.#offline;
   }
 
   [Symbol.iterator](): IterableIterator<Session> {
     return this.#sessions.values();
+  }
+
+  #has(session: Session): boolean {
+    return this.#sessions.get(session.clientIdentifier) === session;
+  }
+
+  #expectEnd(session: Session): void {
+    const { endsAtMs } = session;
+    if (endsAtMs < Infinity) this.#endings.add(session, endsAtMs);
   }
 }

@@ -2,7 +2,8 @@ import type { TopicName } from "../packet/topic.ts";
 
 /** The topic names that a client's aliases stand for, on one connection (MQTT 5.0 §3.3.2.3.4). */
 export class InboundTopicAliases {
-  readonly #names = new Map<number, TopicName>();
+  /** Made with the first one: few clients use any. */
+  #names: Map<number, TopicName> | undefined;
   /** Highest alias that may be used; 0: none. */
   readonly maximum: number;
 
@@ -11,11 +12,11 @@ export class InboundTopicAliases {
   }
 
   get(alias: number): TopicName | undefined {
-    return this.#names.get(alias);
+    return this.#names?.get(alias);
   }
 
   set(alias: number, topicName: TopicName): void {
-    this.#names.set(alias, topicName);
+    (this.#names ??= new Map()).set(alias, topicName);
   }
 }
 

@@ -1,5 +1,6 @@
 import { encodeProperties } from "./properties_text.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
+import { Sweep } from "./sqlite_sweep.ts";
 import { type Change, type StoredMessage, StoreError } from "./store.ts";
 
 type Of<Type extends Change["type"]> = Extract<Change, { type: Type }>;
@@ -20,11 +21,14 @@ export class SqliteBatch {
   readonly #references = new Map<number, number>();
   /** Messages that are not there, which is no harm if at the end nothing refers to them. */
   readonly #missing = new Set<number>();
+  readonly #sweep: Sweep;
+  readonly #unswept: number[] = [];
   #lastMessageId = 0;
   #lastSession = 0;
 
   constructor(connection: SqliteConnection) {
     this.#connection = connection;
+    this.#sweep = new Sweep(connection);
   }
 
   /** Highest message id among the changes; 0: none. */
@@ -35,6 +39,11 @@ export class SqliteBatch {
   /** Highest session number among the changes; 0: none. */
   get lastSession(): number {
     return this.#lastSession;
+  }
+
+  /** Sessions that have ended, with too many deliveries to be deleted in one transaction. */
+  get unswept(): readonly number[] {
+    return this.#unswept;
   }
 
   /** Applies all changes; to be called once, within a transaction. */
@@ -49,7 +58,7 @@ export class SqliteBatch {
     const sql = `SELECT 1 FROM delivery WHERE message = ? AND state < ${RELEASED}
       UNION ALL SELECT 1 FROM retained WHERE message = ? LIMIT 1`;
     if (this.#connection.get(sql, id, id) === undefined) return;
-    throw new StoreError(`a delivery or retained message refers to message ${id}, which is not stored`, false);
+    throw new StoreError(`a delivery or retained message refers to message ${id}, which is not stored`, "rejected");
   }
 
   #apply(change: Change): void {
@@ -151,25 +160,10 @@ export class SqliteBatch {
   #endSession(session: number): void {
     // Set by set, since a session may have any number of deliveries; so the bodies must be there.
     this.#writeBodies();
-    this.#dropBodiesOf(session);
-    for (const table of ["delivery", "subscription", "unreleased", "session"]) {
+    for (const table of ["subscription", "unreleased", "session"]) {
       this.#connection.run(`DELETE FROM ${table} WHERE session = ?`, session);
     }
-  }
-
-  #dropBodiesOf(session: number): void {
-    const connection = this.#connection;
-    const deliveries = `FROM delivery WHERE session = ? AND state < ${RELEASED}`;
-    const { total } = connection.get<{ total: number }>(`SELECT count(*) AS total ${deliveries}`, session)!;
-    // Most bodies go with their only reference; what is left is counted.
-    const only = `DELETE FROM message WHERE refs = 1 AND id IN (SELECT message ${deliveries})`;
-    if (total === 0 || connection.run(only, session) === total) return;
-    connection.run(
-      `UPDATE message SET refs = refs - d.n FROM (SELECT message, count(*) AS n ${deliveries} GROUP BY message) AS d
-        WHERE message.id = d.message`,
-      session,
-    );
-    connection.run(`DELETE FROM message WHERE refs = 0 AND id IN (SELECT message ${deliveries})`, session);
+    if (!this.#sweep.delete(session)) this.#unswept.push(session);
   }
 
   #subscribe({ session, subscription }: Of<"subscribe">): void {

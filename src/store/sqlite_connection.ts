@@ -1,5 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { describeFault } from "./sqlite_faults.ts";
+import { createFile, unloggedSizeBytes } from "./sqlite_file.ts";
 import { createLayout, migrate, type Migration, migrations } from "./sqlite_layout.ts";
 
 /** When an append counts as done: it is on the disk, or it is with the operating system. */
@@ -22,8 +24,10 @@ export interface SqliteParts {
 }
 
 const MEBIBYTE = 1024 * 1024;
-/** In pages of 4 KiB: the log is 16 MiB when it is written back. */
-const CHECKPOINT_PAGES = 4096;
+/** Large enough that a large payload is not spread over very many of them. A file that is there keeps its own. */
+const PAGE_BYTES = 16 * 1024;
+/** The log is written back when it has so much: little, since nothing is committed meanwhile. */
+const CHECKPOINT_BYTES = 2 * MEBIBYTE;
 /** A lock may outlive its owner for a moment: a worker that died, a process that is being restarted. */
 const LOCK_PATIENCE_MS = 1000;
 
@@ -43,11 +47,13 @@ export class SqliteConnection {
    */
   static open({ path, commit }: SqliteOptions, parts: SqliteParts = {}): SqliteConnection {
     const isNew = createFile(path);
+    const sizeBytes = isNew ? 0 : unloggedSizeBytes(path);
     const { openFile = (file) => new DatabaseSync(file), migrations: steps = migrations } = parts;
     let connection: SqliteConnection | undefined;
     try {
       connection = new SqliteConnection(openFile(path));
       connection.#configure(commit, isNew);
+      connection.checkSize(sizeBytes);
       migrate(connection, path, steps);
       return connection;
     } catch (error) {
@@ -58,7 +64,31 @@ export class SqliteConnection {
     }
   }
 
+  /**
+   * Opens a file for looking at it only: `as-it-is`, without its log and whatever others do with it meanwhile, or with the
+   * locks of others.
+   */
+  static openForReading(path: string, how: "as-it-is" | "as-others-leave-it"): SqliteConnection {
+    const url = pathToFileURL(path).href;
+    const file = how === "as-it-is" ? `${url}?immutable=1` : url;
+    const connection = new SqliteConnection(new DatabaseSync(file, { readOnly: true }));
+    connection.get("PRAGMA busy_timeout = 0");
+    return connection;
+  }
+
+  /**
+   * SQLite notices when whole pages are missing, but takes what is missing of the last one for zeros.
+   *
+   * @param sizeBytes of a file beside which there is no log
+   * @throws {Error} if that cannot be
+   */
+  checkSize(sizeBytes: number): void {
+    const { page_size: pageBytes } = this.get<{ page_size: number }>("PRAGMA page_size")!;
+    if (sizeBytes % pageBytes !== 0) throw new Error("database disk image is malformed: its last page is cut off");
+  }
+
   #configure(commit: Commit, isNew: boolean): void {
+    if (isNew) this.get(`PRAGMA page_size = ${PAGE_BYTES}`);
     this.get(`PRAGMA busy_timeout = ${LOCK_PATIENCE_MS}`);
     this.get("PRAGMA locking_mode = EXCLUSIVE");
     // Before the log is there, so that a file is either empty or has its layout.
@@ -67,7 +97,8 @@ export class SqliteConnection {
     // NORMAL does not sync a commit, but does sync around checkpoints. OFF would leave that out too, and a power cut
     // between the two could then damage the file itself.
     this.get(`PRAGMA synchronous = ${commit === "disk" ? "FULL" : "NORMAL"}`);
-    this.get(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    const { page_size: pageBytes } = this.get<{ page_size: number }>("PRAGMA page_size")!;
+    this.get(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_BYTES / pageBytes}`);
     this.get(`PRAGMA journal_size_limit = ${32 * MEBIBYTE}`);
     this.get(`PRAGMA cache_size = -${16 * MEBIBYTE / 1024}`);
     this.get("PRAGMA temp_store = MEMORY");
@@ -126,45 +157,4 @@ export class SqliteConnection {
     }
     return statement;
   }
-}
-
-/** Makes sure that there is a file, since what SQLite makes could be read by everybody; returns whether it is new. */
-function createFile(path: string): boolean {
-  try {
-    const { isDirectory, size } = Deno.statSync(path);
-    if (isDirectory) throw new Error(`${path}: is a folder: name a file in it`);
-    // A new file is never taken for granted: this one may have been a database that something has cut off.
-    if (size === 0) throw new Error(`${path}: is empty: restore it from a backup, or remove it to begin anew`);
-    return false;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw nameFault(path, error);
-  }
-  if (exists(`${path}-wal`)) {
-    // SQLite would throw it away.
-    throw new Error(
-      `${path}: is missing, but its log ${path}-wal is there: restore both from a backup, or remove the log to begin anew`,
-    );
-  }
-  try {
-    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new Error(`${path}: its folder is missing: create it`);
-    throw nameFault(path, error);
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function nameFault(path: string, error: unknown): Error {
-  if (error instanceof Error && error.message.startsWith(path)) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new Error(`${path}: cannot be used: make its folder one that this process may write (${reason})`);
 }

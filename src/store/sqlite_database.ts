@@ -12,6 +12,7 @@ import {
   willOf,
   type WillRow,
 } from "./sqlite_rows.ts";
+import { endedSessions, Sweep } from "./sqlite_sweep.ts";
 import type { Change, DeliveryRange, StoredDelivery, StoredMessage, StoredSession, StoredWill } from "./store.ts";
 
 /** The numbers that a database has when it is opened; see {@linkcode StoredState}. */
@@ -58,6 +59,8 @@ export class SqliteDatabase {
   readonly #parts: SqliteParts;
   #connection: SqliteConnection | undefined;
   #isOpen = false;
+  /** Sessions that have ended but of which there are deliveries still, which nobody gets any more. */
+  readonly #ended = new Set<number>();
   #reserved: LastNumbers = { lastMessageId: 0, lastSession: 0 };
 
   constructor(options: SqliteOptions, parts: SqliteParts = {}) {
@@ -72,6 +75,7 @@ export class SqliteDatabase {
    */
   open(): LastNumbers {
     this.#connection = SqliteConnection.open(this.#options, this.#parts);
+    this.#use((connection) => this.#findEnded(connection));
     const sql = "SELECT last_message AS lastMessageId, last_session AS lastSession FROM meta";
     this.#reserved = this.#use((connection) => connection.get<LastNumbers>(sql)!);
     this.#isOpen = true;
@@ -88,6 +92,28 @@ export class SqliteDatabase {
         reserved = this.#reserve(connection, batch);
       });
       this.#reserved = reserved;
+      for (const session of batch.unswept) this.#ended.add(session);
+    });
+  }
+
+  /** There is something that {@linkcode SqliteDatabase.tidy} can do. */
+  get isUntidy(): boolean {
+    return this.#connection !== undefined && this.#ended.size > 0;
+  }
+
+  /** Deletes a part of what ended sessions have left. It takes little time, so that what comes meanwhile waits for little. */
+  tidy(): void {
+    if (!this.isUntidy) return;
+    this.#use((connection) => {
+      const swept: number[] = [];
+      connection.transaction(() => {
+        const sweep = new Sweep(connection);
+        for (const session of this.#ended) {
+          if (!sweep.delete(session)) break;
+          swept.push(session);
+        }
+      });
+      for (const session of swept) this.#ended.delete(session);
     });
   }
 
@@ -122,6 +148,7 @@ export class SqliteDatabase {
   /** A part of a session's deliveries; see {@linkcode Store.deliveries}. */
   deliveries(session: number, { underWay, after, maximumMessages, maximumBytes }: DeliveryRange): StoredDelivery[] {
     return this.#use((connection) => {
+      if (this.#ended.has(session)) return [];
       const sql = underWay ? SELECT_UNDER_WAY : SELECT_QUEUED;
       const rows = connection.iterate<DeliveryRow>(sql, session, after, maximumMessages);
       return takeBytes(rows, maximumBytes).map(deliveryOf);
@@ -151,11 +178,17 @@ export class SqliteDatabase {
     try {
       // What the log holds may have failed to reach the disk, and a later sync would not tell; the file is synced anew.
       connection.checkpoint();
+      this.#findEnded(connection);
       return connection;
     } catch (error) {
       connection.close();
       throw error;
     }
+  }
+
+  #findEnded(connection: SqliteConnection): void {
+    this.#ended.clear();
+    for (const session of endedSessions(connection)) this.#ended.add(session);
   }
 
   /** After a fault of the disk nothing is known of a connection: the next call opens another. */

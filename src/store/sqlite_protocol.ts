@@ -25,16 +25,16 @@ export type Reply = { readonly value: unknown } | { readonly fault: Fault };
 export interface Fault {
   readonly message: string;
   /** As in {@linkcode StoreError}; `undefined`: it is another error. */
-  readonly full?: boolean;
+  readonly fault?: StoreError["fault"];
 }
 
 /** An error as it is sent. */
 export function faultFrom(error: unknown): Fault {
-  if (error instanceof StoreError) return { message: error.message, full: error.full };
+  if (error instanceof StoreError) return { message: error.message, fault: error.fault };
   return { message: error instanceof Error ? error.message : String(error) };
 }
 
 /** An error as it was sent. */
-export function errorFrom({ message, full }: Fault): Error {
-  return full === undefined ? new Error(message) : new StoreError(message, full);
+export function errorFrom({ message, fault }: Fault): Error {
+  return fault === undefined ? new Error(message) : new StoreError(message, fault);
 }

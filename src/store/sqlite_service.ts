@@ -20,6 +20,22 @@ export function serve(port: Port, create: (options: SqliteOptions) => SqliteData
     if (database === undefined) throw new Error(`the store must be open: got ${request[0]}`);
     return call(database, request);
   };
+  let isTidying = false;
+  const tidyLater = () => {
+    if (isTidying || !database?.isUntidy) return;
+    isTidying = true;
+    // Requests that have come meanwhile go first.
+    setTimeout(() => {
+      isTidying = false;
+      try {
+        database?.tidy();
+      } catch {
+        // If the fault lasts, the next request tells it; this is tried again after that.
+        return;
+      }
+      tidyLater();
+    }, 0);
+  };
   port.onmessage = ({ data }: MessageEvent<Request>) => {
     let reply: Reply;
     try {
@@ -28,6 +44,7 @@ export function serve(port: Port, create: (options: SqliteOptions) => SqliteData
       reply = { fault: faultFrom(error) };
     }
     port.postMessage(reply);
+    tidyLater();
   };
 }
 

@@ -1,6 +1,7 @@
 import { ChangePacker } from "./packed_changes.ts";
 import type { SqliteOptions } from "./sqlite_connection.ts";
 import type { LastNumbers } from "./sqlite_database.ts";
+import { storeErrorOf } from "./sqlite_faults.ts";
 import { errorFrom, type Reply, type Request } from "./sqlite_protocol.ts";
 import { startSqliteWorker } from "./sqlite_worker.ts";
 import {
@@ -111,7 +112,9 @@ export class SqliteStore implements Store {
   }
 
   #enqueue(job: Omit<Job, "done">): Promise<unknown> {
-    if (!this.#isOpen) return Promise.reject(new StoreError(`${this.#options.path}: the store is not open`, false));
+    if (!this.#isOpen) {
+      return Promise.reject(new StoreError(`${this.#options.path}: the store is not open`, "rejected"));
+    }
     const done = Promise.withResolvers<unknown>();
     this.#waiting.push({ ...job, done });
     this.#next();
@@ -154,7 +157,10 @@ export class SqliteStore implements Store {
     const job = this.#running;
     this.#running = undefined;
     if ("value" in reply) job?.done.resolve(reply.value);
-    else this.#reject(job, next === undefined ? errorFrom(reply.fault) : new StoreError(reply.fault.message, false));
+    else {
+      const error = errorFrom(reply.fault);
+      this.#reject(job, next === undefined ? error : storeErrorOf(this.#options.path, error));
+    }
     this.#next();
   }
 
@@ -168,7 +174,7 @@ export class SqliteStore implements Store {
 
   #lose(reason: string): void {
     this.#stopWorker();
-    const error = new StoreError(`${this.#options.path}: the worker of the store has died (${reason})`, false);
+    const error = new StoreError(`${this.#options.path}: the worker of the store has died (${reason})`, "io");
     const jobs = [...this.#running === undefined ? [] : [this.#running], ...this.#waiting];
     this.#running = undefined;
     this.#afterOpen = undefined;

@@ -38,10 +38,16 @@ export interface Store {
    * Applies all changes, or none.
    *
    * @returns resolves when they are safe as far as the config asks for
-   * @throws {StoreError} if they are not; the same changes are then given again later, first of all
+   * @throws {StoreError} if they are not, and why: the same changes are given again later, first of all, as
+   * {@linkcode StoreError.fault} says. Any other error counts as `rejected`. A commit that was reported as failed may have
+   * worked, so that changes that are there already must do no harm
    */
   append(changes: readonly Change[]): Promise<void>;
-  /** A part of a session's deliveries, as of all earlier calls of {@linkcode Store.append}, by ascending sequence. */
+  /**
+   * A part of a session's deliveries, as of all earlier calls of {@linkcode Store.append}, by ascending sequence.
+   *
+   * @throws {Error} if they cannot be read; they are asked for again later
+   */
   deliveries(session: number, range: DeliveryRange): Promise<readonly StoredDelivery[]>;
   /** Frees everything; what was appended is safe. */
   close(): Promise<void>;
@@ -52,13 +58,33 @@ export class StoreError extends Error {
   /** Tells this error from others. */
   override readonly name = "StoreError";
 
-  /** There is no room left, as opposed to any other fault. */
-  readonly full: boolean;
+  /**
+   * Why. `full` (there is no room left) and `io` (any other fault of the disk, the network or another process) may pass
+   * by themselves: the same changes are given again every second. `corrupt` (what is stored cannot be relied on) and
+   * `rejected` (these changes cannot be applied, by a fault of the store or the broker) will not: the same changes are
+   * given again once a minute, since somebody may have repaired it.
+   */
+  readonly fault: "full" | "io" | "corrupt" | "rejected";
 
-  /** Says why, for people, and whether there is no room left, as opposed to any other fault. */
-  constructor(message: string, full: boolean) {
-    super(message);
-    this.full = full;
+  /**
+   * Says what is wrong, for people, and of which kind it is.
+   *
+   * @param message what is wrong with which place and what to do; it stands in the log and below `$SYS`
+   * @param fault see {@linkcode StoreError.fault}; `true` stands for `full`, `false` for `io`
+   */
+  constructor(message: string, fault: "full" | "io" | "corrupt" | "rejected" | boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.fault = typeof fault === "string" ? fault : fault ? "full" : "io";
+  }
+
+  /** There is no room left. */
+  get full(): boolean {
+    return this.fault === "full";
+  }
+
+  /** It will not pass by itself. */
+  get lasting(): boolean {
+    return this.fault === "corrupt" || this.fault === "rejected";
   }
 }
 

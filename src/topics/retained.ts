@@ -91,10 +91,20 @@ export class RetainedMessages {
    */
   match(topicFilter: TopicFilter, nowMs: number): Message[] {
     const found: Message[] = [];
-    this.#tree.matchFilter(topicFilter, (message) => {
-      if (!message.isExpired(nowMs)) found.push(message);
-    });
+    for (const message of this.walk(topicFilter)) {
+      if (message && !message.isExpired(nowMs)) found.push(message);
+    }
     return found;
+  }
+
+  /**
+   * Looks for the retained messages that a topic filter matches step by step: what comes is one of them, expired or not,
+   * or `undefined` for a level of the tree that was looked at in vain. Messages may be retained and cleared between the
+   * steps; those that are there from the first step to the last are found once.
+   */
+  walk(topicFilter: TopicFilter): IterableIterator<Message | undefined> {
+    if (/[+#]/.test(topicFilter)) return this.#tree.matchFilter(topicFilter);
+    return [this.#tree.get(topicFilter)].values();
   }
 
   /**

@@ -1,6 +1,9 @@
 import type { QoS } from "../packet/packets.ts";
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
 import type { Message } from "../message.ts";
+import { FilterRoutes, NO_SHARES } from "./filter_routes.ts";
+import { MatchMemory } from "./match_memory.ts";
+import { mergeRoutes, routeOf } from "./route.ts";
 import { ShareGroup } from "./share_group.ts";
 import { TopicTree } from "./topic_tree.ts";
 
@@ -59,22 +62,14 @@ export interface Matched {
   readonly shares: readonly ShareGroup[];
 }
 
-/** What a topic without Shared Subscriptions has. */
-const NO_SHARES: readonly ShareGroup[] = [];
-
-/** Routes that are remembered, each name and each group counted as one too; beyond that the memory starts anew. */
-const REMEMBERED_ROUTES = 400_000;
-/** So many characters of a name take about as much memory as a route. */
-const CHARACTERS_PER_ROUTE = 64;
-
 /** Who is subscribed to what, by topic filter. */
 export class Subscriptions {
-  readonly #tree = new TopicTree<Map<Subscriber, Subscription>>();
+  /** Those not shared. No filter is without subscribers. */
+  readonly #tree = new TopicTree<FilterRoutes>();
   /** The Shared Subscriptions: groups by share name, by topic filter. No group is empty. */
   readonly #shares = new TopicTree<Map<string, ShareGroup>>();
   /** Holds the groups, not their members, so members come and go without a change to it. */
-  readonly #matched = new Map<TopicName, Matched>();
-  #remembered = 0;
+  readonly #matched = new MatchMemory<Matched>();
   #count = 0;
 
   /** Subscriptions of all subscribers together, shared ones included. */
@@ -107,12 +102,7 @@ export class Subscriptions {
 
   /** Where a message of this topic goes: a remembered answer, not to be changed. */
   match(topicName: TopicName): Matched {
-    let matched = this.#matched.get(topicName);
-    if (!matched) {
-      matched = { routes: this.#findRoutes(topicName), shares: this.#findShares(topicName) };
-      this.#remember(topicName, matched);
-    }
-    return matched;
+    return this.#matched.get(topicName) ?? this.#find(topicName);
   }
 
   /** The group of a shared subscription; `undefined`: it has no members. */
@@ -121,30 +111,27 @@ export class Subscriptions {
   }
 
   #addOwn(subscriber: Subscriber, subscription: Subscription): boolean {
-    let subscribers = this.#tree.get(subscription.topicFilter);
-    if (!subscribers) this.#tree.set(subscription.topicFilter, subscribers = new Map());
-    const known = subscribers.has(subscriber);
-    subscribers.set(subscriber, subscription);
-    this.#forget(subscription.topicFilter);
-    return !known;
+    const { topicFilter } = subscription;
+    const isNew = this.#tree.getOrSet(topicFilter, () => new FilterRoutes()).add(routeOf(subscriber, subscription));
+    this.#matched.forget(topicFilter);
+    return isNew;
   }
 
   #removeOwn(subscriber: Subscriber, topicFilter: TopicFilter): boolean {
-    const subscribers = this.#tree.get(topicFilter);
-    if (!subscribers?.delete(subscriber)) return false;
-    if (subscribers.size === 0) this.#tree.delete(topicFilter);
-    this.#forget(topicFilter);
+    const found = this.#tree.get(topicFilter);
+    if (!found?.remove(subscriber)) return false;
+    if (found.size === 0) this.#tree.delete(topicFilter);
+    this.#matched.forget(topicFilter);
     return true;
   }
 
   /** The group of this filter and name; a new one if there is none. */
   #groupOf(topicFilter: TopicFilter, shareName: string): ShareGroup {
-    let groups = this.#shares.get(topicFilter);
-    if (!groups) this.#shares.set(topicFilter, groups = new Map());
+    const groups = this.#shares.getOrSet(topicFilter, () => new Map());
     let group = groups.get(shareName);
     if (!group) {
       groups.set(shareName, group = new ShareGroup(shareName, topicFilter));
-      this.#forget(topicFilter);
+      this.#matched.forget(topicFilter);
     }
     return group;
   }
@@ -156,72 +143,39 @@ export class Subscriptions {
     if (group.size === 0) {
       groups.delete(shareName);
       if (groups.size === 0) this.#shares.delete(topicFilter);
-      this.#forget(topicFilter);
+      this.#matched.forget(topicFilter);
     }
     return true;
   }
 
-  #findRoutes(topicName: TopicName): Route[] {
-    const found = new Map<Subscriber, Subscription[]>();
-    this.#tree.matchName(topicName, (subscribers) => {
-      for (const [subscriber, subscription] of subscribers) {
-        const others = found.get(subscriber);
-        if (others) others.push(subscription);
-        else found.set(subscriber, [subscription]);
-      }
-    });
-    return Array.from(found, ([subscriber, subscriptions]) => routeTo(subscriber, subscriptions));
+  #find(topicName: TopicName): Matched {
+    const found = this.#tree.matchName(topicName);
+    const shares = this.#shares.size > 0 ? this.#findShares(topicName) : NO_SHARES;
+    // An answer that the filter has anyway takes no memory of its own.
+    if (found.length === 1 && shares.length === 0) return this.#remember(topicName, found[0], 0);
+    const routes = found.length === 1 ? found[0].routes : merged(found);
+    return this.#remember(topicName, { routes, shares }, routes.length + shares.length);
   }
 
   #findShares(topicName: TopicName): readonly ShareGroup[] {
-    if (this.#shares.size === 0) return NO_SHARES;
-    const found: ShareGroup[] = [];
-    this.#shares.matchName(topicName, (groups) => {
-      for (const group of groups.values()) found.push(group);
-    });
-    return found.length > 0 ? found : NO_SHARES;
+    const found = this.#shares.matchName(topicName);
+    return found.length > 0 ? found.flatMap((groups) => [...groups.values()]) : NO_SHARES;
   }
 
-  #remember(topicName: TopicName, matched: Matched): void {
-    const weight = weightOf(topicName, matched);
-    if (this.#remembered + weight > REMEMBERED_ROUTES) this.#forgetAll();
-    this.#remembered += weight;
-    this.#matched.set(topicName, matched);
-  }
-
-  /** A filter without wildcards changes the routes of one name only. */
-  #forget(topicFilter: TopicFilter): void {
-    if (topicFilter.includes("+") || topicFilter.includes("#")) return this.#forgetAll();
-    const matched = this.#matched.get(topicFilter as string as TopicName);
-    if (!matched) return;
-    this.#remembered -= weightOf(topicFilter, matched);
-    this.#matched.delete(topicFilter as string as TopicName);
-  }
-
-  #forgetAll(): void {
-    this.#matched.clear();
-    this.#remembered = 0;
+  #remember(topicName: TopicName, matched: Matched, weight: number): Matched {
+    this.#matched.set(topicName, matched, weight);
+    return matched;
   }
 }
 
-/** What a name counts for among the remembered: its routes, and itself by its length. */
-function weightOf(topicName: string, { routes, shares }: Matched): number {
-  return routes.length + shares.length + 1 + Math.floor(topicName.length / CHARACTERS_PER_ROUTE);
-}
-
-function routeTo(subscriber: Subscriber, subscriptions: readonly Subscription[]): Route {
-  const identifiers = subscriptions.flatMap(({ identifier }) => identifier ?? []);
-  const foreign = subscriptions.filter(({ noLocal }) => !noLocal);
-  return {
-    subscriber,
-    qos: Math.max(...subscriptions.map(({ qos }) => qos)) as QoS,
-    retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
-    subscriptionIdentifiers: identifiers.length > 0 ? identifiers : undefined,
-    ownMessages: foreign.length === subscriptions.length
-      ? "same"
-      : foreign.length === 0
-      ? "none"
-      : routeTo(subscriber, foreign),
-    share: undefined,
-  };
+/** One route for each subscriber. */
+function merged(found: readonly FilterRoutes[]): Route[] {
+  const bySubscriber = new Map<Subscriber, Route>();
+  for (const { routes } of found) {
+    for (const route of routes) {
+      const other = bySubscriber.get(route.subscriber);
+      bySubscriber.set(route.subscriber, other ? mergeRoutes(other, route) : route);
+    }
+  }
+  return [...bySubscriber.values()];
 }

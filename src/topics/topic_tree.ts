@@ -1,15 +1,11 @@
-/** One level of the tree; `+` and `#` are levels like any other. */
-interface Node<T> {
-  value: T | undefined;
-  children: Map<string, Node<T>> | undefined;
-}
+import { TopicNode } from "./topic_node.ts";
 
 /**
  * Values by topic name or filter, level by level, with the two questions a broker has: which stored filters match a
  * name, and which stored names a filter matches (MQTT 3.1.1 §4.7, MQTT 5.0 §4.7).
  */
 export class TopicTree<T> {
-  readonly #root: Node<T> = { value: undefined, children: undefined };
+  readonly #root = new TopicNode<T>("");
   #size = 0;
 
   /** How many values are stored. */
@@ -18,9 +14,9 @@ export class TopicTree<T> {
   }
 
   get(topic: string): T | undefined {
-    let node: Node<T> | undefined = this.#root;
+    let node: TopicNode<T> | undefined = this.#root;
     for (const level of topic.split("/")) {
-      node = node.children?.get(level);
+      node = node.child(level);
       if (!node) return undefined;
     }
     return node.value;
@@ -28,23 +24,24 @@ export class TopicTree<T> {
 
   /** Stores `value` in place of what was there. */
   set(topic: string, value: T): void {
-    let node = this.#root;
-    for (const level of topic.split("/")) {
-      const children: Map<string, Node<T>> = node.children ??= new Map();
-      let child = children.get(level);
-      if (!child) children.set(level, child = { value: undefined, children: undefined });
-      node = child;
-    }
+    const node = this.#grow(topic);
     if (node.value === undefined) this.#size++;
     node.value = value;
   }
 
+  /** What is stored, or what `make` makes if there is nothing: that is then stored. */
+  getOrSet(topic: string, make: () => T): T {
+    const node = this.#grow(topic);
+    if (node.value !== undefined) return node.value;
+    this.#size++;
+    return node.value = make();
+  }
+
   /** Removes a value and every level that served it alone. */
   delete(topic: string): boolean {
-    const levels = topic.split("/");
     const path = [this.#root];
-    for (const level of levels) {
-      const child = path[path.length - 1].children?.get(level);
+    for (const level of topic.split("/")) {
+      const child = path[path.length - 1].child(level);
       if (!child) return false;
       path.push(child);
     }
@@ -52,87 +49,101 @@ export class TopicTree<T> {
     if (leaf.value === undefined) return false;
     leaf.value = undefined;
     this.#size--;
-    for (let depth = levels.length; depth > 0; depth--) {
-      const { value, children } = path[depth];
-      if (value !== undefined || children) break;
-      const siblings = path[depth - 1].children!;
-      siblings.delete(levels[depth - 1]);
-      if (siblings.size === 0) path[depth - 1].children = undefined;
+    for (let depth = path.length - 1; depth > 0; depth--) {
+      const node = path[depth];
+      if (node.value !== undefined || !node.isLeaf) break;
+      path[depth - 1].prune(node);
     }
     return true;
   }
 
-  clear(): void {
-    this.#root.children = undefined;
-    this.#size = 0;
-  }
-
   /** Every value, in no particular order. */
   *values(): Generator<T> {
-    const nodes = [this.#root];
-    for (let node = nodes.pop(); node; node = nodes.pop()) {
-      if (node.value !== undefined) yield node.value;
-      if (node.children) { for (const child of node.children.values()) nodes.push(child); }
+    for (const value of visitBelow(this.#root, ["#"], { hidden: true })) {
+      if (value !== undefined) yield value;
     }
   }
 
-  /** Calls `visit` with the value of every stored filter that matches the topic name. */
-  matchName(topicName: string, visit: (value: T) => void): void {
+  /** The values of the stored filters that match the topic name. */
+  matchName(topicName: string): T[] {
+    const found: T[] = [];
     // [MQTT-4.7.2-1] 3.1.1 and 5.0: a leading wildcard does not match a leading "$".
-    visitFilters(this.#root, topicName.split("/"), !topicName.startsWith("$"), visit);
+    findFilters(this.#root, topicName.split("/"), !topicName.startsWith("$"), found);
+    return found;
   }
 
-  /** Calls `visit` with the value of every stored name that the topic filter matches. */
-  matchFilter(topicFilter: string, visit: (value: T) => void): void {
-    visitNames(this.#root, topicFilter.split("/"), visit);
+  /**
+   * The values of the stored names that the topic filter matches, and an `undefined` for each level that was looked at
+   * in vain: who asks can stop after so many steps and go on later. What is stored or removed meanwhile is found or not;
+   * what is there all the time is found once.
+   */
+  matchFilter(topicFilter: string): Generator<T | undefined> {
+    return visitBelow(this.#root, topicFilter.split("/"), { hidden: false });
+  }
+
+  #grow(topic: string): TopicNode<T> {
+    let node = this.#root;
+    for (const level of topic.split("/")) node = node.grow(level);
+    return node;
   }
 }
 
-/** A node that is still to be visited. A stack of them stands in for recursion: a topic may have 65,536 levels. */
-interface Visit<T> {
-  readonly node: Node<T>;
+/** A branch that is still to be looked at. A stack of them stands in for recursion: a topic may have 65,536 levels. */
+interface Branch<T> {
+  readonly node: TopicNode<T>;
   readonly depth: number;
 }
 
-function visitFilters<T>(root: Node<T>, levels: string[], wildcardFirst: boolean, visit: (value: T) => void): void {
-  const stack: Visit<T>[] = [{ node: root, depth: 0 }];
-  for (let next = stack.pop(); next; next = stack.pop()) {
-    const { node, depth } = next;
-    const { children } = node;
+function findFilters<T>(root: TopicNode<T>, levels: readonly string[], wildcardFirst: boolean, found: T[]): void {
+  const branches: Branch<T>[] = [];
+  let node: TopicNode<T> | undefined = root;
+  for (let depth = 0; node;) {
     const wildcards = depth > 0 || wildcardFirst;
     // "a/#" matches "a" too, so "#" is looked at before the end of the name.
-    if (children && wildcards) visitValue(children.get("#"), visit);
-    if (depth === levels.length) visitValue(node, visit);
-    else if (children) {
-      push(stack, wildcards ? children.get("+") : undefined, depth + 1);
-      push(stack, children.get(levels[depth]), depth + 1);
+    if (wildcards) pushValue(found, node.child("#"));
+    if (depth === levels.length) pushValue(found, node);
+    const plus: TopicNode<T> | undefined = wildcards && depth < levels.length ? node.child("+") : undefined;
+    if (plus) branches.push({ node: plus, depth: depth + 1 });
+    node = depth < levels.length ? node.child(levels[depth]) : undefined;
+    depth++;
+    if (node) continue;
+    const branch = branches.pop();
+    if (branch) ({ node, depth } = branch);
+  }
+}
+
+function pushValue<T>(found: T[], node: TopicNode<T> | undefined): void {
+  if (node && node.value !== undefined) found.push(node.value);
+}
+
+/** Children that are still to be visited. */
+interface Siblings<T> {
+  readonly nodes: Iterator<TopicNode<T>>;
+  readonly depth: number;
+}
+
+/** @param hidden whether a leading wildcard matches a leading `$`, too */
+function* visitBelow<T>(
+  root: TopicNode<T>,
+  levels: readonly string[],
+  { hidden }: { readonly hidden: boolean },
+): Generator<T | undefined> {
+  const stack: Siblings<T>[] = [{ nodes: [root].values(), depth: 0 }];
+  for (let top = stack.at(-1); top; top = stack.at(-1)) {
+    let { depth } = top;
+    let node: TopicNode<T> | undefined = top.nodes.next().value;
+    if (!node) stack.pop();
+    // [MQTT-4.7.2-1] 3.1.1 and 5.0
+    if (depth === 1 && !hidden && node?.level.startsWith("$")) continue;
+    while (node) {
+      // Below a "#" every level is wanted, and the "#" itself includes its parent.
+      const all = levels[Math.min(depth, levels.length - 1)] === "#";
+      yield depth > 0 && (all || depth === levels.length) ? node.value : undefined;
+      if (all || levels[depth] === "+") {
+        stack.push({ nodes: node.children(), depth: depth + 1 });
+        break;
+      }
+      node = node.child(levels[depth++]);
     }
   }
-}
-
-function visitNames<T>(root: Node<T>, levels: string[], visit: (value: T) => void): void {
-  const stack: Visit<T>[] = [{ node: root, depth: 0 }];
-  for (let next = stack.pop(); next; next = stack.pop()) {
-    const { node, depth } = next;
-    // Below a "#" every level is wanted, and the "#" itself includes its parent.
-    const all = levels[Math.min(depth, levels.length - 1)] === "#";
-    if (depth > 0 && (all || depth === levels.length)) visitValue(node, visit);
-    if (all || levels[depth] === "+") pushAll(stack, node, depth);
-    else if (depth < levels.length) push(stack, node.children?.get(levels[depth]), depth + 1);
-  }
-}
-
-/** All children, except that a leading wildcard does not match a leading "$". */
-function pushAll<T>(stack: Visit<T>[], { children }: Node<T>, depth: number): void {
-  for (const [level, child] of children ?? []) {
-    if (depth > 0 || !level.startsWith("$")) push(stack, child, depth + 1);
-  }
-}
-
-function push<T>(stack: Visit<T>[], node: Node<T> | undefined, depth: number): void {
-  if (node) stack.push({ node, depth });
-}
-
-function visitValue<T>(node: Node<T> | undefined, visit: (value: T) => void): void {
-  if (node && node.value !== undefined) visit(node.value);
 }

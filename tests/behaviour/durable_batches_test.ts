@@ -48,7 +48,8 @@ Deno.test("Of what is retained and cleared at QoS 0 while the store is busy, the
   await house.stored();
   assertEquals(store.changes.slice(from).map(({ type }) => type), [
     ...["message", "retain"] as const,
-    ...["message", "retain", "clear", "clear"] as const,
+    // What was retained and cleared in one batch needs no note; the other topics share one.
+    ...["message", "retain", "clear"] as const,
   ]);
   const after = await house.restart("crash");
   assertEquals([...after.broker.retained.keys()].toSorted(), ["a", "busy"]);

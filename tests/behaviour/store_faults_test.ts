@@ -72,6 +72,30 @@ for (const [error, reasonCode] of [[FULL, 0x97], [BROKEN, 0x83]] as const) {
   }
 }
 
+Deno.test("A store that is damaged is told of, with what to do, and asked again rarely; QoS 0 goes on", async () => {
+  await using durability = await startDurable({ sysInterval: 10 });
+  const { broker, store } = durability;
+  await leaveSubscriber(broker);
+  const text = "/data/broker.sqlite: is damaged: restore it from a backup";
+  await fail(broker, store, new StoreError(text, "corrupt"));
+  let asked = 0;
+  store.append = () => {
+    asked++;
+    return Promise.reject(new StoreError(text, "corrupt"));
+  };
+  const publisher = await broker.connect5({ clientIdentifier: "p" });
+  await publisher.sendPublish("a", "refused", { qos: 1, packetIdentifier: 7 });
+  await publisher.expectAck("Puback", 7, 0x83);
+  assert(broker.log.complains(`nothing is acknowledged until it can be stored: ${text} (this will not pass by itself`));
+  broker.clock.advance(10_000);
+  await publisher.subscribe("$SYS/broker/store/state", 0);
+  await publisher.expectMessage({ payload: text });
+  await publisher.subscribe("b", 0);
+  await publisher.sendPublish("b", "at most once", { qos: 0 });
+  await publisher.takeMessage({ payload: "at most once" });
+  assertEquals(asked, 0);
+});
+
 Deno.test("A 5.0 publisher that comes while the store fails is told, too", async () => {
   await using durability = await startDurable();
   const { broker, store } = durability;

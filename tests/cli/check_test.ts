@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/main.ts";
+import { SqliteStore } from "../../src/store/sqlite_store.ts";
 import { FakeIo, FakeServices, withFiles } from "./support.ts";
 
 /** Runs `--check` on a file and cuts its folder off the output. */
@@ -113,7 +114,35 @@ Deno.test("--check misses a store module and the folder of a database", async ()
   const module = await check("persistence:\n  type: ./store.ts\n");
   assertEquals([module.exitCode, module.error], [2, ["b.yaml:2:9: persistence.type: store.ts is not there"]]);
   const sqlite = await check("persistence:\n  type: sqlite\n  path: data/b.sqlite\n");
-  assertEquals([sqlite.exitCode, sqlite.error], [2, ["b.yaml:3:9: persistence.path: data is not there"]]);
+  assertEquals([sqlite.exitCode, sqlite.error], [2, [
+    "b.yaml:3:9: persistence.path: data/b.sqlite: its folder is missing: create it",
+  ]]);
+});
+
+Deno.test("--check looks at the database: a damaged one is a fault, one in use a warning, and none is made", async () => {
+  const text = "persistence:\n  type: sqlite\n  path: b.sqlite\n";
+  const fault = await check(text, {
+    "b.sqlite": "no database at all, but long enough to be taken for one".repeat(100),
+  });
+  assertEquals(fault.exitCode, 2);
+  assertStringIncludes(fault.error[0], "b.yaml:3:9: persistence.path: b.sqlite: is damaged or is no database: ");
+  await withFiles({ "b.yaml": text }, async (folder) => {
+    const run = async () => {
+      const io = new FakeIo();
+      const exitCode = await main(["--check", `${folder}/b.yaml`], io, new FakeServices());
+      return { exitCode, error: io.errorLines };
+    };
+    assertEquals(await run(), { exitCode: 0, error: [] });
+    assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["b.yaml"]);
+    const path = `${folder}/b.sqlite`;
+    const store = new SqliteStore({ path, commit: "os" });
+    await store.open();
+    const place = `warning: ${folder}/b.yaml:3:9: persistence.path`;
+    const inUse = `${place}: ${path}: is in use by another process, perhaps by a broker`;
+    assertEquals(await run(), { exitCode: 0, error: [inUse] });
+    await store.close();
+    assertEquals(await run(), { exitCode: 0, error: [] });
+  });
 });
 
 Deno.test("--check without a file checks the defaults", async () => {

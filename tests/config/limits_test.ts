@@ -57,6 +57,7 @@ Deno.test("without a config there is one listener on loopback, and every limit h
       checkPayloadFormat: false,
       timeoutDisconnectDelay: 0,
     });
+    assertEquals(config.maxSessions, 1_000_000);
     assertEquals(config.maxRetained, 1_000_000);
     assertEquals(config.maxRetainedBytes, 268_435_456);
     assertEquals(config.maxTotalBytes, 1_073_741_824);
@@ -140,11 +141,12 @@ Deno.test("the error texts of numbers name range, unit and what was found", () =
 });
 
 Deno.test("numbers may carry a unit and be written as text", () => {
-  const { limits, maxRetained, maxRetainedBytes } = resolved({
+  const { limits, maxSessions, maxRetained, maxRetainedBytes } = resolved({
     "max-packet-size": "1 MiB",
     session_expiry_interval: "1 d",
     connectTimeout: "500 ms",
     maxInflight: "20",
+    max_sessions: "7",
     maxRetained: "5",
     maxRetainedBytes: "5 KB",
   });
@@ -152,7 +154,7 @@ Deno.test("numbers may carry a unit and be written as text", () => {
   assertEquals(limits.sessionExpiryInterval, 86_400);
   assertEquals(limits.connectTimeout, 0.5);
   assertEquals(limits.maxInflight, 20);
-  assertEquals([maxRetained, maxRetainedBytes], [5, 5000]);
+  assertEquals([maxSessions, maxRetained, maxRetainedBytes], [7, 5, 5000]);
 });
 
 Deno.test("flags are read in YAML 1.1's words, too", () => {

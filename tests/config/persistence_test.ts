@@ -34,8 +34,8 @@ Deno.test("another type is an import specifier, and all other keys are its optio
 
 Deno.test("path and commit are refused without sqlite, which alone has them", () => {
   assertEquals(faults({ persistence: { path: "a", commit: "os" } }), [
-    "persistence.path: is for type: sqlite only: got type: memory",
-    "persistence.commit: is for type: sqlite only: got type: memory",
+    "persistence.path: is for type: sqlite only: got no type: add type: sqlite",
+    "persistence.commit: is for type: sqlite only: got no type: add type: sqlite",
   ]);
   assertEquals(faults({ persistence: { type: "memory", commit: "disk" } }), [
     "persistence.commit: is for type: sqlite only: got type: memory",

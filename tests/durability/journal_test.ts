@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { CommitWaiter, Journal } from "../../src/durability/journal.ts";
-import type { Change } from "../../src/store/store.ts";
+import { type Change, StoreError } from "../../src/store/store.ts";
 import { Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import { until } from "../support/durable_broker.ts";
@@ -68,6 +68,48 @@ Deno.test("A fault is told of once, nothing is committed meanwhile, and all is s
   assertEquals([numbers(store.changes), told, journal.fault, faults.at(-1)], [[1, 2], [1, 2], undefined, undefined]);
   assertEquals(faults.length, 2);
   assertEquals(logger.lines.filter((line) => line.startsWith("error")).length, 1);
+});
+
+for (const error of [new StoreError("damaged", "corrupt"), new StoreError("broken by it", "rejected")]) {
+  Deno.test(`A store that is or says "${error.fault}" is asked again rarely, and the log says so`, async () => {
+    const { store, journal, faults, logger } = await journalOf({ retryMs: 0, lastingRetryMs: 2 ** 30 });
+    let asked = 0;
+    store.append = () => {
+      asked++;
+      return Promise.reject(error);
+    };
+    journal.append(change(1));
+    await until("the fault to be seen", () => journal.fault !== undefined);
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals([asked, journal.committed, journal.fault, faults], [1, 0, error, [error]]);
+    const said = `nothing is acknowledged until it can be stored: ${error.message} (this will not pass by itself; `;
+    assert(logger.lines.some((line) => line.includes(said)), logger.lines.join("\n"));
+    journal.close();
+  });
+}
+
+Deno.test("An error that is no store's word counts as rejected", async () => {
+  const { store, journal } = await journalOf({ lastingRetryMs: 2 ** 30 });
+  store.append = () => Promise.reject(new TypeError("x is undefined"));
+  journal.append(change(1));
+  await until("the fault to be seen", () => journal.fault !== undefined);
+  assertEquals(journal.fault?.fault, "rejected");
+  assert(journal.fault?.message.includes("x is undefined"), journal.fault?.message);
+  journal.close();
+});
+
+Deno.test("A fault that turns out to last is told of again, and what was repaired is stored", async () => {
+  const { store, journal, faults, logger } = await journalOf({ retryMs: 0, lastingRetryMs: 0 });
+  store.failing = broken();
+  journal.append(change(1));
+  await until("the fault to be seen", () => journal.fault !== undefined);
+  store.failing = new StoreError("damaged", "corrupt");
+  await until("the other to be seen", () => journal.fault?.lasting === true);
+  const errors = () => logger.lines.filter((line) => line.startsWith("error")).length;
+  assertEquals([errors(), faults.length], [2, 1]);
+  store.failing = undefined;
+  await journal.settled();
+  assertEquals([numbers(store.changes), faults.at(-1), errors()], [[1], undefined, 2]);
 });
 
 Deno.test("A journal that is closed during a fault ends, and tells nobody that anything was stored", async () => {

@@ -6,6 +6,7 @@ import { Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import { RetainedMessages } from "../../src/topics/retained.ts";
 import type { Change } from "../../src/store/store.ts";
+import { until } from "../support/durable_broker.ts";
 import { journalOf } from "./support.ts";
 
 /** The payload's first byte that each topic retains by these changes. */
@@ -42,4 +43,27 @@ Deno.test("The notes of any settings and clearings, in any batches, leave what i
     }),
     { seed, numRuns: 200 },
   );
+});
+
+Deno.test("What is retained and cleared again while the store does not store leaves nothing that waits for it", async () => {
+  const { store, journal } = await journalOf();
+  const retained = new RetainedMessages({ maximumMessages: 10, maximumBytes: 1_000_000 });
+  retained.onChange = noteRetained(journal);
+  const set = (topic: string, payload: Uint8Array) =>
+    retained.set(new Message({ topicName: parseTopicName(topic), payload, retain: true }));
+  set("stays", Uint8Array.of(1));
+  await journal.settled();
+  store.hold();
+  set("stays", Uint8Array.of(2));
+  await until("the store to be asked", () => store.held === 1);
+  for (let index = 0; index < 100; index++) {
+    set(`comes/and/goes/${index}`, Uint8Array.of(3));
+    set(`comes/and/goes/${index}`, new Uint8Array());
+  }
+  set("stays", new Uint8Array());
+  assertEquals(journal.unstoredBytes < 1000, true);
+  store.release();
+  await journal.settled();
+  const topics = store.changes.flatMap((change) => "topicName" in change ? [`${change.type} ${change.topicName}`] : []);
+  assertEquals(topics, ["retain stays", "retain stays", "clear stays"]);
 });

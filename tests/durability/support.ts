@@ -1,5 +1,5 @@
 /** What the tests of durability share. */
-import { Journal } from "../../src/durability/journal.ts";
+import { Journal, type JournalParts } from "../../src/durability/journal.ts";
 import { SessionNotes } from "../../src/durability/session_notes.ts";
 import { Message } from "../../src/message.ts";
 import type { QoS } from "../../src/packet/packets.ts";
@@ -14,13 +14,13 @@ import { CollectingLogger } from "../support/test_broker.ts";
 export const times = { toEpoch: (ms: number) => ms, fromEpoch: (ms: number) => ms };
 
 /** A journal on an open store in memory. */
-export async function journalOf() {
+export async function journalOf(waits: Pick<JournalParts, "retryMs" | "lastingRetryMs"> = { retryMs: 0 }) {
   const store = new MemoryStore();
   await store.open();
   const logger = new CollectingLogger();
   const faults: (StoreError | undefined)[] = [];
   const onFault = (fault: StoreError | undefined) => void faults.push(fault);
-  const journal = new Journal({ store, logger, times, lastMessageId: 100, retryMs: 0, onFault });
+  const journal = new Journal({ store, logger, times, lastMessageId: 100, ...waits, onFault });
   return { store, logger, faults, journal };
 }
 

@@ -1,34 +1,16 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { buildHookChain, type HookChain } from "../../src/hooks/chain.ts";
-import { allowed, type Ruling } from "../../src/hooks/decide.ts";
+import { buildHookChain } from "../../src/hooks/chain.ts";
+import { allowed } from "../../src/hooks/decide.ts";
 import type { Decision, Plugin } from "../../src/hooks/plugin.ts";
-import type { ApplicationMessage } from "../../src/message.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";
-import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
-import { clientSnapshot, pluginContext, signIn } from "../support/plugin_context.ts";
-
-const client = clientSnapshot();
-const message: ApplicationMessage = {
-  topicName: parseTopicName("a"),
-  payload: new Uint8Array(),
-  qos: 0,
-  retain: false,
-};
-const subscription = { topicFilter: parseTopicFilter("a/#"), qos: 2 } as const;
-const notAuthorized = { allowed: false, reasonCode: ReasonCode.NotAuthorized } as const;
-
-type Hook = "authenticate" | "authorizePublish" | "authorizeSubscribe";
-
-const asking: Readonly<Record<Hook, (chain: HookChain) => Ruling | Promise<Ruling> | undefined>> = {
-  authenticate: (chain) => chain.authenticate?.(signIn({ username: "u" })),
-  authorizePublish: (chain) => chain.authorizePublish?.(client, message),
-  authorizeSubscribe: (chain) => chain.authorizeSubscribe?.(client, subscription),
-};
-
-const hooks = Object.keys(asking) as readonly Hook[];
+import { pluginContext } from "../support/plugin_context.ts";
+import { asking, client, type DetailedHook, hooks, message, notAuthorized } from "./support.ts";
 
 /** What becomes of plugins' answers to one hook, and what is logged. */
-function ask(hook: Hook, ...answers: unknown[]): { ruling: ReturnType<typeof asking[Hook]>; log: string[] } {
+function ask(
+  hook: DetailedHook,
+  ...answers: unknown[]
+): { ruling: ReturnType<typeof asking[DetailedHook]>; log: string[] } {
   const { logger, log } = pluginContext();
   const plugins = answers.map((answer, index) => {
     const plugin: Plugin = { [hook]: () => answer as Decision };
@@ -110,7 +92,7 @@ Deno.test("a permission with a wrong part is logged and denies", async () => {
     [{ userProperties: { a: "b" } }, "(userProperties must be an array of [name, value]"],
     [{ userProperties: [["a", "b"], ["c"]] }, "(userProperties[1] must be [name, value]"],
   ];
-  const wrongOf = (hook: Hook): typeof wrong =>
+  const wrongOf = (hook: DetailedHook): typeof wrong =>
     hook === "authorizeSubscribe"
       ? [3, -1, 1.5, "1", null].map((maximumQoS) => [{ maximumQoS }, "(maximumQoS must be 0, 1 or 2)"])
       : [[{ maximumQoS: 1 }, "(maximumQoS must come from authorizeSubscribe only)"]];

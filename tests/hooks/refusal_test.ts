@@ -1,34 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { buildHookChain, type HookChain } from "../../src/hooks/chain.ts";
-import type { Ruling } from "../../src/hooks/decide.ts";
+import { buildHookChain } from "../../src/hooks/chain.ts";
 import type { Decision, Plugin } from "../../src/hooks/plugin.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";
-import type { ApplicationMessage } from "../../src/message.ts";
-import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
-import { clientSnapshot, pluginContext, signIn } from "../support/plugin_context.ts";
-
-const client = clientSnapshot();
-const message: ApplicationMessage = {
-  topicName: parseTopicName("a"),
-  payload: new Uint8Array(),
-  qos: 0,
-  retain: false,
-};
-const subscription = { topicFilter: parseTopicFilter("a/#"), qos: 0 } as const;
-const notAuthorized = { allowed: false, reasonCode: ReasonCode.NotAuthorized } as const;
-
-type RefusingHook = "authenticate" | "authorizePublish" | "authorizeSubscribe";
-
-const asking: Readonly<Record<RefusingHook, (chain: HookChain) => Ruling | Promise<Ruling> | undefined>> = {
-  authenticate: (chain) => chain.authenticate?.(signIn({ username: "u" })),
-  authorizePublish: (chain) => chain.authorizePublish?.(client, message),
-  authorizeSubscribe: (chain) => chain.authorizeSubscribe?.(client, subscription),
-};
-
-const hooks = Object.keys(asking) as readonly RefusingHook[];
+import { pluginContext } from "../support/plugin_context.ts";
+import { asking, client, type DetailedHook, hooks, message, notAuthorized } from "./support.ts";
 
 /** What becomes of this answer of a plugin to one hook, and what is logged. */
-function ask(hook: RefusingHook, answer: unknown): { ruling: ReturnType<typeof asking[RefusingHook]>; log: string[] } {
+function ask(hook: DetailedHook, answer: unknown): { ruling: ReturnType<typeof asking[DetailedHook]>; log: string[] } {
   const { logger, log } = pluginContext();
   const plugin: Plugin = { [hook]: () => answer as Decision };
   const never: Plugin = {
@@ -40,7 +18,7 @@ function ask(hook: RefusingHook, answer: unknown): { ruling: ReturnType<typeof a
   return { ruling: asking[hook](chain), log };
 }
 
-const codes: Readonly<Record<RefusingHook, readonly number[]>> = {
+const codes: Readonly<Record<DetailedHook, readonly number[]>> = {
   authenticate: [
     ...[0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99],
     ...[0x9a, 0x9b, 0x9c, 0x9d, 0x9f],
@@ -49,7 +27,7 @@ const codes: Readonly<Record<RefusingHook, readonly number[]>> = {
   authorizeSubscribe: [0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2],
 };
 
-const answering: readonly [clause: string, hook: RefusingHook, packet: string][] = [
+const answering: readonly [clause: string, hook: DetailedHook, packet: string][] = [
   ["[MQTT-3.2.2-8] 5.0", "authenticate", "CONNACK"],
   ["[MQTT-3.4.2-1] 5.0", "authorizePublish", "PUBACK"],
   ["[MQTT-3.9.3-2] 5.0", "authorizeSubscribe", "SUBACK"],

@@ -280,3 +280,17 @@ Deno.test("the log stays bounded, and so does the file when messages come and go
   const { size } = Deno.statSync(place.file);
   assert(size < 8_000_000, `the file has ${size} bytes`);
 });
+
+Deno.test("changes that no disk will take are rejected, and the store goes on with others", async () => {
+  await using place = new SqlitePlace();
+  const store = place.create();
+  await opened(store);
+  const error = await assertRejects(() => store.append([session(1), delivery(1, 1, 1)]), StoreError);
+  assertEquals([error.fault, error.lasting], ["rejected", true]);
+  const odd = [{ ...session(2), expiryIntervalSeconds: undefined as unknown as number }];
+  const unfit = await assertRejects(() => store.append(odd), StoreError);
+  assertEquals(unfit.fault, "rejected");
+  assert(unfit.message.startsWith(`${place.file}: does not take what is to be stored: report this`), unfit.message);
+  await store.append([session(3)]);
+  await store.close();
+});

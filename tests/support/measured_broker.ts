@@ -18,8 +18,10 @@ export class MeasuredBroker implements AsyncDisposable {
 
   /** @param config keys besides listener, sign-in and plugins; `persistence: "sqlite"` is a file that goes with the broker */
   static async start(
-    { persistence = "memory", ...config }: Readonly<Record<string, unknown>> & {
+    { persistence = "memory", commit = "os", ...config }: Readonly<Record<string, unknown>> & {
       readonly persistence?: "memory" | "sqlite";
+      /** What a commit of the file waits for. */
+      readonly commit?: "disk" | "os";
     } = {},
   ): Promise<MeasuredBroker> {
     const directory = await Deno.makeTempDir();
@@ -31,7 +33,7 @@ export class MeasuredBroker implements AsyncDisposable {
       auth: { plugins: ["auth.anonymous"], "allow-anonymous": true },
       plugins: [FIGURES_PLUGIN],
       sysInterval: 0,
-      persistence: persistence === "sqlite" ? { type: "sqlite", path, commit: "os" } : { type: "memory" },
+      persistence: persistence === "sqlite" ? { type: "sqlite", path, commit } : { type: "memory" },
       ...config,
     });
     await Deno.writeTextFile(file, text);

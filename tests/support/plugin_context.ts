@@ -49,6 +49,8 @@ export function pluginContext(baseDirectory = "/nowhere"): TestContext {
       throw new Error("not expected of this plugin");
     },
     clients: () => [],
+    sessions: () => [].values(),
+    session: () => undefined,
     disconnect: () => false,
     subscribe: () => false,
     every: (seconds, tick) => void clock.every(seconds * 1000, tick),

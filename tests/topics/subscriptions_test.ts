@@ -49,21 +49,6 @@ Deno.test("Overlapping subscriptions become one route with the highest QoS and e
   assertEquals(route(subscriptions, "x").subscriptionIdentifiers, [7]);
 });
 
-Deno.test("Routes of long names are forgotten sooner: they are remembered within a ceiling of memory", () => {
-  const subscriptions = new Subscriptions();
-  subscriptions.add(subscriber("s"), subscription("a"));
-  const kept = () => subscriptions.match(parseTopicName("a"));
-  const matchNames = (count: number, length: number) => {
-    for (let index = 0; index < count; index++) subscriptions.match(parseTopicName(`${index}`.padStart(length, "x")));
-  };
-  const first = kept();
-  matchNames(1000, 5);
-  assertStrictEquals(kept(), first);
-  matchNames(1000, 60_000);
-  assertEquals(kept(), first);
-  assert(kept() !== first, "the answer is found anew");
-});
-
 Deno.test("A route without subscription identifiers has none at all", () => {
   const subscriptions = new Subscriptions();
   subscriptions.add(subscriber("a"), subscription("x"));
@@ -271,4 +256,26 @@ Deno.test("The remembered routes and groups are right after every change", () =>
     }),
     { seed, numRuns: 200 },
   );
+});
+
+Deno.test("Members of a filter that matches alone come and go without a new answer", () => {
+  const subscriptions = new Subscriptions();
+  const [a, b, c] = ["a", "b", "c"].map(subscriber);
+  const clients = () =>
+    subscriptions.match(parseTopicName("x/y")).routes.map(({ subscriber }) => subscriber.clientIdentifier);
+  subscriptions.add(a, subscription("x/+"));
+  const [first, routes] = [
+    subscriptions.match(parseTopicName("x/y")),
+    subscriptions.match(parseTopicName("x/y")).routes,
+  ];
+  subscriptions.add(b, subscription("x/+"));
+  subscriptions.add(c, subscription("x/+"));
+  assertStrictEquals(subscriptions.match(parseTopicName("x/z")), first);
+  assertEquals([clients(), routes.length], [["a", "b", "c"], 1]);
+  for (const [one, left] of [[b, ["a", "c"]], [a, ["c"]], [c, []]] as const) {
+    subscriptions.remove(one, parseTopicFilter("x/+"));
+    assertEquals(clients(), [...left]);
+  }
+  subscriptions.add(b, subscription("x/+"));
+  assertEquals(clients(), ["b"]);
 });

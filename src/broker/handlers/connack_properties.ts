@@ -1,8 +1,16 @@
 import type { ResolvedLimits } from "../../config/config.ts";
 import type { ClientSnapshot } from "../../hooks/plugin.ts";
 import type { ConnackProperties, ConnectPacket } from "../../packet/packets.ts";
-import type { Connection } from "../connection.ts";
 import type { Greeting } from "./authenticate.ts";
+
+/** What a client is given. */
+export interface Granted {
+  readonly client: ClientSnapshot;
+  /** What the plugins say. */
+  readonly greeting: Greeting;
+  /** As {@linkcode grantedExpirySeconds} has it. */
+  readonly expirySeconds: number;
+}
 
 /** How long the session outlives its connection: as the client asks, within what the listener grants. */
 export function grantedExpirySeconds(packet: ConnectPacket, limits: ResolvedLimits): number {
@@ -16,14 +24,12 @@ export function grantedExpirySeconds(packet: ConnectPacket, limits: ResolvedLimi
  * granted. `undefined` before 5.0.
  */
 export function connackProperties(
-  { listener }: Connection,
+  limits: ResolvedLimits,
   packet: ConnectPacket,
-  client: ClientSnapshot,
-  { reasonString, userProperties, authenticationData }: Greeting,
+  { client, greeting, expirySeconds }: Granted,
 ): ConnackProperties | undefined {
   if (packet.protocolVersion !== 5) return undefined;
-  const { limits } = listener;
-  const expirySeconds = grantedExpirySeconds(packet, limits);
+  const { reasonString, userProperties, authenticationData } = greeting;
   const { authenticationMethod } = packet;
   return {
     ...availability(limits),

@@ -70,16 +70,18 @@ async function admit(
   await openSession(connection, packet, client, greeting);
 }
 
-/** A session of an earlier run has messages under way that are still in the store only. */
+/** What is under way of a session of an earlier run, or of one that memory had no room for, is in the store only. */
 async function readSession(
   { core }: Connection,
   packet: ConnectPacket,
   { clientIdentifier }: ClientSnapshot,
 ): Promise<ConnectRefusal | undefined> {
+  core.sessions.expireOne(clientIdentifier, core.clock.now());
   const session = core.sessions.get(clientIdentifier);
   if (!session || packet.cleanStart || !core.durability?.isUnread(session)) return undefined;
   try {
     await core.durability.read(session);
+    core.sessions.changed(session);
     return undefined;
   } catch (error) {
     core.logger.error(`session of client ${clientIdentifier} cannot be read: ${error}`);
@@ -99,15 +101,17 @@ function openSession(
 ): void | Promise<void> {
   const { core } = connection;
   const { clientIdentifier } = client;
-  const properties = connackProperties(connection, packet, client, greeting);
-  const old = core.sessions.get(clientIdentifier);
   const { limits } = connection.listener;
   const expiryIntervalSeconds = grantedExpirySeconds(packet, limits);
+  const properties = connackProperties(limits, packet, { client, greeting, expirySeconds: expiryIntervalSeconds });
+  const old = core.sessions.get(clientIdentifier);
   const journal = core.durability?.journal;
-  const refusal = (old && refusalOfStranger(old, client)) ?? refusalOfSize(packet, properties);
+  const refusal = (old ? refusalOfStranger(old, client) : refusalOfNumber(core)) ?? refusalOfSize(packet, properties);
   if (refusal) return connection.refuse(refusal);
-  if (journal?.fault && expiryIntervalSeconds > 0 && (!old || packet.cleanStart)) {
-    return connection.refuse(toldRefusal(ReasonCode.ServerUnavailable, "sessions cannot be stored"));
+  // Before anything changes, so that clients that come again and again leave nothing that waits for the store.
+  if (journal?.fault && (expiryIntervalSeconds > 0 || old?.durable || packet.will)) {
+    const reason = "sessions and wills cannot be stored now";
+    return connection.refuse(toldRefusal(ReasonCode.ServerUnavailable, reason));
   }
   const before = journal?.position;
   // [MQTT-3.1.4-2] 3.1.1, [MQTT-3.1.4-3] 5.0
@@ -131,6 +135,7 @@ function openSession(
     reAuthentication: undefined,
     held: new Fifo<never>(),
     heldBytes: 0,
+    retainedWalk: undefined,
   };
   connection.own(open);
   if (!journal || journal.fault || journal.position === before) return connection.welcome(open, present, properties);
@@ -145,6 +150,11 @@ function newSession({ core, listener }: Connection, client: ClientSnapshot, expi
   const journal = expiryIntervalSeconds > 0 ? core.durability?.notesOf(clientIdentifier, username) : undefined;
   const parts = core.sessionParts(clientIdentifier, listener.limits);
   return new Session({ clientIdentifier, username, expiryIntervalSeconds, journal, ...parts });
+}
+
+function refusalOfNumber({ sessions, config }: Connection["core"]): ConnectRefusal | undefined {
+  if (sessions.size < config.maxSessions) return undefined;
+  return toldRefusal(ReasonCode.QuotaExceeded, `max-sessions (${config.maxSessions}) is reached`);
 }
 
 function refusalOfStranger(

@@ -15,7 +15,10 @@ import type { Session } from "../../session/session.ts";
 import type { Subscription } from "../../topics/subscriptions.ts";
 import type { Connection, Open } from "../connection.ts";
 import type { Core } from "../core.ts";
+import { errorText } from "../error_text.ts";
+import { subscribeSession } from "../session_subscription.ts";
 import { hasTooManyLevels, reasonCodeOf } from "./message_rules.ts";
+import { RetainedWalk } from "./retained_walk.ts";
 
 const granted = [ReasonCode.Success, ReasonCode.GrantedQoS1, ReasonCode.GrantedQoS2] as const;
 
@@ -73,7 +76,7 @@ function subscribe(
   logRefusals(connection, open, wanted, reasonCodes);
   const properties = firstWords(refusals) ?? firstWords(permissions);
   connection.send({ type: PacketType.Suback, packetIdentifier: packet.packetIdentifier, reasonCodes, properties });
-  return sendRetained(connection, open, [...added.values()]);
+  return sendRetained(connection, open, added);
 }
 
 /** The subscription at the QoS that plugins allow. */
@@ -103,32 +106,42 @@ function logRefusals(
   core.logger.warn(`subscription refused: ${who}: ${describeReasonCode(reasonCodes[first]!)}${more}`);
 }
 
-/** Retained messages that are looked up in one turn of the event loop, so that one SUBSCRIBE does not hold up the others. */
-const RETAINED_PER_TURN = 10_000;
-
-/** Returns a promise only if there is more than one turn should take. */
+/** Returns a promise only if there is more than one turn should take: the client's next packet comes after it. */
 function sendRetained(
   connection: Connection,
   open: Open,
-  subscriptions: readonly Subscription[],
+  added: ReadonlyMap<TopicFilter, Subscription>,
 ): void | Promise<void> {
+  if (added.size === 0 || connection.core.retained.count === 0) return;
+  const walk = open.retainedWalk ??= makeWalk(connection, open);
+  for (const [key, subscription] of added) walk.add(key, subscription);
+  walk.run();
+  if (!walk.suspended) open.retainedWalk = undefined;
+  return walk.pause;
+}
+
+/** It ends for a subscription that is no longer there, and for all when the client has gone. */
+function makeWalk(connection: Connection, open: Open): RetainedWalk {
   const { retained, clock } = connection.core;
-  let found = 0;
-  for (const [index, subscription] of subscriptions.entries()) {
-    const messages = retained.match(subscription.topicFilter, clock.now());
-    open.session.offerRetained(messages, subscription);
-    found += messages.length;
-    if (connection.open !== open) return;
-    if (found >= RETAINED_PER_TURN) return nextTurn().then(() => sendRest(connection, open, subscriptions, index + 1));
+  const { session } = open;
+  return new RetainedWalk({
+    retained,
+    now: () => clock.now(),
+    isCurrent: (key, subscription) => connection.open === open && session.subscriptions.get(key) === subscription,
+    waiting: () => session.sender.retainedWaiting,
+    offer: (messages, subscription) => session.offerRetained(messages, subscription),
+    later: (resume, delayMs) => setTimeout(() => orClose(connection, resume), delayMs),
+  });
+}
+
+/** What fails in a turn of its own has nobody else to catch it. */
+function orClose(connection: Connection, resume: () => void): void {
+  try {
+    resume();
+  } catch (error) {
+    const reason = `retained messages could not be sent: ${errorText(error)}`;
+    connection.close({ reasonCode: ReasonCode.UnspecifiedError, reason });
   }
-}
-
-function sendRest(connection: Connection, open: Open, subscriptions: readonly Subscription[], from: number) {
-  if (connection.open === open) return sendRetained(connection, open, subscriptions.slice(from));
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /**
@@ -143,8 +156,7 @@ function add(
   subscription: Subscription,
 ): boolean {
   const isNew = !session.subscriptions.has(key);
-  session.subscribe(key, subscription);
-  core.subscriptions.add(session, subscription);
+  subscribeSession(core.subscriptions, session, key, subscription);
   core.hooks.clientSubscribed?.(client, snapshotOf(subscription));
   // MQTT 5.0 §3.8.3.1, §4.8.2
   if (subscription.shareName !== undefined || request.retainHandling === 2) return false;

@@ -1,14 +1,13 @@
 import { PacketType, type UnsubscribePacket } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { Connection, Open } from "../connection.ts";
+import { unsubscribeSession } from "../session_subscription.ts";
 
 /** UNSUBSCRIBE (MQTT 5.0 §3.10). What is under way to the client is still completed. */
 export function handleUnsubscribe(connection: Connection, open: Open, packet: UnsubscribePacket): void {
   const { core } = connection;
   const reasonCodes = packet.topicFilters.map((topicFilter) => {
-    const subscription = open.session.unsubscribe(topicFilter);
-    if (!subscription) return ReasonCode.NoSubscriptionExisted;
-    core.subscriptions.remove(open.session, subscription.topicFilter, subscription.shareName);
+    if (!unsubscribeSession(core.subscriptions, open.session, topicFilter)) return ReasonCode.NoSubscriptionExisted;
     core.hooks.clientUnsubscribed?.(open.client, topicFilter);
     return ReasonCode.Success;
   });

@@ -1,0 +1,71 @@
+/** What the broker tells of itself in figures. */
+import type { DropReason } from "../message.ts";
+
+/** Figures about the broker since its start; counters only grow, the rest is as of now. */
+export interface BrokerStatistics {
+  /** When the broker started. */
+  readonly startedAt: Date;
+  /** Bytes of all control packets. */
+  readonly bytesReceived: number;
+  /** Bytes of all control packets. */
+  readonly bytesSent: number;
+  /** Control packets of all kinds. */
+  readonly packetsReceived: number;
+  /** Control packets of all kinds. */
+  readonly packetsSent: number;
+  /** PUBLISH packets. */
+  readonly publishesReceived: number;
+  /** PUBLISH packets. */
+  readonly publishesSent: number;
+  /** Clients that are signed in. */
+  readonly clientsConnected: number;
+  /** Persistent sessions whose client is not connected. */
+  readonly clientsDisconnected: number;
+  /** Most clients ever connected at once. */
+  readonly clientsMaximum: number;
+  /** QoS 2 messages from clients that are not released yet. */
+  readonly inflightInbound: number;
+  /** QoS 1 and 2 messages to clients that are not acknowledged yet. */
+  readonly inflightOutbound: number;
+  /** Messages waiting in the sessions' queues. */
+  readonly messagesQueued: number;
+  /** Topics with a retained message. */
+  readonly retainedMessages: number;
+  /** Subscriptions of all sessions. */
+  readonly subscriptions: number;
+  /** Messages given up, by reason; those of sessions that have ended included. */
+  readonly messagesDropped: Readonly<Record<DropReason, number>>;
+  /** Messages that their publisher was not allowed to publish. */
+  readonly publishesDenied: number;
+  /** Connections that were not let in. */
+  readonly connectionsRefused: number;
+  /** What keeps the store from storing, for people; `undefined`: nothing does, or there is no store. */
+  readonly storeFault: string | undefined;
+  /** Changes of sessions and messages that are not stored yet; what was taken back before it was stored counts, too. */
+  readonly changesWaiting: number;
+}
+
+/** A session as it was when it was asked for, with or without a connected client; frozen, and never brought up to date. */
+export interface SessionSnapshot {
+  /** Name of the session. */
+  readonly clientIdentifier: string;
+  /** User whom it belongs to; `undefined`: an anonymous client. */
+  readonly username?: string;
+  /** Whether its client is connected. */
+  readonly connected: boolean;
+  /** Seconds for which it outlives its connection; 0: it ends with it; 4,294,967,295: it never ends. */
+  readonly expiryIntervalSeconds: number;
+  /** Topic filters that it is subscribed to. */
+  readonly subscriptions: number;
+  /** Messages that wait, in memory and in the store. */
+  readonly messagesQueued: number;
+  /** QoS 2 messages from its client that are not released yet. */
+  readonly inflightInbound: number;
+  /** QoS 1 and 2 messages to its client that are not acknowledged yet. Of an earlier run: 0 until the client comes. */
+  readonly inflightOutbound: number;
+  /**
+   * Messages that were given up for it since it began or the broker started, whichever was later, by reason; reasons
+   * without any are not there.
+   */
+  readonly messagesDropped: Readonly<Partial<Record<DropReason, number>>>;
+}

@@ -1,0 +1,190 @@
+import type { QoS } from "../packet/packets.ts";
+import type { Delivery, DeliveryNote } from "./delivery.ts";
+import { IdentifierMap } from "./identifier_map.ts";
+import type { SessionJournal } from "./journal.ts";
+import { PacketIdentifiers } from "./packet_identifiers.ts";
+
+/** A delivery at QoS 2 of which the client has the message: only the identifier is still to be released. */
+export interface Released extends DeliveryNote {
+  readonly message: undefined;
+}
+
+/** What a store has of a session's messages under way: a message, or the note of one that the client has (QoS 2). */
+export interface RestoredDelivery {
+  readonly packetIdentifier: number;
+  readonly delivery: Delivery | undefined;
+  readonly released: DeliveryNote | undefined;
+}
+
+/** In the place of a message that was let out of memory. */
+const STORED = null;
+type Entry = Delivery | Released | typeof STORED;
+
+/** What is under way to one client by packet identifier, in the order of sending, and what of it is to be sent again. */
+export class Inflight {
+  readonly #journal: SessionJournal | undefined;
+  readonly #identifiers = new PacketIdentifiers();
+  readonly #entries = new IdentifierMap<Entry>();
+  #bytes = 0;
+  #stored = 0;
+  /** What is still to be sent again, and its order, the last first; there some are left that need it no longer. */
+  #again: Set<number> | undefined;
+  #order: number[] | undefined;
+  /** The store has something that is missing here: {@linkcode Inflight.read} comes before anything is sent. */
+  isUnread = false;
+
+  /** @param journal what is told of everything here; `undefined`: nothing outlives the process */
+  constructor(journal?: SessionJournal) {
+    this.#journal = journal;
+  }
+
+  /** Packet identifiers in use. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Bytes of the messages in memory. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Messages that were let out of memory. */
+  get stored(): number {
+    return this.#stored;
+  }
+
+  /** Whether there is something that is still to be sent again. */
+  get isResending(): boolean {
+    return this.#again !== undefined;
+  }
+
+  /** What takes of the quota: that began anew with the connection, so nothing that is still to be sent again does. */
+  get outstanding(): number {
+    return this.#entries.size - (this.#again?.size ?? 0);
+  }
+
+  /** Enters a message as the newest; fewer than 65,535 are under way. Returns its packet identifier. */
+  enter(delivery: Delivery): number {
+    const packetIdentifier = this.#identifiers.next(this.#entries);
+    this.#set(packetIdentifier, delivery);
+    this.#journal?.sent(delivery, packetIdentifier);
+    return packetIdentifier;
+  }
+
+  /** The message with this identifier; `undefined`: there is none in memory. */
+  message(packetIdentifier: number): Delivery | undefined {
+    const entry = this.#entries.get(packetIdentifier);
+    return entry?.message && entry;
+  }
+
+  /** As {@linkcode Inflight.message}, if it is of this QoS. */
+  messageAt(qos: QoS, packetIdentifier: number): Delivery | undefined {
+    const delivery = this.message(packetIdentifier);
+    return delivery?.qos === qos ? delivery : undefined;
+  }
+
+  /** What is left of a message that the client has; `undefined`: there is nothing that waits to be released so. */
+  released(packetIdentifier: number): Released | undefined {
+    const entry = this.#entries.get(packetIdentifier);
+    return entry && !entry.message ? entry as Released : undefined;
+  }
+
+  /** The client has the message, so the identifier is all there is to remember. */
+  release(packetIdentifier: number, delivery: Delivery): void {
+    this.sentAgain(packetIdentifier);
+    this.#bytes -= delivery.message.sizeBytes;
+    this.#entries.set(packetIdentifier, releasedOf(delivery));
+    this.#journal?.released(delivery);
+  }
+
+  /** It is over: frees the identifier, and with it the quota. */
+  remove(packetIdentifier: number, delivery: Delivery | Released): void {
+    this.sentAgain(packetIdentifier);
+    if (this.#entries.delete(packetIdentifier) && delivery.message) this.#bytes -= delivery.message.sizeBytes;
+    this.#journal?.settled(delivery);
+  }
+
+  /** The session has ended: takes everything out, and returns the messages that are in memory. */
+  end(): Delivery[] {
+    const messages = this.#entries.identifiers().flatMap((packetIdentifier) => this.message(packetIdentifier) ?? []);
+    this.#entries.clear();
+    this.#again = this.#order = undefined;
+    this.#bytes = this.#stored = 0;
+    this.isUnread = false;
+    return messages;
+  }
+
+  /** A connection begins: everything is to be sent again. */
+  beginAgain(): void {
+    if (this.size === 0) return;
+    const identifiers = this.#entries.identifiers();
+    this.#again = new Set(identifiers);
+    this.#order = identifiers.reverse();
+  }
+
+  /** The connection has ended: what only it needed goes. */
+  detach(): void {
+    this.#again = this.#order = undefined;
+    if (this.size === 0) this.#entries.clear();
+  }
+
+  /** The first that is still to be sent again; `undefined`: nothing is. */
+  nextAgain(): number | undefined {
+    const order = this.#order ?? [];
+    while (order.length > 0 && !this.#again?.has(order.at(-1)!)) order.pop();
+    return order.at(-1);
+  }
+
+  /** It was sent again, or need not be. */
+  sentAgain(packetIdentifier: number): void {
+    if (!this.#again?.delete(packetIdentifier) || this.#again.size > 0) return;
+    this.#again = this.#order = undefined;
+  }
+
+  /** Lets messages out of memory that the journal's store has; to be called only while there is no client. */
+  spill(): void {
+    if (!this.#journal) return;
+    for (const packetIdentifier of this.#entries.identifiers()) {
+      const delivery = this.message(packetIdentifier);
+      // [MQTT-4.8.2-5] 5.0: what is shared goes to others if the session ends, unless it is under way at QoS 2.
+      if (!delivery || (delivery.share && delivery.qos === 1)) continue;
+      this.#bytes -= delivery.message.sizeBytes;
+      this.#stored++;
+      this.#entries.set(packetIdentifier, STORED);
+      this.#journal.forgotten(delivery);
+      this.isUnread = true;
+    }
+  }
+
+  /** Reads what is missing here. Rejects if the store fails. */
+  async read(): Promise<void> {
+    const deliveries = await this.#journal?.loadInflight() ?? [];
+    // The session may have ended meanwhile.
+    if (this.isUnread) this.restore(deliveries);
+  }
+
+  /** Takes in what a store has: what was let out of memory comes in its place, what is not known at all as the newest. */
+  restore(deliveries: readonly RestoredDelivery[]): void {
+    this.isUnread = false;
+    for (const { packetIdentifier, delivery, released } of deliveries) {
+      if (this.#entries.get(packetIdentifier)) continue;
+      if (delivery) this.#set(packetIdentifier, delivery);
+      else if (released) this.#entries.set(packetIdentifier, releasedOf(released));
+    }
+    if (this.#stored === 0) return;
+    this.#stored = 0;
+    // What the store does not have any longer cannot be waited for.
+    for (const packetIdentifier of this.#entries.identifiers()) {
+      if (this.#entries.get(packetIdentifier) === STORED) this.#entries.delete(packetIdentifier);
+    }
+  }
+
+  #set(packetIdentifier: number, delivery: Delivery): void {
+    this.#bytes += delivery.message.sizeBytes;
+    this.#entries.set(packetIdentifier, delivery);
+  }
+}
+
+function releasedOf({ sequence, note }: DeliveryNote): Released {
+  return { message: undefined, sequence, note };
+}

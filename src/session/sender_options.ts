@@ -1,0 +1,41 @@
+import type { DropReason, Message } from "../message.ts";
+import type { Delivery } from "./delivery.ts";
+import type { QueueLimits } from "./message_queue.ts";
+
+/** A session's way to its client while that is connected. */
+export interface OutboundLink {
+  /** So many bytes wait for the socket that nothing more should be added. */
+  readonly congested: boolean;
+  /** QoS 1 and 2 messages that the client takes at once, 1 to 65,535 (MQTT 5.0 §4.9). */
+  readonly receiveMaximum: number;
+  /** Why the client must not be given the message; `undefined`: it may. */
+  refusal(delivery: Delivery): DropReason | undefined;
+  /** Appends a PUBLISH; `packetIdentifier` is 0 at QoS 0. */
+  sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void;
+  /** Appends a PUBREL. */
+  sendPubrel(packetIdentifier: number): void;
+}
+
+/** What a {@linkcode Sender} needs to know. */
+export interface SenderOptions {
+  /** QoS 1 and 2 messages under way at once, 1 to 65,534. */
+  readonly maximumInflight: number;
+  readonly queue: QueueLimits;
+  /** Whether QoS 0 messages wait for a client that is offline. */
+  readonly queueQoS0: boolean;
+  /** The time, by the clock that messages expire by. */
+  readonly now: () => number;
+  /** Told of every message that is given up. */
+  readonly onDrop: (message: Message, reason: DropReason) => void;
+  /** Told how many messages are given up at once that are not looked at for it: most of them only the store has. */
+  readonly onLost?: (count: number, reason: DropReason) => void;
+  /** Told of every message that begins to wait for a client that is offline. */
+  readonly onQueue: (message: Message) => void;
+  /** Told when queued messages cannot be read from the store. */
+  readonly onFault: (error: unknown) => void;
+  /**
+   * Asked to give a message of a shared subscription to another member, when the client has gone (`detached`) or its
+   * session has ended (`ended`). False: nobody else takes it. `undefined`: nobody ever does.
+   */
+  readonly onReturn?: (delivery: Delivery, why: "detached" | "ended") => boolean;
+}

@@ -1,0 +1,102 @@
+import type { Delivery } from "./delivery.ts";
+import { Fifo } from "./fifo.ts";
+import { MessageQueue, type QueueParts } from "./message_queue.ts";
+
+/** Retained messages that may wait from several SUBSCRIBEs together; one SUBSCRIBE may bring more. */
+const MAXIMUM_BACKLOG = 100_000;
+
+/** What waits for one client: retained messages for new subscriptions, and behind them the queue. */
+export class Waiting {
+  readonly #parts: QueueParts;
+  readonly #queue: MessageQueue;
+  /** The broker keeps them anyway, so they wait outside the queue's limits. */
+  readonly #backlog = new Fifo<Delivery>();
+
+  constructor(parts: QueueParts) {
+    this.#parts = parts;
+    this.#queue = new MessageQueue(parts);
+  }
+
+  /** Retained messages, and all that the queue has. */
+  get length(): number {
+    return this.#queue.length + this.#backlog.length;
+  }
+
+  /** Retained messages alone. */
+  get retained(): number {
+    return this.#backlog.length;
+  }
+
+  /** Bytes of what is queued and in memory. */
+  get memoryBytes(): number {
+    return this.#queue.memoryBytes;
+  }
+
+  /** What {@linkcode Waiting.end} does not return: retained messages, and what only the journal's store has. */
+  get unseen(): number {
+    return this.#queue.tailLength + this.#backlog.length;
+  }
+
+  /** Whether a QoS 0 message must not overtake what waits. */
+  get holdsBackQoS0(): boolean {
+    return this.#queue.hasQoS0 || this.#backlog.length > 0;
+  }
+
+  /** As {@linkcode MessageQueue.restore}. */
+  restore(messages: number, bytes: number): void {
+    this.#queue.restore(messages, bytes);
+  }
+
+  /** As {@linkcode MessageQueue.push}. */
+  push(delivery: Delivery): boolean {
+    return this.#queue.push(delivery);
+  }
+
+  /** Takes what is retained for a new subscription; too much of that drops what has waited longest. */
+  pushRetained(deliveries: readonly Delivery[]): void {
+    const most = Math.max(MAXIMUM_BACKLOG, deliveries.length);
+    for (const delivery of deliveries) this.#backlog.push(delivery);
+    while (this.#backlog.length > most) this.#parts.onDrop(this.#backlog.shift()!);
+  }
+
+  /** The next retained message. */
+  shiftRetained(): Delivery | undefined {
+    return this.#backlog.shift();
+  }
+
+  /** As {@linkcode MessageQueue.shift}; what is retained comes before. */
+  shift(): Delivery | undefined {
+    return this.#queue.shift();
+  }
+
+  /** As {@linkcode MessageQueue.passed}. */
+  passed(delivery: Delivery): void {
+    this.#queue.passed(delivery);
+  }
+
+  /** Offers what comes from shared subscriptions to somebody else; what is not taken waits on. */
+  returnShared(taken: (delivery: Delivery) => boolean): void {
+    for (const delivery of this.#queue.takeShared()) if (!taken(delivery)) this.#queue.push(delivery);
+  }
+
+  /** As {@linkcode MessageQueue.spill}. */
+  spill(): void {
+    this.#queue.spill();
+  }
+
+  /** Takes the oldest out that wait in memory and nowhere else, QoS 0 first, until so many bytes are free. */
+  shed(bytes: number, onShed: (delivery: Delivery) => void): void {
+    const enough = this.memoryBytes - bytes;
+    while (this.memoryBytes > enough) {
+      const delivery = this.#queue.dropOldest({ onlyQoS0: this.#parts.journal !== undefined });
+      if (!delivery) return;
+      onShed(delivery);
+    }
+  }
+
+  /** The session has ended: gives up what is queued and in memory, and forgets the rest. */
+  end(): Iterable<Delivery> {
+    while (this.#backlog.shift());
+    return this.#queue.end();
+  }
+}

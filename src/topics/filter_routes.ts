@@ -1,0 +1,67 @@
+import type { ShareGroup } from "./share_group.ts";
+import type { Matched, Route, Subscriber } from "./subscriptions.ts";
+
+/** What a topic without Shared Subscriptions has. */
+export const NO_SHARES: readonly ShareGroup[] = [];
+
+/**
+ * The subscriptions to one topic filter that are not shared. It is the answer for every name that this filter alone
+ * matches, too, and stays that while subscribers come and go.
+ */
+export class FilterRoutes implements Matched {
+  /** `undefined`: they have changed since they were last asked for. */
+  #routes: readonly Route[] | undefined = [];
+  /** Made for the second subscriber, as most filters have one. */
+  #bySubscriber: Map<Subscriber, Route> | undefined = undefined;
+
+  /** The routes of now. An array that was given out does not change. */
+  get routes(): readonly Route[] {
+    return this.#routes ?? this.#collect();
+  }
+
+  get shares(): readonly ShareGroup[] {
+    return NO_SHARES;
+  }
+
+  /** How many subscribers there are. */
+  get size(): number {
+    return this.#bySubscriber?.size ?? this.#routes!.length;
+  }
+
+  /**
+   * Adds a subscriber's route, or puts it in the place of its former one.
+   *
+   * @returns whether it is a new subscriber
+   */
+  add(route: Route): boolean {
+    const known = this.#has(route.subscriber);
+    if (!this.#bySubscriber) {
+      if (known || this.size === 0) {
+        this.#routes = [route];
+        return !known;
+      }
+      this.#bySubscriber = new Map(this.routes.map((one) => [one.subscriber, one]));
+    }
+    this.#bySubscriber.set(route.subscriber, route);
+    this.#routes = undefined;
+    return !known;
+  }
+
+  /** Removes a subscriber's route; false if there was none. */
+  remove(subscriber: Subscriber): boolean {
+    if (!this.#has(subscriber)) return false;
+    if (this.#bySubscriber) {
+      this.#bySubscriber.delete(subscriber);
+      this.#routes = undefined;
+    } else this.#routes = [];
+    return true;
+  }
+
+  #collect(): readonly Route[] {
+    return this.#routes = Array.from(this.#bySubscriber!.values());
+  }
+
+  #has(subscriber: Subscriber): boolean {
+    return this.#bySubscriber?.has(subscriber) ?? this.#routes?.[0]?.subscriber === subscriber;
+  }
+}

@@ -1,0 +1,60 @@
+/** What is held back until it is stored. */
+import { assertEquals, assertThrows } from "@std/assert";
+import { CommitGate } from "../../src/broker/commit_gate.ts";
+import { Outbox } from "../../src/broker/outbox.ts";
+import { ProtocolError } from "../../src/packet/protocol_error.ts";
+import { ReasonCode } from "../../src/packet/reason_code.ts";
+import { memoryPair } from "../../src/transport/memory.ts";
+import { change, journalOf } from "../durability/support.ts";
+import { until } from "../support/durable_broker.ts";
+
+/** As many as a client has packet identifiers. */
+const MAXIMUM_ANSWERS = 65_535;
+
+async function gateOf() {
+  const { journal, store } = await journalOf();
+  const [ours, peer] = memoryPair();
+  const nothing = () => {};
+  const outbox = new Outbox(ours, { maximumBytes: 2 ** 20, onSent: nothing, onRelief: nothing });
+  const gate = new CommitGate(journal, outbox);
+  const answer = (times: number) => {
+    for (let i = 0; i < times; i++) gate.forAnswer();
+  };
+  const close = () => {
+    gate.close();
+    journal.close();
+    for (const transport of [ours, peer]) transport.close();
+  };
+  return { journal, store, gate, answer, close };
+}
+
+Deno.test("A client that goes on without an answer to as many packets as it may send is refused with 0x93", async () => {
+  const { journal, store, gate, answer, close } = await gateOf();
+  store.hold();
+  journal.append(change(1));
+  answer(MAXIMUM_ANSWERS);
+  const error = assertThrows(() => gate.forAnswer(), ProtocolError);
+  assertEquals(error.reasonCode, ReasonCode.ReceiveMaximumExceeded);
+  close();
+});
+
+Deno.test("A client that always waits for something gets any number of answers", async () => {
+  const { journal, store, gate, answer, close } = await gateOf();
+  store.hold();
+  journal.append(change(1));
+  for (let round = 0; round < 5; round++) {
+    gate.begin();
+    await until("the store to be asked", () => store.held === 1);
+    const before = journal.position;
+    answer(20_000);
+    // The next waits already when this one is stored.
+    journal.append(change(2));
+    gate.begin();
+    gate.forChange();
+    store.release();
+    store.hold();
+    await until("the commit", () => journal.committed >= before);
+    assertEquals(gate.holds, true);
+  }
+  close();
+});

@@ -1,0 +1,70 @@
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import type { Connection } from "../../src/broker/connection.ts";
+import { MemoryCeiling } from "../../src/broker/memory_ceiling.ts";
+import { Session } from "../../src/session/session.ts";
+import { Sessions } from "../../src/session/sessions.ts";
+import { delivery, senderOptions } from "../session/support.ts";
+import { CollectingLogger } from "../support/test_broker.ts";
+
+/** Sessions without a client, each with one message of so many bytes. */
+function offline(payloadBytes: readonly number[]): { sessions: Sessions; all: Session[]; totalBytes: number } {
+  const sessions = new Sessions(() => {});
+  const all = payloadBytes.map((bytes, index) => {
+    const options = { clientIdentifier: `s${index}`, username: undefined, expiryIntervalSeconds: 10 };
+    const { options: sender } = senderOptions();
+    const create = () => new Session({ ...options, sender, onReturn: () => false });
+    const { session } = sessions.open(options, false, create);
+    session.sender.offer(delivery("a", 1, bytes));
+    sessions.detach(session, 0);
+    return session;
+  });
+  return { sessions, all, totalBytes: all.reduce((sum, { sender }) => sum + sender.memoryBytes, 0) };
+}
+
+function ceiling(sessions: Sessions, maximumBytes: number): { memory: MemoryCeiling; logger: CollectingLogger } {
+  const logger = new CollectingLogger();
+  const owners = new Map<Session, Connection>();
+  return { memory: new MemoryCeiling({ maximumBytes, sessions, owners, logger }), logger };
+}
+
+Deno.test("Of very many sessions those that hold most give up their messages, and no more than it takes", () => {
+  // Largest and smallest side by side, so that their order does not help to find them.
+  const sizes = Array.from({ length: 1000 }, (_, index) => index % 20 === 7 ? 10_000 + index : index % 3);
+  const { sessions, all, totalBytes } = offline(sizes);
+  const maximumBytes = totalBytes - 1;
+  const { memory, logger } = ceiling(sessions, maximumBytes);
+  memory.look();
+  assert(logger.complains("max-total-bytes"));
+  assertLessOrEqual(sessions.heldOffline().bytes, 0.9 * maximumBytes);
+  const lost = all.filter(({ sender }) => sender.queued === 0);
+  // 50 hold about five sixths of all.
+  assert(lost.length > 0 && lost.length < 10, `${lost.length} have lost theirs`);
+  const largest = all.filter((_, index) => sizes[index]! >= 10_000).slice(-lost.length);
+  assertEquals(lost, largest);
+});
+
+Deno.test("Below the ceiling nothing is given up; near it publishers are to be read less", async () => {
+  const { sessions, totalBytes } = offline([1000, 1000]);
+  const { memory } = ceiling(sessions, Math.floor(totalBytes / 0.95));
+  const next = memory.nextLook();
+  memory.look();
+  await next;
+  assertEquals([memory.near, sessions.heldOffline().queued], [true, 2]);
+  for (const session of [...sessions].slice(0, 1)) sessions.end(session);
+  memory.look();
+  assertEquals(memory.near, false);
+});
+
+Deno.test("Sessions that hold nothing are not looked through", () => {
+  const { sessions } = offline([1, 2]);
+  const { memory } = ceiling(sessions, 2 ** 20);
+  const { options: sender } = senderOptions();
+  const idle = { clientIdentifier: "idle", username: undefined, expiryIntervalSeconds: 10 };
+  const { session } = sessions.open(idle, false, () => new Session({ ...idle, sender, onReturn: () => false }));
+  sessions.detach(session, 0);
+  memory.look();
+  let looked = 0;
+  Object.defineProperty(session.sender, "memoryBytes", { get: () => (looked++, 0) });
+  memory.look();
+  assertEquals([looked, [...sessions.holdersOffline()].length], [0, 2]);
+});

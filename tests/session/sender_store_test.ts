@@ -1,0 +1,157 @@
+/** A sender whose session a store has: what leaves memory, what comes back, and what is lost at the end. */
+import { assertEquals } from "@std/assert";
+import type { DropReason } from "../../src/message.ts";
+import type { QoS } from "../../src/packet/packets.ts";
+import { parseTopicFilter } from "../../src/packet/topic.ts";
+import { Sender, type SenderOptions } from "../../src/session/sender.ts";
+import { ShareGroup } from "../../src/topics/share_group.ts";
+import { FakeSessionJournal } from "./fake_session_journal.ts";
+import { delivery, FakeLink, senderOptions } from "./support.ts";
+
+const PAYLOAD_BYTES = 100;
+const share = new ShareGroup("g", parseTopicFilter("#"));
+
+/** A sender that tells its losses. */
+function stored(changes: Partial<SenderOptions> = {}) {
+  const lost: [number, DropReason][] = [];
+  const { options, dropped } = senderOptions({ onLost: (...loss) => void lost.push(loss), ...changes });
+  const journal = new FakeSessionJournal();
+  const sender = new Sender(options, journal);
+  return { sender, journal, dropped, lost };
+}
+
+function offerAll(sender: Sender, ...messages: readonly (readonly [name: string, qos: QoS])[]): void {
+  for (const [name, qos] of messages) sender.offer(delivery(name, qos, PAYLOAD_BYTES));
+}
+
+/** Three messages under way, one of them released, and two that wait; the client has gone. */
+function offline() {
+  const parts = stored({ maximumInflight: 4 });
+  const { sender } = parts;
+  sender.attach(new FakeLink());
+  offerAll(sender, ["a", 1], ["b", 2], ["c", 2], ["d", 1], ["e", 1], ["f", 2]);
+  sender.pubrec(2);
+  sender.detach();
+  return parts;
+}
+
+/** Lets what was begun go on. */
+const turn = () => new Promise((resolve) => setTimeout(resolve));
+
+Deno.test("A session without a client keeps nothing in memory that the store has, and still counts it", () => {
+  const { sender } = offline();
+  sender.spill();
+  assertEquals([sender.memoryBytes, sender.inflight, sender.queued, sender.isUnread], [0, 4, 2, true]);
+});
+
+Deno.test("[MQTT-4.4.0-1] 3.1.1, [MQTT-4.4.0-1] 5.0: what was let out of memory goes out again first, in its order", async () => {
+  const { sender } = offline();
+  sender.spill();
+  await sender.readInflight();
+  assertEquals(sender.isUnread, false);
+  const link = new FakeLink();
+  sender.attach(link);
+  assertEquals(link.take(), ["a#1 dup", "pubrel 2", "c#3 dup", "d#4 dup"]);
+  await turn();
+  assertEquals([sender.puback(1), sender.pubrec(3), sender.pubcomp(2)], [true, true, true]);
+  await turn();
+  assertEquals(link.take(), ["pubrel 3", "e#5", "f#6"]);
+  assertEquals([sender.pubcomp(3), sender.puback(4), sender.puback(5), sender.pubrec(6)], [true, true, true, true]);
+  assertEquals([sender.pubcomp(6), sender.inflight, sender.memoryBytes], [true, 0, 0]);
+});
+
+Deno.test("What is sent before something that waited longer keeps its place when it comes back", async () => {
+  const { sender } = stored({ maximumInflight: 2 });
+  const link = new FakeLink();
+  sender.attach(link);
+  offerAll(sender, ["a", 1], ["b", 1], ["c", 1]);
+  sender.offerRetained([delivery("retained", 1)]);
+  sender.puback(1);
+  sender.puback(2);
+  assertEquals(link.take(), ["a#1", "b#2", "retained#3", "c#4"]);
+  sender.detach();
+  sender.spill();
+  await sender.readInflight();
+  const back = new FakeLink();
+  sender.attach(back);
+  assertEquals(back.take(), ["retained#3 dup", "c#4 dup"]);
+});
+
+Deno.test("What is under way stays in memory while the client is there, and from when it has signed in", () => {
+  const { sender } = stored();
+  const link = new FakeLink();
+  sender.attach(link);
+  offerAll(sender, ["a", 1]);
+  sender.spill();
+  assertEquals([sender.isUnread, sender.memoryBytes > 0], [false, true]);
+  sender.detach();
+  sender.expect();
+  sender.spill();
+  assertEquals([sender.isUnread, sender.memoryBytes > 0], [false, true]);
+  sender.detach();
+  sender.spill();
+  assertEquals([sender.isUnread, sender.memoryBytes], [true, 0]);
+});
+
+Deno.test("Without a store nothing under way is let out of memory", () => {
+  const { options } = senderOptions();
+  const sender = new Sender(options);
+  sender.attach(new FakeLink());
+  offerAll(sender, ["a", 1]);
+  sender.detach();
+  sender.spill();
+  assertEquals([sender.isUnread, sender.memoryBytes > 0], [false, true]);
+});
+
+Deno.test("At the end of a session each message that only the store has is counted as lost, but none that was released", () => {
+  const { sender, dropped, lost } = offline();
+  sender.spill();
+  sender.end();
+  assertEquals([lost, dropped], [[[5, "session-ended"]], []]);
+  assertEquals([sender.inflight, sender.queued, sender.memoryBytes], [0, 0, 0]);
+});
+
+Deno.test("At the end of a session a message is told with its name or counted, never both", async () => {
+  const { sender, dropped, lost } = offline();
+  sender.spill();
+  await sender.readInflight();
+  sender.end();
+  assertEquals([lost, dropped], [[[2, "session-ended"]], ["a", "c", "d"].map((name) => `${name} session-ended`)]);
+});
+
+Deno.test("Retained messages that a client has not taken are lost with its session", () => {
+  const { sender, dropped, lost } = stored({ maximumInflight: 1 });
+  sender.attach(new FakeLink());
+  sender.offerRetained(["a", "b", "c"].map((name) => delivery(name, 1)));
+  sender.end();
+  assertEquals([lost, dropped, sender.queued], [[[2, "session-ended"]], ["a session-ended"], 0]);
+});
+
+Deno.test("A session that a store has and nobody has come back to loses what waits there", () => {
+  const { sender, lost } = stored();
+  sender.restore({ messages: 7, bytes: 700, lastSequence: 7 });
+  assertEquals(sender.isUnread, true);
+  sender.end();
+  assertEquals(lost, [[7, "session-ended"]]);
+});
+
+Deno.test("A session that has delivered everything loses nothing", () => {
+  const { sender, dropped, lost } = stored();
+  sender.attach(new FakeLink());
+  offerAll(sender, ["a", 1], ["b", 0]);
+  sender.puback(1);
+  sender.end();
+  assertEquals([dropped, lost], [[], []]);
+});
+
+Deno.test("At the end others get what is shared and was under way at QoS 1, though memory was short", () => {
+  const returned: string[] = [];
+  const onReturn: SenderOptions["onReturn"] = ({ message }, why) => returned.push(`${message.topicName} ${why}`) > 0;
+  const { sender, dropped, lost } = stored({ onReturn });
+  sender.attach(new FakeLink());
+  for (const [name, qos] of [["a", 1], ["b", 2]] as const) sender.offer({ ...delivery(name, qos), share });
+  sender.detach();
+  sender.spill();
+  sender.end();
+  assertEquals([returned, dropped, lost], [["a ended"], [], [[1, "session-ended"]]]);
+});
