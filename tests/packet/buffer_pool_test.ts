@@ -13,18 +13,21 @@ Deno.test("An array that was given back is given out again, for what fits into i
   assertEquals(pool.take(8193).length, 16_384);
 });
 
-Deno.test("Small and very large arrays are made anew, as are those beyond what the pool keeps", () => {
+Deno.test("Arrays beyond what the pool keeps, in size or number, are made anew", () => {
   const pool = new BufferPool();
-  for (const size of [100, 100_000]) {
-    const array = pool.take(size);
-    pool.giveBack(array);
-    assertEquals(array.length, size);
-    assert(pool.take(size) !== array);
+  const large = pool.take(100_000);
+  assertEquals([large.length, pool.take(1).length], [100_000, 128]);
+  pool.giveBack(large);
+  assert(pool.take(100_000) !== large);
+  const array = new Uint8Array(5000);
+  pool.giveBack(array);
+  assert(pool.take(4096) !== array);
+  for (const [size, kept] of [[65_536, 32], [128, 1024]] as const) {
+    const many = new Set(Array.from({ length: 1100 }, () => pool.take(size)));
+    for (const array of many) pool.giveBack(array);
+    const again = Array.from({ length: 1100 }, () => pool.take(size));
+    assertEquals(again.filter((array) => many.has(array)).length, kept);
   }
-  const many = Array.from({ length: 40 }, () => pool.take(65_536));
-  for (const array of many) pool.giveBack(array);
-  const again = Array.from({ length: 40 }, () => pool.take(65_536));
-  assertEquals(again.filter((array) => many.includes(array)).length, 32);
 });
 
 Deno.test("An output buffer grows within arrays of the pool, and gives back those that it has outgrown", () => {
