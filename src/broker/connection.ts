@@ -121,6 +121,8 @@ export class Connection {
     if (state.at === "open" && this.#outbox.stalledMs(nowMs) >= this.listener.limits.stallTimeout * 1000) {
       return this.#giveUp();
     }
+    // It may have begun to wait after the store began to fail.
+    if (this.core.durability?.journal.fault) this.storeFailed();
     if (!this.#deadline.passed(nowMs)) return;
     if (state.at === "closed") return this.cut();
     if (state.at === "signing-in") return this.#refuseLate(state);
@@ -213,7 +215,7 @@ export class Connection {
     if (!this.#serving) void this.finish();
   }
 
-  /** The store has begun to fail: a client that waits for it is refused, or cut off if there is no word for it. */
+  /** The store fails: a client that waits for it is refused, or cut off if there is no word for it. */
   storeFailed(): void {
     const { open } = this;
     const reason = "what the client has changed cannot be stored";

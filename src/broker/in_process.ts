@@ -150,10 +150,8 @@ export class InProcess {
   #checkStorable({ topicName, qos, retain }: Message): void {
     const fault = this.#assembly.core?.durability?.journal.fault;
     if (!fault || qos === 0) return;
-    const { routes, shares } = this.#assembly.subscriptions.match(topicName);
-    const isWaitedFor = routes.some(({ subscriber }) => subscriber.durable) ||
-      shares.some(({ members }) => members.some(({ subscriber }) => subscriber.durable));
-    if (retain || isWaitedFor) throw new Error(`Cannot publish to ${topicName}: it cannot be stored: ${fault.message}`);
+    if (!retain && !this.#assembly.subscriptions.hasDurable(topicName)) return;
+    throw new Error(`Cannot publish to ${topicName}: it cannot be stored: ${fault.message}`);
   }
 
   /** Messages that come before plugins are there to transform them are routed as they are. */

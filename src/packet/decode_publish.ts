@@ -8,6 +8,11 @@ import { PublishBody } from "./publish_body.ts";
 import type { TopicName } from "./topic.ts";
 import type { TopicNames } from "./topic_names.ts";
 
+/** What stands in a PUBLISH behind its first byte. */
+type ReceivedFields =
+  & Pick<ReceivedPublish, "topicName" | "packetIdentifier" | "body">
+  & Partial<Pick<ReceivedPublish, "properties" | "topicAlias">>;
+
 /** A PUBLISH as it was received: its payload is looked at only if somebody asks. */
 export class ReceivedPublish implements PublishPacket {
   readonly type = PacketType.Publish;
@@ -21,10 +26,7 @@ export class ReceivedPublish implements PublishPacket {
   readonly properties: MessageProperties | undefined;
   readonly topicAlias: number | undefined;
 
-  constructor(
-    firstByte: number,
-    fields: Omit<ReceivedPublish, "type" | "dup" | "qos" | "retain" | "payload" | "plain">,
-  ) {
+  constructor(firstByte: number, fields: ReceivedFields) {
     this.dup = (firstByte & 8) !== 0;
     this.qos = (firstByte >> 1 & 3) as QoS;
     this.retain = (firstByte & 1) !== 0;
@@ -76,13 +78,7 @@ export function decodePublish(frame: Frame, version: ProtocolVersion, topicNames
   const restStart = hasIdentifier ? nameEnd + 2 : nameEnd;
   if (version === 5) return decodePublish5(frame, { restStart, identifierAt, topicName, packetIdentifier });
   const body = PublishBody.borrowed(bytes, { start, identifierAt, payloadStart: restStart, end, form: "3.x" });
-  return new ReceivedPublish(firstByte, {
-    topicName,
-    packetIdentifier,
-    body,
-    properties: undefined,
-    topicAlias: undefined,
-  });
+  return new ReceivedPublish(firstByte, { topicName, packetIdentifier, body });
 }
 
 interface Begun {
@@ -101,13 +97,7 @@ function decodePublish5(
   if (restStart < end && bytes[restStart] === 0) {
     checkNamed(topicName, undefined);
     const body = PublishBody.borrowed(bytes, { start, identifierAt, payloadStart: restStart + 1, end, form: "5.0" });
-    return new ReceivedPublish(firstByte, {
-      topicName,
-      packetIdentifier,
-      body,
-      properties: undefined,
-      topicAlias: undefined,
-    });
+    return new ReceivedPublish(firstByte, { topicName, packetIdentifier, body });
   }
   const reader = new ByteReader(bytes, restStart, end, "PUBLISH");
   const { topicAlias, ...others } = readProperties(reader, PacketType.Publish);

@@ -105,6 +105,13 @@ export class Subscriptions {
     return this.#matched.get(topicName) ?? this.#find(topicName);
   }
 
+  /** Whether a message of this topic, at QoS 1 or 2, may go to somebody for whom it has to outlive the process. */
+  hasDurable(topicName: TopicName): boolean {
+    const { routes, shares } = this.match(topicName);
+    return routes.some(({ subscriber }) => subscriber.durable) ||
+      shares.some(({ members }) => members.some(({ subscriber }) => subscriber.durable));
+  }
+
   /** The group of a shared subscription; `undefined`: it has no members. */
   shareGroup(topicFilter: TopicFilter, shareName: string): ShareGroup | undefined {
     return this.#shares.get(topicFilter)?.get(shareName);

@@ -3,10 +3,10 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { Broker } from "../../src/broker/broker.ts";
 import { StoreError } from "../../src/store/store.ts";
-import { startDurable } from "../support/durable_broker.ts";
+import { startDurable, until } from "../support/durable_broker.ts";
 import type { MemoryStore } from "../support/memory_store.ts";
 import { patiently } from "../support/patience.ts";
-import { type RawClient, subscribePacket } from "../support/raw_client.ts";
+import { type RawClient, subscribePacket, unsubscribePacket } from "../support/raw_client.ts";
 import type { TestBroker } from "../support/test_broker.ts";
 
 const FULL = new StoreError("there is no room left", true);
@@ -127,6 +127,20 @@ Deno.test("A 3.x client that publishes for a stored session is closed while the 
   const publisher = await broker.connect();
   await publisher.sendPublish("a", "unstored", { qos: 2, packetIdentifier: 1 });
   await publisher.expectClosed();
+  store.failing = undefined;
+});
+
+Deno.test("A 3.x client that begins to wait while the store fails already is closed", async () => {
+  await using durability = await startDurable();
+  const { broker, store } = durability;
+  const client = await broker.connect({ clean: false, clientIdentifier: "three" });
+  await client.subscribe("b", 1);
+  await leaveSubscriber(broker);
+  await fail(broker, store, BROKEN);
+  await client.sendPacket(unsubscribePacket(9, ["b"]));
+  await until("its change to wait", () => broker.broker.statistics.changesWaiting > 1);
+  broker.clock.advance(1000);
+  await client.expectClosed();
   store.failing = undefined;
 });
 

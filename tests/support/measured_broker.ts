@@ -10,6 +10,7 @@ export class MeasuredBroker implements AsyncDisposable {
   readonly #directory: string;
   readonly #process: BrokerProcess;
   #client: RawClient | undefined;
+  #startedInMs = 0;
 
   private constructor(directory: string, process: BrokerProcess) {
     this.#directory = directory;
@@ -18,10 +19,12 @@ export class MeasuredBroker implements AsyncDisposable {
 
   /** @param config keys besides listener, sign-in and plugins; `persistence: "sqlite"` is a file that goes with the broker */
   static async start(
-    { persistence = "memory", commit = "os", ...config }: Readonly<Record<string, unknown>> & {
+    { persistence = "memory", commit = "os", fill, ...config }: Readonly<Record<string, unknown>> & {
       readonly persistence?: "memory" | "sqlite";
       /** What a commit of the file waits for. */
       readonly commit?: "disk" | "os";
+      /** Puts something into the file before the broker starts. */
+      readonly fill?: (path: string) => Promise<void>;
     } = {},
   ): Promise<MeasuredBroker> {
     const directory = await Deno.makeTempDir();
@@ -39,7 +42,10 @@ export class MeasuredBroker implements AsyncDisposable {
     await Deno.writeTextFile(file, text);
     const broker = new MeasuredBroker(directory, new BrokerProcess(file));
     try {
+      await fill?.(path);
+      const startMs = performance.now();
       await broker.#process.start();
+      broker.#startedInMs = performance.now() - startMs;
       await broker.#listen();
     } catch (error) {
       await broker[Symbol.asyncDispose]();
@@ -50,6 +56,11 @@ export class MeasuredBroker implements AsyncDisposable {
 
   get port(): number {
     return this.#process.port;
+  }
+
+  /** How long it took from nothing to listening, in milliseconds. */
+  get startedInMs(): number {
+    return this.#startedInMs;
   }
 
   /** What the broker holds now. */

@@ -163,10 +163,7 @@ class Publication implements Passage {
 
 /** Whether a message, or that it was received, has to outlive the process. */
 function needsStore({ core }: Connection, open: Open, packet: ReceivedPublish, topicName: TopicName): boolean {
-  if (packet.retain || (packet.qos === 2 && open.session.durable)) return true;
-  const { routes, shares } = core.subscriptions.match(topicName);
-  return routes.some(({ subscriber }) => subscriber.durable) ||
-    shares.some(({ members }) => members.some(({ subscriber }) => subscriber.durable));
+  return packet.retain || (packet.qos === 2 && open.session.durable) || core.subscriptions.hasDurable(topicName);
 }
 
 /** A 3.x client would take silence for a slow network. */
