@@ -1,14 +1,13 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { ClientSnapshot, DisconnectProperties } from "../hooks/plugin.ts";
-import type { ReceivedPublish } from "../packet/decode.ts";
 import type { ConnackProperties, ProtocolVersion, Will } from "../packet/packets.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
-import type { Fifo } from "../session/fifo.ts";
 import type { Session } from "../session/session.ts";
 import type { InboundTopicAliases } from "../session/topic_aliases.ts";
 import { formatAddress } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { EnhancedAuthentication } from "./enhanced_authentication.ts";
+import type { HeldPublishes } from "./held_publishes.ts";
 import type { RetainedWalk } from "./handlers/retained_walk.ts";
 
 /** A signed-in client's part of a connection. */
@@ -26,9 +25,7 @@ export interface Open {
   readonly topicAliases: InboundTopicAliases;
   /** The client proves anew who it is; `undefined`: it does not. */
   reAuthentication: EnhancedAuthentication | undefined;
-  /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room; 3.x clients only. */
-  readonly held: Fifo<ReceivedPublish>;
-  heldBytes: number;
+  readonly held: HeldPublishes;
   /** Finds what is retained for its new subscriptions in later turns; `undefined`: there is nothing more to find. */
   retainedWalk: RetainedWalk | undefined;
 }

@@ -208,6 +208,32 @@ Deno.test("QoS 2 messages over max-inflight wait for a PUBREL, in order, and non
   }
 });
 
+Deno.test("A QoS 2 message that is sent again while it waits for room is passed on once", async () => {
+  await using broker = await startBroker({ maxInflight: 1 });
+  const messages = broker.broker.subscribe("a");
+  const client = await broker.connect();
+  for (const [first, id] of [[0x34, 1], [0x34, 2], [0x3c, 2], [0x34, 3]]) {
+    await client.send([first, 6, 0, 1, 0x61, 0, id, 0x30 + id]);
+  }
+  await client.expectAck("Pubrec", 1);
+  for (const [released, next] of [[1, 2], [2, 3]]) {
+    await client.send([0x62, 2, 0, released]);
+    await client.expectAck("Pubcomp", released);
+    await client.expectAck("Pubrec", next);
+  }
+  for (const digit of ["1", "2", "3"]) {
+    assertEquals(new TextDecoder().decode((await messages.next()).value?.payload), digit);
+  }
+});
+
+Deno.test("Empty QoS 2 messages that have no room take room all the same", async () => {
+  await using broker = await startBroker({ maxInflight: 1, maxInboundBytes: 10_000 });
+  const client = await broker.connect();
+  for (let id = 1; id <= 100; id++) await client.send([0x34, 5, 0, 1, 0x61, 0, id]);
+  await client.expectAck("Pubrec", 1);
+  await client.expectClosed();
+});
+
 Deno.test("A client that goes on with QoS 2 messages that have no room is closed", async () => {
   await using broker = await startBroker({ maxInflight: 1, maxInboundBytes: 10, maxPacketSize: 100 });
   const client = await broker.connect();

@@ -220,3 +220,15 @@ Deno.test("A client that goes while its retained messages are still being looked
   assertEquals(await (await broker.connect5()).subscribe("last"), [0]);
   assertEquals(broker.broker.statistics.messagesQueued, 0);
 });
+
+Deno.test("A filter that stands twice gets what is retained, whichever of the two asks for it", async () => {
+  await using broker = await startBroker();
+  await broker.broker.publish("a", "kept", { retain: true });
+  for (const [first, second] of [[1, 1], [0, 2], [1, 2], [2, 0]] as const) {
+    const client = await broker.connect5();
+    const filters = [first, second].map((retainHandling) => ({ topicFilter: "a", qos: 1, retainHandling } as const));
+    await client.subscribe(filters);
+    await client.expectMessage({ topicName: "a", payload: "kept", retain: true });
+    await client.expectNothing();
+  }
+});

@@ -2,11 +2,11 @@ import type { ClientSnapshot, SignIn } from "../../hooks/plugin.ts";
 import { encodedSizeBytes } from "../../packet/encode.ts";
 import { type ConnackProperties, type ConnectPacket, PacketType } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
-import { Fifo } from "../../session/fifo.ts";
 import { Session } from "../../session/session.ts";
 import { InboundTopicAliases } from "../../session/topic_aliases.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
 import { toldRefusal } from "../connection_state.ts";
+import { HeldPublishes } from "../held_publishes.ts";
 import { authenticate, type Greeting } from "./authenticate.ts";
 import { beginExchange } from "./auth.ts";
 import { describeClient } from "./client_snapshot.ts";
@@ -76,12 +76,16 @@ async function readSession(
   packet: ConnectPacket,
   { clientIdentifier }: ClientSnapshot,
 ): Promise<ConnectRefusal | undefined> {
-  core.sessions.expireOne(clientIdentifier, core.clock.now());
-  const session = core.sessions.get(clientIdentifier);
-  if (!session || packet.cleanStart || !core.durability?.isUnread(session)) return undefined;
+  const { sessions, durability } = core;
+  sessions.expireOne(clientIdentifier, core.clock.now());
+  if (packet.cleanStart || !durability) return undefined;
   try {
-    await core.durability.read(session);
-    core.sessions.changed(session);
+    // While it is read another client may take its place, and leave something unread in turn.
+    for (let session = sessions.get(clientIdentifier); session && durability.isUnread(session);) {
+      await durability.read(session);
+      sessions.changed(session);
+      session = sessions.get(clientIdentifier);
+    }
     return undefined;
   } catch (error) {
     core.logger.error(`session of client ${clientIdentifier} cannot be read: ${error}`);
@@ -133,8 +137,7 @@ function openSession(
     will: packet.will,
     topicAliases: new InboundTopicAliases(limits.topicAliasMaximum),
     reAuthentication: undefined,
-    held: new Fifo<never>(),
-    heldBytes: 0,
+    held: new HeldPublishes(),
     retainedWalk: undefined,
   };
   connection.own(open);

@@ -31,6 +31,8 @@ export function handlePublish(connection: Connection, open: Open, packet: Receiv
   if (packet.qos === 2 && receiver.has(packet.packetIdentifier)) {
     return connection.acknowledge(PacketType.Pubrec, packet.packetIdentifier);
   }
+  // Its PUBREC comes when its turn does.
+  if (packet.qos === 2 && open.held.has(packet.packetIdentifier)) return;
   if (open.version === 5) checkReceiveMaximum(connection, open);
   else if (packet.qos === 2 && mustWait(connection, open)) return hold(connection, open, packet);
   return route(connection, open, packet, topicName);
@@ -43,10 +45,9 @@ export function handlePubrel(connection: Connection, open: Open, packet: AckPack
   // MQTT 5.0 §3.7.2.1
   const reasonCode = known ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
   connection.acknowledge(PacketType.Pubcomp, packet.packetIdentifier, reasonCode);
-  if (open.held.length === 0 || receiver.inflight >= connection.listener.limits.maxInflight) return;
-  const next = open.held.shift()!;
-  open.heldBytes -= next.body.payloadLength;
-  return route(connection, open, next, topicNameOf(open, next));
+  if (receiver.inflight >= connection.listener.limits.maxInflight) return;
+  const next = open.held.shift();
+  if (next) return route(connection, open, next, topicNameOf(open, next));
 }
 
 /** The name that stands in the packet, or that its alias stands for (MQTT 5.0 §3.3.2.3.4). */
@@ -98,11 +99,9 @@ function mustWait({ listener }: Connection, { session, held }: Open): boolean {
  * its PUBREC with it. A client that is answered nothing soon stops; one that does not is closed.
  */
 function hold(connection: Connection, open: Open, packet: ReceivedPublish): void {
-  packet.body.keep();
   open.held.push(packet);
-  open.heldBytes += packet.body.payloadLength;
   const { maxInflight, maxInboundBytes } = connection.listener.limits;
-  if (open.heldBytes > maxInboundBytes) {
+  if (open.held.bytes > maxInboundBytes) {
     const reason = `more than max-inflight (${maxInflight}) QoS 2 messages and max-inbound-bytes wait for their PUBREL`;
     throw new ProtocolError(ReasonCode.ReceiveMaximumExceeded, reason);
   }

@@ -1,6 +1,5 @@
 import type { Message } from "../../message.ts";
 import type { TopicFilter } from "../../packet/topic.ts";
-import { Fifo } from "../../session/fifo.ts";
 import type { RetainedMessages } from "../../topics/retained.ts";
 import type { Subscription } from "../../topics/subscriptions.ts";
 
@@ -10,8 +9,8 @@ const MESSAGES_PER_SLICE = 10_000;
 const STEPS_PER_SLICE = 20_000;
 /** So many messages that wait for the client put off the next slice. */
 const MAXIMUM_WAITING = 10_000;
-/** When to look again whether the client has taken some of them, in milliseconds. */
-const PATIENCE_MS = 20;
+/** When to look again whether the client has taken some of them, in milliseconds: at first, and at last. */
+const PATIENCE_MS = { first: 20, longest: 200 };
 
 /** What a {@linkcode RetainedWalk} is made with. */
 export interface RetainedWalkOptions {
@@ -28,26 +27,21 @@ export interface RetainedWalkOptions {
   readonly later: (resume: () => void, delayMs: number) => void;
 }
 
-/** A subscription whose retained messages are still to be found. */
-interface Wanted {
-  /** As the client gave it. */
-  readonly key: TopicFilter;
-  readonly subscription: Subscription;
-}
-
 /**
  * Finds what is retained for one client's new subscriptions, one after the other and in slices between which others are
  * served. A client that takes nothing is waited for, so that there is never much in memory for it.
  */
 export class RetainedWalk {
   readonly #options: RetainedWalkOptions;
-  readonly #wanted = new Fifo<Wanted>();
+  /** Subscriptions whose retained messages are still to be found, by filter as the client gave it; the first is under way. */
+  readonly #wanted = new Map<TopicFilter, Subscription>();
   #steps: Iterator<Message | undefined> | undefined;
   /** It goes on in a later turn. */
   #suspended = false;
   #pause: PromiseWithResolvers<void> | undefined;
   #messagesLeft = 0;
   #stepsLeft = 0;
+  #patienceMs = PATIENCE_MS.first;
 
   constructor(options: RetainedWalkOptions) {
     this.#options = options;
@@ -63,9 +57,21 @@ export class RetainedWalk {
     return this.#suspended;
   }
 
-  /** Adds a subscription; {@linkcode RetainedWalk.run} gets to it when it is through with those before. */
+  /** Adds a subscription, to which {@linkcode RetainedWalk.run} gets when it is through with those before. */
   add(key: TopicFilter, subscription: Subscription): void {
-    this.#wanted.push({ key, subscription });
+    // One that is under way begins anew.
+    if (this.#underWay === key) this.#steps = undefined;
+    this.#wanted.delete(key);
+    this.#wanted.set(key, subscription);
+  }
+
+  /** The client has changed a subscription and wants nothing for that; what it has not got of it yet goes on. */
+  replace(key: TopicFilter, subscription: Subscription): void {
+    if (this.#wanted.has(key)) this.#wanted.set(key, subscription);
+  }
+
+  get #underWay(): TopicFilter | undefined {
+    return this.#wanted.keys().next().value;
   }
 
   /** Walks on. A small walk is over on return. */
@@ -77,7 +83,8 @@ export class RetainedWalk {
     const { waiting, later } = this.#options;
     this.#suspended = this.#slice();
     const stalled = waiting() > MAXIMUM_WAITING;
-    if (this.#suspended) later(() => this.#walk(), stalled ? PATIENCE_MS : 0);
+    if (this.#suspended) later(() => this.#walk(), stalled ? this.#patienceMs : 0);
+    this.#patienceMs = stalled ? Math.min(2 * this.#patienceMs, PATIENCE_MS.longest) : PATIENCE_MS.first;
     if (this.#suspended && !stalled) this.#pause ??= Promise.withResolvers();
     else {
       this.#pause?.resolve();
@@ -89,14 +96,13 @@ export class RetainedWalk {
   #slice(): boolean {
     this.#messagesLeft = MESSAGES_PER_SLICE;
     this.#stepsLeft = STEPS_PER_SLICE;
-    for (let wanted = this.#wanted.peek(); wanted; wanted = this.#wanted.peek()) {
-      const { key, subscription } = wanted;
+    for (const [key, subscription] of this.#wanted) {
       if (this.#options.isCurrent(key, subscription)) {
         if (this.#isOver || this.#options.waiting() > MAXIMUM_WAITING) return true;
-        if (!this.#findAll(subscription)) continue;
+        if (!this.#findAll(subscription)) return true;
       }
       this.#steps = undefined;
-      this.#wanted.shift();
+      this.#wanted.delete(key);
     }
     return false;
   }

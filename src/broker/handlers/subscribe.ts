@@ -67,7 +67,8 @@ function subscribe(
     const refusal = refusalOf(connection, open, one, ruling);
     const subscription = atAllowedQoS(one.subscription, ruling);
     if (refusal) refusals.push(refusal);
-    else if (add(connection, open, one, subscription)) added.set(one.key, subscription);
+    else if (add(connection, open, one, subscription) || added.has(one.key)) added.set(one.key, subscription);
+    else open.retainedWalk?.replace(one.key, subscription);
     if (!refusal && ruling !== allowed) permissions.push(ruling);
     // A hook that is told of a subscription may cut the client off.
     if (connection.open !== open) return;

@@ -145,3 +145,31 @@ Deno.test("A client that takes nothing is waited for, with its packets served, a
   } while (room.turn());
   assertEquals([new Set(room.got).size, room.got.length, room.walk.suspended], [MANY, MANY, false]);
 });
+
+/** What is subscribed to with this filter is changed. */
+function changed(room: Room, filter: string): [TopicFilter, Subscription] {
+  const topicFilter = parseTopicFilter(filter);
+  const subscription = { topicFilter, qos: 1, noLocal: false, retainAsPublished: true } as const;
+  room.subscriptions.set(topicFilter, subscription);
+  return [topicFilter, subscription];
+}
+
+Deno.test("A subscription that is changed in the middle goes on where it is, if nothing is wanted for the change", () => {
+  const room = new Room(storeOf(numbered("a")));
+  room.subscribe("#");
+  room.turn();
+  room.walk.replace(...changed(room, "#"));
+  room.walk.replace(...changed(room, "b"));
+  while (room.turn());
+  assertEquals([room.got.length, new Set(room.got).size], [MANY, MANY]);
+});
+
+Deno.test("A subscription that is made again in the middle begins anew, and stands for one however often", () => {
+  const room = new Room(storeOf(numbered("a")));
+  room.subscribe("#");
+  room.turn();
+  const before = room.got.length;
+  for (let time = 0; time < 100; time++) room.walk.add(...changed(room, "#"));
+  while (room.turn());
+  assertEquals([room.got.length, new Set(room.got.slice(before)).size], [before + MANY, MANY]);
+});
