@@ -163,6 +163,7 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Publishes a message; no permission is asked. Resolves when it is routed, and at QoS 1 and 2 stored where it has to be.
+   * What is published before the start is complete does not wait for that: it is retained, and stored with the start.
    *
    * @param payload bytes, which are copied, or text
    * @throws {TopicError} if the topic name is wrong

@@ -41,7 +41,8 @@ export class InProcess {
   }
 
   /**
-   * Resolves when the message is routed, and at QoS 1 and 2 stored where it has to be.
+   * Resolves when the message is routed, and at QoS 1 and 2 stored where it has to be. What is published before the
+   * start is complete does not wait for that: it is retained, and stored with the start.
    *
    * @throws {Error} if it cannot be stored now, and nobody gets it; or the broker ended before it was stored
    */
@@ -49,10 +50,14 @@ export class InProcess {
     const { clock, core } = this.#assembly;
     const message = makeMessage(topicName, payload, { ...options, nowMs: clock.now() });
     this.#checkStorable(message);
-    await this.#route(message);
     const journal = core?.durability?.journal;
+    const before = journal?.position;
+    const routing = this.#route(message);
+    if (routing instanceof Promise) await routing;
     if (message.qos === 0 || !journal) return;
     const { position } = journal;
+    // Else it would wait for what others have changed, and as long as the store fails.
+    if (position === before) return;
     await journal.settled();
     if (journal.committed < position) {
       throw new Error(`Cannot say that the message to ${topicName} is stored: the broker has ended`);
@@ -166,6 +171,7 @@ export class InProcess {
     if (!session) return false;
     subscribeSession(this.#assembly.subscriptions, session, parseTopicFilter(topicFilter), subscription);
     session.offerRetained(this.#retainedFor(subscription), subscription);
+    this.#assembly.sessions.changed(session);
     return true;
   }
 

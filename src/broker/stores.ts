@@ -1,6 +1,7 @@
 import type { ResolvedConfig } from "../config/config.ts";
 import { importModule } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
+import { resolveLink } from "../store/sqlite_file.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
 import type { Store, StoreFactory } from "../store/store.ts";
 import { WatchedStore } from "../store/watched_store.ts";
@@ -10,14 +11,17 @@ import { errorText } from "./error_text.ts";
  * Makes the store that the config names; nothing is opened yet.
  *
  * @returns `undefined` if nothing is to outlive the process
- * @throws {Error} if a store module cannot be loaded or makes no store
+ * @throws {Error} if a store module cannot be loaded or makes no store, or the database is a link that leads nowhere
  */
 export async function createStore(
   { persistence, baseDirectory }: Pick<ResolvedConfig, "persistence" | "baseDirectory">,
   logger: Logger,
 ): Promise<Store | undefined> {
   if (persistence.type === "memory") return undefined;
-  if (persistence.type === "sqlite") return new WatchedStore(new SqliteStore(persistence), persistence.path);
+  if (persistence.type === "sqlite") {
+    const path = resolveLink(persistence.path);
+    return new WatchedStore(new SqliteStore({ ...persistence, path }), path);
+  }
   const { specifier, options } = persistence;
   try {
     const module = await importModule(specifier, { bundled: {}, baseDirectory });

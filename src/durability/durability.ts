@@ -1,9 +1,10 @@
 import type { Logger } from "../logger.ts";
-import type { TopicFilter } from "../packet/topic.ts";
-import { parseSharedFilter } from "../packet/topic.ts";
+import type { Message } from "../message.ts";
+import type { TopicFilter, TopicName } from "../packet/topic.ts";
+import { parseSharedFilter, parseTopicFilter } from "../packet/topic.ts";
 import { Session, type SessionOptions } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
-import type { Store, StoredSession, StoredWill } from "../store/store.ts";
+import type { Store, StoredSession, StoredState, StoredWill } from "../store/store.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { ShareGroup } from "../topics/share_group.ts";
 import type { Subscription, Subscriptions } from "../topics/subscriptions.ts";
@@ -77,28 +78,31 @@ export class Durability {
 
   static async #open(parts: DurabilityParts): Promise<Durability> {
     const { store, logger, times, retained } = parts;
+    // What the program retains and clears during the start is newer than what the store has of these topics.
+    const newer = new Map(
+      Array.from(retained, ({ topicName }): [TopicName, Message | undefined] => [topicName, undefined]),
+    );
+    retained.onChange = (topicName, _message, old) => void (newer.has(topicName) || newer.set(topicName, old));
     const state = await store.open();
     const wills: StoredWill[] = [];
     const { lastMessageId } = state;
     const onFault = (fault: unknown) => fault && parts.onFault();
-    const journal = new Journal({ store, logger, times, lastMessageId, onFault });
+    const opened = Promise.withResolvers<void>();
+    const journal = new Journal({ store, logger, times, lastMessageId, opened: opened.promise, onFault });
     const durability = new Durability(parts, journal, state.lastSession, wills);
     const changed: (() => void)[] = [];
     for await (const session of state.sessions) changed.push(...durability.#restore(session));
     for await (const will of state.wills) wills.push(will);
-    const note = noteRetained(journal);
-    const newer = new Map(Array.from(retained, (message) => [message.topicName, message]));
-    for await (const stored of state.retained) {
-      const message = restoredMessage(stored, times);
-      message.storedReferences = 1;
-      if (newer.has(message.topicName) || retained.set(message) !== "full") continue;
-      logger.warn(`retained message of ${message.topicName} is given up: max-retained is less than what the store has`);
-      changed.push(() => note(message.topicName, undefined, message));
-    }
+    const unkept = await durability.#restoreRetained(state, newer);
     for (const note of changed) note();
-    // What the program has published before the start is newer than what the store has.
-    for (const message of newer.values()) note(message.topicName, message, undefined);
+    const note = noteRetained(journal);
+    for (const message of unkept) note(message.topicName, undefined, message);
+    for (const [topicName, old] of newer) {
+      const [message] = retained.walk(parseTopicFilter(topicName));
+      note(topicName, message, old);
+    }
     retained.onChange = note;
+    opened.resolve();
     return durability;
   }
 
@@ -137,6 +141,35 @@ export class Durability {
     } catch (error) {
       logger.error(`the store did not close as it should: ${error instanceof Error ? error.message : error}`);
     }
+  }
+
+  /**
+   * Restores the retained messages of all topics that the program has not changed meanwhile.
+   *
+   * @param newer those that it has, with what the store has of them as far as that was read
+   * @returns those that there is no room for
+   */
+  async #restoreRetained(
+    { retained: all }: StoredState,
+    newer: Map<TopicName, Message | undefined>,
+  ): Promise<Message[]> {
+    const { logger, times, retained } = this.#parts;
+    const unkept: Message[] = [];
+    for await (const stored of all) {
+      const message = restoredMessage(stored, times);
+      const { topicName } = message;
+      message.storedReferences = 1;
+      if (newer.has(topicName)) {
+        newer.set(topicName, message);
+        continue;
+      }
+      const outcome = retained.set(message);
+      newer.delete(topicName);
+      if (outcome !== "full") continue;
+      logger.warn(`retained message of ${topicName} is given up: max-retained is less than what the store has`);
+      unkept.push(message);
+    }
+    return unkept;
   }
 
   /** Returns what is to be noted once the store has been read. */

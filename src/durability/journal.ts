@@ -29,6 +29,8 @@ export interface JournalParts {
   readonly times: Times;
   /** Highest message id that was ever given. */
   readonly lastMessageId: number;
+  /** The store is told nothing before: it is still being read. @default it has been read */
+  readonly opened?: Promise<void>;
   /** Told when the store begins to fail, and when it works again. */
   readonly onFault?: (fault: StoreError | undefined) => void;
   /** How long to wait after a fault before the changes are given again, in milliseconds. @default 1000 */
@@ -65,6 +67,7 @@ export class Journal {
   constructor(parts: JournalParts) {
     this.#parts = parts;
     this.#lastMessageId = parts.lastMessageId;
+    this.#running = parts.opened?.then(() => this.#run());
   }
 
   /** Position of the last change. */
@@ -195,7 +198,7 @@ export class Journal {
     // A store that throws anything else is wrong in itself, and no disk will mend that.
     const fault = error instanceof StoreError ? error : new StoreError(`the store fails: ${error}`, "rejected");
     this.#fault = fault;
-    if (before?.lasting === fault.lasting) return;
+    if (before?.fault === fault.fault && before.message === fault.message) return;
     const { logger, onFault } = this.#parts;
     const outlook = fault.lasting ? ` (this will not pass by itself; tried again every ${this.#retryMs / 1000} s)` : "";
     logger.error(`nothing is acknowledged until it can be stored: ${fault.message}${outlook}`);

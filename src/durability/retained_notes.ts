@@ -4,8 +4,6 @@ import type { Change } from "../store/store.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Journal, MessageChange, PendingMessage } from "./journal.ts";
 
-const FIRST_BATCH = 1;
-
 /** Where a topic stands in the batch. */
 interface Place {
   readonly index: number;
@@ -36,8 +34,7 @@ export function noteRetained(journal: Journal): NonNullable<RetainedMessages["on
     } else if (place) {
       journal.replace(place.index, entryOf(topicName, message));
     } else {
-      // What the program has published before the start may be in the place of something that the store has.
-      const isNew = key !== "" && !old && batch > FIRST_BATCH;
+      const isNew = key !== "" && !old;
       places.set(key, { index: journal.append(entryOf(topicName, message)), isNew });
     }
   };

@@ -1,7 +1,7 @@
 /** Whether a database could be opened, found out without changing anything. */
 import { describeFault, faultOf } from "./sqlite_faults.ts";
 import { SqliteConnection } from "./sqlite_connection.ts";
-import { checkFile, unloggedSizeBytes } from "./sqlite_file.ts";
+import { checkFile, resolveLink, unloggedSizeBytes } from "./sqlite_file.ts";
 import { migrate, migrations } from "./sqlite_layout.ts";
 
 /** What is to be known of a database before it is opened. */
@@ -18,8 +18,10 @@ export interface DatabaseFinding {
  *
  * @returns `undefined`: it can be opened, or made
  */
-export function checkDatabase(path: string): DatabaseFinding | undefined {
+export function checkDatabase(named: string): DatabaseFinding | undefined {
+  let path = named;
   try {
+    path = resolveLink(named);
     if (!checkFile(path)) return undefined;
     if (isInUse(path)) return { kind: "in-use", text: `${path}: is in use by another process, perhaps by a broker` };
     look(path);

@@ -1,6 +1,7 @@
 import { SqliteBatch } from "./sqlite_batch.ts";
 import { SqliteConnection, type SqliteOptions, type SqliteParts } from "./sqlite_connection.ts";
 import { isHarmless, storeErrorOf } from "./sqlite_faults.ts";
+import { checkIdentity, type FileIdentity, identityOf } from "./sqlite_file.ts";
 import {
   deliveryOf,
   type DeliveryRow,
@@ -59,6 +60,8 @@ export class SqliteDatabase {
   readonly #parts: SqliteParts;
   #connection: SqliteConnection | undefined;
   #isOpen = false;
+  /** Of the file, which must be the same whenever it is opened again. */
+  #identity: FileIdentity;
   /** Sessions that have ended but of which there are deliveries still, which nobody gets any more. */
   readonly #ended = new Set<number>();
   #reserved: LastNumbers = { lastMessageId: 0, lastSession: 0 };
@@ -75,6 +78,7 @@ export class SqliteDatabase {
    */
   open(): LastNumbers {
     this.#connection = SqliteConnection.open(this.#options, this.#parts);
+    this.#identity = identityOf(this.#options.path);
     this.#use((connection) => this.#findEnded(connection));
     const sql = "SELECT last_message AS lastMessageId, last_session AS lastSession FROM meta";
     this.#reserved = this.#use((connection) => connection.get<LastNumbers>(sql)!);
@@ -174,6 +178,7 @@ export class SqliteDatabase {
 
   #reopen(): SqliteConnection {
     if (!this.#isOpen) throw new Error("the store is not open");
+    checkIdentity(this.#options.path, this.#identity);
     const connection = SqliteConnection.open(this.#options, this.#parts);
     try {
       // What the log holds may have failed to reach the disk, and a later sync would not tell; the file is synced anew.

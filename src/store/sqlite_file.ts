@@ -2,9 +2,37 @@
 import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import { UnusableFileError } from "./sqlite_faults.ts";
+import { StoreError } from "./store.ts";
 
 /** Tells a file from another one that has come into its place; `undefined`: the system does not tell. */
 export type FileIdentity = string | undefined;
+
+const PUT_BACK =
+  "put the file that was there back in its place, or restart the broker to go on with what is there now, " +
+  "which may be nothing";
+
+/**
+ * The file itself if `path` is a symbolic link: SQLite writes its log beside that one.
+ *
+ * @throws {Error} if the link leads nowhere
+ */
+export function resolveLink(path: string): string {
+  try {
+    if (!Deno.lstatSync(path).isSymlink) return path;
+  } catch {
+    // Whoever looks at the file says what is wrong with it.
+    return path;
+  }
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    throw new UnusableFileError(
+      `${path}: is a symbolic link that leads to no file: restore that file, or name one that is no link (${
+        reasonOf(error)
+      })`,
+    );
+  }
+}
 
 /**
  * Looks whether a database can be at `path`, and changes nothing.
@@ -49,6 +77,18 @@ export function identityOf(path: string): FileIdentity {
   const found = lookAt(path);
   if (found === undefined) return "missing";
   return found.ino === null ? undefined : `${found.dev}:${found.ino}`;
+}
+
+/**
+ * Makes sure that the file is the one it was.
+ *
+ * @throws {StoreError} if it is another one, or none
+ */
+export function checkIdentity(path: string, identity: FileIdentity): void {
+  const found = identityOf(path);
+  if (found === identity) return;
+  const what = found === "missing" ? "deleted or moved away" : "replaced by another file";
+  throw new StoreError(`${path}: was ${what} while it was in use: ${PUT_BACK}`, "corrupt");
 }
 
 /** Size of a database that is there; 0 if the log beside it may have more of it, after a crash. */

@@ -2,6 +2,7 @@ import { unpackChanges } from "./packed_changes.ts";
 import type { SqliteOptions } from "./sqlite_connection.ts";
 import type { SqliteDatabase } from "./sqlite_database.ts";
 import { faultFrom, type Reply, type Request } from "./sqlite_protocol.ts";
+import { Tidying } from "./sqlite_tidying.ts";
 
 /** The part of a worker's global scope that requests come in and replies leave by. */
 export interface Port {
@@ -9,31 +10,34 @@ export interface Port {
   postMessage(message: unknown): void;
 }
 
+/** What tests put in another's place. */
+export interface ServiceParts {
+  /** Milliseconds that only grow. @default `performance.now` */
+  readonly now?: () => number;
+}
+
 /** Answers the requests that come to a worker with a database. */
-export function serve(port: Port, create: (options: SqliteOptions) => SqliteDatabase): void {
+export function serve(port: Port, create: (options: SqliteOptions) => SqliteDatabase, parts: ServiceParts = {}): void {
   let database: SqliteDatabase | undefined;
+  const tidying = new Tidying(parts.now ?? (() => performance.now()));
   const answer = (request: Request): unknown => {
     if (request[0] === "open") {
       database = create(request[1]);
       return database.open();
     }
     if (database === undefined) throw new Error(`the store must be open: got ${request[0]}`);
+    // What is appended is given again, so that nothing is lost if this is told instead.
+    if (request[0] === "append") tidying.tell();
     return call(database, request);
   };
   let isTidying = false;
   const tidyLater = () => {
-    if (isTidying || !database?.isUntidy) return;
+    if (isTidying || !database?.isUntidy || tidying.isPaused) return;
     isTidying = true;
     // Requests that have come meanwhile go first.
     setTimeout(() => {
       isTidying = false;
-      try {
-        database?.tidy();
-      } catch {
-        // If the fault lasts, the next request tells it; this is tried again after that.
-        return;
-      }
-      tidyLater();
+      if (database !== undefined && tidying.tidy(database)) tidyLater();
     }, 0);
   };
   port.onmessage = ({ data }: MessageEvent<Request>) => {

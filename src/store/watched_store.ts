@@ -1,5 +1,5 @@
 import { storeErrorOf } from "./sqlite_faults.ts";
-import { type FileIdentity, identityOf } from "./sqlite_file.ts";
+import { checkIdentity, type FileIdentity, identityOf } from "./sqlite_file.ts";
 import {
   type Change,
   type DeliveryRange,
@@ -12,12 +12,12 @@ import {
 /** How often the file is looked at, in milliseconds. */
 const PERIOD_MS = 2000;
 
-const FILE_HELP =
-  "put the file that was there back in its place, or restart the broker to go on with what is there now, " +
-  "which may be nothing";
 const LOG_HELP =
   "put it back, or shut the broker down and start it again: a shutdown saves what the log held, a kill " +
   "does not";
+
+/** Asks for nothing. */
+const NOTHING: DeliveryRange = { underWay: true, after: 0, maximumMessages: 1, maximumBytes: 1 };
 
 /** What tests put in another's place. */
 export interface WatchedStoreParts {
@@ -37,6 +37,8 @@ export class WatchedStore implements Store {
   #nextLookMs = 0;
   /** The log beside the file was seen since it was opened: it must stay, too. */
   #hasLog = false;
+  /** A closer look is under way, which all calls wait for. */
+  #closerLook: Promise<void> | undefined;
 
   constructor(store: Store, path: string, parts: WatchedStoreParts = {}) {
     this.#store = store;
@@ -64,7 +66,12 @@ export class WatchedStore implements Store {
   }
 
   async #watched<T>(call: () => Promise<T>): Promise<T> {
-    this.#look();
+    if (this.#closerLook === undefined && !this.#look()) this.#closerLook = this.#lookCloser();
+    if (this.#closerLook !== undefined) await this.#closerLook;
+    return await this.#calling(call);
+  }
+
+  async #calling<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {
@@ -75,23 +82,40 @@ export class WatchedStore implements Store {
     }
   }
 
-  /** @throws {StoreError} if the file is not the one that was opened */
-  #look(): void {
+  /**
+   * Looks at the file if it is time.
+   *
+   * @returns false: its log is missing
+   * @throws {StoreError} if the file is not the one that was opened
+   */
+  #look(): boolean {
     const nowMs = this.#now();
-    if (nowMs < this.#nextLookMs) return;
-    this.#check(this.#identityOf(this.#path), this.#identityOf(`${this.#path}-wal`) !== "missing");
+    if (nowMs < this.#nextLookMs) return true;
+    this.#checkFile();
+    const hasLog = this.#identityOf(`${this.#path}-wal`) !== "missing";
+    if (this.#hasLog && !hasLog) return false;
+    this.#hasLog = hasLog;
     this.#nextLookMs = nowMs + PERIOD_MS;
+    return true;
   }
 
-  #check(found: FileIdentity, hasLog: boolean): void {
-    if (found !== this.#identity) {
-      const what = found === "missing" ? "deleted or moved away" : "replaced by another file";
-      throw new StoreError(`${this.#path}: was ${what} while it was in use: ${FILE_HELP}`, "corrupt");
+  /** A database that was closed after a fault has no log, but once it has been asked for something it is open again. */
+  async #lookCloser(): Promise<void> {
+    try {
+      await this.#calling(() => this.#store.deliveries(0, NOTHING));
+      if (this.#look()) return;
+    } finally {
+      this.#closerLook = undefined;
     }
-    if (this.#hasLog && !hasLog) {
-      throw new StoreError(`${this.#path}-wal: was deleted or moved away while it was in use: ${LOG_HELP}`, "corrupt");
+    throw new StoreError(`${this.#path}-wal: was deleted or moved away while it was in use: ${LOG_HELP}`, "corrupt");
+  }
+
+  #checkFile(): void {
+    try {
+      checkIdentity(this.#path, this.#identity);
+    } catch (error) {
+      throw storeErrorOf(this.#path, error);
     }
-    this.#hasLog = hasLog;
   }
 
   #identityOf(path: string): FileIdentity {

@@ -1,12 +1,13 @@
 /** Sessions whose client is away hold no memory that the store can hold for them, and lose nothing by it. */
 import { assertEquals } from "@std/assert";
+import type { PluginContext } from "../../src/hooks/plugin.ts";
 import { PacketType, type QoS } from "../../src/packet/packets.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";
 import { StoreError } from "../../src/store/store.ts";
 import { startDurable, until } from "../support/durable_broker.ts";
 import { patiently } from "../support/patience.ts";
 import type { RawClient, ReceivedMessage } from "../support/raw_client.ts";
-import type { TestBroker } from "../support/test_broker.ts";
+import { hooks, type TestBroker } from "../support/test_broker.ts";
 
 const KIB = 1024;
 const PADDING = "x".repeat(64 * KIB);
@@ -181,4 +182,20 @@ Deno.test("A client that comes back while what is under way cannot be stored is 
   await published;
   const back = await broker.connect5(away);
   await takeSilently(back, { dup: true });
+});
+
+Deno.test("What is retained counts as queued once a plugin has subscribed an offline session to it", async () => {
+  const { promise, resolve } = Promise.withResolvers<PluginContext>();
+  const plugin = hooks((context) => {
+    resolve(context);
+    return {};
+  });
+  await using durability = await startDurable({ plugins: [plugin] });
+  const { broker } = durability.broker;
+  await (await durability.broker.connect5(away)).disconnect();
+  await until("the client to be gone", () => broker.session("away")?.connected === false);
+  await broker.publish("a", "x", { qos: 1, retain: true });
+  assertEquals(broker.statistics.messagesQueued, 0);
+  assertEquals((await promise).subscribe("away", "a", 1), true);
+  assertEquals([broker.session("away")?.messagesQueued, broker.statistics.messagesQueued], [1, 1]);
 });

@@ -164,6 +164,18 @@ Deno.test("While the store fails, QoS 0 goes on, and QoS 1 and 2 for whom nothin
   store.failing = undefined;
 });
 
+Deno.test("While the store fails, what the program publishes for nobody who is stored waits for nothing", async () => {
+  await using durability = await startDurable();
+  const { broker, store } = durability;
+  await leaveSubscriber(broker);
+  await fail(broker, store, BROKEN);
+  for (const qos of [0, 1, 2] as const) {
+    await patiently(`a message at QoS ${qos} to be routed`, broker.broker.publish("b", "x", { qos }));
+  }
+  assertEquals(broker.broker.statistics.storeFault, BROKEN.message);
+  store.failing = undefined;
+});
+
 Deno.test("While the store fails, a new session that is to last is refused", async () => {
   await using durability = await startDurable();
   const { broker, store } = durability;

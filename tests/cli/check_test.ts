@@ -145,6 +145,24 @@ Deno.test("--check looks at the database: a damaged one is a fault, one in use a
   });
 });
 
+Deno.test({
+  name: "--check tells a database that is a link to no file",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withFiles({ "b.yaml": "persistence:\n  type: sqlite\n  path: b.sqlite\n" }, async (folder) => {
+      Deno.symlinkSync(`${folder}/gone.sqlite`, `${folder}/b.sqlite`);
+      const io = new FakeIo();
+      assertEquals(await main(["--check", `${folder}/b.yaml`], io, new FakeServices()), 2);
+      const at = `${folder}/b.yaml:3:9: persistence.path: ${folder}/b.sqlite`;
+      assertStringIncludes(
+        io.errorLines.join("\n"),
+        `${at}: is a symbolic link that leads to no file: restore that file`,
+      );
+      assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name).sort(), ["b.sqlite", "b.yaml"]);
+    });
+  },
+});
+
 Deno.test("--check without a file checks the defaults", async () => {
   const io = new FakeIo();
   assertEquals(await main(["--check"], io, new FakeServices()), 0);

@@ -32,6 +32,19 @@ Deno.test("What one turn changes is one batch, and what comes while it is stored
   assertEquals([told, journal.committed, numbers(store.changes)], [[3, 5], 5, [1, 2, 3, 4, 5]]);
 });
 
+Deno.test("Nothing is given to a store that is still being read", async () => {
+  const opened = Promise.withResolvers<void>();
+  const { store, journal } = await journalOf({ opened: opened.promise });
+  for (const number of [1, 2]) journal.append(change(number));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals([store.changes, journal.committed], [[], 0]);
+  opened.resolve();
+  await journal.settled();
+  journal.append(change(3));
+  await journal.settled();
+  assertEquals([numbers(store.changes), journal.committed], [[1, 2, 3], 3]);
+});
+
 Deno.test("What is taken back is not stored, and its position is committed in its turn", async () => {
   const { store, journal } = await journalOf();
   store.hold();
@@ -110,6 +123,23 @@ Deno.test("A fault that turns out to last is told of again, and what was repaire
   store.failing = undefined;
   await journal.settled();
   assertEquals([numbers(store.changes), faults.at(-1), errors()], [[1], undefined, 2]);
+});
+
+Deno.test("A fault that becomes another one of its kind is told of again, each once", async () => {
+  const { store, journal, faults, logger } = await journalOf({ retryMs: 0 });
+  const told = [
+    new StoreError("full", "full"),
+    new StoreError("broken", "io"),
+    new StoreError("broken otherwise", "io"),
+  ];
+  let asked = 0;
+  // Each of them comes three times.
+  store.append = () => asked < 9 ? Promise.reject(told[Math.floor(asked++ / 3)]) : Promise.resolve();
+  journal.append(change(1));
+  await journal.settled();
+  const errors = logger.lines.filter((line) => line.startsWith("error"));
+  const expected = told.map(({ message }) => `error: nothing is acknowledged until it can be stored: ${message}`);
+  assertEquals([errors, faults], [expected, [told[0], undefined]]);
 });
 
 Deno.test("A journal that is closed during a fault ends, and tells nobody that anything was stored", async () => {

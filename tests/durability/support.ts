@@ -14,7 +14,7 @@ import { CollectingLogger } from "../support/test_broker.ts";
 export const times = { toEpoch: (ms: number) => ms, fromEpoch: (ms: number) => ms };
 
 /** A journal on an open store in memory. */
-export async function journalOf(waits: Pick<JournalParts, "retryMs" | "lastingRetryMs"> = { retryMs: 0 }) {
+export async function journalOf(waits: Pick<JournalParts, "retryMs" | "lastingRetryMs" | "opened"> = { retryMs: 0 }) {
   const store = new MemoryStore();
   await store.open();
   const logger = new CollectingLogger();
