@@ -50,6 +50,11 @@ export class Sender {
     return this.#waiting?.retained ?? 0;
   }
 
+  /** Calls back once, when fewer retained messages wait; forgets it when the client goes. */
+  whenRetainedTaken(messages: number, resume: () => void): void {
+    this.#wait().whenRetainedTaken(messages, resume);
+  }
+
   /** Bytes of the messages in memory. */
   get memoryBytes(): number {
     return this.#inflight.bytes + (this.#waiting?.memoryBytes ?? 0);
@@ -118,6 +123,7 @@ export class Sender {
     this.#link = undefined;
     this.#expected = false;
     this.#inflight.detach();
+    this.#waiting?.forgetRetainedTaken();
     this.#waiting?.returnShared((delivery) => {
       const taken = this.#onReturn?.(delivery, "detached") ?? false;
       if (taken) this.#journal?.settled(delivery);

@@ -11,6 +11,8 @@ export class Waiting {
   readonly #queue: MessageQueue;
   /** The broker keeps them anyway, so they wait outside the queue's limits. */
   readonly #backlog = new Fifo<Delivery>();
+  /** Who waits for fewer retained messages than these. */
+  #taken: { readonly messages: number; readonly resume: () => void } | undefined;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
@@ -61,7 +63,21 @@ export class Waiting {
 
   /** The next retained message. */
   shiftRetained(): Delivery | undefined {
-    return this.#backlog.shift();
+    const delivery = this.#backlog.shift();
+    const taken = this.#taken;
+    if (!taken || this.#backlog.length >= taken.messages) return delivery;
+    this.#taken = undefined;
+    taken.resume();
+    return delivery;
+  }
+
+  /** As {@linkcode Sender.whenRetainedTaken}; `resume` must change nothing at once. */
+  whenRetainedTaken(messages: number, resume: () => void): void {
+    this.#taken = { messages, resume };
+  }
+
+  forgetRetainedTaken(): void {
+    this.#taken = undefined;
   }
 
   /** As {@linkcode MessageQueue.shift}; what is retained comes before. */

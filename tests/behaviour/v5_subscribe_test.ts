@@ -232,3 +232,16 @@ Deno.test("A filter that stands twice gets what is retained, whichever of the tw
     await client.expectNothing();
   }
 });
+
+Deno.test("More retained messages than may wait at once all arrive, as the client takes them", async () => {
+  await using broker = await startBroker();
+  const count = 2.5 * MANY;
+  for (let index = 0; index < count; index++) {
+    await broker.broker.publish(`many/${index}`, "m", { qos: 1, retain: true });
+  }
+  const client = await broker.connect5({ receiveMaximum: 100 });
+  await client.subscribe("#", 1);
+  const names = new Set<string>();
+  while (names.size < count) names.add((await client.takeMessage({ retain: true })).topicName);
+  await client.expectNothing();
+});

@@ -7,11 +7,8 @@ import type { Subscription } from "../../topics/subscriptions.ts";
 const MESSAGES_PER_SLICE = 10_000;
 /** Steps through the retained messages in one turn, whether something is found or not. */
 const STEPS_PER_SLICE = 20_000;
-/** So many messages that wait for the client put off the next slice. */
-const MAXIMUM_WAITING = 10_000;
-/** When to look again whether the client has taken some of them, in milliseconds: at first, and at last. */
-const PATIENCE_MS = { first: 20, longest: 200 };
-
+/** More messages that wait for the client put off the next slice, until so many are left. */
+const WAITING_MESSAGES = { most: 10_000, again: 5_000 };
 /** What a {@linkcode RetainedWalk} is made with. */
 export interface RetainedWalkOptions {
   readonly retained: RetainedMessages;
@@ -24,7 +21,9 @@ export interface RetainedWalkOptions {
   /** Takes messages that were found. */
   readonly offer: (messages: readonly Message[], subscription: Subscription) => void;
   /** Calls back in a later turn of the event loop. */
-  readonly later: (resume: () => void, delayMs: number) => void;
+  readonly later: (resume: () => void) => void;
+  /** Calls back in a later turn when fewer messages wait for the client; never, if it goes before. */
+  readonly whenTaken: (messages: number, resume: () => void) => void;
 }
 
 /**
@@ -41,7 +40,6 @@ export class RetainedWalk {
   #pause: PromiseWithResolvers<void> | undefined;
   #messagesLeft = 0;
   #stepsLeft = 0;
-  #patienceMs = PATIENCE_MS.first;
 
   constructor(options: RetainedWalkOptions) {
     this.#options = options;
@@ -80,16 +78,16 @@ export class RetainedWalk {
   }
 
   #walk(): void {
-    const { waiting, later } = this.#options;
+    const { waiting, later, whenTaken } = this.#options;
+    const resume = () => this.#walk();
     this.#suspended = this.#slice();
-    const stalled = waiting() > MAXIMUM_WAITING;
-    if (this.#suspended) later(() => this.#walk(), stalled ? this.#patienceMs : 0);
-    this.#patienceMs = stalled ? Math.min(2 * this.#patienceMs, PATIENCE_MS.longest) : PATIENCE_MS.first;
-    if (this.#suspended && !stalled) this.#pause ??= Promise.withResolvers();
-    else {
-      this.#pause?.resolve();
-      this.#pause = undefined;
+    if (this.#suspended && waiting() <= WAITING_MESSAGES.most) {
+      this.#pause ??= Promise.withResolvers();
+      return later(resume);
     }
+    if (this.#suspended) whenTaken(WAITING_MESSAGES.again, resume);
+    this.#pause?.resolve();
+    this.#pause = undefined;
   }
 
   /** Returns whether there is more to do. */
@@ -98,7 +96,7 @@ export class RetainedWalk {
     this.#stepsLeft = STEPS_PER_SLICE;
     for (const [key, subscription] of this.#wanted) {
       if (this.#options.isCurrent(key, subscription)) {
-        if (this.#isOver || this.#options.waiting() > MAXIMUM_WAITING) return true;
+        if (this.#isOver || this.#options.waiting() > WAITING_MESSAGES.most) return true;
         if (!this.#findAll(subscription)) return true;
       }
       this.#steps = undefined;

@@ -125,13 +125,15 @@ function sendRetained(
 function makeWalk(connection: Connection, open: Open): RetainedWalk {
   const { retained, clock } = connection.core;
   const { session } = open;
+  const later = (resume: () => void) => void setTimeout(() => orClose(connection, resume), 0);
   return new RetainedWalk({
     retained,
     now: () => clock.now(),
     isCurrent: (key, subscription) => connection.open === open && session.subscriptions.get(key) === subscription,
     waiting: () => session.sender.retainedWaiting,
     offer: (messages, subscription) => session.offerRetained(messages, subscription),
-    later: (resume, delayMs) => setTimeout(() => orClose(connection, resume), delayMs),
+    later,
+    whenTaken: (messages, resume) => session.sender.whenRetainedTaken(messages, () => later(resume)),
   });
 }
 

@@ -29,7 +29,8 @@ class Room {
   /** The longest list that was handed over at once. */
   most = 0;
   waiting = 0;
-  readonly delays: number[] = [];
+  /** Fewer are to wait before it goes on; `undefined`: it does not wait for that. */
+  until: number | undefined;
   #turn: (() => void) | undefined;
   readonly walk: RetainedWalk;
 
@@ -43,11 +44,8 @@ class Room {
         this.most = Math.max(this.most, messages.length);
         for (const { topicName } of messages) this.got.push(topicName);
       },
-      later: (resume, delayMs) => {
-        assertEquals(this.#turn, undefined, "one turn is asked for at a time");
-        this.#turn = resume;
-        this.delays.push(delayMs);
-      },
+      later: (resume) => this.#ask(resume, undefined),
+      whenTaken: (messages, resume) => this.#ask(resume, messages),
       ...changes,
     });
   }
@@ -62,8 +60,15 @@ class Room {
     this.walk.run();
   }
 
+  #ask(resume: () => void, until: number | undefined): void {
+    assertEquals(this.#turn, undefined, "one turn is asked for at a time");
+    this.#turn = resume;
+    this.until = until;
+  }
+
   /** Takes a turn; false if none was asked for. */
   turn(): boolean {
+    if (this.until !== undefined && this.waiting >= this.until) return false;
     const resume = this.#turn;
     this.#turn = undefined;
     resume?.();
@@ -136,10 +141,10 @@ Deno.test("A client that takes nothing is waited for, with its packets served, a
   room.subscribe("#");
   const { pause } = room.walk;
   assert(pause);
-  for (let turn = 0; turn < 10; turn++) room.turn();
+  while (room.turn());
   await pause;
   assertEquals([room.got.length, room.walk.pause, room.walk.suspended], [20_000, undefined, true]);
-  assert(room.delays.at(-1)! > 0, "it is not asked again at once");
+  assertEquals([room.waiting, room.until], [20_000, 5000]);
   do {
     room.waiting = 0;
   } while (room.turn());
