@@ -18,7 +18,7 @@ interface Known {
  */
 export class TopicNames {
   /** By hash; a name displaces the one in its place. */
-  readonly #places: (Known | undefined)[] = [];
+  readonly #places = new Array<Known | undefined>(1 << PLACE_BITS).fill(undefined);
 
   /**
    * Reads the topic name of a PUBLISH.

@@ -32,7 +32,10 @@ text { fill: #e6edf3 } .small { fill: #9198a1 } .page { fill: #0d1117 } .grid { 
 
 /** Horizontal bars, one group for each row: how many times better than each peer, on a logarithmic axis. 1 is level. */
 export function plot(rows: readonly Row[], { ours, peers, subtitle }: PlotOptions): string {
-  const drawn = rows.filter((row) => peers.some((peer) => advantageOver(row, ours, peer) !== undefined));
+  // What a broker does beside a burden is told as a part of what it does alone, which is nothing to hold against peers.
+  const drawn = rows.filter((row) =>
+    row.unit !== "%" && peers.some((peer) => advantageOver(row, ours, peer) !== undefined)
+  );
   const groupHeight = Math.max(1, peers.length) * BAR + GROUP_GAP;
   const height = TOP + drawn.length * groupHeight + BOTTOM;
   const all = drawn.flatMap((row) => peers.flatMap((peer) => advantageOver(row, ours, peer) ?? []));

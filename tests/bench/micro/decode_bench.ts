@@ -1,6 +1,7 @@
 /** From bytes in the read buffer to packets: framing and decoding. */
-import { decode } from "../../../src/packet/decode.ts";
+import { receive } from "../../../src/packet/decode.ts";
 import type { ProtocolVersion } from "../../../src/packet/packets.ts";
+import { TopicNames } from "../../../src/packet/topic_names.ts";
 import { frameFeed, publishBytes } from "./frames.ts";
 
 const packets: readonly [title: string, bytes: Uint8Array, version: ProtocolVersion][] = [
@@ -20,10 +21,11 @@ function withIdentifier(byte: number, at: number): number {
 
 for (const [title, bytes, version] of packets) {
   const feed = frameFeed(bytes);
+  const topicNames = new TopicNames();
   let sum = 0;
   Deno.bench({
     name: `decode 1000 × ${title}`,
     group: title.split(",")[0],
-    fn: () => feed((frame) => sum += decode(frame, version).type),
+    fn: () => feed((frame) => sum += receive(frame, version, topicNames).type),
   });
 }
