@@ -1,4 +1,3 @@
-import { PreparedMessage } from "./packet/encode.ts";
 import type { MessageProperties, QoS } from "./packet/packets.ts";
 import { PublishBody } from "./packet/publish_body.ts";
 import type { TopicName } from "./packet/topic.ts";
@@ -35,10 +34,11 @@ export type DropReason =
 /** What {@linkcode Message} is made of. */
 export interface MessageParts {
   readonly topicName: TopicName;
-  /** The payload in memory that stays as it is, or the PUBLISH that it came in. */
+  /** The payload in memory that stays as it is, or the PUBLISH that it came in, with its properties. */
   readonly payload: Uint8Array | PublishBody;
   readonly qos?: QoS;
   readonly retain?: boolean;
+  /** Those that come with a payload alone. */
   readonly properties?: MessageProperties;
   readonly publisher?: string;
   /** When it becomes worthless, see {@linkcode expiryTime}; `undefined`: never. */
@@ -55,7 +55,6 @@ export class Message implements ApplicationMessage {
   readonly topicName: TopicName;
   readonly qos: QoS;
   readonly retain: boolean;
-  readonly properties: MessageProperties | undefined;
   readonly publisher: string | undefined;
   /** In milliseconds of the broker's clock; `undefined`: never. */
   readonly expiresAtMs: number | undefined;
@@ -65,30 +64,29 @@ export class Message implements ApplicationMessage {
   storedId = 0;
   /** How many deliveries and retained messages refer to it in the store. */
   storedReferences = 0;
-  /** The payload, and the PUBLISH around it as long as that can be passed on as it is. */
+  /** Payload and properties, and the PUBLISH around them as long as that can be passed on as it is. */
   readonly body: PublishBody;
   #snapshot: ApplicationMessage | undefined;
-  #prepared: PreparedMessage | undefined;
 
+  /** @throws {RangeError} if a property is longer than the format can tell */
   constructor(parts: MessageParts) {
     this.topicName = parts.topicName;
-    this.body = parts.payload instanceof PublishBody ? parts.payload : PublishBody.of(parts.payload);
+    this.body = parts.payload instanceof PublishBody ? parts.payload : PublishBody.of(parts.payload, parts.properties);
     this.qos = parts.qos ?? 0;
     this.retain = parts.retain ?? false;
-    this.properties = parts.properties;
     this.publisher = parts.publisher;
     this.expiresAtMs = parts.expiresAtMs;
     this.sizeBytes = MESSAGE_OVERHEAD_BYTES + this.body.payloadLength + parts.topicName.length +
-      (parts.properties === undefined ? 0 : propertiesSizeBytes(parts.properties));
+      this.body.propertiesSizeBytes;
   }
 
   get payload(): Uint8Array {
     return this.body.payload;
   }
 
-  /** Topic name and properties as they are sent to everybody, encoded once. */
-  get prepared(): PreparedMessage {
-    return this.#prepared ??= new PreparedMessage(this.topicName, this.properties);
+  /** 5.0 only; `undefined`: none. */
+  get properties(): MessageProperties | undefined {
+    return this.body.properties;
   }
 
   /** Whether its time is over (MQTT 5.0 §3.3.2.3.3). */
@@ -118,22 +116,10 @@ export class Message implements ApplicationMessage {
   }
 }
 
-/** When a message with these properties that arrives now becomes worthless; `undefined`: never. */
-export function expiryTime(properties: MessageProperties | undefined, nowMs: number): number | undefined {
-  const seconds = properties?.messageExpiryIntervalSeconds;
-  return seconds === undefined ? undefined : nowMs + seconds * 1000;
+/** When a message that arrives now with this message expiry interval becomes worthless; `undefined`: never. */
+export function expiryTime(intervalSeconds: number | undefined, nowMs: number): number | undefined {
+  return intervalSeconds === undefined ? undefined : nowMs + intervalSeconds * 1000;
 }
 
-function propertiesSizeBytes(properties: MessageProperties): number {
-  const { contentType = "", responseTopic = "", correlationData, userProperties = [] } = properties;
-  let size = PROPERTIES_OVERHEAD_BYTES + contentType.length + responseTopic.length + (correlationData?.length ?? 0);
-  for (const [name, value] of userProperties) size += PAIR_OVERHEAD_BYTES + name.length + value.length;
-  return size;
-}
-
-/** The object that holds the properties of one message. */
-const PROPERTIES_OVERHEAD_BYTES = 64;
-/** The list that holds one user property. */
-const PAIR_OVERHEAD_BYTES = 64;
 /** What the objects that hold one message take beside payload and topic name; measured roughly, used for limits only. */
 const MESSAGE_OVERHEAD_BYTES = 128;

@@ -115,7 +115,7 @@ export class MessagePipe {
   #transformed(original: Message, result: ApplicationMessage | undefined): Message | undefined {
     if (!result) return undefined;
     if (result === original.snapshot()) return original;
-    const expiresAtMs = expiryTime(result.properties, this.#parts.clock.now());
+    const expiresAtMs = expiryTime(result.properties?.messageExpiryIntervalSeconds, this.#parts.clock.now());
     return new Message({ ...result, publisher: original.publisher, expiresAtMs });
   }
 

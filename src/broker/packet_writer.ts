@@ -1,12 +1,13 @@
 import type { ClientSnapshot } from "../hooks/plugin.ts";
-import type { DropReason } from "../message.ts";
+import type { DropReason, Message } from "../message.ts";
 import {
+  copySizeBytes,
   encode,
   encodeAck,
+  encodeCopy,
   encodedSizeBytes,
-  encodePublish,
+  type PublishCopy,
   publishFirstByte,
-  publishSizeBytes,
 } from "../packet/encode.ts";
 import {
   type AckPacket,
@@ -170,13 +171,11 @@ export class PacketWriter implements OutboundLink {
     // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
     const alias = this.#aliases && !gated ? this.#aliasFor(delivery) : undefined;
     const asReceived = alias === undefined && delivery.subscriptionIdentifiers === undefined &&
-      message.body.writeTo(out, publishFirstByte(qos, retain, dup), packetIdentifier, this.version);
-    if (!asReceived) encodePublish(out, this.#fields(delivery, packetIdentifier, dup, alias), this.version);
+      message.body.writeAsReceived(out, publishFirstByte(qos, retain, dup), packetIdentifier, this.version);
+    if (!asReceived) encodeCopy(out, this.#copy(delivery, packetIdentifier, dup, alias), message.body, this.version);
     this.#core.statistics.packetsSent++;
     this.#core.statistics.publishesSent++;
-    const { packetSent } = this.#core.hooks;
-    if (!packetSent) return;
-    packetSent(this.#client(), { type: PacketType.Publish, ...this.#fields(delivery, packetIdentifier, dup, alias) });
+    if (this.#core.hooks.packetSent) this.#tell(message, this.#copy(delivery, packetIdentifier, dup, alias));
   }
 
   sendPubrel(packetIdentifier: number): void {
@@ -187,31 +186,38 @@ export class PacketWriter implements OutboundLink {
     return this.#gate?.forAnswer() ?? this.#outbox.open();
   }
 
-  #fields(delivery: Delivery, packetIdentifier: number, dup: boolean, alias: ChosenAlias | undefined) {
+  #copy(delivery: Delivery, packetIdentifier: number, dup: boolean, alias: ChosenAlias | undefined): PublishCopy {
     const { message, qos, retain, subscriptionIdentifiers } = delivery;
-    const { topicName, payload } = message;
-    const properties = this.#propertiesNow(delivery);
     return {
-      topicName: alias === undefined || alias.isNew ? topicName : "" as const,
+      topicName: alias === undefined || alias.isNew ? message.topicName : "",
       topicAlias: alias?.alias,
-      payload,
       qos,
       retain,
       dup,
       packetIdentifier,
-      properties,
+      messageExpiryIntervalSeconds: this.#secondsLeft(message),
       subscriptionIdentifiers,
-      prepared: properties && message.prepared,
     };
   }
 
-  /** The message's properties with the time that it has left ([MQTT-3.3.2-6] 5.0). */
-  #propertiesNow({ message }: Delivery) {
-    const { properties, expiresAtMs } = message;
-    if (expiresAtMs === undefined) return properties;
+  /** What is left of the message expiry interval ([MQTT-3.3.2-6] 5.0). */
+  #secondsLeft({ expiresAtMs }: Message): number | undefined {
+    if (expiresAtMs === undefined) return undefined;
     // The clock has fractions of a millisecond, which must not become a second.
-    const leftSeconds = Math.max(0, Math.ceil(Math.round(expiresAtMs - this.#core.clock.now()) / 1000));
-    return { ...properties, messageExpiryIntervalSeconds: leftSeconds };
+    return Math.max(0, Math.ceil(Math.round(expiresAtMs - this.#core.clock.now()) / 1000));
+  }
+
+  #tell(message: Message, { messageExpiryIntervalSeconds, ...copy }: PublishCopy): void {
+    const { payload } = message;
+    const topicName = copy.topicName === "" ? "" as const : message.topicName;
+    const properties = message.properties && { ...message.properties, messageExpiryIntervalSeconds };
+    this.#core.hooks.packetSent?.(this.#client(), {
+      ...copy,
+      type: PacketType.Publish,
+      topicName,
+      payload,
+      properties,
+    });
   }
 
   #aliasFor(delivery: Delivery) {
@@ -235,11 +241,8 @@ export class PacketWriter implements OutboundLink {
     }
   }
 
-  #publishSize({ message, qos, subscriptionIdentifiers }: Delivery): number {
-    const { topicName, payload, properties } = message;
-    const prepared = properties && message.prepared;
-    const fields = { topicName, payload, properties, prepared, qos, subscriptionIdentifiers };
-    return publishSizeBytes({ ...fields, retain: false, dup: false, packetIdentifier: 0 }, this.version);
+  #publishSize(delivery: Delivery): number {
+    return copySizeBytes(this.#copy(delivery, 0, false, undefined), delivery.message.body, this.version);
   }
 
   /** Leaves out what the client does not want to read or has no room for; `undefined`: even the rest is too large. */

@@ -98,6 +98,6 @@ export function makeMessage(topicName: string, payload: Uint8Array | string, opt
     qos,
     retain,
     properties: properties && { ...properties },
-    expiresAtMs: expiryTime(properties, nowMs),
+    expiresAtMs: expiryTime(properties?.messageExpiryIntervalSeconds, nowMs),
   });
 }

@@ -169,6 +169,6 @@ function ghost(clientIdentifier: string, username: string | undefined, will: Wil
 /** The message that a will becomes. */
 export function willMessage(will: Will, publisher: string, nowMs: number): Message {
   const { topicName, payload, qos, retain, properties } = will;
-  const expiresAtMs = expiryTime(properties, nowMs);
+  const expiresAtMs = expiryTime(properties?.messageExpiryIntervalSeconds, nowMs);
   return new Message({ topicName, payload, qos, retain, properties, publisher, expiresAtMs });
 }

@@ -4,16 +4,17 @@ import { packetIdentifierAt } from "./packet_identifier.ts";
 import { type MessageProperties, PacketType, type ProtocolVersion, type PublishPacket, type QoS } from "./packets.ts";
 import { readProperties } from "./property_codec.ts";
 import { malformed, protocolError } from "./protocol_error.ts";
-import { PublishBody } from "./publish_body.ts";
+import { PublishBody, type PublishLayout } from "./publish_body.ts";
+import { arrangeProperties } from "./publish_properties.ts";
 import type { TopicName } from "./topic.ts";
 import type { TopicNames } from "./topic_names.ts";
 
 /** What stands in a PUBLISH behind its first byte. */
 type ReceivedFields =
   & Pick<ReceivedPublish, "topicName" | "packetIdentifier" | "body">
-  & Partial<Pick<ReceivedPublish, "properties" | "topicAlias">>;
+  & Partial<Pick<ReceivedPublish, "topicAlias" | "messageExpiryIntervalSeconds">>;
 
-/** A PUBLISH as it was received: its payload is looked at only if somebody asks. */
+/** A PUBLISH as it was received: its payload and most of its properties are looked at only if somebody asks. */
 export class ReceivedPublish implements PublishPacket {
   readonly type = PacketType.Publish;
   readonly dup: boolean;
@@ -23,8 +24,8 @@ export class ReceivedPublish implements PublishPacket {
   readonly packetIdentifier: number;
   /** Good until the connection's next read, unless it is kept. */
   readonly body: PublishBody;
-  readonly properties: MessageProperties | undefined;
   readonly topicAlias: number | undefined;
+  readonly messageExpiryIntervalSeconds: number | undefined;
 
   constructor(firstByte: number, fields: ReceivedFields) {
     this.dup = (firstByte & 8) !== 0;
@@ -33,12 +34,16 @@ export class ReceivedPublish implements PublishPacket {
     this.topicName = fields.topicName;
     this.packetIdentifier = fields.packetIdentifier;
     this.body = fields.body;
-    this.properties = fields.properties;
     this.topicAlias = fields.topicAlias;
+    this.messageExpiryIntervalSeconds = fields.messageExpiryIntervalSeconds;
   }
 
   get payload(): Uint8Array {
     return this.body.payload;
+  }
+
+  get properties(): MessageProperties | undefined {
+    return this.body.properties;
   }
 
   /** The same as a plain object, for hooks. */
@@ -77,8 +82,19 @@ export function decodePublish(frame: Frame, version: ProtocolVersion, topicNames
   const identifierAt = hasIdentifier ? nameEnd : 0;
   const restStart = hasIdentifier ? nameEnd + 2 : nameEnd;
   if (version === 5) return decodePublish5(frame, { restStart, identifierAt, topicName, packetIdentifier });
-  const body = PublishBody.borrowed(bytes, { start, identifierAt, payloadStart: restStart, end, form: "3.x" });
+  const body = withoutProperties(frame, identifierAt, restStart, "3.x");
   return new ReceivedPublish(firstByte, { topicName, packetIdentifier, body });
+}
+
+function withoutProperties(
+  { bytes, start, end }: Frame,
+  identifierAt: number,
+  payloadStart: number,
+  form: PublishLayout["form"],
+): PublishBody {
+  const propertiesStart = payloadStart;
+  const constantsStart = payloadStart;
+  return PublishBody.borrowed(bytes, { start, identifierAt, propertiesStart, constantsStart, payloadStart, end, form });
 }
 
 interface Begun {
@@ -89,26 +105,52 @@ interface Begun {
 }
 
 /** The rest of a PUBLISH of 5.0, which begins with its properties. */
-function decodePublish5(
-  frame: Frame,
-  { restStart, identifierAt, topicName, packetIdentifier }: Begun,
-): ReceivedPublish {
+function decodePublish5(frame: Frame, begun: Begun): ReceivedPublish {
+  const { restStart, identifierAt, topicName, packetIdentifier } = begun;
   const { bytes, firstByte, start, end } = frame;
   if (restStart < end && bytes[restStart] === 0) {
     checkNamed(topicName, undefined);
-    const body = PublishBody.borrowed(bytes, { start, identifierAt, payloadStart: restStart + 1, end, form: "5.0" });
+    const body = withoutProperties(frame, identifierAt, restStart + 1, "5.0");
     return new ReceivedPublish(firstByte, { topicName, packetIdentifier, body });
   }
-  const reader = new ByteReader(bytes, restStart, end, "PUBLISH");
-  const { topicAlias, ...others } = readProperties(reader, PacketType.Publish);
+  const arranged = arrangeProperties(bytes, restStart, end);
+  if (arranged === undefined) return decodeUnusual(frame, begun);
+  const { topicAlias, messageExpiryIntervalSeconds, propertiesStart, constantsStart, payloadStart } = arranged;
   checkNamed(topicName, topicAlias);
-  const properties = Object.keys(others).length > 0 ? others : undefined;
   // An alias holds on one connection only, and the expiry interval gets smaller while the message waits.
-  const isConstant = topicAlias === undefined && others.messageExpiryIntervalSeconds === undefined;
-  const payloadStart = end - reader.remaining;
-  const form = isConstant ? "5.0" : undefined;
-  const body = PublishBody.borrowed(bytes, { start, identifierAt, payloadStart, end, form });
-  return new ReceivedPublish(firstByte, { topicName, packetIdentifier, body, properties, topicAlias });
+  const isConstant = topicAlias === undefined && messageExpiryIntervalSeconds === undefined;
+  const body = PublishBody.borrowed(bytes, {
+    start: isConstant ? start : propertiesStart,
+    identifierAt: isConstant ? identifierAt : 0,
+    propertiesStart,
+    constantsStart,
+    payloadStart,
+    end,
+    form: isConstant ? "5.0" : undefined,
+  });
+  return new ReceivedPublish(firstByte, {
+    topicName,
+    packetIdentifier,
+    body,
+    topicAlias,
+    messageExpiryIntervalSeconds,
+  });
+}
+
+/** Reads property by property, and says what is wrong. */
+function decodeUnusual({ bytes, firstByte, end }: Frame, { restStart, topicName, packetIdentifier }: Begun) {
+  const reader = new ByteReader(bytes, restStart, end, "PUBLISH");
+  const { topicAlias, ...properties } = readProperties(reader, PacketType.Publish);
+  checkNamed(topicName, topicAlias);
+  const body = PublishBody.of(bytes.slice(end - reader.remaining, end), properties);
+  const { messageExpiryIntervalSeconds } = properties;
+  return new ReceivedPublish(firstByte, {
+    topicName,
+    packetIdentifier,
+    body,
+    topicAlias,
+    messageExpiryIntervalSeconds,
+  });
 }
 
 /** MQTT 5.0 §3.3.2.1: a name may be empty only if an alias stands for it. */

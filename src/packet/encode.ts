@@ -17,8 +17,10 @@ import { ReasonCode } from "./reason_code.ts";
 import { connectReturnCode, subscribeReturnCode } from "./return_code.ts";
 
 export {
+  copySizeBytes,
+  encodeCopy,
   encodePublish,
-  PreparedMessage,
+  type PublishCopy,
   type PublishFields,
   publishFirstByte,
   publishSizeBytes,

@@ -17,16 +17,23 @@ type PropertyBag = { [name: string]: PropertyValue | PropertyValue[] | undefined
  */
 export function readProperties(reader: ByteReader, place: PropertyPlace): Properties {
   const size = reader.variableByteInteger("property length");
+  return size === 0 ? {} : readPropertyBlock(reader.part(size, "properties"), place);
+}
+
+/**
+ * Reads properties up to the reader's end, without a length in front.
+ *
+ * @throws {ProtocolError} as {@linkcode readProperties}
+ */
+export function readPropertyBlock(reader: ByteReader, place: PropertyPlace): Properties {
   const found: PropertyBag = {};
-  if (size === 0) return found as Properties;
   const definitions = propertiesAt(place);
-  const part = reader.part(size, "properties");
-  while (part.remaining > 0) {
-    const identifier = part.variableByteInteger("property identifier");
+  while (reader.remaining > 0) {
+    const identifier = reader.variableByteInteger("property identifier");
     const definition = definitions.get(identifier);
     if (definition === undefined) throw malformed(`property 0x${identifier.toString(16)} must not stand here`);
     if (definition.sender === "server") throw protocolError(`${definition.name} must not be sent by a client`);
-    collect(found, definition, readValue(part, definition));
+    collect(found, definition, readValue(reader, definition));
   }
   return found as Properties;
 }

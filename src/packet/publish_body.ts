@@ -1,5 +1,7 @@
 import type { OutputBuffer } from "./output_buffer.ts";
-import type { ProtocolVersion } from "./packets.ts";
+import type { MessageProperties, ProtocolVersion } from "./packets.ts";
+import { propertyBytes } from "./property_codec.ts";
+import { readMessageProperties } from "./publish_properties.ts";
 
 /** Where the parts of a PUBLISH are in the memory it was read into. */
 export interface PublishLayout {
@@ -7,15 +9,18 @@ export interface PublishLayout {
   readonly start: number;
   /** The packet identifier; 0: there is none. */
   readonly identifierAt: number;
+  /** The message's own properties; those from `constantsStart` on are the same in every copy. */
+  readonly propertiesStart: number;
+  readonly constantsStart: number;
   readonly payloadStart: number;
   readonly end: number;
-  /** What stands there can be passed on as it is to clients of 3.x, or of 5.0; `undefined`: to nobody. */
+  /** What stands from `start` on can be passed on as it is to clients of 3.x, or of 5.0; `undefined`: to nobody. */
   readonly form: "3.x" | "5.0" | undefined;
 }
 
 /**
- * A payload, and around it the rest of the PUBLISH that it came in as long as that can be passed on as it is: a copy for
- * another client then is one copy of bytes, and a packet identifier.
+ * A payload and its properties, and around them the rest of the PUBLISH that they came in as long as that can be passed on
+ * as it is: a copy for another client then is one copy of bytes, and a packet identifier.
  *
  * It may be borrowed from the publisher's read buffer, which spares a copy for messages that are only passed on. Whatever
  * keeps it beyond the current turn calls {@linkcode PublishBody.keep} or {@linkcode PublishBody.keepBriefly} first.
@@ -25,25 +30,29 @@ export class PublishBody {
   #start: number;
   /** From `#start` on; 0: there is no packet identifier. */
   #identifierOffset: number;
+  #propertiesStart: number;
+  #constantsStart: number;
   #payloadStart: number;
   #end: number;
   #form: PublishLayout["form"];
   /** Whose memory it is in: the read buffer's, a block's that it shares with others, or its own. */
   #held: "borrowed" | "shared" | "own";
-  #whole: Uint8Array | undefined;
-  #payload: Uint8Array | undefined;
+  #whole: Uint8Array | undefined = undefined;
+  #content: Uint8Array | undefined = undefined;
+  #payload: Uint8Array | undefined = undefined;
+  #properties: MessageProperties | undefined = undefined;
 
   private constructor(bytes: Uint8Array, layout: PublishLayout, held: "borrowed" | "own") {
     const { start, identifierAt } = layout;
     this.#bytes = bytes;
     this.#start = start;
     this.#identifierOffset = identifierAt === 0 ? 0 : identifierAt - start;
+    this.#propertiesStart = layout.propertiesStart;
+    this.#constantsStart = layout.constantsStart;
     this.#payloadStart = layout.payloadStart;
     this.#end = layout.end;
     this.#form = layout.form;
     this.#held = held;
-    this.#whole = undefined;
-    this.#payload = undefined;
   }
 
   /** The body of a PUBLISH in a read buffer that will be used again. */
@@ -51,11 +60,20 @@ export class PublishBody {
     return new PublishBody(bytes, layout, "borrowed");
   }
 
-  /** Nothing but a payload, in memory of its own. */
-  static of(payload: Uint8Array): PublishBody {
-    const layout = { start: 0, identifierAt: 0, payloadStart: 0, end: payload.length, form: undefined };
-    const body = new PublishBody(payload, layout, "own");
-    body.#payload = payload;
+  /**
+   * A payload in memory of its own, and properties.
+   *
+   * @throws {RangeError} if a property is longer than the format can tell
+   */
+  static of(payload: Uint8Array, properties?: MessageProperties): PublishBody {
+    const constants = properties && propertyBytes("will", { ...properties, messageExpiryIntervalSeconds: undefined });
+    const payloadStart = constants?.length ?? 0;
+    const bytes = payloadStart === 0 ? payload : joined(constants!, payload);
+    const end = bytes.length;
+    const layout = { start: 0, identifierAt: 0, propertiesStart: 0, constantsStart: 0, payloadStart, end };
+    const body = new PublishBody(bytes, { ...layout, form: undefined }, "own");
+    body.#properties = properties;
+    if (payloadStart === 0) body.#payload = payload;
     return body;
   }
 
@@ -66,6 +84,29 @@ export class PublishBody {
   /** The payload where it is now. */
   get payload(): Uint8Array {
     return this.#payload ??= this.#bytes.subarray(this.#payloadStart, this.#end);
+  }
+
+  /** What the properties take, encoded and without their length. */
+  get propertiesSizeBytes(): number {
+    return this.#payloadStart - this.#propertiesStart;
+  }
+
+  /** The properties, read when they are first asked for; `undefined`: none. */
+  get properties(): MessageProperties | undefined {
+    if (this.#properties === undefined && this.#propertiesStart < this.#payloadStart) {
+      this.#properties = readMessageProperties(this.#bytes, this.#propertiesStart, this.#payloadStart);
+    }
+    return this.#properties;
+  }
+
+  /** What the properties take that are the same in every copy: all but the message expiry interval. */
+  get constantsSizeBytes(): number {
+    return this.#payloadStart - this.#constantsStart;
+  }
+
+  /** The properties that are the same in every copy, and behind them the payload. */
+  get content(): Uint8Array {
+    return this.#content ??= this.#bytes.subarray(this.#constantsStart, this.#end);
   }
 
   /** Makes it independent of the read buffer, for a while: a small one shares a block of memory with others. */
@@ -80,23 +121,23 @@ export class PublishBody {
     }
   }
 
-  /** Gives the payload memory of its own, for a message that may last. Cheap when it has that already. */
+  /** Gives payload and properties memory of their own, for a message that may last. Cheap when they have that already. */
   keep(): void {
     if (this.#held === "own") return;
     this.#held = "own";
     this.#form = undefined;
-    this.#start = this.#payloadStart;
-    this.#moved(this.payload.slice(), 0);
+    this.#start = this.#propertiesStart;
+    this.#moved(this.#bytes.slice(this.#start, this.#end), 0);
   }
 
   /**
-   * Appends it as a PUBLISH.
+   * Appends it as the PUBLISH that it came in.
    *
    * @param firstByte the whole first byte, flags included
    * @param packetIdentifier 0 at QoS 0
    * @returns false if it does not have that form, and nothing was appended
    */
-  writeTo(out: OutputBuffer, firstByte: number, packetIdentifier: number, version: ProtocolVersion): boolean {
+  writeAsReceived(out: OutputBuffer, firstByte: number, packetIdentifier: number, version: ProtocolVersion): boolean {
     const offset = this.#identifierOffset;
     if (this.#form !== (version === 5 ? "5.0" : "3.x") || (offset === 0) !== (packetIdentifier === 0)) return false;
     const whole = this.#wholeBytes();
@@ -120,11 +161,21 @@ export class PublishBody {
     const by = start - this.#start;
     this.#bytes = bytes;
     this.#start = start;
+    this.#propertiesStart += by;
+    this.#constantsStart += by;
     this.#payloadStart += by;
     this.#end += by;
     this.#whole = undefined;
+    this.#content = undefined;
     this.#payload = undefined;
   }
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
 }
 
 /** Bodies up to this size are copied into a block together with others. */

@@ -33,7 +33,7 @@ function received(version: ProtocolVersion, { topicName, payload, qos, propertie
 /** What a body writes; `undefined`: nothing. */
 function written(body: PublishBody, qos: QoS, version: ProtocolVersion): Uint8Array | undefined {
   const out = new OutputBuffer();
-  const done = body.writeTo(out, publishFirstByte(qos, false, true), qos === 0 ? 0 : 0x1234, version);
+  const done = body.writeAsReceived(out, publishFirstByte(qos, false, true), qos === 0 ? 0 : 0x1234, version);
   assertEquals(out.length > 0, done);
   return done ? out.take() : undefined;
 }

@@ -20,8 +20,7 @@ export function refusalOfMessage(
     const reason = `topic name must have at most ${limits.maxTopicLevels} levels (max-topic-levels)`;
     return { reasonCode: ReasonCode.TopicNameInvalid, reason };
   }
-  const claimsText = message.properties?.payloadFormatIndicator === 1;
-  if (claimsText && limits.checkPayloadFormat && !isUtf8(message.payload)) {
+  if (limits.checkPayloadFormat && message.properties?.payloadFormatIndicator === 1 && !isUtf8(message.payload)) {
     const reason = "payload must be UTF-8, as its payload format indicator says";
     return { reasonCode: ReasonCode.PayloadFormatInvalid, reason };
   }

@@ -119,13 +119,15 @@ function route(
     core.statistics.publishesDenied++;
     return deny(connection, open, packet, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
   }
-  const { body, qos, retain, properties } = packet;
+  const { body, qos, retain, messageExpiryIntervalSeconds } = packet;
   if (qos > 0 && core.durability?.journal.fault && needsStore(connection, open, packet, topicName)) {
     return denyUnstored(connection, open, packet, core.durability.journal.fault);
   }
   const publisher = open.session.clientIdentifier;
-  const expiresAtMs = properties && expiryTime(properties, core.clock.now());
-  const message = new Message({ topicName, payload: body, qos, retain, properties, publisher, expiresAtMs });
+  const expiresAtMs = messageExpiryIntervalSeconds === undefined
+    ? undefined
+    : expiryTime(messageExpiryIntervalSeconds, core.clock.now());
+  const message = new Message({ topicName, payload: body, qos, retain, publisher, expiresAtMs });
   // A limit is told of before the acknowledgement, to who understands it.
   if (retain && qos > 0 && open.version === 5 && !core.retained.hasRoom(message)) {
     return deny(connection, open, packet, retainedFull);

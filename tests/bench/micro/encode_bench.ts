@@ -1,6 +1,6 @@
 /** From packets to bytes in the output buffer. */
 import { Message } from "../../../src/message.ts";
-import { encode, encodePublish, type PublishFields } from "../../../src/packet/encode.ts";
+import { encode, encodeCopy, encodePublish, type PublishFields } from "../../../src/packet/encode.ts";
 import { OutputBuffer } from "../../../src/packet/output_buffer.ts";
 import { PacketType, type ProtocolVersion } from "../../../src/packet/packets.ts";
 import { ReasonCode } from "../../../src/packet/reason_code.ts";
@@ -30,7 +30,10 @@ function benchPublish(title: string, fields: PublishFields, version: ProtocolVer
 benchPublish("PUBLISH QoS 1, 3.1.1", plain, 4);
 benchPublish("PUBLISH QoS 1, 5.0 without properties", plain, 5);
 benchPublish("PUBLISH QoS 1, 5.0 with two user properties", { ...plain, properties }, 5);
-const { prepared } = new Message({ topicName, payload, properties });
-benchPublish("PUBLISH QoS 1, 5.0 with two user properties, prepared", { ...plain, properties, prepared }, 5);
+const { body } = new Message({ topicName, payload, properties });
+bench("PUBLISH QoS 1, 5.0 with two user properties, of one message", (out) => encodeCopy(out, plain, body, 5));
+bench("PUBLISH QoS 1, 5.0 with two user properties and an alias, of one message", (out) => {
+  encodeCopy(out, { ...plain, topicName: "", topicAlias: 1 }, body, 5);
+});
 const puback = { type: PacketType.Puback, packetIdentifier: 1, reasonCode: ReasonCode.Success } as const;
 bench("PUBACK, 3.1.1", (out) => encode(out, puback, 4));
