@@ -14,9 +14,10 @@ export interface Frame {
   readonly end: number;
 }
 
-const IDLE_BYTES = 2 * 1024;
+const IDLE_BYTES = 512;
+const MODEST_BYTES = 4 * 1024;
 const BUSY_BYTES = 64 * 1024;
-/** So many reads in a row that would have fitted the idle buffer make it return. */
+/** So many reads in a row that would have fitted the next smaller buffer make it return. */
 const SMALL_READS_BEFORE_SHRINKING = 4;
 /** First byte and four bytes of remaining length. */
 const MAX_HEADER_BYTES = 5;
@@ -30,8 +31,8 @@ const NOTHING = new Uint8Array(0);
  * loop: count = read(reader.space()); reader.filled(count); while (frame = reader.next()) …
  * ```
  *
- * An idle connection holds 2 KiB. A read that fills them makes them 64 KiB, until small reads return. A larger packet
- * gets room as its bytes arrive: at most twice what is there, whatever its header claims.
+ * An idle connection holds half a KiB. A read that fills it makes it 4 KiB, and then 64 KiB, until small reads return. A
+ * larger packet gets room as its bytes arrive: at most twice what is there, whatever its header claims.
  */
 export class FrameReader {
   /** A packet that is larger is refused, in bytes with its fixed header. May be changed between two packets. */
@@ -80,7 +81,7 @@ export class FrameReader {
   filled(count: number): void {
     this.#filled += count;
     this.#lastReadBytes = count;
-    this.#smallReads = count < IDLE_BYTES ? this.#smallReads + 1 : 0;
+    this.#smallReads = count < sizeBelow(this.#bytes.length) ? this.#smallReads + 1 : 0;
   }
 
   /**
@@ -149,14 +150,19 @@ export class FrameReader {
     if (waiting === capacity) return this.#grownCapacity();
     const needed = Math.max(waiting + 1, this.#awaitedBytes);
     if (capacity > BUSY_BYTES) return needed > BUSY_BYTES ? capacity : BUSY_BYTES;
-    if (this.#smallReads >= SMALL_READS_BEFORE_SHRINKING && needed <= IDLE_BYTES) return IDLE_BYTES;
-    return this.#lastReadBytes === this.#roomBytes ? BUSY_BYTES : capacity;
+    const smaller = sizeBelow(capacity);
+    if (this.#smallReads >= SMALL_READS_BEFORE_SHRINKING && needed <= smaller) {
+      this.#smallReads = 0;
+      return smaller;
+    }
+    return this.#lastReadBytes === this.#roomBytes ? sizeAbove(capacity) : capacity;
   }
 
   /** Only what really came makes the buffer larger than the busy size, never a header's claim. */
   #grownCapacity(): number {
     const capacity = this.#bytes.length;
-    const doubled = Math.max(BUSY_BYTES, capacity * 2);
+    if (capacity < BUSY_BYTES) return sizeAbove(capacity);
+    const doubled = capacity * 2;
     return this.#awaitedBytes > capacity ? Math.min(doubled, Math.max(BUSY_BYTES, this.#awaitedBytes)) : doubled;
   }
 
@@ -164,6 +170,16 @@ export class FrameReader {
     this.#fault = fault;
     throw fault;
   }
+}
+
+/** The next smaller size of a read buffer; 0: there is none. */
+function sizeBelow(capacity: number): number {
+  if (capacity > MODEST_BYTES) return MODEST_BYTES;
+  return capacity > IDLE_BYTES ? IDLE_BYTES : 0;
+}
+
+function sizeAbove(capacity: number): number {
+  return capacity < MODEST_BYTES ? MODEST_BYTES : BUSY_BYTES;
 }
 
 function remainingLength(bytes: Uint8Array, at: number, count: number): number {

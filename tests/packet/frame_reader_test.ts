@@ -101,50 +101,89 @@ Deno.test("bufferedBytes counts what waits", () => {
   assertEquals(reader.bufferedBytes, 4);
 });
 
-Deno.test("an idle connection holds 2 KiB, and a read that fills them makes them 64 KiB", () => {
+/** Fills the whole space with one packet. */
+function fill(reader: FrameReader): void {
+  const size = reader.space().length;
+  readOnce(reader, publish(size - (size < 16 * KIB ? 6 : 7)));
+}
+
+/** The buffer's size in bytes. */
+function sizeOf(reader: FrameReader): number {
+  return reader.space().buffer.byteLength;
+}
+
+Deno.test("an idle connection holds half a KiB, a read that fills it makes it 4 KiB, another 64 KiB", () => {
   const reader = readerOf();
-  assertEquals(reader.space().buffer.byteLength, 2 * KIB);
-  readOnce(reader, publish(2 * KIB - 6));
-  assertEquals(reader.space().buffer.byteLength, 64 * KIB);
+  const sizes = [sizeOf(reader)];
+  for (let i = 0; i < 3; i++) {
+    fill(reader);
+    sizes.push(sizeOf(reader));
+  }
+  assertEquals(sizes, [KIB / 2, 4 * KIB, 64 * KIB, 64 * KIB]);
 });
 
 Deno.test("a read one byte short of the space leaves the buffer small", () => {
   const reader = readerOf();
-  readOnce(reader, publish(2 * KIB - 7));
-  assertEquals(reader.space().buffer.byteLength, 2 * KIB);
+  readOnce(reader, publish(KIB / 2 - 7));
+  assertEquals(sizeOf(reader), KIB / 2);
 });
 
-Deno.test("small reads make a busy buffer small again", () => {
+Deno.test("the beginning of a packet that does not fit makes the buffer larger step by step", () => {
   const reader = readerOf();
-  readOnce(reader, publish(2 * KIB - 6));
-  for (let i = 0; i < 3; i++) readOnce(reader, hex("c000"));
-  assertEquals(reader.space().buffer.byteLength, 64 * KIB);
-  readOnce(reader, hex("c000"));
-  assertEquals(reader.space().buffer.byteLength, 2 * KIB);
+  const packet = publish(5 * KIB);
+  const sizes: number[] = [];
+  for (let at = 0; at < packet.length;) {
+    const part = packet.subarray(at, at + reader.space().length);
+    readOnce(reader, part);
+    sizes.push(sizeOf(reader));
+    at += part.length;
+  }
+  assertEquals(sizes, [4 * KIB, 64 * KIB, 64 * KIB]);
+});
+
+Deno.test("small reads make a busy buffer small again, step by step", () => {
+  const reader = readerOf();
+  fill(reader);
+  fill(reader);
+  const sizes: number[] = [];
+  for (let i = 0; i < 9; i++) {
+    readOnce(reader, hex("c000"));
+    sizes.push(sizeOf(reader) / KIB);
+  }
+  assertEquals(sizes, [64, 64, 64, 4, 4, 4, 4, 0.5, 0.5]);
+});
+
+Deno.test("a client whose reads fit 4 KiB keeps them", () => {
+  const reader = readerOf();
+  fill(reader);
+  fill(reader);
+  for (let i = 0; i < 12; i++) readOnce(reader, publish(KIB));
+  assertEquals(sizeOf(reader), 4 * KIB);
 });
 
 Deno.test("a large read in between keeps the buffer large", () => {
   const reader = readerOf();
-  readOnce(reader, publish(2 * KIB - 6));
+  fill(reader);
+  fill(reader);
   for (let i = 0; i < 3; i++) readOnce(reader, hex("c000"));
   readOnce(reader, publish(30 * KIB));
   for (let i = 0; i < 3; i++) readOnce(reader, hex("c000"));
-  assertEquals(reader.space().buffer.byteLength, 64 * KIB);
+  assertEquals(sizeOf(reader), 64 * KIB);
 });
 
 Deno.test("a buffer shrinks with the beginning of a small packet in it, and loses nothing", () => {
   const reader = readerOf();
-  readOnce(reader, publish(2 * KIB - 6));
+  fill(reader);
   for (let i = 0; i < 3; i++) readOnce(reader, hex("c000"));
   readOnce(reader, publish(100).subarray(0, 50));
-  assertEquals(reader.space().buffer.byteLength, 2 * KIB);
+  assertEquals(sizeOf(reader), KIB / 2);
   assertEquals(framesOf(reader, publish(100).subarray(50)), [toHex(concat(0x30, publish(100).subarray(2)))]);
 });
 
 Deno.test("a header that claims 16 MiB does not take memory before bytes come", () => {
   const reader = readerOf();
   readOnce(reader, hex("30 ffffff07"));
-  assertEquals(reader.space().buffer.byteLength, 2 * KIB);
+  assertEquals(sizeOf(reader), KIB / 2);
 });
 
 Deno.test("the buffer of a large packet is at most twice what has arrived, and goes when it is taken", () => {
