@@ -4,7 +4,7 @@ import { dirname, fromFileUrl, join, relative } from "@std/path";
 
 /** The rooms from the lowest layer up. Rooms of one layer do not import each other. */
 const layers: readonly (readonly string[])[] = [
-  ["logger.ts"],
+  ["logger.ts", "work_budget.ts"],
   ["packet", "transport"],
   ["config", "message.ts"],
   ["topics"],

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
 import { Durability } from "../durability/durability.ts";
 import type { Times } from "../durability/stored_message.ts";
@@ -9,13 +10,15 @@ import { BufferPool } from "../packet/buffer_pool.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { TopicNames } from "../packet/topic_names.ts";
 import { bundledPlugins } from "../plugins/bundled.ts";
-import { Router } from "../router/router.ts";
+import { Router, type RouterObserver } from "../router/router.ts";
 import type { Delivery } from "../session/delivery.ts";
 import type { Session } from "../session/session.ts";
 import { Sessions } from "../session/sessions.ts";
 import { StoreError } from "../store/store.ts";
 import { RetainedMessages } from "../topics/retained.ts";
 import { Subscriptions } from "../topics/subscriptions.ts";
+import { SocketPoll } from "../transport/socket_poll.ts";
+import { WorkBudget } from "../work_budget.ts";
 import type { Connection } from "./connection.ts";
 import type { Core } from "./core.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "./environment.ts";
@@ -37,7 +40,7 @@ export class Assembly {
   readonly config: ResolvedConfig;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly subscriptions = new Subscriptions();
+  readonly subscriptions: Subscriptions;
   readonly sessions: Sessions;
   readonly retained: RetainedMessages;
   readonly statistics: Statistics;
@@ -47,6 +50,9 @@ export class Assembly {
   readonly losses = new Losses((clientIdentifier) => this.sessions.get(clientIdentifier) !== undefined);
   /** Aborted at shutdown. */
   readonly ending = new AbortController();
+  readonly #sockets = new SocketPoll();
+  /** One budget for all that clients make the broker do. */
+  readonly work: WorkBudget;
   readonly #times: Times;
   /** Clients whose messages could not be read from the store, and when to try again. */
   readonly #unread = new Map<string, number>();
@@ -59,7 +65,13 @@ export class Assembly {
     this.config = config;
     this.logger = environment.logger ?? libraryLogger();
     this.clock = environment.clock ?? systemClock;
+    this.work = new WorkBudget({
+      now: () => performance.now(),
+      pollSockets: () => this.#sockets.look(),
+      letRun: () => new Promise((resolve) => setImmediate(resolve)),
+    });
     this.#times = timesOf(this.clock);
+    this.subscriptions = new Subscriptions(this.work);
     this.sessions = new Sessions((session) => this.#forget(session));
     const { maxRetained, maxRetainedBytes } = config;
     this.retained = new RetainedMessages({ maximumMessages: maxRetained, maximumBytes: maxRetainedBytes });
@@ -105,6 +117,12 @@ export class Assembly {
     this.#timers.push(this.clock.every(ms, tick));
   }
 
+  /** Frees what the machine was asked for. */
+  async close(): Promise<void> {
+    await this.work.idle();
+    await this.#sockets.close();
+  }
+
   stopTimers(): void {
     for (const cancel of this.#timers.splice(0)) cancel();
   }
@@ -138,11 +156,12 @@ export class Assembly {
 
   #makeRouter(): Router {
     const { messageRouted, messageRetained } = this.#hooks;
-    return new Router(this.subscriptions, this.retained, {
+    const observer: RouterObserver = {
       messageRouted: messageRouted && ((message, subscribers) => messageRouted(message.snapshot(), subscribers)),
       messageRetained: messageRetained && ((message) => messageRetained(message.snapshot())),
       messageDropped: (clientIdentifier, message, reason) => this.drop(clientIdentifier, message, reason),
-    });
+    };
+    return new Router(this.subscriptions, this.retained, observer, this.work);
   }
 
   async #openStore(): Promise<Durability | undefined> {
@@ -168,6 +187,7 @@ export class Assembly {
     return {
       config,
       clock,
+      work: this.work,
       logger,
       hooks,
       sessions,

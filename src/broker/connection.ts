@@ -33,11 +33,15 @@ import { Outbox } from "./outbox.ts";
 import { PacketWriter } from "./packet_writer.ts";
 import { GRACE_MS, Parting } from "./parting.ts";
 import { Throttle } from "./throttle.ts";
+import { WorkParty } from "../work_budget.ts";
 
 export type { ConnectRefusal, Ending, Open } from "./connection_state.ts";
 
 /** Largest packet before sign-in, in bytes: a CONNECT with its will. */
 const MAXIMUM_CONNECT_BYTES = 128 * 1024;
+
+/** A KiB of a packet is a step of work, as the packet itself is. */
+const STEP_BYTES_SHIFT = 10;
 
 /** One network connection: reads packets, hands them to their handlers one at a time, and ends. */
 export class Connection {
@@ -51,6 +55,8 @@ export class Connection {
   readonly #deadline: Deadline;
   readonly #throttle: Throttle;
   readonly #parting: Parting;
+  /** The broker's work for this client. */
+  readonly work = new WorkParty();
   #state: ConnectionState = { at: "awaiting-connect" };
   /** Frames are being handled: the connection finds out by itself that it was closed. */
   #serving = false;
@@ -260,21 +266,23 @@ export class Connection {
   }
 
   async #readPackets(): Promise<void> {
+    const { work, statistics } = this.core;
     while (!this.closed) {
-      const askedMs = performance.now();
       const count = await this.transport.read(this.#reader.space());
       if (count === null || this.closed) return;
-      this.#throttle.hasRead(askedMs);
-      this.core.statistics.bytesReceived += count;
+      statistics.bytesReceived += count;
       this.#reader.filled(count);
+      work.begin();
+      if (work.mustWait(this.work)) await this.#turn();
       await this.#handleFrames();
+      const sliceIsOver = work.look(this.work);
       for (const pause of this.#throttle.pauses()) {
         this.#unread();
         await this.#untilClosed(pause);
         if (this.closed) return;
       }
       this.#heard();
-      if (this.#throttle.sliceIsOver) await this.#throttle.nextSlice();
+      if (sliceIsOver) await this.#turn();
     }
   }
 
@@ -289,21 +297,33 @@ export class Connection {
   }
 
   async #handleFrames(): Promise<void> {
+    const { work } = this.core;
     this.#serving = true;
     try {
       for (let frame = this.#reader.next(); frame && !this.closed; frame = this.#reader.next()) {
         const version = this.#state.at === "awaiting-connect" ? undefined : this.#writer.version;
+        const size = frame.end - frame.start;
         const packet = receive(frame, version, this.core.topicNames);
         this.#received(packet);
         this.#writer.begin();
         const pending = this.core.handlePacket(this, packet);
-        if (!pending) continue;
-        this.#unread();
-        await this.#untilClosed(pending);
+        if (pending) {
+          this.#unread();
+          await this.#untilClosed(pending);
+          work.begin();
+        }
+        work.steps += 1 + (size >> STEP_BYTES_SHIFT);
+        if (work.isDue && work.look(this.work)) await this.#turn();
       }
     } finally {
       this.#serving = false;
     }
+  }
+
+  /** Lets the others have their turn; the client is not read meanwhile. */
+  async #turn(): Promise<void> {
+    this.#unread();
+    await this.#untilClosed(this.core.work.turn(this.work));
   }
 
   /** Waits for a handler, but not longer than the connection lasts: a plugin may never answer. */

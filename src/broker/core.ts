@@ -15,6 +15,7 @@ import type { MemoryCeiling } from "./memory_ceiling.ts";
 import type { MessagePipe } from "./message_pipe.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Wills } from "./wills.ts";
+import type { WorkBudget } from "../work_budget.ts";
 
 /**
  * Serves a packet.
@@ -28,6 +29,7 @@ export type PacketHandler = (connection: Connection, packet: ReceivedPacket) => 
 export interface Core {
   readonly config: ResolvedConfig;
   readonly clock: Clock;
+  readonly work: WorkBudget;
   readonly logger: Logger;
   readonly hooks: HookChain;
   readonly sessions: Sessions;

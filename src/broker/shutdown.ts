@@ -39,6 +39,7 @@ export async function shutDown({ assembly, listeners, reception, inProcess }: Sh
   assembly.stopTimers();
   await closeStore(assembly);
   await within(PLUGIN_PATIENCE_MS, assembly.hooks.afterShutdown());
+  await assembly.close();
 }
 
 /** Gives the store time for what it has not stored yet, unless it does not store at all. */

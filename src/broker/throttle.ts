@@ -7,22 +7,12 @@ const MAXIMUM_UNSTORED_CHANGES = 20_000;
 /** The same for the bytes of their messages. */
 const MAXIMUM_UNSTORED_BYTES = 8 * 2 ** 20;
 
-/**
- * How long one client is served without a break, in milliseconds. While its socket always has something to read the
- * runtime does not look at the others.
- */
-const SLICE_MS = 20;
-/** A read that takes longer has let others have their turn. */
-const WAITED_MS = 0.2;
-
 /** Tells what has to be waited for before a client is read further. */
 export class Throttle {
   readonly #core: Core;
   readonly #outbox: Outbox;
   readonly #writer: PacketWriter;
   #hasPublished = false;
-  /** When the client was last waited for, by the system's clock: this is about the machine, not about the protocol. */
-  #sliceStartMs = performance.now();
 
   constructor(core: Core, outbox: Outbox, writer: PacketWriter) {
     this.#core = core;
@@ -33,23 +23,6 @@ export class Throttle {
   /** The client has published something. */
   published(): void {
     this.#hasPublished = true;
-  }
-
-  /** Something was read that was asked for at this time. */
-  hasRead(askedMs: number): void {
-    const nowMs = performance.now();
-    if (nowMs - askedMs > WAITED_MS) this.#sliceStartMs = nowMs;
-  }
-
-  /** The client has been served long enough without a break. */
-  get sliceIsOver(): boolean {
-    return performance.now() - this.#sliceStartMs > SLICE_MS;
-  }
-
-  /** Lets the others have their turn. */
-  async nextSlice(): Promise<void> {
-    await nextTurn();
-    this.#sliceStartMs = performance.now();
   }
 
   /** What to wait for; each is waited for before the next is asked for. */
@@ -68,9 +41,4 @@ export class Throttle {
     const { position, committed, unstoredBytes } = this.#core.durability!.journal;
     return position - committed >= MAXIMUM_UNSTORED_CHANGES || unstoredBytes >= MAXIMUM_UNSTORED_BYTES;
   }
-}
-
-/** A timer is what makes the runtime look at every socket; lesser breaks do not. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

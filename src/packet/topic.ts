@@ -81,15 +81,31 @@ export function matches(filter: TopicFilter, topicName: TopicName): boolean {
   if ((filter as string) === topicName) return true;
   // [MQTT-4.7.2-1] 3.1.1 and 5.0
   if (topicName.startsWith("$") && !filter.startsWith("$")) return false;
-  const wanted = filter.split("/");
-  const levels = topicName.split("/");
-  for (let i = 0; i < wanted.length; i++) {
-    if (wanted[i] === "#") return true;
-    if (i >= levels.length || (wanted[i] !== "+" && wanted[i] !== levels[i])) return false;
-    // "a/#" matches "a" as well: the parent level is included.
-    if (i === levels.length - 1 && wanted[i + 1] === "#") return true;
+  // Level by level without splitting: a filter may have 65,536 of them, and differ in the first.
+  let at = 0;
+  for (let from = 0;;) {
+    if (filter.startsWith("#", from)) return true;
+    const to = endOfLevel(filter, from);
+    const end = endOfLevel(topicName, at);
+    const isPlus = to === from + 1 && filter.startsWith("+", from);
+    if (!isPlus && (to - from !== end - at || !isSameLevel(filter, from, topicName, at, to - from))) return false;
+    if (to === filter.length || end === topicName.length) {
+      // "a/#" matches "a" as well: the parent level is included.
+      return end === topicName.length && (to === filter.length || filter.startsWith("#", to + 1));
+    }
+    from = to + 1;
+    at = end + 1;
   }
-  return wanted.length === levels.length;
+}
+
+function endOfLevel(text: string, from: number): number {
+  const slash = text.indexOf("/", from);
+  return slash < 0 ? text.length : slash;
+}
+
+function isSameLevel(a: string, atA: number, b: string, atB: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a.charCodeAt(atA + i) !== b.charCodeAt(atB + i)) return false;
+  return true;
 }
 
 /**

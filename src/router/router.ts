@@ -2,6 +2,7 @@ import type { DropReason, Message } from "../message.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { ShareGroup } from "../topics/share_group.ts";
 import type { Route, Subscriber, Subscriptions } from "../topics/subscriptions.ts";
+import type { WorkSteps } from "../work_budget.ts";
 
 /** What the router tells of what it does. */
 export interface RouterObserver {
@@ -24,13 +25,21 @@ export class Router {
   readonly #subscriptions: Subscriptions;
   readonly #retained: RetainedMessages;
   readonly #observer: RouterObserver;
+  readonly #work: WorkSteps;
   /** Those under way: one within the other. */
   #handOvers = 0;
 
-  constructor(subscriptions: Subscriptions, retained: RetainedMessages, observer: RouterObserver) {
+  /** @param work is told how much there was to do. @default nobody is */
+  constructor(
+    subscriptions: Subscriptions,
+    retained: RetainedMessages,
+    observer: RouterObserver,
+    work: WorkSteps = { steps: 0 },
+  ) {
     this.#subscriptions = subscriptions;
     this.#retained = retained;
     this.#observer = observer;
+    this.#work = work;
   }
 
   /**
@@ -42,6 +51,7 @@ export class Router {
   publish(message: Message): number | "full" {
     if (message.retain) this.retain(message);
     const { routes, shares } = this.#subscriptions.match(message.topicName);
+    this.#work.steps += routes.length + shares.length;
     let subscribers = 0;
     let taken = 0;
     for (const route of routes) {

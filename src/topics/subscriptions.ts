@@ -6,6 +6,7 @@ import { MatchMemory } from "./match_memory.ts";
 import { mergeRoutes, routeOf } from "./route.ts";
 import { ShareGroup } from "./share_group.ts";
 import { TopicTree } from "./topic_tree.ts";
+import type { WorkSteps } from "../work_budget.ts";
 
 /** What a client asked for with one topic filter (MQTT 5.0 §3.8.3.1). */
 export interface Subscription {
@@ -71,6 +72,12 @@ export class Subscriptions {
   /** Holds the groups, not their members, so members come and go without a change to it. */
   readonly #matched = new MatchMemory<Matched>();
   #count = 0;
+  readonly #work: WorkSteps;
+
+  /** @param work is told how much there was to look at. @default nobody is */
+  constructor(work: WorkSteps = { steps: 0 }) {
+    this.#work = work;
+  }
 
   /** Subscriptions of all subscribers together, shared ones included. */
   get count(): number {
@@ -156,7 +163,7 @@ export class Subscriptions {
   }
 
   #find(topicName: TopicName): Matched {
-    const found = this.#tree.matchName(topicName);
+    const found = this.#tree.matchName(topicName, this.#work);
     const shares = this.#shares.size > 0 ? this.#findShares(topicName) : NO_SHARES;
     // An answer that the filter has anyway takes no memory of its own.
     if (found.length === 1 && shares.length === 0) return this.#remember(topicName, found[0], 0);
@@ -165,7 +172,7 @@ export class Subscriptions {
   }
 
   #findShares(topicName: TopicName): readonly ShareGroup[] {
-    const found = this.#shares.matchName(topicName);
+    const found = this.#shares.matchName(topicName, this.#work);
     return found.length > 0 ? found.flatMap((groups) => [...groups.values()]) : NO_SHARES;
   }
 

@@ -1,3 +1,4 @@
+import type { WorkSteps } from "../work_budget.ts";
 import { TopicNode } from "./topic_node.ts";
 
 /**
@@ -64,11 +65,15 @@ export class TopicTree<T> {
     }
   }
 
-  /** The values of the stored filters that match the topic name. */
-  matchName(topicName: string): T[] {
+  /**
+   * The values of the stored filters that match the topic name.
+   *
+   * @param work is told how many levels were looked at. @default nobody is
+   */
+  matchName(topicName: string, work: WorkSteps = { steps: 0 }): T[] {
     const found: T[] = [];
     // [MQTT-4.7.2-1] 3.1.1 and 5.0: a leading wildcard does not match a leading "$".
-    findFilters(this.#root, topicName.split("/"), !topicName.startsWith("$"), found);
+    findFilters(this.#root, topicName.split("/"), !topicName.startsWith("$"), found, work);
     return found;
   }
 
@@ -94,10 +99,17 @@ interface Branch<T> {
   readonly depth: number;
 }
 
-function findFilters<T>(root: TopicNode<T>, levels: readonly string[], wildcardFirst: boolean, found: T[]): void {
+function findFilters<T>(
+  root: TopicNode<T>,
+  levels: readonly string[],
+  wildcardFirst: boolean,
+  found: T[],
+  work: WorkSteps,
+): void {
   const branches: Branch<T>[] = [];
   let node: TopicNode<T> | undefined = root;
   for (let depth = 0; node;) {
+    work.steps++;
     const wildcards = depth > 0 || wildcardFirst;
     // "a/#" matches "a" too, so "#" is looked at before the end of the name.
     if (wildcards) pushValue(found, node.child("#"));

@@ -1,0 +1,167 @@
+/** How the time of the event loop is shared between everybody who makes the broker work. */
+
+/** Steps after which the clock is looked at: some tens of microseconds of work. */
+const STEPS_PER_LOOK = 64;
+/** Work of all parties together before the runtime has to look at every socket again, in milliseconds. */
+const TURN_MS = 5;
+/** Work of one party before another one has its turn. */
+const SLICE_MS = 2;
+/** A party that has used less of late is not made to wait, unless there are very many of them. */
+const LIGHT_MS = 1;
+/** In so many milliseconds what a party has used counts half. */
+const HALF_LIFE_MS = 100;
+/** After such a pause others have had their turn. */
+const PAUSE_MS = 20;
+/** Parties wait in rows by what they have used: up to 1 ms, 2, 4, 8 … */
+const ROWS = 8;
+
+/** What a {@linkcode WorkBudget} works with. */
+export interface WorkBudgetParts {
+  /** Milliseconds that only grow. This is about the machine, not about the protocol. */
+  readonly now: () => number;
+  /** Resolves once the runtime has looked at every socket. */
+  readonly pollSockets: () => Promise<void>;
+  /** Resolves after everything that is ready to run has run. */
+  readonly letRun: () => Promise<void>;
+}
+
+/** Somebody who makes the broker work: a connection, or a chore such as ending sessions. */
+export class WorkParty {
+  /** Milliseconds of late, older ones count less, as of {@linkcode WorkParty.atMs}. */
+  usedMs = 0;
+  atMs = 0;
+  /** Milliseconds since others had their turn. */
+  sliceMs = 0;
+
+  /** What was used of late, as of now. */
+  usedAt(nowMs: number): number {
+    return this.usedMs === 0 ? 0 : this.usedMs * 2 ** ((this.atMs - nowMs) / HALF_LIFE_MS);
+  }
+}
+
+/** Whoever is told how much work there was: about a microsecond a step. */
+export type WorkSteps = Pick<WorkBudget, "steps">;
+
+interface Waiter {
+  readonly party: WorkParty;
+  readonly resume: () => void;
+}
+
+/**
+ * One budget of time for the whole broker, looked at inside of every loop whose length a client chooses.
+ *
+ * ```
+ * work.begin();
+ * for (…) {
+ *   work.steps += …;                                          // about a microsecond each
+ *   if (work.isDue && work.look(party)) await work.turn(party);
+ * }
+ * if (work.look(party)) await work.turn(party);
+ * ```
+ *
+ * Ten parties that pour do not get ten slices before anybody else: when the turn's time is used up all of them wait, the
+ * runtime looks at its sockets, who has used least goes first.
+ */
+export class WorkBudget {
+  /** Steps since the clock was looked at; who works adds its own. */
+  steps = 0;
+  readonly #parts: WorkBudgetParts;
+  readonly #rows: Waiter[][] = Array.from({ length: ROWS }, () => []);
+  #waiting = 0;
+  #serving: Promise<void> | undefined;
+  /** Since the sockets were looked at. */
+  #usedMs = 0;
+  #lookedAtMs = 0;
+
+  constructor(parts: WorkBudgetParts) {
+    this.#parts = parts;
+  }
+
+  /** Parties that wait for their turn. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Work begins, or goes on after something was waited for. */
+  begin(): void {
+    this.#lookedAtMs = this.#parts.now();
+    this.steps = 0;
+  }
+
+  /** It is time for {@linkcode WorkBudget.look}. */
+  get isDue(): boolean {
+    return this.steps >= STEPS_PER_LOOK;
+  }
+
+  /** Charges a party with what was done. True: others must have their turn before it goes on. */
+  look(party: WorkParty): boolean {
+    this.#charge(party);
+    const sliceIsOver = party.sliceMs >= SLICE_MS && (this.#waiting > 0 || this.#usedMs >= TURN_MS);
+    return sliceIsOver || this.mustWait(party);
+  }
+
+  /** Whether the turn's time is used up for this party; the clock is not looked at. */
+  mustWait(party: WorkParty): boolean {
+    if (this.#usedMs < TURN_MS) return false;
+    return this.#usedMs >= 2 * TURN_MS || party.usedAt(this.#lookedAtMs) >= LIGHT_MS;
+  }
+
+  /** Resolves when it is the party's turn. {@linkcode WorkBudget.begin} is called for it. */
+  turn(party: WorkParty): Promise<void> {
+    const used = party.usedAt(this.#parts.now());
+    const row = Math.min(ROWS - 1, Math.max(0, Math.ceil(Math.log2(used / LIGHT_MS))));
+    this.#waiting++;
+    return new Promise((resume) => {
+      this.#rows[row]!.push({ party, resume });
+      this.#serving ??= this.#serve();
+    });
+  }
+
+  /** Resolves when nobody waits for a turn. */
+  async idle(): Promise<void> {
+    await this.#serving;
+  }
+
+  #charge(party: WorkParty): void {
+    const nowMs = this.#parts.now();
+    const spentMs = nowMs - this.#lookedAtMs;
+    this.#lookedAtMs = nowMs;
+    this.steps = 0;
+    this.#usedMs += spentMs;
+    if (nowMs - spentMs - party.atMs > PAUSE_MS) party.sliceMs = 0;
+    party.usedMs = party.usedAt(nowMs) + spentMs;
+    party.atMs = nowMs;
+    party.sliceMs += spentMs;
+  }
+
+  async #serve(): Promise<void> {
+    const { pollSockets, letRun } = this.#parts;
+    while (this.#waiting > 0) {
+      await pollSockets();
+      this.#usedMs = 0;
+      // Who was heard of just now and asks little goes first.
+      await letRun();
+      while (this.#waiting > 0 && this.#usedMs < TURN_MS) {
+        const { party, resume } = this.#next();
+        this.#waiting--;
+        party.sliceMs = 0;
+        this.begin();
+        resume();
+        await letRun();
+      }
+    }
+    this.#serving = undefined;
+  }
+
+  /** Who has used least of those that have waited longest in their rows. */
+  #next(): Waiter {
+    const nowMs = this.#parts.now();
+    let best: Waiter[] | undefined;
+    let least = Infinity;
+    for (const row of this.#rows) {
+      const used = row[0]?.party.usedAt(nowMs) ?? Infinity;
+      if (used < least) [best, least] = [row, used];
+    }
+    return best!.shift()!;
+  }
+}

@@ -1,0 +1,111 @@
+/** Shares the event loop's time between parties, on a clock that only work moves on. */
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { WorkBudget, WorkParty } from "../src/work_budget.ts";
+
+/** The time that work takes is the test's, and what the runtime does is written down. */
+class Machine {
+  nowMs = 1000;
+  polls = 0;
+  readonly work = new WorkBudget({
+    now: () => this.nowMs,
+    pollSockets: () => {
+      this.polls++;
+      return Promise.resolve();
+    },
+    letRun: async () => {
+      for (let i = 0; i < 20; i++) await Promise.resolve();
+    },
+  });
+
+  /** Works in pieces of so many milliseconds, and waits for its turn whenever it has to. */
+  async run(party: WorkParty, pieces: number, pieceMs: number, onPiece: () => void = () => {}): Promise<void> {
+    const { work } = this;
+    work.begin();
+    if (work.mustWait(party)) await work.turn(party);
+    for (let i = 0; i < pieces; i++) {
+      this.nowMs += pieceMs;
+      onPiece();
+      if (work.look(party)) await work.turn(party);
+    }
+  }
+}
+
+Deno.test("A party alone goes on, but the runtime looks at its sockets after a few milliseconds of work", async () => {
+  const machine = new Machine();
+  await machine.run(new WorkParty(), 100, 1);
+  assert(machine.polls >= 15 && machine.polls <= 34, `${machine.polls} looks in 100 ms of work`);
+});
+
+Deno.test("A little work after a pause waits for nobody", async () => {
+  const machine = new Machine();
+  const party = new WorkParty();
+  for (let i = 0; i < 100; i++) {
+    await machine.run(party, 1, 0.1);
+    machine.nowMs += 1000;
+  }
+  assertEquals(machine.polls <= 2, true);
+});
+
+Deno.test("Who asks little goes before forty that pour, within two turns' time", async () => {
+  const machine = new Machine();
+  let over = false;
+  const pouring = Array.from({ length: 40 }, async () => {
+    const party = new WorkParty();
+    while (!over) await machine.run(party, 10, 0.5);
+  });
+  const light = new WorkParty();
+  let longestMs = 0;
+  for (let i = 0; i < 50; i++) {
+    for (let n = 0; n < 200; n++) await Promise.resolve();
+    const askedMs = machine.nowMs;
+    await machine.run(light, 1, 0.05);
+    longestMs = Math.max(longestMs, machine.nowMs - askedMs);
+  }
+  over = true;
+  await Promise.all(pouring);
+  assertLessOrEqual(longestMs, 10);
+});
+
+Deno.test("Parties that pour get the same, however many pieces each has at once", async () => {
+  const machine = new Machine();
+  const done = [0, 0, 0];
+  const endMs = machine.nowMs + 3000;
+  await Promise.all(done.map(async (_, index) => {
+    const party = new WorkParty();
+    const pieceMs = [0.1, 1, 3][index]!;
+    while (machine.nowMs < endMs) await machine.run(party, 4, pieceMs, () => done[index]! += pieceMs);
+  }));
+  for (const ms of done) assert(ms > 700 && ms < 1300, `${done} ms of 3,000`);
+});
+
+Deno.test("A thousand parties that each ask little make nobody wait for all of them", async () => {
+  const machine = new Machine();
+  let over = false;
+  const many = Array.from({ length: 1000 }, async () => {
+    const party = new WorkParty();
+    while (!over) await machine.run(party, 1, 0.5);
+  });
+  // Let each have used something.
+  for (let i = 0; i < 3000; i++) await Promise.resolve();
+  const fresh = new WorkParty();
+  const askedMs = machine.nowMs;
+  await machine.run(fresh, 1, 0.05);
+  const waitedMs = machine.nowMs - askedMs;
+  over = true;
+  await Promise.all(many);
+  assertLessOrEqual(waitedMs, 20);
+});
+
+Deno.test("Nobody waits for ever, whoever comes after", async () => {
+  const machine = new Machine();
+  let over = false;
+  const heavy = new WorkParty();
+  const light = Array.from({ length: 5 }, async () => {
+    while (!over) await machine.run(new WorkParty(), 4, 0.9);
+  });
+  await machine.run(heavy, 40, 5);
+  over = true;
+  await Promise.all(light);
+  await machine.work.idle();
+  assertEquals(machine.work.waiting, 0);
+});
