@@ -9,6 +9,7 @@ import { run } from "./run.ts";
 import { type CliServices, services as realServices } from "./services.ts";
 
 interface Flags {
+  readonly config?: string;
   readonly check?: boolean;
   readonly debug?: boolean;
 }
@@ -30,8 +31,12 @@ export async function main(
 ): Promise<number> {
   let exitCode: number = ExitCode.Success;
   const program = createProgram(io);
-  program.action(async (file: string | undefined, flags: Flags) => {
+  program.action(async (argument: string | undefined, flags: Flags) => {
     const debug = flags.debug === true;
+    if (argument !== undefined && flags.config !== undefined) {
+      program.error(`error: the config file is given twice: got ${argument} and -c ${flags.config}`);
+    }
+    const file = flags.config ?? argument;
     exitCode = flags.check ? await check(file, io) : await run({ file, debug }, io, services);
   });
   program.command("passwd").description("add a user to a password file, or change their password")
@@ -54,6 +59,7 @@ function createProgram(io: CliIo): Command {
   return new Command("cli.ts")
     .description("MQTT broker. Without FILE it serves 127.0.0.1:1883.")
     .argument("[file]", "config file, YAML")
+    .option("-c, --config <file>", "the same as FILE, as aMQTT has it")
     .option("--check", "check FILE and its database, print what would be started, and start nothing")
     .option("-d, --debug", "log every packet")
     .version(denoJson.version, "--version", "print the version")

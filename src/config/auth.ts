@@ -2,7 +2,7 @@
 import { resolve } from "@std/path";
 import type { KeyPath } from "./key_path.ts";
 import { authQuantities } from "./keys.ts";
-import { type ListedPlugin, readPluginList, withDefaults } from "./plugin_list.ts";
+import { joinLists, type ListedPlugin, readPluginList, withDefaults } from "./plugin_list.ts";
 import type { Report } from "./report.ts";
 import { authSchema, type AuthValues, type BrokerValues } from "./schema.ts";
 import { readSection, type Section } from "./section.ts";
@@ -10,29 +10,36 @@ import { readSection, type Section } from "./section.ts";
 /**
  * Reads `auth`, which the config has.
  *
- * @param general the plugins of the general list, which may be asked at sign-in, too
+ * @param mentioned bundled sign-in plugins that stand in the general list, as HBMQTT and aMQTT have them: without options
+ * they are those that this section configures
+ * @param general what else is in the general list, which may be asked at sign-in, too
  */
 export function resolveAuth(
   broker: Section<BrokerValues>,
-  general: readonly ListedPlugin[],
+  { mentioned, general }: { readonly mentioned: readonly ListedPlugin[]; readonly general: readonly ListedPlugin[] },
   context: { readonly baseDirectory: string; readonly report: Report },
 ): ListedPlugin[] {
   const { report, baseDirectory } = context;
   const section = readSection(authSchema, broker.values.auth, broker.pathOf("auth"), report);
   const { plugins, passwordFile, authConcurrency } = section.values;
-  const listed = plugins === undefined
-    ? impliedSignIn(section)
-    : readPluginList(plugins, { ...context, path: section.pathOf("plugins"), purpose: "sign-in" });
+  const listed = plugins === undefined ? joinLists(mentioned, impliedSignIn(section)) : joinLists(
+    readPluginList(plugins, { ...context, path: section.pathOf("plugins"), purpose: "sign-in" }),
+    mentioned,
+  );
   if (plugins !== undefined) warnAboutList(section, listed, general, report);
-  const allowAnonymous = section.values.allowAnonymous ?? plugins !== undefined;
+  const named = plugins !== undefined || mentioned.some(({ bundled }) => bundled === "auth.anonymous");
+  const allowAnonymous = section.values.allowAnonymous ?? named;
   const file = {
     ...(passwordFile !== undefined && { passwordFile: resolve(baseDirectory, passwordFile) }),
     ...(authConcurrency !== undefined && { authConcurrency }),
   };
-  return listed.map((plugin) => {
+  const filled = listed.map((plugin) => {
     if (plugin.bundled === "auth.anonymous") return withDefaults(plugin, { allowAnonymous });
-    return plugin.bundled === "auth.file" ? resolveFile(withDefaults(plugin, file), section.path, report) : plugin;
+    return plugin.bundled === "auth.file" ? withDefaults(plugin, file) : plugin;
   });
+  return withoutUselessFile(filled, report).map((plugin) =>
+    plugin.bundled === "auth.file" ? resolveFile(plugin, section.path, report) : plugin
+  );
 }
 
 function impliedSignIn(section: Section<AuthValues>): ListedPlugin[] {
@@ -42,14 +49,30 @@ function impliedSignIn(section: Section<AuthValues>): ListedPlugin[] {
   return names.map((name) => ({ bundled: name, specifier: name, name, options: undefined, path: section.path }));
 }
 
+/** HBMQTT's own config lists `auth_file` without a file: it lets no user in then, and the others decide. */
+function withoutUselessFile(listed: readonly ListedPlugin[], report: Report): ListedPlugin[] {
+  const file = listed.find((plugin) => plugin.bundled === "auth.file" && optionsOf(plugin).passwordFile === undefined);
+  if (file === undefined || !listed.some(letsAnonymousIn)) return [...listed];
+  report.warn(file.path, "auth.file has no password-file: nobody can sign in with a user name");
+  return listed.filter((plugin) => plugin !== file);
+}
+
+/** Whether a plugin whose defaults are filled in lets clients without a user name in. */
+function letsAnonymousIn(plugin: ListedPlugin): boolean {
+  return plugin.bundled === "auth.anonymous" && optionsOf(plugin).allowAnonymous !== false;
+}
+
+function optionsOf({ options }: ListedPlugin): { readonly passwordFile?: string; readonly allowAnonymous?: boolean } {
+  return options ?? {};
+}
+
 /**
  * Fills in the defaults of `auth.file`.
  *
  * @param section where the password file could have been named
  */
 export function resolveFile(plugin: ListedPlugin, section: KeyPath, report: Report): ListedPlugin {
-  const options = (plugin.options ?? {}) as { readonly passwordFile?: string };
-  if (options.passwordFile === undefined && !report.isFaulty(section)) {
+  if (optionsOf(plugin).passwordFile === undefined && !report.isFaulty(section)) {
     report.fault(plugin.path, "auth.file needs a password-file: got none");
   }
   return withDefaults(plugin, { authConcurrency: authQuantities.authConcurrency.default });
@@ -70,6 +93,6 @@ function warnAboutList(
   if (allowAnonymous === true && !lists("auth.anonymous")) {
     report.warn(section.pathOf("allowAnonymous"), "has no effect: auth.anonymous is not in auth.plugins");
   }
-  const askedElsewhere = general.some(({ bundled }) => bundled === undefined || bundled.startsWith("auth."));
+  const askedElsewhere = general.some(({ bundled }) => bundled === undefined);
   if (listed.length === 0 && !askedElsewhere) report.warn(section.pathOf("plugins"), "is empty: nobody can sign in");
 }

@@ -47,6 +47,19 @@ export class KeyLocator {
     return found && positionOf(this.#text, exact !== undefined && at === "value" ? found.value : found.key);
   }
 
+  /** Whether the text at a path stands there without quotes, so that a number in its place would be a number. */
+  isPlain(path: KeyPath): boolean {
+    const text = valueAt(this.#document, path);
+    if (typeof text !== "string") return false;
+    const number = unusedNumber(this.#text);
+    for (const offset of firstOf(occurrences(this.#text, text, 0), MAX_CANDIDATES)) {
+      const changed = this.#text.slice(0, offset) + number + this.#text.slice(offset + text.length);
+      const value = valueAt(tryParse(changed), path);
+      if (value !== text && value !== undefined) return value === Number(number);
+    }
+    return false;
+  }
+
   #find(path: KeyPath): Found | undefined {
     const name = JSON.stringify(path);
     if (!this.#known.has(name)) this.#known.set(name, this.#search(path));
@@ -140,6 +153,20 @@ function tryParse(text: string): unknown {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+function* firstOf<T>(items: Iterable<T>, maximum: number): Generator<T> {
+  let count = 0;
+  for (const item of items) {
+    if (count++ >= maximum) return;
+    yield item;
+  }
+}
+
+function unusedNumber(text: string): string {
+  let number = "73";
+  while (text.includes(number)) number += "7";
+  return number;
 }
 
 function unusedWord(text: string): string {

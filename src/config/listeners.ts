@@ -4,7 +4,7 @@ import { ALL_INTERFACES } from "./bind.ts";
 import type { ResolvedLimits, ResolvedListener } from "./config.ts";
 import type { KeyPath } from "./key_path.ts";
 import type { Draft } from "./listener_draft.ts";
-import { type Report, show } from "./report.ts";
+import { type Report, show, suggestMapping } from "./report.ts";
 import { limitsSchema, listenerSchema, type ListenerValues } from "./schema.ts";
 import { readSection, type Section } from "./section.ts";
 import { checkTls, resolveTls } from "./tls.ts";
@@ -37,7 +37,7 @@ export function resolveListeners(
   const listening = [...drafts.values()].filter((draft) => !draft.isTemplate || draft.own.values.bind !== undefined);
   const listeners = listening.map((draft) => resolveListener(draft, limits, baseDirectory));
   for (const draft of drafts.values()) checkDraft(draft, drafts, report);
-  listening.forEach((draft, index) => checkAddress(listeners, index, draft.own, report));
+  listening.forEach((draft, index) => checkAddress(listeners, index, { own: draft.own, path }, report));
   if (drafts.size === 0) listeners.push(defaultListener(limits));
   return { listeners, handedIn: handedIn(inherited, limits) };
 }
@@ -46,7 +46,7 @@ function readDrafts(input: unknown, path: KeyPath, report: Report): Map<string, 
   const drafts = new Map<string, Draft>();
   if (input === undefined) return drafts;
   if (!isMapping(input)) {
-    report.fault(path, `must map names to listeners: got ${show(input)}`);
+    report.fault(path, `must map names to listeners: got ${show(input)}${suggestMapping(input)}`);
     return drafts;
   }
   const sections = new Map<string, Section<ListenerValues>>();
@@ -159,16 +159,18 @@ function checkType({ own, merged, isTemplate }: Draft, report: Report): void {
 function checkAddress(
   listeners: readonly ResolvedListener[],
   index: number,
-  own: Section<ListenerValues>,
+  { own, path }: { readonly own: Section<ListenerValues>; readonly path: KeyPath },
   report: Report,
 ): void {
   const listener = listeners[index];
   if (listener === undefined || listener.type === "external" || listener.port === 0) return;
   const address = formatAddress(listener);
+  // The address of a faulty listener is not the one that is meant.
+  if (report.isFaulty(own.path)) return;
   const other = listeners.slice(0, index).find((earlier) =>
-    earlier.type !== "external" && formatAddress(earlier) === address
+    earlier.type !== "external" && formatAddress(earlier) === address && !report.isFaulty([...path, earlier.name])
   );
-  if (other === undefined || report.isFaulty(own.path)) return;
+  if (other === undefined) return;
   report.fault(own.pathOf("bind"), `${address} is taken by listener ${other.name}: give one of them another address`);
 }
 

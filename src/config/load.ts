@@ -6,6 +6,7 @@ import { type KeyPath, parseKeyPath } from "./key_path.ts";
 import { show } from "./report.ts";
 import { resolveConfig } from "./resolve.ts";
 import { isMapping } from "./values.ts";
+import { type Environment, expandVariables } from "./variables.ts";
 import { parseYaml } from "./yaml_text.ts";
 
 /** A config file that was read and found right. */
@@ -14,7 +15,7 @@ export interface LoadedConfig {
   readonly file: string;
   /** Folder of the file, absolute: relative paths start there. */
   readonly baseDirectory: string;
-  /** As it stands in the file: what `new Broker()` takes. */
+  /** As it stands in the file, with its variables replaced: what `new Broker()` takes. */
   readonly config: Readonly<Record<string, unknown>>;
   /** With inheritance and defaults. */
   readonly resolved: ResolvedConfig;
@@ -30,24 +31,32 @@ export interface LoadedConfig {
   locate(path: KeyPath | string): Position | undefined;
 }
 
+/** What {@linkcode loadConfigFile} takes besides the file. */
+export interface LoadConfigOptions {
+  /** Looks up what stands for `${NAME}` in a value; `undefined`: not set. @default the process's environment */
+  readonly environment?: (name: string) => string | undefined;
+}
+
 /**
- * Reads and checks a config file.
+ * Reads and checks a config file. `${NAME}` and `${NAME:-default}` in values stand for environment variables, `$${` for a
+ * `${` as it stands.
  *
  * @param file path of a YAML file
- * @throws {ConfigError} if the file cannot be read, is no YAML, or holds a faulty config; every fault has its position
+ * @throws {ConfigError} if the file cannot be read, is no YAML, names a variable that is not set, or holds a faulty
+ * config; every fault has its position
  */
-export async function loadConfigFile(file: string): Promise<LoadedConfig> {
+export async function loadConfigFile(file: string, options: LoadConfigOptions = {}): Promise<LoadedConfig> {
   const text = await readText(file);
   const result = parseYaml(text, file);
   if ("fault" in result) throw new ConfigError([result.fault]);
-  const { document } = result;
+  const locator = new KeyLocator(text);
+  const document = withVariables(result.document, locator, file, options.environment ?? readEnvironment);
   if (document !== null && document !== undefined && !isMapping(document)) {
     const message = `must be a mapping of keys to values: got ${show(document)}`;
     throw new ConfigError([{ path: [], message, position: { file, line: 1, column: 1 } }]);
   }
   const config = document ?? {};
   const baseDirectory = dirname(resolve(file));
-  const locator = new KeyLocator(text);
   const resolved = resolveLocated(config, baseDirectory, locator, file);
   const locate = (path: KeyPath | string) =>
     withFile(file, locator.locate(typeof path === "string" ? parseKeyPath(path) : path, "value"));
@@ -57,6 +66,17 @@ export async function loadConfigFile(file: string): Promise<LoadedConfig> {
     return `${position === undefined ? file : formatPosition(position)}: ${warning}`;
   });
   return { file, baseDirectory, config, resolved, notes, warnings, locate };
+}
+
+function readEnvironment(name: string): string | undefined {
+  return Deno.env.get(name);
+}
+
+/** What follows from a variable that is missing is no further fault. */
+function withVariables(document: unknown, locator: KeyLocator, file: string, environment: Environment): unknown {
+  const expanded = expandVariables(document, { environment, isPlain: (path) => locator.isPlain(path) });
+  if (expanded.faults.length > 0) throw locatedError(expanded.faults, locator, file);
+  return expanded.document;
 }
 
 async function readText(file: string): Promise<string> {
@@ -92,12 +112,16 @@ function resolveLocated(config: unknown, baseDirectory: string, locator: KeyLoca
     return resolveConfig(config, { baseDirectory });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const faults = error.faults.map((fault): ConfigFault => {
-      const position = withFile(file, locator.locate(fault.path, fault.at ?? "value"));
-      return { ...fault, position: position ?? { file, line: 1, column: 1 } };
-    });
-    throw new ConfigError(faults.toSorted(byPosition));
+    throw locatedError(error.faults, locator, file);
   }
+}
+
+function locatedError(faults: readonly ConfigFault[], locator: KeyLocator, file: string): ConfigError {
+  const located = faults.map((fault): ConfigFault => {
+    const position = withFile(file, locator.locate(fault.path, fault.at ?? "value"));
+    return { ...fault, position: position ?? { file, line: 1, column: 1 } };
+  });
+  return new ConfigError(located.toSorted(byPosition));
 }
 
 function withFile(file: string, position: Omit<Position, "file"> | undefined): Position | undefined {

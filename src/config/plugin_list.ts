@@ -54,8 +54,18 @@ function readItem(item: unknown, path: KeyPath, context: PluginListContext): Lis
     return readPlugin({ name, options, path, optionsPath: [...path, name] }, context);
   }
   const expected = "must be a plugin's name, or one name with its options indented below it";
-  context.report.fault(path, `${expected}: got ${show(item)}`);
+  context.report.fault(path, `${expected}: got ${show(item)}${suggestIndenting(entries)}`);
   return [];
+}
+
+/** `- auth.file:` with `password-file:` right below it is one mapping with two keys. */
+function suggestIndenting([first, ...others]: readonly [key: string, value: unknown][]): string {
+  const isPlugin = ([key]: readonly [key: string, value: unknown]) => !("fault" in readPluginName(key));
+  if (first === undefined || others.length === 0 || !isPlugin(first)) return "";
+  if (others.every(isPlugin)) return ': did you mean a "-" before each of them?';
+  const [name, options] = first;
+  if (others.some(isPlugin) || (options !== null && options !== undefined)) return "";
+  return `: did you mean to indent ${others.map(([key]) => key).join(", ")} below ${name}?`;
 }
 
 /** A name in a list, not yet understood. */
@@ -95,6 +105,20 @@ function readOptions(name: BundledPluginName, options: unknown, path: KeyPath, c
   const { values } = readSection(pluginSchemas[name], options, path, report);
   if (!("passwordFile" in values) || typeof values.passwordFile !== "string") return values;
   return { ...values, passwordFile: resolve(baseDirectory, values.passwordFile) };
+}
+
+/**
+ * Two lists as one: a bundled plugin without options in the second is the one in the first. What is there twice with
+ * options stays so, for {@linkcode checkTwice}.
+ */
+export function joinLists(first: readonly ListedPlugin[], second: readonly ListedPlugin[]): ListedPlugin[] {
+  const names = new Set(first.map(({ bundled }) => bundled));
+  return [...first, ...second.filter((plugin) => hasOptions(plugin) || !names.has(plugin.bundled))];
+}
+
+/** Whether a listed plugin says more than its name. */
+export function hasOptions({ options }: ListedPlugin): boolean {
+  return options !== undefined && !(isMapping(options) && Object.keys(options).length === 0);
 }
 
 /** A listed plugin with options for what its own leave open. */

@@ -1,5 +1,5 @@
 /** How plugins are named: bundled ones, aMQTT's spellings of them, and import specifiers. */
-import { nearestName } from "./spelling.ts";
+import { nearestName, nearestOf } from "./spelling.ts";
 
 /** What a bundled plugin is for, by its name. */
 const BUNDLED = {
@@ -52,6 +52,11 @@ const AMQTT_CLASSES: Readonly<Record<string, BundledPluginName>> = {
   "logging.PacketLoggerPlugin": "packet_logger",
 };
 
+const OTHER_NAMES: Readonly<Record<string, BundledPluginName>> = {
+  ...AMQTT_ENTRY_POINTS,
+  ...Object.fromEntries(Object.entries(AMQTT_CLASSES).map(([path, name]) => [classOf(path), name])),
+};
+
 const OWN_PLUGIN = "a plugin of your own";
 
 /** What comes closest to aMQTT's further plugins, by the name of their class. */
@@ -71,6 +76,9 @@ const PYTHON_PATH = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$/;
 const AMQTT_PATH = /^(amqtt|hbmqtt)\.(plugins\.)?(.+)$/;
 const IMPORT_SPECIFIER = /^(\.{1,2}\/|\/|[A-Za-z]:[\\/]|file:|jsr:|npm:|https:|data:)/;
 
+/** A file that is named without the `./` that makes it a specifier. */
+const MODULE_PATH = /^[\w@][^:]*\.[cm]?[jt]sx?$/;
+
 /** Examples of import specifiers, for error texts. */
 export const SPECIFIERS = "./x.ts, file:, jsr:, npm:, https:";
 
@@ -88,7 +96,8 @@ export function readPluginName(name: string): PluginName {
   if (isImportSpecifier(name)) return { module: name };
   const amqtt = AMQTT_PATH.exec(name);
   if (amqtt !== null) return readAmqttPath(name, amqtt[3] ?? "");
-  const nearest = nearestName(plain, bundledPluginNames);
+  if (MODULE_PATH.test(name)) return { fault: `unknown plugin ${name}: did you mean ./${name}?` };
+  const nearest = nearestPlugin(plain);
   if (nearest !== undefined) return { fault: `unknown plugin ${name}: did you mean ${nearest}?` };
   if (PYTHON_PATH.test(name)) {
     return { fault: `${name} is a Python class, a plugin here is an ES module: give its import specifier` };
@@ -97,11 +106,29 @@ export function readPluginName(name: string): PluginName {
   return { fault: `must be an import specifier (${SPECIFIERS}) or one of ${known}: got "${name}"` };
 }
 
+/** The bundled plugin whose name is meant, which may be aMQTT's name or that of a class without its package. */
+function nearestPlugin(name: string): string | undefined {
+  const own = nearestName(name, bundledPluginNames);
+  if (own !== undefined) return own;
+  const nearest = nearestOf(name, Object.keys(OTHER_NAMES));
+  return nearest === undefined ? undefined : OTHER_NAMES[nearest];
+}
+
 function readAmqttPath(name: string, tail: string): PluginName {
   const bundled = Object.hasOwn(AMQTT_CLASSES, tail) ? AMQTT_CLASSES[tail] : undefined;
   if (bundled !== undefined) return { bundled };
-  const className = tail.slice(tail.lastIndexOf(".") + 1);
+  const className = classOf(tail);
   const closest = Object.hasOwn(CLOSEST, className) ? CLOSEST[className] : undefined;
+  const nearest = closest === undefined ? nearestOf(tail, Object.keys(AMQTT_CLASSES)) : undefined;
+  if (nearest !== undefined) {
+    const root = name.slice(0, name.length - tail.length);
+    return { fault: `unknown plugin ${name}: did you mean ${root}${nearest}?` };
+  }
   const hint = closest === undefined ? "" : `; what comes closest is ${closest}`;
   return { fault: `${name} of aMQTT has no counterpart here${hint}` };
+}
+
+/** What a Python class is called in its module. */
+function classOf(path: string): string {
+  return path.slice(path.lastIndexOf(".") + 1);
 }

@@ -2,7 +2,8 @@
 import { resolveAuth, resolveFile } from "./auth.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { brokerQuantities } from "./keys.ts";
-import { checkTwice, type ListedPlugin, readPluginList, toEntry, withDefaults } from "./plugin_list.ts";
+import { checkTwice, hasOptions, type ListedPlugin, readPluginList, toEntry, withDefaults } from "./plugin_list.ts";
+import { type PluginPurpose, purposeOf } from "./plugin_names.ts";
 import type { Report } from "./report.ts";
 import type { BrokerValues } from "./schema.ts";
 import type { Section } from "./section.ts";
@@ -18,9 +19,15 @@ export function resolvePlugins(broker: Section<BrokerValues>, baseDirectory: str
   const general = values.plugins === undefined
     ? [implied(broker, "event_logger", "plugins")]
     : readPluginList(values.plugins, { ...context, path: broker.pathOf("plugins") });
-  const auth = values.auth === undefined ? [] : resolveAuth(broker, general, context);
-  const topics = values.topicCheck === undefined ? [] : resolveTopicCheck(broker, context);
-  const others = resolveGeneral(broker, general, report);
+  // As in HBMQTT and aMQTT: the general list names plugins that a section of their own configures.
+  const [signIn, withoutSignIn] = setApart(general, (plugin) => values.auth !== undefined && serves(plugin, "sign-in"));
+  const [named, rest] = setApart(
+    withoutSignIn,
+    (plugin) => values.topicCheck !== undefined && serves(plugin, "topics") && !hasOptions(plugin),
+  );
+  const auth = values.auth === undefined ? [] : resolveAuth(broker, { mentioned: signIn, general: rest }, context);
+  const topics = values.topicCheck === undefined ? [] : resolveTopicCheck(broker, named, context);
+  const others = resolveGeneral(broker, rest, report);
   const plugins = [...auth, ...topics, ...others];
   checkTwice(plugins, report);
   const lists = (...names: string[]) => others.some(({ bundled }) => bundled !== undefined && names.includes(bundled));
@@ -29,6 +36,18 @@ export function resolvePlugins(broker: Section<BrokerValues>, baseDirectory: str
     anonymous: values.auth !== undefined || lists("auth.anonymous", "auth.file") ? "plugins" : "loopback",
     topicCheck: topics.length > 0 || lists("topic_acl", "topic_taboo"),
   };
+}
+
+/** The plugins that a test picks, and the others. */
+function setApart(
+  listed: readonly ListedPlugin[],
+  picks: (plugin: ListedPlugin) => boolean,
+): [picked: ListedPlugin[], others: ListedPlugin[]] {
+  return [listed.filter(picks), listed.filter((plugin) => !picks(plugin))];
+}
+
+function serves({ bundled }: ListedPlugin, purpose: PluginPurpose): boolean {
+  return bundled !== undefined && purposeOf(bundled) === purpose;
 }
 
 /** A plugin that is loaded without being listed. */

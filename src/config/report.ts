@@ -42,3 +42,14 @@ function stringify(value: unknown): string {
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "symbol") return String(value);
   return JSON.stringify(value) ?? String(value);
 }
+
+/**
+ * What to do about a list of mappings with one key each, where one mapping is expected: `: did you mean …?`, or nothing if
+ * the value is no such list.
+ */
+export function suggestMapping(value: unknown): string {
+  if (!Array.isArray(value) || value.length === 0) return "";
+  const keys = value.map((item: unknown) => typeof item === "object" && item !== null ? Object.keys(item) : []);
+  if (!keys.every(({ length }) => length === 1)) return "";
+  return `: did you mean one mapping, without the "-" before ${keys.map(([key]) => key).join(", ")}?`;
+}

@@ -8,6 +8,7 @@ import { resolvePlugins } from "./plugins.ts";
 import { Report } from "./report.ts";
 import { brokerSchema } from "./schema.ts";
 import { readSection } from "./section.ts";
+import { warnAboutSurprises } from "./surprises.ts";
 
 /** What {@linkcode resolveConfig} has to know besides the config. */
 export interface ResolveOptions {
@@ -33,6 +34,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
   const plugins = resolvePlugins(broker, baseDirectory, report);
   const persistence = resolvePersistence(broker, baseDirectory, report);
   if (report.faults.length > 0) throw new ConfigError(report.faults);
+  warnAboutSurprises(broker, { ...listeners, ...plugins }, report);
   return {
     baseDirectory,
     ...listeners,

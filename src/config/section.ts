@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { KeyPath } from "./key_path.ts";
-import { type Report, show } from "./report.ts";
+import { type Report, show, suggestMapping } from "./report.ts";
 import { nearestName, toCamelCase, toHyphens } from "./spelling.ts";
 import { isMapping } from "./values.ts";
 
@@ -21,7 +21,9 @@ export function readSection<Schema extends z.ZodObject>(
 ): Section<z.output<Schema>> {
   const spellings = new Map<string, string>();
   const entries = isMapping(input) ? renameKeys(input, path, spellings, report) : {};
-  if (!isMapping(input)) report.fault(path, `must be a mapping of keys to values: got ${show(input)}`);
+  if (!isMapping(input)) {
+    report.fault(path, `must be a mapping of keys to values: got ${show(input)}${suggestMapping(input)}`);
+  }
   const pathOf = (key: string) => [...path, spellings.get(key) ?? toHyphens(key)];
   const first = schema.safeParse(entries);
   if (first.success) return { path, values: given(first.data), pathOf };

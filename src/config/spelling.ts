@@ -15,15 +15,21 @@ export function toHyphens(key: string): string {
  * @param known names in camelCase
  */
 export function nearestName(unknown: string, known: readonly string[]): string | undefined {
+  const nearest = nearestOf(unknown, known);
+  return nearest === undefined ? undefined : spellLike(unknown, nearest);
+}
+
+/** The known name that is nearest to an unknown one, as it stands; `undefined` if none is near. */
+export function nearestOf<Name extends string>(unknown: string, known: readonly Name[]): Name | undefined {
   const wanted = simplify(unknown);
-  let best: string | undefined;
+  let best: Name | undefined;
   // A third of the letters may be wrong; what differs more was hardly meant.
   let bestDistance = Math.floor(wanted.length / 3) + 1;
   for (const name of known) {
     const distance = editDistance(wanted, simplify(name));
     if (distance < bestDistance) [best, bestDistance] = [name, distance];
   }
-  return best === undefined ? undefined : spellLike(unknown, best);
+  return best;
 }
 
 function spellLike(example: string, name: string): string {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { parseTopicFilter, TopicError } from "../packet/topic.ts";
 import { type Bind, BindError, parseBind } from "./bind.ts";
 import type { Quantity } from "./keys.ts";
-import { show } from "./report.ts";
+import { show, suggestMapping } from "./report.ts";
 import { BYTE_UNITS, parseBytes, parseCount, parseSeconds, TIME_UNITS } from "./units.ts";
 
 /** What is wrong with a value; `path` leads from the value to the part at fault. */
@@ -154,7 +154,8 @@ function isOrigin(origin: unknown): boolean {
 /** User name → topic filters. The result has no prototype, so that no user name finds something inherited. */
 export const accessControlList = value((input, complain) => {
   if (!isMapping(input)) {
-    complain({ message: `must map user names to lists of topic filters: got ${show(input)}` });
+    const hint = suggestMapping(input);
+    complain({ message: `must map user names to lists of topic filters: got ${show(input)}${hint}` });
     return undefined;
   }
   const lists = Object.create(null) as Record<string, readonly string[]>;

@@ -8,7 +8,17 @@ Deno.test("--help tells every flag and command, and is no fault", async () => {
   assertEquals(await main(["--help"], io, new FakeServices()), 0);
   const help = io.outLines.join("\n");
   for (
-    const word of ["[file]", "--check", "-d, --debug", "--version", "-h, --help", "passwd", "SIGHUP", "Exit codes"]
+    const word of [
+      "[file]",
+      "-c, --config <file>",
+      "--check",
+      "-d, --debug",
+      "--version",
+      "-h, --help",
+      "passwd",
+      "SIGHUP",
+      "Exit codes",
+    ]
   ) {
     assert(help.includes(word), `${word} is missing in ${help}`);
   }
@@ -31,6 +41,8 @@ for (
   const [args, text] of [
     [["--nope"], "unknown option '--nope'"],
     [["a.yaml", "b.yaml"], "too many arguments"],
+    [["-c", "a.yaml", "b.yaml"], "the config file is given twice: got b.yaml and -c a.yaml"],
+    [["-c"], "argument missing"],
     [["passwd"], "missing required argument 'file'"],
     [["passwd", "file"], "missing required argument 'user'"],
     [["passwd", "file", "user", "password"], "too many arguments"],

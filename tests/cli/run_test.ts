@@ -70,6 +70,15 @@ Deno.test("a config file is handed to the broker as it stands, with its folder",
   });
 });
 
+for (const flag of ["-c", "--config"]) {
+  Deno.test(`${flag} FILE runs a broker on FILE`, async () => {
+    await withFiles({ "b.yaml": "max-inflight: 5\n" }, async (folder) => {
+      const { services, io, exitCode } = await serve([flag, `${folder}/b.yaml`]);
+      assertEquals([services.configs as unknown[], io.errorLines, exitCode], [[{ "max-inflight": 5 }], [], 0]);
+    });
+  });
+}
+
 Deno.test("an empty config file is pointed out", async () => {
   await withFiles({ "b.yaml": "" }, async (folder) => {
     const { io } = await serve([`${folder}/b.yaml`]);

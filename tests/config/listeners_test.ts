@@ -3,6 +3,9 @@ import { faults, listener, resolved } from "./support.ts";
 
 const tls = { ssl: true, certfile: "c.pem", keyfile: "k.pem" };
 
+/** Somebody may come in, so that nobody is warned of that. */
+const open = { auth: { "allow-anonymous": true } };
+
 Deno.test("a listener without bind listens on all IPv4 interfaces at its type's port", () => {
   const address = (values: object) => {
     const { hostname, port } = listener({ a: values }, "a");
@@ -82,7 +85,7 @@ for (const [key, ofDefault, own, read] of inherited) {
 
 Deno.test("ssl: off wins over a default with ssl: on, which keeps its certificates", () => {
   for (const off of [false, "off", "no"]) {
-    const config = resolved({ listeners: { default: { ...tls, cafile: "ca" }, a: { ssl: off }, b: {} } });
+    const config = resolved({ listeners: { default: { ...tls, cafile: "ca" }, a: { ssl: off }, b: {} }, ...open });
     const [a, b] = config.listeners;
     assertEquals(a!.tls, undefined);
     assertEquals(a!.port, 1883);
@@ -172,15 +175,15 @@ Deno.test("a user name from the certificate needs client certificates", () => {
 
 Deno.test("TLS keys without ssl are pointed out, unless they are inherited", () => {
   assertEquals(
-    resolved({ listeners: { a: { cafile: "x", certfile: "y", "client-certificate": "required" } } }).warnings,
+    resolved({ listeners: { a: { cafile: "x", certfile: "y", "client-certificate": "required" } }, ...open }).warnings,
     [
       "listeners.a.certfile: has no effect: ssl is off",
       "listeners.a.cafile: has no effect: ssl is off",
       "listeners.a.client-certificate: has no effect: ssl is off",
     ],
   );
-  assertEquals(resolved({ listeners: { default: { cafile: "x", bind: 1 }, a: {} } }).warnings, []);
-  assertEquals(resolved({ listeners: { a: { ...tls, crlfile: "x" } } }).warnings, [
+  assertEquals(resolved({ listeners: { default: { cafile: "x", bind: 1 }, a: {} }, ...open }).warnings, []);
+  assertEquals(resolved({ listeners: { a: { ...tls, crlfile: "x" } }, ...open }).warnings, [
     "listeners.a.crlfile: has no effect: no client certificate is asked for",
   ]);
 });
@@ -251,7 +254,7 @@ Deno.test("faults of one listener do not hide those of another", () => {
 });
 
 Deno.test("aMQTT's reader and writer are passed over with a word", () => {
-  assertEquals(resolved({ listeners: { a: { reader: "x", writer: null } } }).warnings, [
+  assertEquals(resolved({ listeners: { a: { reader: "x", writer: null } }, ...open }).warnings, [
     "listeners.a.reader: has no meaning here",
   ]);
 });

@@ -19,7 +19,7 @@ async function withFile<T>(
 }
 
 function load(text: string): Promise<LoadedConfig> {
-  return withFile(text, loadConfigFile);
+  return withFile(text, (file) => loadConfigFile(file));
 }
 
 /** The lines that a file is refused with, its folder cut off. */
@@ -136,7 +136,8 @@ plugins:
   assertEquals(warnings.length, 1);
   assertEquals(
     warnings[0]?.replace(/^.*broker/, "broker"),
-    "broker.yaml:8:5: plugins[1]: acl covers publishing and receiving here, not only subscribing",
+    "broker.yaml:8:5: plugins[1]: acl covers publishing and receiving here, not only subscribing as in aMQTT: name it " +
+      "subscribe-acl to keep that meaning, or give publish-acl, too",
   );
 });
 

@@ -98,6 +98,15 @@ for (const [spelling, name] of spellings) {
 const unknown: [string, string][] = [
   ["event_loger", "unknown plugin event_loger: did you mean event_logger?"],
   ["auth.anonymos", "unknown plugin auth.anonymos: did you mean auth.anonymous?"],
+  ["event_logger_plugn", "unknown plugin event_logger_plugn: did you mean event_logger?"],
+  ["AnonymousAuthPlugin", "unknown plugin AnonymousAuthPlugin: did you mean auth.anonymous?"],
+  [
+    "amqtt.plugins.authentification.FileAuthPlugin",
+    "unknown plugin amqtt.plugins.authentification.FileAuthPlugin: did you mean " +
+    "amqtt.plugins.authentication.FileAuthPlugin?",
+  ],
+  ["my_plugins/mine.ts", "unknown plugin my_plugins/mine.ts: did you mean ./my_plugins/mine.ts?"],
+  ["mine.js", "unknown plugin mine.js: did you mean ./mine.js?"],
   [
     "nonsense",
     "must be an import specifier (./x.ts, file:, jsr:, npm:, https:) or one of auth.anonymous, auth.file, topic_acl, " +
@@ -146,10 +155,41 @@ Deno.test("a list of plugins that is none is refused", () => {
   const expected = "must be a plugin's name, or one name with its options indented below it";
   assertEquals(faults({ plugins: [3, { "./a.ts": null, x: 1 }, [], {}] }), [
     `plugins[0]: ${expected}: got 3`,
-    `plugins[1]: ${expected}: got {"./a.ts":null,"x":1}`,
+    `plugins[1]: ${expected}: got {"./a.ts":null,"x":1}: did you mean to indent x below ./a.ts?`,
     `plugins[2]: ${expected}: got []`,
     `plugins[3]: ${expected}: got {}`,
   ]);
+});
+
+Deno.test("an option that is not indented below its plugin is refused with where it belongs", () => {
+  const expected = "must be a plugin's name, or one name with its options indented below it";
+  assertEquals(
+    faults({ plugins: [{ "auth.file": null, "password-file": "x" }, { event_logger: null, "./a.ts": {} }] }),
+    [
+      `plugins[0]: ${expected}: got {"auth.file":null,"password-file":"x"}: did you mean to indent password-file below ` +
+      "auth.file?",
+      `plugins[1]: ${expected}: got {"event_logger":null,"./a.ts":{}}: did you mean a "-" before each of them?`,
+    ],
+  );
+});
+
+Deno.test("a list of one-key maps where a mapping belongs is refused with how to write it", () => {
+  assertEquals(
+    faults({
+      listeners: [{ default: { bind: 1 } }, { ws: null }],
+      auth: [{ plugins: [] }],
+      "topic-check": { enabled: true, acl: [{ alice: ["a/#"] }] },
+      plugins: [{ topic_acl: [{ acl: {} }] }],
+    }).map((fault) => fault.replace(/: got .*: did/, ": … did")).toSorted(),
+    [
+      'listeners: must map names to listeners: … did you mean one mapping, without the "-" before default, ws?',
+      'auth: must be a mapping of keys to values: … did you mean one mapping, without the "-" before plugins?',
+      'topic-check.acl: must map user names to lists of topic filters: … did you mean one mapping, without the "-" ' +
+      "before alice?",
+      'plugins[0].topic_acl: must be a mapping of keys to values: … did you mean one mapping, without the "-" before acl?',
+    ].toSorted(),
+  );
+  assertEquals(faults({ listeners: [1] }), ["listeners: must map names to listeners: got [1]"]);
 });
 
 Deno.test("options of bundled plugins are checked", () => {
@@ -177,7 +217,8 @@ Deno.test("a bundled plugin is listed once, others as often as one likes", () =>
   assertEquals(faults({ plugins: ["event_logger", "event_logger_plugin"] }), [
     "plugins[1]: event_logger is listed already: see plugins[0]",
   ]);
-  assertEquals(faults({ auth: { plugins: ["auth.anonymous"] }, plugins: ["auth_anonymous"] }), [
+  const options = { allow_anonymous: true };
+  assertEquals(faults({ auth: { plugins: ["auth.anonymous"] }, plugins: [{ auth_anonymous: options }] }), [
     "plugins[0]: auth.anonymous is listed already: see auth.plugins[0]",
   ]);
   assertEquals(faults({ plugins: ["./a.ts", "./a.ts"] }), []);
