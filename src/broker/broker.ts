@@ -1,4 +1,4 @@
-import type { BrokerConfig } from "../config/config.ts";
+import type { BrokerConfig, ResolvedConfig } from "../config/config.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import type {
   BrokerStatistics,
@@ -33,8 +33,17 @@ export interface Accepted {
   readonly closed: Promise<void>;
 }
 
+/** What lives from a start to the shutdown. */
+interface Run {
+  readonly assembly: Assembly;
+  readonly listeners: Listeners;
+  readonly reception: Reception;
+  readonly inProcess: InProcess;
+}
+
 /**
- * An MQTT broker.
+ * An MQTT broker. It may be started again after a shutdown: what its store holds is back then, everything else begins
+ * anew.
  *
  * @example
  * ```ts
@@ -46,11 +55,10 @@ export interface Accepted {
  * ```
  */
 export class Broker implements AsyncDisposable {
-  readonly #assembly: Assembly;
-  readonly #listeners: Listeners;
-  readonly #reception: Reception;
-  readonly #inProcess: InProcess;
-  #state: "new" | "starting" | "started" | "stopped" = "new";
+  readonly #environment: BrokerEnvironment;
+  #config: ResolvedConfig;
+  #run: Run;
+  #state: "new" | "starting" | "started" | "stopping" | "stopped" = "new";
   #opening: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -62,20 +70,19 @@ export class Broker implements AsyncDisposable {
    */
   constructor(config: BrokerConfig | Readonly<Record<string, unknown>> = {}, environment: BrokerEnvironment = {}) {
     const baseDirectory = environment.baseDirectory ?? Deno.cwd();
-    this.#assembly = new Assembly(resolveConfig(config, { baseDirectory }), environment);
-    this.#listeners = new Listeners(this.#assembly.logger);
-    this.#reception = new Reception(this.#assembly);
-    this.#inProcess = new InProcess(this.#assembly);
+    this.#environment = environment;
+    this.#config = resolveConfig(config, { baseDirectory });
+    this.#run = makeRun(this.#config, environment);
   }
 
   /** What it listens on, by listener name; listeners without a socket are left out. */
   get addresses(): Readonly<Record<string, ListenerAddress>> {
-    return this.#listeners.addresses;
+    return this.#run.listeners.addresses;
   }
 
   /** The clients that are connected now. */
   get clients(): ClientSnapshot[] {
-    return this.#inProcess.clients;
+    return this.#run.inProcess.clients;
   }
 
   /**
@@ -93,34 +100,36 @@ export class Broker implements AsyncDisposable {
    * ```
    */
   sessions(): IterableIterator<SessionSnapshot> {
-    return this.#inProcess.sessions();
+    return this.#run.inProcess.sessions();
   }
 
   /** One client's session as it is now; `undefined`: it has none. */
   session(clientIdentifier: string): SessionSnapshot | undefined {
-    return this.#inProcess.session(clientIdentifier);
+    return this.#run.inProcess.session(clientIdentifier);
   }
 
   /** The retained messages by topic name, as of now. */
   get retained(): ReadonlyMap<string, ApplicationMessage> {
-    return this.#inProcess.retained;
+    return this.#run.inProcess.retained;
   }
 
   /** Counters since the start, and figures as of now. */
   get statistics(): BrokerStatistics {
-    return this.#assembly.statistics;
+    return this.#run.assembly.statistics;
   }
 
   /**
-   * Loads the plugins and opens the listeners. A broker starts once.
+   * Loads the plugins and opens the listeners, with the config that was given last. After a shutdown, or a start that
+   * failed, it may be called again.
    *
-   * @throws {Error} if it was started before, a plugin does not load, or a listener cannot be opened; everything is
-   * closed again then
+   * @throws {Error} if the broker is running or not quite shut down, a plugin does not load, or a listener cannot be
+   * opened; everything is closed again then
    */
   async start(): Promise<void> {
-    if (this.#state !== "new") throw new Error(`Cannot start the broker: it is ${this.#state} already`);
+    this.#beginRun();
     this.#state = "starting";
-    this.#opening = this.#open();
+    const run = this.#run;
+    this.#opening = this.#open(run);
     try {
       await this.#opening;
       if (this.#stopping) throw new Error("Cannot start the broker: it was shut down meanwhile");
@@ -129,12 +138,15 @@ export class Broker implements AsyncDisposable {
       await this.shutdown();
       throw error;
     }
-    await this.#assembly.hooks.afterStart();
+    await run.assembly.hooks.afterStart();
   }
 
-  /** Publishes the wills, closes every connection in bounded time, and frees everything. May be called again. */
+  /**
+   * Publishes the wills, closes every connection in bounded time, and frees everything. May be called again. What
+   * {@linkcode Broker.sessions} and the like tell stays until the next start.
+   */
   shutdown(): Promise<void> {
-    return this.#stopping ??= this.#stop();
+    return this.#stopping ??= this.#stop(this.#run);
   }
 
   /** {@linkcode Broker.shutdown}, for `await using`. */
@@ -146,19 +158,22 @@ export class Broker implements AsyncDisposable {
    * Reads certificates, password files and permissions again without dropping anybody. What is faulty is logged, and
    * the old stays.
    *
-   * @param config what the config says now; its plugin options are taken over. `undefined`: as it was
+   * @param config what the config says now; its plugin options are taken over, and the rest with the next
+   * {@linkcode Broker.start}. `undefined`: as it was
    * @throws {ConfigError} if the new config has faults; nothing is changed then
    */
   async reload(config?: BrokerConfig | Readonly<Record<string, unknown>>): Promise<void> {
-    const { baseDirectory, plugins } = this.#assembly.config;
+    const { assembly, listeners } = this.#run;
+    const { baseDirectory, plugins } = assembly.config;
     const now = config && resolveConfig(config, { baseDirectory });
+    this.#config = now ?? this.#config;
     if (this.#state !== "started") return;
     const options = plugins.map((entry) =>
       (now?.plugins.find(({ specifier, place }) => specifier === entry.specifier && place === entry.place) ??
         now?.plugins.find(({ specifier }) => specifier === entry.specifier) ?? entry).options
     );
-    await this.#listeners.reload();
-    await this.#assembly.hooks.reload(options);
+    await listeners.reload();
+    await assembly.hooks.reload(options);
   }
 
   /**
@@ -171,7 +186,7 @@ export class Broker implements AsyncDisposable {
    * the broker ended before it was stored
    */
   publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
-    return this.#inProcess.publish(topicName, payload, options);
+    return this.#run.inProcess.publish(topicName, payload, options);
   }
 
   /**
@@ -182,7 +197,7 @@ export class Broker implements AsyncDisposable {
    * @throws {TopicError} if the topic filter is wrong
    */
   subscribe(topicFilter: string, options: { readonly qos?: QoS } = {}): AsyncIterableIterator<ApplicationMessage> {
-    return this.#inProcess.subscribe(topicFilter, options.qos ?? 2);
+    return this.#run.inProcess.subscribe(topicFilter, options.qos ?? 2);
   }
 
   /**
@@ -194,7 +209,7 @@ export class Broker implements AsyncDisposable {
    * @throws {Error} if the reason code is none that a server says in DISCONNECT, or a property is wrong; the client stays
    */
   disconnect(clientIdentifier: string, reasonCode?: ReasonCode, properties?: DisconnectProperties): boolean {
-    return this.#inProcess.disconnect(clientIdentifier, reasonCode, properties);
+    return this.#run.inProcess.disconnect(clientIdentifier, reasonCode, properties);
   }
 
   /**
@@ -209,7 +224,9 @@ export class Broker implements AsyncDisposable {
       transport.close();
       return Promise.reject(new Error(`Cannot accept a connection: the broker is ${this.#state}`));
     }
-    return Promise.resolve({ closed: this.#reception.serve(transport, this.#reception.handedIn(options.listener)) });
+    return Promise.resolve({
+      closed: this.#run.reception.serve(transport, this.#run.reception.handedIn(options.listener)),
+    });
   }
 
   /**
@@ -219,50 +236,72 @@ export class Broker implements AsyncDisposable {
    */
   upgrade(request: Request, options: { readonly listener?: string } = {}): Response {
     if (this.#state !== "started") return new Response("The broker is not running\n", { status: 503 });
-    const listener = this.#reception.handedIn(options.listener);
+    const listener = this.#run.reception.handedIn(options.listener);
     const { maxInboundBytes, maxOutboundBytes } = listener.limits;
     const { origins } = listener;
     const { response, transport } = upgradeRequest(request, { origins, maxInboundBytes, maxOutboundBytes });
-    if (transport) this.#reception.serve(transport, listener);
+    if (transport) this.#run.reception.serve(transport, listener);
     return response;
   }
 
-  async #open(): Promise<void> {
-    const { config, logger, statistics } = this.#assembly;
+  /** Makes sure that a start may begin, and that there is a run which was not ended. */
+  #beginRun(): void {
+    if (this.#state === "stopped") {
+      this.#run = makeRun(this.#config, this.#environment);
+      this.#stopping = undefined;
+    } else if (this.#state !== "new" || this.#stopping) {
+      const state = this.#stopping ? "being shut down" : `${this.#state} already`;
+      throw new Error(`Cannot start the broker: it is ${state}`);
+    }
+  }
+
+  async #open({ assembly, listeners, reception, inProcess }: Run): Promise<void> {
+    const { config, logger, statistics } = assembly;
     for (const warning of config.warnings) logger.warn(warning);
-    await this.#assembly.open(this.#inProcess.powers());
-    await this.#assembly.hooks.beforeStart();
+    await assembly.open(inProcess.powers());
+    await assembly.hooks.beforeStart();
     statistics.startedAt = new Date();
-    await this.#listeners.start(config.listeners, (transport, listener) => {
-      this.#reception.serve(transport, listener);
+    await listeners.start(config.listeners, (transport, listener) => {
+      reception.serve(transport, listener);
     });
-    this.#assembly.every(TICK_MS, () => this.#tick());
+    assembly.every(TICK_MS, () => tick(assembly));
   }
 
-  #tick(): void {
-    const { clock, connections, core, sessions, retained } = this.#assembly;
-    const nowMs = clock.now();
-    for (const connection of connections) connection.tick(nowMs);
-    core?.wills.tick(nowMs);
-    this.#assembly.readAgain(nowMs);
-    sessions.expire(nowMs);
-    retained.expire(nowMs);
-    core?.memory.look();
-  }
-
-  async #stop(): Promise<void> {
+  async #stop(run: Run): Promise<void> {
+    const { assembly } = run;
     // A start under way is let finish, so that nothing is opened behind this; a store is not waited for.
-    if (this.#state === "starting") this.#assembly.ending.abort();
+    if (this.#state === "starting") assembly.ending.abort();
     await this.#opening?.catch(() => {});
-    if (this.#state === "started") await within(PLUGIN_PATIENCE_MS, this.#assembly.hooks.beforeShutdown());
-    this.#state = "stopped";
-    await shutDown({
-      assembly: this.#assembly,
-      listeners: this.#listeners,
-      reception: this.#reception,
-      inProcess: this.#inProcess,
-    });
+    if (this.#state === "started") await within(PLUGIN_PATIENCE_MS, assembly.hooks.beforeShutdown());
+    this.#state = "stopping";
+    try {
+      await shutDown(run);
+    } finally {
+      this.#state = "stopped";
+    }
   }
+}
+
+/** The parts of a run; nothing is opened yet. */
+function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
+  const assembly = new Assembly(config, environment);
+  return {
+    assembly,
+    listeners: new Listeners(assembly.logger),
+    reception: new Reception(assembly),
+    inProcess: new InProcess(assembly),
+  };
+}
+
+function tick(assembly: Assembly): void {
+  const { clock, connections, core, sessions, retained } = assembly;
+  const nowMs = clock.now();
+  for (const connection of connections) connection.tick(nowMs);
+  core?.wills.tick(nowMs);
+  assembly.readAgain(nowMs);
+  sessions.expire(nowMs);
+  retained.expire(nowMs);
+  core?.memory.look();
 }
 
 function isTransport(connection: ByteStream | Transport): connection is Transport {

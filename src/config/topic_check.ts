@@ -1,5 +1,4 @@
 /** From `topic-check` to the plugins that decide on topics. */
-import type { KeyPath } from "./key_path.ts";
 import { joinLists, type ListedPlugin, readPluginList, withDefaults } from "./plugin_list.ts";
 import type { Report } from "./report.ts";
 import { type BrokerValues, topicCheckSchema, type TopicCheckValues } from "./schema.ts";

@@ -1,7 +1,8 @@
+import { isOpenHere, noteOpen } from "./open_databases.ts";
 import { ChangePacker } from "./packed_changes.ts";
 import type { SqliteOptions } from "./sqlite_connection.ts";
 import type { LastNumbers } from "./sqlite_database.ts";
-import { storeErrorOf } from "./sqlite_faults.ts";
+import { faultOf, storeErrorOf } from "./sqlite_faults.ts";
 import { errorFrom, type Reply, type Request } from "./sqlite_protocol.ts";
 import { startSqliteWorker } from "./sqlite_worker.ts";
 import {
@@ -39,6 +40,8 @@ export class SqliteStore implements Store {
   readonly #startWorker: () => Worker;
   #worker: Worker | undefined;
   #isOpen = false;
+  /** Takes the file off the list of those that this process has open. */
+  #noteClosed: () => void = () => {};
   #running: Job | undefined;
   #waiting: Job[] = [];
   /** What is asked of a worker that was started anew, once it has opened the database. */
@@ -54,6 +57,7 @@ export class SqliteStore implements Store {
     this.#isOpen = true;
     try {
       const last = await this.#call(["open", this.#options]) as LastNumbers;
+      this.#noteClosed = noteOpen(this.#options.path);
       return {
         ...last,
         sessions: pages<StoredSession, number>(
@@ -75,7 +79,7 @@ export class SqliteStore implements Store {
     } catch (error) {
       this.#isOpen = false;
       this.#stopWorker();
-      throw error;
+      throw this.#describeUse(error);
     }
   }
 
@@ -103,8 +107,16 @@ export class SqliteStore implements Store {
       if (this.#worker !== undefined) await this.#call(["close"]);
     } finally {
       this.#isOpen = false;
+      this.#noteClosed();
       this.#stopWorker();
     }
+  }
+
+  #describeUse(error: unknown): unknown {
+    const { path } = this.#options;
+    if (faultOf(error) !== "in-use" || !isOpenHere(path)) return error;
+    const what = "is in use by another broker of this process: shut that one down, or give each its own file";
+    return new Error(`${path}: ${what}`, { cause: error });
   }
 
   #call(request: Request): Promise<unknown> {

@@ -5,7 +5,7 @@ import { memoryPair } from "../../src/transport/memory.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { patiently } from "../support/patience.ts";
 import { connectPacket, RawClient } from "../support/raw_client.ts";
-import { CollectingLogger, hooks, startBroker } from "../support/test_broker.ts";
+import { CollectingLogger, hooks, startBroker, TestBroker } from "../support/test_broker.ts";
 
 Deno.test("Starting twice is an error that leaves the broker running", async () => {
   await using broker = await startBroker();
@@ -13,10 +13,101 @@ Deno.test("Starting twice is an error that leaves the broker running", async () 
   await (await broker.connect()).expectNothing();
 });
 
-Deno.test("Starting after shutdown is an error", async () => {
-  const broker = await startBroker();
+Deno.test("A broker starts again after a shutdown, with new sessions, retained messages and counters, as often as one likes", async () => {
+  await using broker = await startBroker();
+  for (let round = 0; round < 3; round++) {
+    if (round > 0) await broker.broker.start();
+    const client = await broker.connect({ clientIdentifier: "a", clean: false });
+    assertEquals(broker.broker.retained.size, 0);
+    await broker.broker.publish("t", `${round}`, { retain: true, qos: 1 });
+    assertEquals(broker.broker.statistics.publishesReceived, 0);
+    assertEquals([...broker.broker.sessions()].length, 1);
+    await (await broker.openTcp()).connect({ clientIdentifier: "b" });
+    await broker.broker.shutdown();
+    await client.expectClosed();
+    assertEquals(broker.broker.addresses, {});
+  }
+});
+
+Deno.test("A broker that was shut down before it ever started, or whose start failed, can be started", async () => {
+  await using broker = new TestBroker({});
   await broker.broker.shutdown();
-  await assertRejects(() => broker.broker.start(), Error);
+  await broker.broker.start();
+  await (await broker.connect()).expectNothing();
+  const { port } = broker.broker.addresses.tcp!;
+  await using other = new TestBroker({
+    listeners: { tcp: { bind: `127.0.0.1:${port}` }, memory: { type: "external" } },
+  });
+  await assertRejects(() => other.broker.start(), Error, "the port is in use");
+  await broker.broker.shutdown();
+  await other.broker.start();
+  await (await other.connect()).expectNothing();
+});
+
+Deno.test("Starting while the broker is being shut down is an error that says so, and works once it is", async () => {
+  await using broker = await startBroker();
+  const ended = broker.broker.shutdown();
+  await assertRejects(() => broker.broker.start(), Error, "Cannot start the broker: it is being shut down");
+  await ended;
+  const again = broker.broker.start();
+  await assertRejects(() => broker.broker.start(), Error, "Cannot start the broker: it is starting already");
+  await again;
+  await (await broker.connect()).expectNothing();
+});
+
+Deno.test("Plugins are loaded anew with each start, and end with each shutdown", async () => {
+  const heard: string[] = [];
+  const plugin = hooks({ beforeStart: () => void heard.push("start"), afterShutdown: () => void heard.push("end") });
+  await using broker = await startBroker({ plugins: [plugin] });
+  await broker.broker.shutdown();
+  await broker.broker.start();
+  await broker.broker.shutdown();
+  assertEquals(heard, ["start", "end", "start", "end"]);
+});
+
+Deno.test("A start takes the config that a reload was given last", async () => {
+  await using broker = await startBroker();
+  const listeners = { other: { bind: "127.0.0.1:0" }, memory: { type: "external" as const } };
+  await broker.broker.reload({ listeners, sysInterval: 0 });
+  assertEquals(Object.keys(broker.broker.addresses), ["tcp"]);
+  await broker.broker.shutdown();
+  await broker.broker.start();
+  assertEquals(Object.keys(broker.broker.addresses), ["other"]);
+});
+
+Deno.test("What the store of a broker holds is there again after a shutdown and a start", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const persistence = { type: "sqlite", path: `${folder}/b.sqlite`, commit: "os" } as const;
+    await using broker = await startBroker({ persistence });
+    const client = await broker.connect({ clientIdentifier: "a", clean: false });
+    await client.subscribe("t", { qos: 1 });
+    await broker.lose(client);
+    await broker.broker.publish("t", "kept", { retain: true, qos: 1 });
+    await broker.broker.shutdown();
+    await broker.broker.start();
+    assertEquals([...broker.broker.retained.keys()], ["t"]);
+    assertEquals(broker.broker.session("a")?.messagesQueued, 1);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("A database that another broker of this process has open is said to be so", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const persistence = { type: "sqlite", path: `${folder}/b.sqlite`, commit: "os" } as const;
+    await using broker = await startBroker({ persistence });
+    await Deno.symlink(`${folder}/b.sqlite`, `${folder}/link.sqlite`);
+    await using other = new TestBroker({ persistence: { ...persistence, path: `${folder}/link.sqlite` } });
+    const { message } = await assertRejects(() => other.broker.start(), Error);
+    const advice = "shut that one down, or give each its own file";
+    assertEquals(message, `${folder}/b.sqlite: is in use by another broker of this process: ${advice}`);
+    await broker.broker.shutdown();
+    await other.broker.start();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("Shutting down twice, or before the start, does nothing", async () => {
