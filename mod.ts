@@ -45,7 +45,7 @@ export type {
 } from "./src/config/config.ts";
 export { ConfigError, type ConfigFault, type Position } from "./src/config/config_error.ts";
 export type { KeyPath } from "./src/config/key_path.ts";
-export { type LoadConfigOptions, loadConfigFile, type LoadedConfig } from "./src/config/load.ts";
+export { loadConfigFile, type LoadConfigOptions, type LoadedConfig } from "./src/config/load.ts";
 export { PluginLoadError } from "./src/hooks/loader.ts";
 
 export type {

@@ -6,6 +6,7 @@ import { keyEntries } from "../src/config/keys.ts";
 import { loadConfigFile } from "../src/config/load.ts";
 import { bundledPluginNames } from "../src/config/plugin_names.ts";
 import { resolveConfig } from "../src/config/resolve.ts";
+import { expandVariables } from "../src/config/variables.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 const readme = await Deno.readTextFile(join(root, "README.md"));
@@ -88,6 +89,8 @@ Deno.test("the README's commands name the Deno version that everything is checke
 
 for (const [index, [, text]] of [...readme.matchAll(/^```yaml\n(.*?)^```$/gms)].entries()) {
   Deno.test(`example ${index + 1} of a config in the README has no fault`, () => {
-    resolveConfig(parse(text!), { baseDirectory: root });
+    const { document, faults } = expandVariables(parse(text!), { environment: () => undefined, isPlain: () => true });
+    assertEquals(faults, []);
+    resolveConfig(document, { baseDirectory: root });
   });
 }

@@ -3,13 +3,12 @@ import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
 import { Durability } from "../durability/durability.ts";
 import type { Times } from "../durability/stored_message.ts";
 import { buildHookChain, type HookChain } from "../hooks/chain.ts";
-import { type LoadedPlugin, loadPlugin } from "../hooks/loader.ts";
+import type { LoadedPlugin } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
 import type { DropReason, Message } from "../message.ts";
 import { BufferPool } from "../packet/buffer_pool.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { TopicNames } from "../packet/topic_names.ts";
-import { bundledPlugins } from "../plugins/bundled.ts";
 import { Router, type RouterObserver } from "../router/router.ts";
 import type { Delivery } from "../session/delivery.ts";
 import type { Session } from "../session/session.ts";
@@ -26,7 +25,8 @@ import { handlePacket } from "./handlers/handle_packet.ts";
 import { Losses } from "./losses.ts";
 import { MemoryCeiling } from "./memory_ceiling.ts";
 import { MessagePipe } from "./message_pipe.ts";
-import { pluginContext, type PluginPowers } from "./plugin_context.ts";
+import type { PluginPowers } from "./plugin_context.ts";
+import { pluginLoader } from "./plugin_loader.ts";
 import { Statistics } from "./statistics.ts";
 import { createStore } from "./stores.ts";
 import { Wills } from "./wills.ts";
@@ -144,10 +144,10 @@ export class Assembly {
 
   async #loadPlugins(powers: PluginPowers): Promise<LoadedPlugin[]> {
     const { baseDirectory, plugins } = this.config;
-    const createContext = (specifier: string) => pluginContext(specifier, powers);
+    const load = pluginLoader(baseDirectory, powers);
     const loaded: LoadedPlugin[] = [];
     for (const entry of plugins) {
-      loaded.push(await loadPlugin(entry, { baseDirectory, bundled: bundledPlugins, createContext }));
+      loaded.push(await load(entry));
       // Known at once, so that a start that fails later frees what this plugin holds.
       this.#hooks = buildHookChain(loaded, this.logger);
     }

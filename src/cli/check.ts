@@ -10,14 +10,16 @@ import { checkDatabase } from "../store/sqlite_check.ts";
 import { formatAddress } from "./address.ts";
 import { ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
+import type { CliServices } from "./services.ts";
 
 /**
- * Checks a config and whether its database can be opened, prints what would be started, and starts nothing.
+ * Goes through a start on a config, looks whether its database can be opened, prints what would be started, and starts
+ * nothing.
  *
  * @param file config file; `undefined`: the defaults
  * @returns the exit code
  */
-export async function check(file: string | undefined, io: CliIo): Promise<number> {
+export async function check(file: string | undefined, io: CliIo, services: CliServices): Promise<number> {
   try {
     const loaded = file === undefined ? defaults() : await loadConfigFile(file);
     const at = ({ place, problem }: Problem) => {
@@ -25,11 +27,13 @@ export async function check(file: string | undefined, io: CliIo): Promise<number
       return `${position === undefined ? "" : `${formatPosition(position)}: `}${place}: ${problem}`;
     };
     const database = lookAtDatabase(loaded.resolved);
-    const faults = [...await findMissing(loaded.resolved), ...database.faults];
-    for (const fault of faults) io.error(at(fault));
+    const missing = await findMissing(loaded.resolved);
+    const start = await services.checkStart(without(missing, loaded.resolved));
+    const faults = [...missing, ...start.faults, ...database.faults];
+    for (const fault of inOrder(faults, loaded.locate)) io.error(at(fault));
     if (faults.length > 0) return ExitCode.Usage;
     for (const line of describe(loaded.resolved)) io.out(line);
-    const warnings = [...loaded.notes, ...loaded.warnings, ...database.warnings.map(at)];
+    const warnings = [...loaded.notes, ...loaded.warnings, ...start.warnings, ...database.warnings.map(at)];
     for (const warning of warnings) io.error(`warning: ${warning}`);
     return ExitCode.Success;
   } catch (error) {
@@ -85,11 +89,35 @@ function isQuantity(key: string): key is keyof typeof limitQuantities {
   return Object.hasOwn(limitQuantities, key);
 }
 
+/** Keys of a listener that name a file or folder. */
+const TLS_FILES = ["certfile", "keyfile", "cafile", "capath", "crlfile"] as const;
+
 /** Something that the config names and that cannot be used. */
 interface Problem {
   /** Key path. */
   readonly place: string;
   readonly problem: string;
+}
+
+/** What cannot be started anyhow is left out, so that one fault is told once. */
+function without(missing: readonly Problem[], config: ResolvedConfig): ResolvedConfig {
+  const isMissing = (place: string) => missing.some((problem) => problem.place === place);
+  const below = (listener: string) => TLS_FILES.some((key) => isMissing(formatKeyPath(["listeners", listener, key])));
+  const { listeners, plugins, persistence } = config;
+  // The file of a database is looked at from outside.
+  const keepsStore = persistence.type === "module" && !isMissing("persistence.type");
+  return {
+    ...config,
+    listeners: listeners.filter(({ name }) => !below(name)),
+    plugins: plugins.filter(({ place }) => !isMissing(place)),
+    persistence: keepsStore ? persistence : { type: "memory" },
+  };
+}
+
+/** As they stand in the file; what has no place there comes last. */
+function inOrder(problems: readonly Problem[], locate: (place: string) => Position | undefined): Problem[] {
+  const line = ({ place }: Problem) => locate(place)?.line ?? Infinity;
+  return problems.toSorted((a, b) => line(a) === line(b) ? 0 : line(a) - line(b));
 }
 
 /** A database that is in use is no fault: the broker may be running that this config is meant for. */
@@ -117,7 +145,7 @@ interface NamedFile {
 
 function namedFiles({ listeners, plugins, persistence, baseDirectory }: ResolvedConfig): NamedFile[] {
   const files = listeners.flatMap(({ name, tls }) =>
-    (["certfile", "keyfile", "cafile", "capath", "crlfile"] as const).flatMap((key): NamedFile[] => {
+    TLS_FILES.flatMap((key): NamedFile[] => {
       const path = tls?.[key];
       return path === undefined
         ? []

@@ -37,7 +37,7 @@ export async function main(
       program.error(`error: the config file is given twice: got ${argument} and -c ${flags.config}`);
     }
     const file = flags.config ?? argument;
-    exitCode = flags.check ? await check(file, io) : await run({ file, debug }, io, services);
+    exitCode = flags.check ? await check(file, io, services) : await run({ file, debug }, io, services);
   });
   program.command("passwd").description("add a user to a password file, or change their password")
     .argument("<file>", "password file; made if it is not there")
@@ -60,7 +60,7 @@ function createProgram(io: CliIo): Command {
     .description("MQTT broker. Without FILE it serves 127.0.0.1:1883.")
     .argument("[file]", "config file, YAML")
     .option("-c, --config <file>", "the same as FILE, as aMQTT has it")
-    .option("--check", "check FILE and its database, print what would be started, and start nothing")
+    .option("--check", "go through a start on FILE, print what would be started, and start nothing")
     .option("-d, --debug", "log every packet")
     .version(denoJson.version, "--version", "print the version")
     .helpOption("-h, --help", "print this")

@@ -1,4 +1,5 @@
-import type { BrokerConfig } from "../config/config.ts";
+import type { StartFindings } from "../broker/check_start.ts";
+import type { BrokerConfig, ResolvedConfig } from "../config/config.ts";
 import type { PasswordOptions } from "../plugins/password_file.ts";
 
 /** Where a listener is reached. */
@@ -29,6 +30,8 @@ export interface ServedBroker {
 export interface CliServices {
   /** Makes a broker that was not started yet. @throws {ConfigError} */
   createBroker(config: BrokerConfig, options: { readonly baseDirectory: string }): Promise<ServedBroker>;
+  /** Goes through a start, without listening or opening anything to anybody. */
+  checkStart(config: ResolvedConfig): Promise<StartFindings>;
   /** @throws {Error} if the user name cannot stand in a password file */
   checkUsername(username: string): Promise<void>;
   /** Adds a user to a password file, or changes their password. */
@@ -45,6 +48,10 @@ export const services: CliServices = {
   createBroker: async (config, options) => {
     const { Broker } = await import("../broker/broker.ts");
     return new Broker(config, options);
+  },
+  checkStart: async (config) => {
+    const { checkStart } = await import("../broker/check_start.ts");
+    return await checkStart(config);
   },
   checkUsername: async (username) => {
     const { checkUsername } = await import("../plugins/password_file.ts");

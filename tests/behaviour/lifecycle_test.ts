@@ -110,6 +110,13 @@ Deno.test("A database that another broker of this process has open is said to be
   }
 });
 
+Deno.test("What is warned of in the config is in the log at the start: an acl that restricts more than aMQTT's", async () => {
+  const topicCheck = { enabled: true, acl: { anonymous: ["a/#"] } };
+  await using broker = await startBroker({ topicCheck });
+  assert(broker.log.complains("topicCheck.acl: covers publishing and receiving here"), broker.log.lines.join("\n"));
+  assert(broker.log.complains("subscribe-acl"));
+});
+
 Deno.test("Shutting down twice, or before the start, does nothing", async () => {
   const broker = await startBroker();
   await Promise.all([broker.broker.shutdown(), broker.broker.shutdown()]);

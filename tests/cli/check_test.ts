@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/main.ts";
 import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { makeAuthority } from "../support/certificates.ts";
 import { FakeIo, FakeServices, withFiles } from "./support.ts";
 
 /** Runs `--check` on a file and cuts its folder off the output. */
@@ -32,7 +33,8 @@ response-information: replies/
 timeout-disconnect-delay: 2
 plugins: [./mine.ts]
 `;
-  const files = { "c.pem": "", "k.pem": "", passwd: "", "mine.ts": "" };
+  const { certificate, key } = makeAuthority().issue({ commonName: "broker" });
+  const files = { "c.pem": certificate, "k.pem": key, passwd: "", "mine.ts": "export default () => ({});" };
   const { exitCode, out, error } = await check(text, files);
   assertEquals(exitCode, 0);
   assertEquals(error, []);
@@ -102,12 +104,14 @@ plugins:
 Deno.test("--check prints where sessions and messages are kept", async () => {
   const shown = async (persistence: string, others: Readonly<Record<string, string>> = {}) =>
     (await check(`persistence: ${persistence}`, others)).out.find((line) => line.startsWith("persistence: "));
+  const module = `export default () => ({ open() {}, append() {}, deliveries() {}, close() {} });`;
   assertEquals(
     await shown("{type: sqlite, commit: os}"),
     "persistence: sqlite (amqtt-broker.sqlite, commit: os)",
   );
-  assertEquals(await shown("{type: ./store.ts, x: 1}", { "store.ts": "" }), "persistence: ./store.ts");
-  assertEquals(await shown("{type: npm:store}"), "persistence: npm:store");
+  assertEquals(await shown("{type: ./store.ts, x: 1}", { "store.ts": module }), "persistence: ./store.ts");
+  const url = `data:text/javascript,${encodeURIComponent(module)}`;
+  assertEquals(await shown(`{type: "${url}"}`), `persistence: ${url}`);
 });
 
 Deno.test("--check misses a store module and the folder of a database", async () => {
@@ -167,4 +171,87 @@ Deno.test("--check without a file checks the defaults", async () => {
   const io = new FakeIo();
   assertEquals(await main(["--check"], io, new FakeServices()), 0);
   assertEquals(io.outLines[1], "  mqtt://127.0.0.1:1883 (default)");
+});
+
+const authority = makeAuthority();
+const [server, other] = ["broker", "other"].map((commonName) => authority.issue({ commonName }));
+
+Deno.test("--check parses certificates and keys, and tells a key of another certificate", async () => {
+  const listener = (name: string, keys: string) =>
+    `  ${name}: {bind: 127.0.0.1:0, ssl: on, certfile: ${name}.pem, keyfile: key.pem${keys}}\n`;
+  const listeners = listener("right", "") + listener("wrong", "") + listener("none", "") +
+    listener("right2", ", cafile: key.pem");
+  const { exitCode, out, error } = await check(`listeners:\n${listeners}`, {
+    "key.pem": server!.key,
+    "right.pem": server!.certificate,
+    "right2.pem": server!.certificate,
+    "wrong.pem": other!.certificate,
+    "none.pem": "no certificate",
+  });
+  assertEquals([exitCode, out], [2, []]);
+  assertEquals(error, [
+    'b.yaml:3:69: listeners.wrong.keyfile: Cannot read keyfile "key.pem": the key does not belong to the certificate in ' +
+    '"wrong.pem"',
+    'b.yaml:4:48: listeners.none.certfile: Cannot read certfile "none.pem": there is no PEM certificate in it',
+    'b.yaml:5:88: listeners.right2.cafile: Cannot read cafile "key.pem": there is no PEM certificate in it',
+  ]);
+});
+
+Deno.test("--check reads the password file, and tells its faults in one line", async () => {
+  const { exitCode, error } = await check("auth:\n  password-file: passwd\n", { passwd: "alice:plain\nbob\n" });
+  assertEquals([exitCode, error.length], [2, 1]);
+  assertStringIncludes(error[0]!, 'b.yaml:1:1: auth: cannot load plugin "auth.file": passwd:1: ');
+  assertStringIncludes(error[0]!, ' passwd:2: expected "user:hash": there is no ":" in the line');
+});
+
+Deno.test("--check calls the factories of plugins and of the store, tells what they refuse, and ends what they made", async () => {
+  const files = {
+    "refuses.ts": 'export default () => { throw new Error("needs a colour"); };',
+    "none.ts": "export const x = 1;",
+    "hears.ts": `export default (options, context) => {
+      context.logger.warn("looks odd");
+      context.every(1, () => {});
+      return {
+        beforeStart() { context.logger.warn("started"); },
+        afterShutdown() { context.logger.warn(\`ended, aborted: \${context.signal.aborted}\`); },
+      };
+    };`,
+    "store.ts": 'export default () => { throw new Error("no such disk"); };',
+  };
+  const plugins = "plugins: [./hears.ts]\n";
+  const right = await check(plugins, files);
+  assertEquals(right.exitCode, 0);
+  assertEquals(right.error, ["warning: ./hears.ts: looks odd", "warning: ./hears.ts: ended, aborted: true"]);
+  const wrong = await check(
+    "plugins:\n  - ./hears.ts\n  - ./refuses.ts\n  - ./none.ts\npersistence:\n  type: ./store.ts\n",
+    files,
+  );
+  assertEquals([wrong.exitCode, wrong.error], [2, [
+    'b.yaml:3:5: plugins[1]: cannot load plugin "./refuses.ts": needs a colour',
+    'b.yaml:4:5: plugins[2]: cannot load plugin "./none.ts": its default export must be a function that returns hooks: ' +
+    "there is none",
+    'b.yaml:6:9: persistence.type: cannot load store "./store.ts": no such disk',
+  ]]);
+});
+
+Deno.test("--check warns of what surprises: nobody let in, port 1883 not served, an acl that covers publishing", async () => {
+  const { exitCode, error } = await check(
+    "listeners:\n  default: {type: tcp}\n  a: {bind: 0.0.0.0:1884}\ntopic-check: {enabled: true, acl: {a: [b]}}\n",
+  );
+  assertEquals(exitCode, 0);
+  assertEquals(error.map((line) => /^warning: (\S+): (\S+): (.{30})/.exec(line)?.slice(1)), [
+    ["b.yaml:4:35", "topic-check.acl", "covers publishing and receivin"],
+    ["b.yaml:2:12", "listeners.default", "has no bind and does not liste"],
+    ["b.yaml:3:6", "listeners.a", "lets nobody in on 0.0.0.0: wit"],
+  ]);
+  const [line = ""] = (await check("auth: {allow-anonymous: off}\n")).error;
+  assertStringIncludes(line, "warning: b.yaml:1:7: auth: lets nobody in: allow-anonymous is false");
+});
+
+Deno.test("-c FILE is checked as FILE is", async () => {
+  await withFiles({ "b.yaml": "queue-limit: 5\n" }, async (folder) => {
+    const io = new FakeIo();
+    assertEquals(await main(["--check", "-c", `${folder}/b.yaml`], io, new FakeServices()), 0);
+    assertEquals(io.outLines.at(-1), "  queue-limit: 5");
+  });
 });

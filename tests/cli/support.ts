@@ -1,7 +1,7 @@
 import type { BrokerConfig } from "../../src/config/config.ts";
 import type { CliIo, CliSignal } from "../../src/cli/io.ts";
 import type { PasswordOptions } from "../../src/plugins/password_file.ts";
-import type { CliServices, ListenerAddress, ServedBroker } from "../../src/cli/services.ts";
+import { type CliServices, type ListenerAddress, type ServedBroker, services } from "../../src/cli/services.ts";
 
 /** Input, output and signals that a test looks at. */
 export class FakeIo implements CliIo {
@@ -116,6 +116,9 @@ export class FakeServices implements CliServices {
       },
     });
   }
+
+  /** As it really is: it starts nothing. */
+  readonly checkStart = services.checkStart;
 
   checkUsername(username: string): Promise<void> {
     return username === "" ? Promise.reject(new Error('user name must not be empty: got ""')) : Promise.resolve();

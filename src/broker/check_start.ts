@@ -1,0 +1,87 @@
+/** What a start would fail at or warn of, found out without listening, opening a store or serving anybody. */
+import type { ResolvedConfig, ResolvedListener } from "../config/config.ts";
+import { formatKeyPath } from "../config/key_path.ts";
+import { buildHookChain } from "../hooks/chain.ts";
+import type { LoadedPlugin } from "../hooks/loader.ts";
+import type { Logger } from "../logger.ts";
+import { loadTlsMaterial } from "../transport/tls_material.ts";
+import { Assembly } from "./assembly.ts";
+import { errorText } from "./error_text.ts";
+import { InProcess } from "./in_process.ts";
+import { pluginLoader } from "./plugin_loader.ts";
+import { PLUGIN_PATIENCE_MS } from "./shutdown.ts";
+import { createStore } from "./stores.ts";
+import { within } from "./within.ts";
+
+/** One thing that a start would fail at. */
+export interface StartFault {
+  /** Key path in the config. */
+  readonly place: string;
+  /** What is wrong, and what was expected. */
+  readonly problem: string;
+}
+
+/** What {@linkcode checkStart} finds. */
+export interface StartFindings {
+  readonly faults: readonly StartFault[];
+  /** What plugins and the store have warned of. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Goes through a start by the code of the start: reads and matches certificates, keys and authorities, calls the plugins'
+ * factories, which read the password file, and makes the store. Everything that was made is ended again.
+ */
+export async function checkStart(config: ResolvedConfig): Promise<StartFindings> {
+  const warnings: string[] = [];
+  const logger = warningLogger(warnings);
+  const faults: StartFault[] = [];
+  for (const listener of config.listeners) await checkTlsMaterial(listener, faults);
+  await checkPlugins(config, logger, faults);
+  try {
+    await createStore(config, logger);
+  } catch (error) {
+    faults.push(faultAt("persistence.type", error));
+  }
+  return { faults, warnings };
+}
+
+async function checkTlsMaterial({ name, tls }: ResolvedListener, faults: StartFault[]): Promise<void> {
+  if (tls === undefined) return;
+  try {
+    await loadTlsMaterial(tls);
+  } catch (error) {
+    // Its message begins with the key that is at fault, if it is one.
+    const key = /^Cannot read ([a-z]+) /.exec(errorText(error))?.[1];
+    faults.push(faultAt(formatKeyPath(["listeners", name, ...key === undefined ? [] : [key]]), error));
+  }
+}
+
+async function checkPlugins(config: ResolvedConfig, logger: Logger, faults: StartFault[]): Promise<void> {
+  const assembly = new Assembly(config, { logger });
+  const load = pluginLoader(config.baseDirectory, new InProcess(assembly).powers());
+  const loaded: LoadedPlugin[] = [];
+  for (const entry of config.plugins) {
+    try {
+      loaded.push(await load(entry));
+    } catch (error) {
+      faults.push(faultAt(entry.place, error));
+    }
+  }
+  assembly.ending.abort();
+  assembly.stopTimers();
+  await within(PLUGIN_PATIENCE_MS, buildHookChain(loaded, logger).afterShutdown());
+  await assembly.close();
+}
+
+/** The place is told beside the problem, and each problem is one line. */
+function faultAt(place: string, error: unknown): StartFault {
+  const text = errorText(error).replaceAll(/\s*\n\s*/g, " ");
+  const prefix = `${place}: `;
+  return { place, problem: text.startsWith(prefix) ? text.slice(prefix.length) : text };
+}
+
+function warningLogger(lines: string[]): Logger {
+  const keep = (text: string) => void lines.push(text);
+  return { debug: () => {}, info: () => {}, warn: keep, error: keep };
+}
