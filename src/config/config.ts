@@ -17,7 +17,8 @@ export interface ListenerConfig extends ConnectionLimits {
   /** `tcp`, `ws` (WebSocket) or `external` (no socket: the host program hands connections in). @default "tcp" */
   readonly type?: "tcp" | "ws" | "external";
   /**
-   * `host:port`, `:port`, `port`, `host` or `[v6]:port`; port 0 picks a free one. Never inherited; `null` is not given.
+   * `host:port`, `:port`, `port`, `host` or `[v6]:port`; port 0 picks a free one. Never inherited; `null` is not given,
+   * and at `default` says that it is not meant to listen.
    * @default all IPv4 interfaces; port 1883 (tcp), 8883 (tcp with ssl), 8080 (ws), 8443 (ws with ssl)
    */
   readonly bind?: string | number | null;
@@ -52,7 +53,10 @@ export interface ListenerConfig extends ConnectionLimits {
 
 /** Sign-in. Without this section anonymous clients are let in on loopback only. */
 export interface AuthConfig {
-  /** Plugins asked at sign-in, by bundled name or import specifier; an empty list lets nobody in. @default those that the other keys here call for */
+  /**
+   * Plugins asked at sign-in, by bundled name or import specifier; an empty list lets nobody in.
+   * @default those that the other keys here call for, and bundled ones that `plugins` at the top names
+   */
   readonly plugins?: PluginList;
   /** Lets clients without a user name in, through `auth.anonymous`. @default true if `auth.anonymous` is listed in `plugins`, else false */
   readonly allowAnonymous?: boolean;
@@ -71,7 +75,7 @@ export interface TopicCheckConfig {
   readonly enabled?: boolean;
   /** Plugins asked for topics, by bundled name or import specifier. @default `topic_acl` if there is a list below */
   readonly plugins?: PluginList;
-  /** What each user may publish to, subscribe to and receive. */
+  /** What each user may publish to, subscribe to and receive; in aMQTT it is for subscribing only, see `subscribeAcl`. */
   readonly acl?: AccessControlList;
   /** In place of `acl` for publishing. */
   readonly publishAcl?: AccessControlList;
@@ -110,7 +114,10 @@ export interface BrokerConfig extends ConnectionLimits {
   readonly auth?: AuthConfig;
   /** Permissions on topics. @default every client may use every topic */
   readonly topicCheck?: TopicCheckConfig;
-  /** Further plugins. @default `event_logger` */
+  /**
+   * Further plugins. Bundled ones for sign-in and topics that are named without options are those that `auth` and
+   * `topicCheck` configure. @default `event_logger`
+   */
   readonly plugins?: PluginList;
   /** Where sessions and messages are kept. @default in memory */
   readonly persistence?: PersistenceConfig;
