@@ -78,7 +78,7 @@ export class CommitGate implements CommitWaiter {
 
   committed(position: number): void {
     for (let held = this.#held.peek(); held && held.position <= position; held = this.#held.peek()) {
-      this.#outbox.open().set(held.bytes.take());
+      held.bytes.moveTo(this.#outbox.open());
       this.#held.shift();
       this.#answers -= held.answers;
       if (held === this.#last) this.#stop();

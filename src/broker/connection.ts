@@ -103,6 +103,11 @@ export class Connection {
     return this.#outbox.waitingBytes;
   }
 
+  /** As {@linkcode Outbox.sharedBytes}. */
+  sharedBytes(known: Set<ArrayBufferLike>): number {
+    return this.#outbox.sharedBytes(known);
+  }
+
   /** Serves the connection to its end. Never throws. */
   async run(): Promise<void> {
     try {

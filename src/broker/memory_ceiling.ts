@@ -66,7 +66,11 @@ export class MemoryCeiling {
   #total(): number {
     const { sessions, owners } = this.#parts;
     let total = sessions.heldOffline().bytes;
-    for (const [session, connection] of owners) total += session.sender.memoryBytes + connection.waitingBytes;
+    // A large body is one, however many clients it waits for.
+    const known = new Set<ArrayBufferLike>();
+    for (const [session, connection] of owners) {
+      total += session.sender.memoryBytes + connection.waitingBytes - connection.sharedBytes(known);
+    }
     return total;
   }
 

@@ -26,6 +26,7 @@ export class Outbox {
   readonly #buffer: OutputBuffer;
   readonly #options: OutboxOptions;
   #underWayBytes = 0;
+  #attachedUnderWay: Uint8Array | undefined;
   #scheduled = false;
   #writing = false;
   #written: Promise<void> = Promise.resolve();
@@ -45,7 +46,21 @@ export class Outbox {
 
   /** Bytes that the peer's socket has not taken yet. */
   get waitingBytes(): number {
-    return this.#buffer.length + this.#underWayBytes;
+    return this.#buffer.size + this.#underWayBytes;
+  }
+
+  /**
+   * Bytes of large bodies among {@linkcode Outbox.waitingBytes} that others have, too: those in `known`, to which all that
+   * wait here are added.
+   */
+  sharedBytes(known: Set<ArrayBufferLike>): number {
+    if (!this.#attachedUnderWay && !this.#buffer.hasAttached) return 0;
+    let bytes = 0;
+    for (const array of [this.#attachedUnderWay, ...this.#buffer.attached()]) {
+      if (array && known.has(array.buffer)) bytes += array === this.#attachedUnderWay ? this.#underWayBytes : array.length;
+      if (array) known.add(array.buffer);
+    }
+    return bytes;
   }
 
   /** Nothing should be added until there is room. */
@@ -92,17 +107,17 @@ export class Outbox {
 
   #start(): void {
     this.#scheduled = false;
-    if (!this.#writing && this.#buffer.length > 0) this.#written = this.#write();
+    if (!this.#writing && this.#buffer.size > 0) this.#written = this.#write();
   }
 
   async #write(): Promise<void> {
     const { pool, onSent } = this.#options;
     this.#writing = true;
     try {
-      while (this.#buffer.length > 0) {
-        const { length } = this.#buffer;
-        const array = this.#buffer.takeArray();
+      for (let part = this.#buffer.takePart(); part; part = this.#buffer.takePart()) {
+        const { array, length, attached } = part;
         this.#underWayBytes = length;
+        this.#attachedUnderWay = attached ? array : undefined;
         for (let start = 0; start < length; start += SLICE_BYTES) {
           const slice = array.subarray(start, Math.min(length, start + SLICE_BYTES));
           this.#begun++;
@@ -111,7 +126,7 @@ export class Outbox {
           onSent(slice.length);
           this.#relieve();
         }
-        pool?.giveBack(array);
+        if (!attached) pool?.giveBack(array);
       }
     } catch {
       // The reading side finds the broken connection and closes it.
@@ -120,6 +135,7 @@ export class Outbox {
       this.#underWayBytes = 0;
       this.#resume();
     }
+    this.#attachedUnderWay = undefined;
     // In the same turn as the last look at the buffer, so that nothing can be appended unseen.
     this.#writing = false;
   }

@@ -21,11 +21,11 @@ export class BufferPool {
   }
 
   /** Takes back an array that nobody looks at any longer. */
-  giveBack(array: Uint8Array<ArrayBuffer>): void {
+  giveBack(array: Uint8Array): void {
     const size = array.length;
     const power = 31 - Math.clz32(size);
     if (power < SMALLEST || power > LARGEST || size !== 1 << power) return;
     const kept = this.#kept[power]!;
-    if (kept.length < KEPT_ARRAYS && kept.length * size < KEPT_BYTES) kept.push(array);
+    if (kept.length < KEPT_ARRAYS && kept.length * size < KEPT_BYTES) kept.push(array as Uint8Array<ArrayBuffer>);
   }
 }

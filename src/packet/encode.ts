@@ -72,7 +72,7 @@ export function encodedSizeBytes(packet: OutboundPacket, version: ProtocolVersio
   if (packet.type === PacketType.Publish) return publishSizeBytes(packet, version);
   const out = new OutputBuffer();
   encode(out, packet, version);
-  return out.length;
+  return out.size;
 }
 
 /**

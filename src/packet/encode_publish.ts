@@ -69,15 +69,20 @@ export function encodeCopy(out: OutputBuffer, copy: PublishCopy, body: PublishBo
   const nameSize = utf8Size(copy.topicName);
   const propertiesSize = version === 5 ? ownPropertiesSize(copy) + body.constantsSizeBytes : -1;
   const remaining = remainingLength(copy, body, nameSize, propertiesSize);
-  out.reserve(5 + remaining);
+  const shared = body.isLarge;
+  out.reserve(5 + remaining - (shared ? body.payloadLength : 0));
   out.bytes[out.length++] = publishFirstByte(copy.qos, copy.retain, copy.dup);
   out.variableByteInteger(remaining);
   writeTopicName(out, copy.topicName, nameSize);
   if (copy.qos > 0) out.u16(copy.packetIdentifier);
-  if (version !== 5) return out.set(body.payload);
-  out.variableByteInteger(propertiesSize);
-  writeOwnProperties(out, copy);
-  out.set(body.content);
+  if (version === 5) {
+    out.variableByteInteger(propertiesSize);
+    writeOwnProperties(out, copy);
+  }
+  if (shared) body.keep();
+  const content = version === 5 ? body.content : body.payload;
+  if (shared) out.attach(content);
+  else out.set(content);
 }
 
 /**

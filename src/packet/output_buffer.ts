@@ -5,6 +5,15 @@ const SMALLEST_BYTES = 64;
 const LARGEST_FIRST_BYTES = 64 * 1024;
 const encoder = new TextEncoder();
 
+/** A piece of what waits, in its order. */
+export interface OutputPart {
+  readonly array: Uint8Array;
+  /** Bytes of it that are in use, from the beginning on. */
+  readonly length: number;
+  /** Somebody else's too: it is to be read only, and not to be used again. */
+  readonly attached: boolean;
+}
+
 /**
  * Bytes on their way out: packets are appended, and whoever writes to the peer takes all of them at once.
  *
@@ -14,14 +23,22 @@ const encoder = new TextEncoder();
 export class OutputBuffer {
   /** The backing array: `length` bytes of it are in use. Replaced by {@linkcode OutputBuffer.reserve}. */
   bytes: Uint8Array<ArrayBuffer> = NOTHING;
-  /** How many bytes wait. Those that write to `bytes` themselves move it on. */
+  /** How many bytes of `bytes` are in use. Those that write to `bytes` themselves move it on. */
   length = 0;
+  /** What waits before `bytes`, once something was attached. */
+  #parts: OutputPart[] | undefined;
+  #partsBytes = 0;
   #firstBytes = SMALLEST_BYTES;
   readonly #pool: BufferPool | undefined;
 
   /** @param pool where arrays come from; who takes them away may give them back there. @default they are made anew */
   constructor(pool?: BufferPool) {
     this.#pool = pool;
+  }
+
+  /** How many bytes wait in all. */
+  get size(): number {
+    return this.#partsBytes + this.length;
   }
 
   /** Makes room for `count` more bytes in {@linkcode OutputBuffer.bytes}. */
@@ -54,6 +71,20 @@ export class OutputBuffer {
     this.reserve(bytes.length);
     this.bytes.set(bytes, this.length);
     this.length += bytes.length;
+  }
+
+  /** Appends `bytes`, which must not change any more, without copying them. */
+  attach(bytes: Uint8Array): void {
+    this.#closePart();
+    this.#addPart({ array: bytes, length: bytes.length, attached: true });
+  }
+
+  /** Appends all that waits here to `out`; this is empty then. */
+  moveTo(out: OutputBuffer): void {
+    for (let part = this.takePart(); part; part = this.takePart()) {
+      if (part.attached) out.attach(part.array);
+      else out.set(part.array.subarray(0, part.length));
+    }
   }
 
   /** Appends a Variable Byte Integer, 0 to 268,435,455 (MQTT 5.0 §1.5.5). */
@@ -98,17 +129,59 @@ export class OutputBuffer {
 
   /** Hands out all that waits; the array is the caller's from then on, and this is empty. */
   take(): Uint8Array<ArrayBuffer> {
+    if (this.#parts) return this.#joined();
     const { length } = this;
-    return this.takeArray().subarray(0, length);
+    return this.#takeArray().subarray(0, length);
   }
 
-  /** Hands out the whole array, of which `length` bytes were in use; this is empty then. */
-  takeArray(): Uint8Array<ArrayBuffer> {
+  /** Hands out what waits first; an array that is not attached is the caller's from then on. */
+  takePart(): OutputPart | undefined {
+    const part = this.#parts?.shift();
+    if (!part) {
+      const { length } = this;
+      return length === 0 ? undefined : { array: this.#takeArray(), length, attached: false };
+    }
+    this.#partsBytes -= part.length;
+    if (this.#parts?.length === 0) this.#parts = undefined;
+    return part;
+  }
+
+  /** Whether something is attached. */
+  get hasAttached(): boolean {
+    return this.#parts !== undefined;
+  }
+
+  /** What is attached. */
+  *attached(): Generator<Uint8Array> {
+    for (const { array, attached } of this.#parts ?? []) if (attached) yield array;
+  }
+
+  /** Hands out the whole array, of which `length` bytes were in use. */
+  #takeArray(): Uint8Array<ArrayBuffer> {
     const taken = this.bytes;
     this.#firstBytes = Math.min(LARGEST_FIRST_BYTES, Math.max(SMALLEST_BYTES, this.length));
     this.bytes = NOTHING;
     this.length = 0;
     return taken;
+  }
+
+  #joined(): Uint8Array<ArrayBuffer> {
+    const all = new Uint8Array(this.size);
+    for (let at = 0, part = this.takePart(); part; part = this.takePart()) {
+      all.set(part.array.subarray(0, part.length), at);
+      at += part.length;
+    }
+    return all;
+  }
+
+  #closePart(): void {
+    const { length } = this;
+    if (length > 0) this.#addPart({ array: this.#takeArray(), length, attached: false });
+  }
+
+  #addPart(part: OutputPart): void {
+    (this.#parts ??= []).push(part);
+    this.#partsBytes += part.length;
   }
 
   #text(text: string): void {

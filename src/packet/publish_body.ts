@@ -109,6 +109,11 @@ export class PublishBody {
     return this.#content ??= this.#bytes.subarray(this.#constantsStart, this.#end);
   }
 
+  /** Whether all that send it share one copy: a write of its own then costs less than copying it for each. */
+  get isLarge(): boolean {
+    return this.#end - this.#start >= LARGE_BYTES;
+  }
+
   /** Makes it independent of the read buffer, for a while: a small one shares a block of memory with others. */
   keepBriefly(): void {
     if (this.#held !== "borrowed") return;
@@ -139,6 +144,7 @@ export class PublishBody {
    */
   writeAsReceived(out: OutputBuffer, firstByte: number, packetIdentifier: number, version: ProtocolVersion): boolean {
     const offset = this.#identifierOffset;
+    if (this.isLarge) return false;
     if (this.#form !== (version === 5 ? "5.0" : "3.x") || (offset === 0) !== (packetIdentifier === 0)) return false;
     const whole = this.#wholeBytes();
     out.reserve(5 + whole.length);
@@ -178,6 +184,8 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   return both;
 }
 
+/** Bodies from this size on are not copied for each who sends them. */
+const LARGE_BYTES = 64 * 1024;
 /** Bodies up to this size are copied into a block together with others. */
 const SMALL_BYTES = 256;
 /** Small, since one message that lasts holds the whole block. */

@@ -255,3 +255,23 @@ Deno.test("Every byte leaves once and in order, whenever it is appended", async 
     { seed, numRuns: 60 },
   );
 });
+
+Deno.test("A large body that waits for several peers counts once, and is given to each as it is", async () => {
+  const body = new Uint8Array([7, 8, 9]);
+  const boxes = [boxed(), boxed(), boxed()];
+  for (const { outbox } of boxes) {
+    outbox.open().u8(1);
+    outbox.open().attach(body);
+  }
+  const known = new Set<ArrayBufferLike>();
+  const each = () => boxes.map(({ outbox }) => outbox.waitingBytes - outbox.sharedBytes(known));
+  assertEquals(each(), [4, 1, 1]);
+  await turn();
+  for (const { transport } of boxes) await transport.take();
+  known.clear();
+  assertEquals(each(), [3, 0, 0], "the body is under way");
+  for (const { transport } of boxes) await transport.take();
+  for (const { transport, outbox } of boxes) {
+    assertEquals([transport.writes, outbox.waitingBytes], [[[1], [7, 8, 9]], 0]);
+  }
+});

@@ -228,8 +228,8 @@ Deno.test("sizes at the steps of the remaining length are told and written alike
       const fields = { ...publish, payload: new Uint8Array(size) };
       const out = new OutputBuffer();
       encodePublish(out, fields, version);
-      assertEquals(publishSizeBytes(fields, version), out.length);
-      const header = out.length - 5 - size - (version === 5 ? 1 : 0);
+      assertEquals(publishSizeBytes(fields, version), out.size);
+      const header = out.size - 5 - size - (version === 5 ? 1 : 0);
       const remaining = 5 + size + (version === 5 ? 1 : 0);
       assertEquals(header, 1 + (remaining < 128 ? 1 : remaining < 16_384 ? 2 : remaining < 2_097_152 ? 3 : 4));
     }

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { OutputBuffer } from "../../src/packet/output_buffer.ts";
 import { toHex } from "./frames.ts";
 
@@ -77,4 +77,34 @@ Deno.test("a buffer that was busy begins with room for as much as it had", () =>
   out.take();
   out.u8(1);
   assertEquals(out.bytes.length, 5_000);
+});
+
+Deno.test("what is attached leaves in its place, as the very array that was given", () => {
+  const out = new OutputBuffer();
+  const body = new Uint8Array([3, 4, 5]);
+  out.u16(0x0102);
+  out.attach(body);
+  out.u8(6);
+  assertEquals([out.size, out.hasAttached, [...out.attached()]], [6, true, [body]]);
+  const parts = [out.takePart()!, out.takePart()!, out.takePart()!];
+  assertEquals(parts.map(({ array, length }) => toHex(array.subarray(0, length))), ["0102", "030405", "06"]);
+  assertEquals(parts.map(({ attached }) => attached), [false, true, false]);
+  assert(parts[1]!.array === body);
+  assertEquals([out.takePart(), out.size, out.hasAttached], [undefined, 0, false]);
+});
+
+Deno.test("what is attached is taken and moved along with all the rest", () => {
+  const attachedTo = () => {
+    const out = new OutputBuffer();
+    out.u8(1);
+    out.attach(new Uint8Array([2, 3]));
+    out.u8(4);
+    return out;
+  };
+  assertEquals(toHex(attachedTo().take()), "01020304");
+  const target = new OutputBuffer();
+  target.u8(0);
+  const source = attachedTo();
+  source.moveTo(target);
+  assertEquals([toHex(target.take()), source.size], ["0001020304", 0]);
 });
