@@ -308,7 +308,7 @@ export class Connection {
       for (let frame = this.#reader.next(); frame && !this.closed; frame = this.#reader.next()) {
         const version = this.#state.at === "awaiting-connect" ? undefined : this.#writer.version;
         const size = frame.end - frame.start;
-        const packet = receive(frame, version, this.core.topicNames);
+        const packet = receive(frame, version, this.core.topicNames, this.listener.limits);
         this.#received(packet);
         this.#writer.begin();
         const pending = this.core.handlePacket(this, packet);

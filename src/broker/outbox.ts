@@ -57,7 +57,9 @@ export class Outbox {
     if (!this.#attachedUnderWay && !this.#buffer.hasAttached) return 0;
     let bytes = 0;
     for (const array of [this.#attachedUnderWay, ...this.#buffer.attached()]) {
-      if (array && known.has(array.buffer)) bytes += array === this.#attachedUnderWay ? this.#underWayBytes : array.length;
+      if (array && known.has(array.buffer)) {
+        bytes += array === this.#attachedUnderWay ? this.#underWayBytes : array.length;
+      }
       if (array) known.add(array.buffer);
     }
     return bytes;

@@ -128,6 +128,11 @@ export interface BrokerConfig extends ConnectionLimits {
    * return code 3); those that a store has are always brought back. @default 1000000
    */
   readonly maxSessions?: number;
+  /**
+   * Groups of shared subscriptions with one topic filter, at least 1; each message goes to a member of every one. More are
+   * refused (0x97 in 5.0). @default 1000
+   */
+  readonly maxShareGroups?: number;
   /** Retained messages that are kept, at least 1. @default 1000000 */
   readonly maxRetained?: number;
   /** Bytes of retained messages that are kept, at least 1. @default 268435456 */
@@ -212,6 +217,7 @@ export interface ResolvedConfig {
   readonly limits: ResolvedLimits;
   /** Sessions, with and without a connected client. */
   readonly maxSessions: number;
+  readonly maxShareGroups: number;
   /** Retained messages that are kept. */
   readonly maxRetained: number;
   /** Bytes of retained messages that are kept. */

@@ -18,6 +18,9 @@ export interface Quantity {
     | "hashes"
     | "aliases"
     | "levels"
+    | "properties"
+    | "groups"
+    | "subscriptions"
     | "QoS";
   readonly default: number;
   readonly minimum: number;
@@ -58,7 +61,10 @@ export const limitQuantities = {
   maxSessionExpiryInterval: { unit: "seconds", default: NEVER, minimum: 0, maximum: NEVER },
   maxKeepAlive: { unit: "seconds", default: 0, minimum: 0, maximum: 65_535 },
   topicAliasMaximum: { unit: "aliases", default: 100, minimum: 0, maximum: 65_535 },
-  maxTopicLevels: { unit: "levels", default: 65_536, minimum: 1, maximum: 65_536 },
+  maxFiltersPerPacket: { unit: "filters", default: 10_000, minimum: 1 },
+  maxOverlappingSubscriptions: { unit: "subscriptions", default: 256, minimum: 1 },
+  maxUserProperties: { unit: "properties", default: 1000, minimum: 0 },
+  maxTopicLevels: { unit: "levels", default: 200, minimum: 1, maximum: 65_536 },
   maximumQos: { unit: "QoS", default: 2, minimum: 0, maximum: 2 },
   timeoutDisconnectDelay: { unit: "seconds", default: 0, minimum: 0, maximum: 65_535, fractional: true },
 } as const satisfies Partial<Record<keyof ResolvedLimits, Quantity>>;
@@ -78,6 +84,7 @@ const otherLimits = {
 /** Numbers that only the broker as a whole has. */
 export const brokerQuantities = {
   sysInterval: { unit: "seconds", default: 20, minimum: 0, maximum: LONGEST_TIMER, fractional: true },
+  maxShareGroups: { unit: "groups", default: 1000, minimum: 1 },
   maxSessions: { unit: "sessions", default: 1_000_000, minimum: 1 },
   maxRetained: { unit: "messages", default: 1_000_000, minimum: 1 },
   maxRetainedBytes: { unit: "bytes", default: 256 * MIB, minimum: 1 },
@@ -109,6 +116,9 @@ export const defaultLimits: ResolvedLimits = {
   maxSessionExpiryInterval: limitQuantities.maxSessionExpiryInterval.default,
   maxKeepAlive: limitQuantities.maxKeepAlive.default,
   topicAliasMaximum: limitQuantities.topicAliasMaximum.default,
+  maxFiltersPerPacket: limitQuantities.maxFiltersPerPacket.default,
+  maxOverlappingSubscriptions: limitQuantities.maxOverlappingSubscriptions.default,
+  maxUserProperties: limitQuantities.maxUserProperties.default,
   maxTopicLevels: limitQuantities.maxTopicLevels.default,
   maximumQos: limitQuantities.maximumQos.default,
   timeoutDisconnectDelay: limitQuantities.timeoutDisconnectDelay.default,

@@ -52,7 +52,22 @@ export interface ConnectionLimits {
   readonly maxKeepAlive?: number;
   /** Topic aliases in each direction of a 5.0 connection, 0 to 65,535 (MQTT 5.0 §3.2.2.3.8). @default 100 */
   readonly topicAliasMaximum?: number;
-  /** Levels of a topic name or topic filter, 1 to 65,536; a topic cannot have more. @default 65536 */
+  /**
+   * Topic filters of one SUBSCRIBE or UNSUBSCRIBE, at least 1; a client that sends more is disconnected (0x97 in 5.0).
+   * @default 10000
+   */
+  readonly maxFiltersPerPacket?: number;
+  /**
+   * Subscriptions of one session that can match one and the same topic, at least 1; more are refused (0x97 in 5.0). Those
+   * without wildcards count as one, and so do those whose wildcards stand in the same levels. @default 256
+   */
+  readonly maxOverlappingSubscriptions?: number;
+  /** User properties of one packet; a client that sends more is disconnected (0x97). @default 1000 */
+  readonly maxUserProperties?: number;
+  /**
+   * Levels of a topic name or topic filter, 1 to 65,536; a topic cannot have more. What houses use stays below 20, and
+   * Mosquitto has always refused more than 200. @default 200
+   */
   readonly maxTopicLevels?: number;
   /** Highest QoS that clients may publish with and are granted (MQTT 5.0 §3.2.2.3.4). @default 2 */
   readonly maximumQos?: QoS;

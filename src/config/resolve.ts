@@ -41,6 +41,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
     ...plugins,
     limits,
     maxSessions: values.maxSessions ?? brokerQuantities.maxSessions.default,
+    maxShareGroups: values.maxShareGroups ?? brokerQuantities.maxShareGroups.default,
     maxRetained: values.maxRetained ?? brokerQuantities.maxRetained.default,
     maxRetainedBytes: values.maxRetainedBytes ?? brokerQuantities.maxRetainedBytes.default,
     maxTotalBytes: values.maxTotalBytes ?? brokerQuantities.maxTotalBytes.default,

@@ -1,5 +1,6 @@
 import { decodeAck, decodeAuth, decodeDisconnect } from "./decode_ack.ts";
 import { decodeConnect } from "./decode_connect.ts";
+import { type DecodeLimits, noDecodeLimits } from "./decode_limits.ts";
 import { decodePublish, ReceivedPublish } from "./decode_publish.ts";
 import { decodeSubscribe, decodeUnsubscribe } from "./decode_subscribe.ts";
 import type { Frame } from "./frame_reader.ts";
@@ -38,44 +39,46 @@ export function plain(packet: ReceivedPacket): InboundPacket {
  *
  * @param version the connection's, as its CONNECT told; `undefined` before that, when only CONNECT is taken
  * @param topicNames those that came before
+ * @param limits how much of a kind a packet may hold
  * @throws {ConnectError} if CONNECT asks for a level that is not spoken here
  * @throws {ProtocolError} if the client must be cut off: 0x81 for bytes that cannot be read, 0x82 for what is not allowed,
- * 0x84 for a foreign protocol name, 0x94 for topic alias 0
+ * 0x84 for a foreign protocol name, 0x94 for topic alias 0, 0x97 for more than `limits` allow
  */
 export function receive(
   frame: Frame,
   version: ProtocolVersion | undefined,
   topicNames: TopicNames,
+  limits: DecodeLimits = noDecodeLimits,
 ): ReceivedPacket {
   const type = frame.firstByte >> 4;
   if (version === undefined) {
     // [MQTT-3.1.0-1] 3.1.1 and 5.0
     if (type !== PacketType.Connect) throw protocolError(`first packet must be CONNECT: got packet type ${type}`);
-    return decodeConnect(frame);
+    return decodeConnect(frame, limits);
   }
   switch (type) {
     case PacketType.Publish:
-      return decodePublish(frame, version, topicNames);
+      return decodePublish(frame, version, topicNames, limits);
     case PacketType.Pubrel:
       checkNoDup(frame, version);
-      return decodeAck(frame, type, version);
+      return decodeAck(frame, type, version, limits);
     case PacketType.Puback:
     case PacketType.Pubrec:
     case PacketType.Pubcomp:
-      return decodeAck(frame, type, version);
+      return decodeAck(frame, type, version, limits);
     case PacketType.Pingreq:
       if (frame.start !== frame.end) throw malformed("PINGREQ must have no body");
       return pingreq;
     case PacketType.Subscribe:
       checkNoDup(frame, version);
-      return decodeSubscribe(frame, version);
+      return decodeSubscribe(frame, version, limits);
     case PacketType.Unsubscribe:
       checkNoDup(frame, version);
-      return decodeUnsubscribe(frame, version);
+      return decodeUnsubscribe(frame, version, limits);
     case PacketType.Disconnect:
-      return decodeDisconnect(frame, version);
+      return decodeDisconnect(frame, version, limits);
     case PacketType.Auth:
-      return decodeAuth(frame, version);
+      return decodeAuth(frame, version, limits);
     case PacketType.Connect:
       // [MQTT-3.1.0-2] 3.1.1 and 5.0
       throw protocolError("CONNECT must be sent once: got a second one");

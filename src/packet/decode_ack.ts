@@ -1,4 +1,5 @@
 import { ByteReader } from "./byte_reader.ts";
+import type { DecodeLimits } from "./decode_limits.ts";
 import type { Frame } from "./frame_reader.ts";
 import { packetIdentifierAt } from "./packet_identifier.ts";
 import { type AckPacket, type AuthPacket, type DisconnectPacket, PacketType, type ProtocolVersion } from "./packets.ts";
@@ -57,14 +58,19 @@ const acks = {
  *
  * @throws {ProtocolError} 0x81 if it cannot be read, 0x82 for a packet identifier 0 or a reason code of other packets
  */
-export function decodeAck(frame: Frame, type: AckPacket["type"], version: ProtocolVersion): AckPacket {
+export function decodeAck(
+  frame: Frame,
+  type: AckPacket["type"],
+  version: ProtocolVersion,
+  limits: DecodeLimits,
+): AckPacket {
   const { what, reasonCodes } = acks[type];
   const packetIdentifier = packetIdentifierAt(frame.bytes, frame.start, frame.end, what);
   const size = frame.end - frame.start;
   if (size === 2) return { type, packetIdentifier, reasonCode: ReasonCode.Success };
   if (version !== 5) throw malformed(`${what} must have a body of 2 bytes: got ${size}`);
   const reader = new ByteReader(frame.bytes, frame.start + 2, frame.end, what);
-  const { reasonCode, properties } = readReason(reader, type, what, reasonCodes);
+  const { reasonCode, properties } = readReason(reader, { type, what, reasonCodes, limits });
   return { type, packetIdentifier, reasonCode, ...properties !== undefined && { properties } };
 }
 
@@ -73,13 +79,18 @@ export function decodeAck(frame: Frame, type: AckPacket["type"], version: Protoc
  *
  * @throws {ProtocolError} 0x81 if it cannot be read, 0x82 for what a client must not send
  */
-export function decodeDisconnect(frame: Frame, version: ProtocolVersion): DisconnectPacket {
+export function decodeDisconnect(frame: Frame, version: ProtocolVersion, limits: DecodeLimits): DisconnectPacket {
   const type = PacketType.Disconnect;
   const size = frame.end - frame.start;
   if (size === 0) return { type, reasonCode: ReasonCode.Success };
   if (version !== 5) throw malformed(`DISCONNECT must have no body: got ${size} bytes`);
   const reader = new ByteReader(frame.bytes, frame.start, frame.end, "DISCONNECT");
-  const { reasonCode, properties } = readReason(reader, type, "DISCONNECT", disconnectReasonCodes);
+  const { reasonCode, properties } = readReason(reader, {
+    type,
+    what: "DISCONNECT",
+    reasonCodes: disconnectReasonCodes,
+    limits,
+  });
   return { type, reasonCode, ...properties !== undefined && { properties } };
 }
 
@@ -88,13 +99,13 @@ export function decodeDisconnect(frame: Frame, version: ProtocolVersion): Discon
  *
  * @throws {ProtocolError} 0x81 if it cannot be read or the connection is not of 5.0, 0x82 for what a client must not send
  */
-export function decodeAuth(frame: Frame, version: ProtocolVersion): AuthPacket {
+export function decodeAuth(frame: Frame, version: ProtocolVersion, limits: DecodeLimits): AuthPacket {
   const type = PacketType.Auth;
   if (version !== 5) throw malformed("packet type must be 1 to 14 before 5.0: got 15");
   // A body may be left out for Success, which only a server says.
   if (frame.start === frame.end) throw protocolError("AUTH: reason code must be one that a client may send: got none");
   const reader = new ByteReader(frame.bytes, frame.start, frame.end, "AUTH");
-  const { reasonCode, properties } = readReason(reader, type, "AUTH", authReasonCodes);
+  const { reasonCode, properties } = readReason(reader, { type, what: "AUTH", reasonCodes: authReasonCodes, limits });
   // MQTT 5.0 §3.15.2.2.2
   if (properties?.authenticationMethod === undefined) {
     throw protocolError("AUTH: authenticationMethod must be given");
@@ -105,9 +116,12 @@ export function decodeAuth(frame: Frame, version: ProtocolVersion): AuthPacket {
 /** Reason code and properties, of which the latter may be left out. */
 function readReason(
   reader: ByteReader,
-  type: typeof PacketType.Disconnect | typeof PacketType.Auth | AckPacket["type"],
-  what: string,
-  reasonCodes: ReadonlySet<number>,
+  { type, what, reasonCodes, limits }: {
+    readonly type: typeof PacketType.Disconnect | typeof PacketType.Auth | AckPacket["type"];
+    readonly what: string;
+    readonly reasonCodes: ReadonlySet<number>;
+    readonly limits: DecodeLimits;
+  },
 ): { reasonCode: ReasonCode; properties: Properties | undefined } {
   const reasonCode = reader.u8("reason code");
   if (!reasonCodes.has(reasonCode)) {
@@ -115,7 +129,7 @@ function readReason(
       `${what}: reason code must be one that a client may send: got ${describeReasonCode(reasonCode)}`,
     );
   }
-  const properties = reader.remaining > 0 ? readProperties(reader, type) : {};
+  const properties = reader.remaining > 0 ? readProperties(reader, type, limits) : {};
   reader.finish();
   const any = Object.keys(properties).length > 0;
   return { reasonCode: reasonCode as ReasonCode, properties: any ? properties : undefined };

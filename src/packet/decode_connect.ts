@@ -1,4 +1,5 @@
 import { ByteReader } from "./byte_reader.ts";
+import type { DecodeLimits } from "./decode_limits.ts";
 import type { Frame } from "./frame_reader.ts";
 import { parseConnect, type ParsedConnect } from "./mqtt_packet.ts";
 import { type ConnectPacket, PacketType, type ProtocolVersion, type QoS, type Will } from "./packets.ts";
@@ -28,12 +29,12 @@ const USERNAME_FLAG = 0x80;
  * @throws {ConnectError} 0x84 if the level is not 3 (`MQIsdp`), 4 or 5 (`MQTT`); 0x81 or 0x82 for a fault in 5.0
  * @throws {ProtocolError} 0x84 for another protocol name, 0x81 or 0x82 for a fault in 3.x
  */
-export function decodeConnect(frame: Frame): ConnectPacket {
+export function decodeConnect(frame: Frame, limits: DecodeLimits): ConnectPacket {
   const reader = new ByteReader(frame.bytes, frame.start, frame.end, "CONNECT");
   const protocolVersion = readVersion(reader);
   const flagsAt = frame.end - reader.remaining;
   const flags = reader.u8("connect flags");
-  if (protocolVersion === 5) return decodeConnect5(reader, flags);
+  if (protocolVersion === 5) return decodeConnect5(reader, flags, limits);
   checkFlags(flags, protocolVersion);
   const body = frame.bytes.subarray(frame.start, frame.end);
   const parsed = protocolVersion === 3 ? parseConnect31(body, flagsAt - frame.start) : parseConnect(body);
@@ -144,19 +145,19 @@ function withoutNul(text: string, field: string): string {
 }
 
 /** MQTT 5.0 §4.13.1: the client may be told in a CONNACK what is wrong with its CONNECT. */
-function decodeConnect5(reader: ByteReader, flags: number): ConnectPacket {
+function decodeConnect5(reader: ByteReader, flags: number, limits: DecodeLimits): ConnectPacket {
   try {
     checkFlags(flags, 5);
-    return readConnect5(reader, flags);
+    return readConnect5(reader, flags, limits);
   } catch (error) {
     if (error instanceof ProtocolError) throw new ConnectError(5, error.reasonCode, error.message);
     throw error;
   }
 }
 
-function readConnect5(reader: ByteReader, flags: number): ConnectPacket {
+function readConnect5(reader: ByteReader, flags: number, limits: DecodeLimits): ConnectPacket {
   const keepAliveSeconds = reader.u16("keep alive");
-  const properties = readProperties(reader, PacketType.Connect);
+  const properties = readProperties(reader, PacketType.Connect, limits);
   // MQTT 5.0 §3.1.2.11.10
   if (properties.authenticationData !== undefined && properties.authenticationMethod === undefined) {
     throw protocolError("CONNECT: authenticationData must not stand without authenticationMethod");
@@ -167,7 +168,7 @@ function readConnect5(reader: ByteReader, flags: number): ConnectPacket {
     cleanStart: (flags & CLEAN_START_FLAG) !== 0,
     keepAliveSeconds,
     clientIdentifier: reader.string("client identifier"),
-    ...(flags & WILL_FLAG) !== 0 && { will: readWill(reader, flags) },
+    ...(flags & WILL_FLAG) !== 0 && { will: readWill(reader, flags, limits) },
     ...(flags & USERNAME_FLAG) !== 0 && { username: reader.string("username") },
     ...(flags & PASSWORD_FLAG) !== 0 && { password: reader.binary("password") },
     ...defaults,
@@ -178,8 +179,8 @@ function readConnect5(reader: ByteReader, flags: number): ConnectPacket {
   return packet;
 }
 
-function readWill(reader: ByteReader, flags: number): Will {
-  const { delayIntervalSeconds = 0, ...properties } = readProperties(reader, "will");
+function readWill(reader: ByteReader, flags: number, limits: DecodeLimits): Will {
+  const { delayIntervalSeconds = 0, ...properties } = readProperties(reader, "will", limits);
   return {
     topicName: topicNameField(reader.string("will topic"), "CONNECT: will topic"),
     payload: reader.binary("will payload"),

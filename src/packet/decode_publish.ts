@@ -1,4 +1,5 @@
 import { ByteReader } from "./byte_reader.ts";
+import type { DecodeLimits } from "./decode_limits.ts";
 import type { Frame } from "./frame_reader.ts";
 import { packetIdentifierAt } from "./packet_identifier.ts";
 import { type MessageProperties, PacketType, type ProtocolVersion, type PublishPacket, type QoS } from "./packets.ts";
@@ -66,9 +67,15 @@ export class ReceivedPublish implements PublishPacket {
 /**
  * Reads a PUBLISH, which stays where it is.
  *
- * @throws {ProtocolError} 0x81 or 0x82 as MQTT 5.0 §3.3 tells them apart, 0x94 for topic alias 0
+ * @throws {ProtocolError} 0x81 or 0x82 as MQTT 5.0 §3.3 tells them apart, 0x94 for topic alias 0, 0x97 for more user
+ * properties than `limits` allow
  */
-export function decodePublish(frame: Frame, version: ProtocolVersion, topicNames: TopicNames): ReceivedPublish {
+export function decodePublish(
+  frame: Frame,
+  version: ProtocolVersion,
+  topicNames: TopicNames,
+  limits: DecodeLimits,
+): ReceivedPublish {
   const { bytes, firstByte, start, end } = frame;
   if (end - start < 2) throw malformed(`PUBLISH: topic name's length must have 2 bytes: got ${end - start}`);
   const nameStart = start + 2;
@@ -81,7 +88,7 @@ export function decodePublish(frame: Frame, version: ProtocolVersion, topicNames
   const packetIdentifier = hasIdentifier ? packetIdentifierAt(bytes, nameEnd, end, "PUBLISH") : 0;
   const identifierAt = hasIdentifier ? nameEnd : 0;
   const restStart = hasIdentifier ? nameEnd + 2 : nameEnd;
-  if (version === 5) return decodePublish5(frame, { restStart, identifierAt, topicName, packetIdentifier });
+  if (version === 5) return decodePublish5(frame, { restStart, identifierAt, topicName, packetIdentifier }, limits);
   const body = withoutProperties(frame, identifierAt, restStart, "3.x");
   return new ReceivedPublish(firstByte, { topicName, packetIdentifier, body });
 }
@@ -105,7 +112,7 @@ interface Begun {
 }
 
 /** The rest of a PUBLISH of 5.0, which begins with its properties. */
-function decodePublish5(frame: Frame, begun: Begun): ReceivedPublish {
+function decodePublish5(frame: Frame, begun: Begun, limits: DecodeLimits): ReceivedPublish {
   const { restStart, identifierAt, topicName, packetIdentifier } = begun;
   const { bytes, firstByte, start, end } = frame;
   if (restStart < end && bytes[restStart] === 0) {
@@ -113,8 +120,8 @@ function decodePublish5(frame: Frame, begun: Begun): ReceivedPublish {
     const body = withoutProperties(frame, identifierAt, restStart + 1, "5.0");
     return new ReceivedPublish(firstByte, { topicName, packetIdentifier, body });
   }
-  const arranged = arrangeProperties(bytes, restStart, end);
-  if (arranged === undefined) return decodeUnusual(frame, begun);
+  const arranged = arrangeProperties(bytes, restStart, end, limits.maxUserProperties);
+  if (arranged === undefined) return decodeUnusual(frame, begun, limits);
   const { topicAlias, messageExpiryIntervalSeconds, propertiesStart, constantsStart, payloadStart } = arranged;
   checkNamed(topicName, topicAlias);
   // An alias holds on one connection only, and the expiry interval gets smaller while the message waits.
@@ -138,9 +145,13 @@ function decodePublish5(frame: Frame, begun: Begun): ReceivedPublish {
 }
 
 /** Reads property by property, and says what is wrong. */
-function decodeUnusual({ bytes, firstByte, end }: Frame, { restStart, topicName, packetIdentifier }: Begun) {
+function decodeUnusual(
+  { bytes, firstByte, end }: Frame,
+  { restStart, topicName, packetIdentifier }: Begun,
+  limits: DecodeLimits,
+): ReceivedPublish {
   const reader = new ByteReader(bytes, restStart, end, "PUBLISH");
-  const { topicAlias, ...properties } = readProperties(reader, PacketType.Publish);
+  const { topicAlias, ...properties } = readProperties(reader, PacketType.Publish, limits);
   checkNamed(topicName, topicAlias);
   const body = PublishBody.of(bytes.slice(end - reader.remaining, end), properties);
   const { messageExpiryIntervalSeconds } = properties;

@@ -22,21 +22,7 @@ export interface ParsedConnect {
   };
 }
 
-/** SUBSCRIBE of 3.1 or 3.1.1 as it was read. */
-export interface ParsedSubscribe {
-  readonly packetIdentifier: number;
-  readonly subscriptions: readonly { readonly topicFilter: string; readonly qos: 0 | 1 | 2 }[];
-}
-
-/** UNSUBSCRIBE of 3.1 or 3.1.1 as it was read. */
-export interface ParsedUnsubscribe {
-  readonly packetIdentifier: number;
-  readonly topicFilters: readonly string[];
-}
-
 const CONNECT_BYTE = 0x10;
-const SUBSCRIBE_BYTE = 0x82;
-const UNSUBSCRIBE_BYTE = 0xa2;
 
 /**
  * Reads the body of a CONNECT whose protocol name and level were found to be of 3.1 or 3.1.1. Binary fields are copies.
@@ -63,44 +49,6 @@ export function parseConnect(body: Uint8Array): ParsedConnect {
     },
   };
   compare(body, "CONNECT", (out) => writeConnectPayload(out, body, parsed));
-  return parsed;
-}
-
-/**
- * Reads the body of a SUBSCRIBE.
- *
- * @throws {ProtocolError} 0x81 if it cannot be read, has text that is not UTF-8, or goes on behind its last field
- */
-export function parseSubscribe(body: Uint8Array): ParsedSubscribe {
-  const packet = parse(SUBSCRIBE_BYTE, body);
-  if (packet.cmd !== "subscribe") throw malformed("SUBSCRIBE cannot be read");
-  const parsed = {
-    packetIdentifier: packet.messageId ?? 0,
-    subscriptions: packet.subscriptions.map(({ topic, qos }) => ({ topicFilter: topic, qos })),
-  };
-  compare(body, "SUBSCRIBE", (out) => {
-    out.u16(parsed.packetIdentifier);
-    for (const { topicFilter, qos } of parsed.subscriptions) {
-      out.string(topicFilter);
-      out.u8(qos);
-    }
-  });
-  return parsed;
-}
-
-/**
- * Reads the body of an UNSUBSCRIBE.
- *
- * @throws {ProtocolError} 0x81 if it cannot be read, has text that is not UTF-8, or goes on behind its last field
- */
-export function parseUnsubscribe(body: Uint8Array): ParsedUnsubscribe {
-  const packet = parse(UNSUBSCRIBE_BYTE, body);
-  if (packet.cmd !== "unsubscribe") throw malformed("UNSUBSCRIBE cannot be read");
-  const parsed = { packetIdentifier: packet.messageId ?? 0, topicFilters: packet.unsubscriptions };
-  compare(body, "UNSUBSCRIBE", (out) => {
-    out.u16(parsed.packetIdentifier);
-    for (const topicFilter of parsed.topicFilters) out.string(topicFilter);
-  });
   return parsed;
 }
 

@@ -1,4 +1,5 @@
 import type { ByteReader } from "./byte_reader.ts";
+import { type DecodeLimits, noDecodeLimits, tooMany } from "./decode_limits.ts";
 import { OutputBuffer } from "./output_buffer.ts";
 import type { UserProperty } from "./packets.ts";
 import { type Properties, propertiesAt, type PropertyDefinition, type PropertyPlace } from "./properties.ts";
@@ -13,11 +14,11 @@ type PropertyBag = { [name: string]: PropertyValue | PropertyValue[] | undefined
  * Reads the length and the properties of a packet that a client sent (MQTT 5.0 §2.2.2).
  *
  * @throws {ProtocolError} 0x81 for a property that is unknown, misplaced or cut short, 0x82 for one that repeats, is not
- * the client's to send or has a value out of range, 0x94 for topic alias 0
+ * the client's to send or has a value out of range, 0x94 for topic alias 0, 0x97 for more user properties than allowed
  */
-export function readProperties(reader: ByteReader, place: PropertyPlace): Properties {
+export function readProperties(reader: ByteReader, place: PropertyPlace, limits: DecodeLimits): Properties {
   const size = reader.variableByteInteger("property length");
-  return size === 0 ? {} : readPropertyBlock(reader.part(size, "properties"), place);
+  return size === 0 ? {} : readPropertyBlock(reader.part(size, "properties"), place, limits);
 }
 
 /**
@@ -25,14 +26,22 @@ export function readProperties(reader: ByteReader, place: PropertyPlace): Proper
  *
  * @throws {ProtocolError} as {@linkcode readProperties}
  */
-export function readPropertyBlock(reader: ByteReader, place: PropertyPlace): Properties {
+export function readPropertyBlock(
+  reader: ByteReader,
+  place: PropertyPlace,
+  { maxUserProperties }: DecodeLimits = noDecodeLimits,
+): Properties {
   const found: PropertyBag = {};
+  let userProperties = 0;
   const definitions = propertiesAt(place);
   while (reader.remaining > 0) {
     const identifier = reader.variableByteInteger("property identifier");
     const definition = definitions.get(identifier);
     if (definition === undefined) throw malformed(`property 0x${identifier.toString(16)} must not stand here`);
     if (definition.sender === "server") throw protocolError(`${definition.name} must not be sent by a client`);
+    if (definition.type === "stringPair" && ++userProperties > maxUserProperties) {
+      throw tooMany("user properties of one packet", maxUserProperties, "max-user-properties");
+    }
     collect(found, definition, readValue(reader, definition));
   }
   return found as Properties;

@@ -33,15 +33,21 @@ const NOWHERE = Infinity;
  * Checks the properties that begin at `start` with their length, and brings in front what is not the same in every copy:
  * the order of different properties means nothing (MQTT 5.0 §2.2.2.2).
  *
+ * @param maxUserProperties more of them are wrong
  * @returns `undefined` if they have to be read one by one: something is wrong, or a text is not ASCII
  */
-export function arrangeProperties(bytes: Uint8Array, start: number, end: number): ArrangedProperties | undefined {
+export function arrangeProperties(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxUserProperties: number,
+): ArrangedProperties | undefined {
   const isShort = bytes[start]! < 0x80;
   const size = isShort ? bytes[start]! : bytes[start]! & 0x7f | bytes[start + 1]! << 7;
   const first = start + (isShort ? 1 : 2);
   // A length of more bytes, or of more than it needs.
   if (first + size > end || size >= 0x4000 || !isShort && size < 0x80) return undefined;
-  const arrangement = new Arrangement(first, first + size);
+  const arrangement = new Arrangement(first, first + size, maxUserProperties);
   return arrangement.make(bytes) ? arrangement : undefined;
 }
 
@@ -56,10 +62,12 @@ class Arrangement implements ArrangedProperties {
   propertiesStart: number;
   constantsStart: number;
   readonly payloadStart: number;
-  /** A bit for each identifier that must not come again. */
+  /** A bit for each identifier that must not come again, or not so often. */
   #seen = 0;
+  #userPropertiesLeft: number;
 
-  constructor(start: number, end: number) {
+  constructor(start: number, end: number, maxUserProperties: number) {
+    this.#userPropertiesLeft = maxUserProperties;
     this.propertiesStart = start;
     this.constantsStart = start;
     this.payloadStart = end;
@@ -78,7 +86,7 @@ class Arrangement implements ArrangedProperties {
   }
 
   #repeats(identifier: number): boolean {
-    if (identifier === USER_PROPERTY) return false;
+    if (identifier === USER_PROPERTY) return --this.#userPropertiesLeft < 0;
     const bit = identifier === TOPIC_ALIAS ? 1 : 1 << identifier;
     const repeats = (this.#seen & bit) !== 0;
     this.#seen |= bit;

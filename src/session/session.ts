@@ -1,5 +1,6 @@
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Message } from "../message.ts";
+import { Overlap } from "../topics/overlap.ts";
 import type { Availability, Route, Subscriber, Subscription } from "../topics/subscriptions.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SessionJournal } from "./journal.ts";
@@ -39,6 +40,8 @@ export class Session implements Subscriber {
   readonly receiver: Receiver;
   /** `undefined`: there have never been any. */
   #subscriptions: Map<TopicFilter, Subscription> | undefined;
+  /** How many of its subscriptions one topic can match. */
+  readonly overlap = new Overlap();
   readonly #journal: SessionJournal | undefined;
   #expiryIntervalSeconds: number;
   #disconnectedAtMs: number | undefined;
@@ -52,6 +55,7 @@ export class Session implements Subscriber {
     this.#disconnectedAtMs = options.disconnectedAtMs;
     this.#journal = options.journal;
     if (options.subscriptions) this.#subscriptions = new Map(options.subscriptions);
+    for (const key of this.subscriptions.keys()) this.overlap.add(key);
     const { onReturn } = options;
     this.sender = new Sender(options.sender, options.journal, (delivery, why) => onReturn(this, delivery, why));
     this.receiver = new Receiver(options.journal, options.unreleased);
@@ -73,7 +77,9 @@ export class Session implements Subscriber {
 
   /** @param key the topic filter as the client gave it */
   subscribe(key: TopicFilter, subscription: Subscription): void {
-    (this.#subscriptions ??= new Map()).set(key, subscription);
+    const subscriptions = this.#subscriptions ??= new Map();
+    if (!subscriptions.has(key)) this.overlap.add(key);
+    subscriptions.set(key, subscription);
     this.#journal?.subscribed(key, subscription);
   }
 
@@ -82,6 +88,7 @@ export class Session implements Subscriber {
     const subscription = this.#subscriptions?.get(key);
     if (!subscription) return undefined;
     this.#subscriptions?.delete(key);
+    this.overlap.remove(key);
     this.#journal?.unsubscribed(key);
     return subscription;
   }

@@ -124,6 +124,11 @@ export class Subscriptions {
     return this.#shares.get(topicFilter)?.get(shareName);
   }
 
+  /** How many groups share this topic filter. */
+  shareGroups(topicFilter: TopicFilter): number {
+    return this.#shares.get(topicFilter)?.size ?? 0;
+  }
+
   #addOwn(subscriber: Subscriber, subscription: Subscription): boolean {
     const { topicFilter } = subscription;
     const isNew = this.#tree.getOrSet(topicFilter, () => new FilterRoutes()).add(routeOf(subscriber, subscription));

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
+import { noDecodeLimits } from "../../src/packet/decode_limits.ts";
 import { decodePublish } from "../../src/packet/decode_publish.ts";
 import { encodePublish, publishFirstByte } from "../../src/packet/encode.ts";
 import { FrameReader } from "../../src/packet/frame_reader.ts";
@@ -27,7 +28,7 @@ function received(version: ProtocolVersion, { topicName, payload, qos, propertie
   reader.space().set(bytes);
   reader.filled(bytes.length);
   const frame = reader.next()!;
-  return { packet: decodePublish(frame, version, new TopicNames()), buffer: frame.bytes };
+  return { packet: decodePublish(frame, version, new TopicNames(), noDecodeLimits), buffer: frame.bytes };
 }
 
 /** What a body writes; `undefined`: nothing. */

@@ -6,6 +6,7 @@ import { encodeCopy, type PublishCopy } from "../../src/packet/encode.ts";
 import { OutputBuffer } from "../../src/packet/output_buffer.ts";
 import { PacketType } from "../../src/packet/packets.ts";
 import { type Properties, type PropertyDefinition, propertyTable } from "../../src/packet/properties.ts";
+import { noDecodeLimits } from "../../src/packet/decode_limits.ts";
 import { readProperties } from "../../src/packet/property_codec.ts";
 import { ProtocolError } from "../../src/packet/protocol_error.ts";
 import { arrangeProperties } from "../../src/packet/publish_properties.ts";
@@ -46,7 +47,7 @@ function block(parts: readonly Uint8Array[]): Uint8Array {
 /** What reading one by one says: the properties, or the reason code. */
 function readOneByOne(bytes: Uint8Array): Properties | number {
   try {
-    return readProperties(new ByteReader(bytes, 0, bytes.length, "PUBLISH"), Publish);
+    return readProperties(new ByteReader(bytes, 0, bytes.length, "PUBLISH"), Publish, noDecodeLimits);
   } catch (error) {
     if (error instanceof ProtocolError) return error.reasonCode;
     throw error;
@@ -57,7 +58,7 @@ function readOneByOne(bytes: Uint8Array): Properties | number {
 function received(properties: Uint8Array, payload: Uint8Array, topicName = "a/b") {
   const bytes = packetOf(0x30, string(topicName), properties, payload);
   const start = bytes.length - 2 - topicName.length - properties.length - payload.length;
-  return decodePublish({ bytes, firstByte: 0x30, start, end: bytes.length }, 5, new TopicNames());
+  return decodePublish({ bytes, firstByte: 0x30, start, end: bytes.length }, 5, new TopicNames(), noDecodeLimits);
 }
 
 const seed = Date.now() & 0x7fffffff;
@@ -68,7 +69,7 @@ Deno.test("Properties in any order, right or wrong, are what reading them one by
   const property = fc.property(pieces, (parts) => {
     const bytes = block(parts);
     const expected = readOneByOne(bytes);
-    if (arrangeProperties(bytes.slice(), 0, bytes.length)) arranged++;
+    if (arrangeProperties(bytes.slice(), 0, bytes.length, Infinity)) arranged++;
     let found: object | number;
     try {
       const { topicAlias, properties, messageExpiryIntervalSeconds } = received(bytes, Uint8Array.of(7));
@@ -119,8 +120,8 @@ Deno.test("A copy has its own alias, identifiers and time, and what is the same 
 Deno.test("A property that reaches beyond the properties is not taken, whatever stands behind them", () => {
   // User property: the value would begin in the payload.
   const cut = Uint8Array.of(5, 0x26, 0, 1, 0x61, 0);
-  assertEquals(arrangeProperties(concat(cut, 1, 0x62, 0, 0), 0, 10), undefined);
+  assertEquals(arrangeProperties(concat(cut, 1, 0x62, 0, 0), 0, 10, Infinity), undefined);
   // A length that takes a byte too many, and one that reaches behind the packet.
-  assertEquals(arrangeProperties(Uint8Array.of(0x82, 0, 1, 1), 0, 4), undefined);
-  assertEquals(arrangeProperties(Uint8Array.of(3, 1, 1), 0, 3), undefined);
+  assertEquals(arrangeProperties(Uint8Array.of(0x82, 0, 1, 1), 0, 4, Infinity), undefined);
+  assertEquals(arrangeProperties(Uint8Array.of(3, 1, 1), 0, 3, Infinity), undefined);
 });

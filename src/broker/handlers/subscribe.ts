@@ -209,14 +209,41 @@ function refusalAtOnce(
 }
 
 function refusalOf(
-  { core, listener }: Connection,
+  connection: Connection,
   { session }: Open,
-  { key, refusal }: Wanted,
+  wanted: Wanted,
   ruling: Ruling,
 ): Omit<Denial, "allowed"> | undefined {
-  const full = session.subscriptions.size >= listener.limits.maxSubscriptions && !session.subscriptions.has(key);
-  const noRoom = full ? { reasonCode: ReasonCode.QuotaExceeded } : unstorable(core, session);
-  return refusal ?? (ruling.allowed ? noRoom : ruling);
+  if (wanted.refusal) return wanted.refusal;
+  if (!ruling.allowed) return ruling;
+  return session.subscriptions.has(wanted.key)
+    ? unstorable(connection.core, session)
+    : noRoom(connection, session, wanted) ?? unstorable(connection.core, session);
+}
+
+/** Why a session may not have one more subscription. */
+function noRoom(
+  { core: { config, subscriptions }, listener: { limits } }: Connection,
+  session: Session,
+  { key, subscription: { topicFilter, shareName } }: Wanted,
+): Omit<Denial, "allowed"> | undefined {
+  if (session.subscriptions.size >= limits.maxSubscriptions) {
+    return quotaExceeded(`no more than ${limits.maxSubscriptions} subscriptions (max-subscriptions)`);
+  }
+  const { maxOverlappingSubscriptions } = limits;
+  if (session.overlap.mostWith(key) > maxOverlappingSubscriptions) {
+    const key = "max-overlapping-subscriptions";
+    return quotaExceeded(`no more than ${maxOverlappingSubscriptions} subscriptions may match one topic (${key})`);
+  }
+  const isNewGroup = shareName !== undefined && !subscriptions.shareGroup(topicFilter, shareName);
+  if (isNewGroup && subscriptions.shareGroups(topicFilter) >= config.maxShareGroups) {
+    return quotaExceeded(`no more than ${config.maxShareGroups} groups may share a topic filter (max-share-groups)`);
+  }
+  return undefined;
+}
+
+function quotaExceeded(reasonString: string): Omit<Denial, "allowed"> {
+  return { reasonCode: ReasonCode.QuotaExceeded, reasonString };
 }
 
 /** A subscription of a session that outlives the process has to be stored. */
