@@ -1,5 +1,6 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { Logger } from "../logger.ts";
+import { Descriptors } from "../transport/descriptors.ts";
 import { listenTcp } from "../transport/tcp.ts";
 import { listenTls } from "../transport/tls.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
@@ -28,6 +29,8 @@ interface OpenListener {
 export class Listeners {
   readonly #open: OpenListener[] = [];
   readonly #logger: Logger;
+  /** Of the process, whatever else it does. */
+  #descriptors: Descriptors | undefined;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -99,6 +102,7 @@ export class Listeners {
   async #listen(config: ResolvedListener): Promise<Listener> {
     const { hostname, port, tls, path, origins, limits } = config;
     const logger = this.#logger;
+    const descriptors = this.#descriptors ??= new Descriptors();
     const handshakeTimeoutSeconds = limits.connectTimeout;
     if (config.type === "ws") {
       // A frame may hold a whole packet, and clients may gather several in one.
@@ -112,9 +116,10 @@ export class Listeners {
         maxInboundBytes,
         handshakeTimeoutSeconds,
         logger,
+        descriptors,
       });
     }
-    if (tls) return await listenTls({ hostname, port, tls, handshakeTimeoutSeconds, logger });
-    return listenTcp({ hostname, port, logger });
+    if (tls) return await listenTls({ hostname, port, tls, handshakeTimeoutSeconds, logger, descriptors });
+    return listenTcp({ hostname, port, logger, descriptors });
   }
 }

@@ -1,69 +1,106 @@
 /** The accept loop that every listener on Deno's own sockets runs. */
-import { formatAddress } from "./address.ts";
 import type { Logger } from "../logger.ts";
+import type { Descriptors } from "./descriptors.ts";
+import { codeOf } from "./listen_error.ts";
 
 const FIRST_PAUSE_MILLISECONDS = 10;
 const LONGEST_PAUSE_MILLISECONDS = 1000;
 
-/** Accepts connections until it is stopped. What fails once (no file descriptors left, say) is tried again. */
+/** The process or the machine is short of something: it will not get better by trying at once. */
+const SHORTAGES: ReadonlySet<string | undefined> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);
+/** The listening socket itself is of no use any more. */
+const BROKEN: ReadonlySet<string | undefined> = new Set(["EBADF", "EINVAL", "ENOTSOCK", "EOPNOTSUPP"]);
+
+/** What an {@linkcode Acceptor} works with. */
+export interface AcceptorOptions {
+  /** Where it listens, for the log. */
+  readonly name: string;
+  readonly logger: Logger;
+  /** Asked before each connection. @default accepts until the system refuses */
+  readonly descriptors?: Descriptors;
+  /** Calls `wake` after that time, unless what it returns is called before. @default a timer of the system's */
+  readonly after?: (milliseconds: number, wake: () => void) => () => void;
+}
+
+/**
+ * Accepts connections until it is stopped. It pauses when the process runs short of descriptors or memory; any other fault
+ * is that of the one connection that waited to be accepted, and delays nobody.
+ */
 export class Acceptor<C extends Deno.Conn> {
   #stopped = false;
   #pauseMilliseconds = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #wake: (() => void) | undefined;
+  /** Ends the pause. */
+  #wake: () => void = () => {};
   #accepting: Promise<C> | undefined;
 
-  constructor(private readonly listener: AcceptSource<C>, private readonly logger: Logger) {}
+  constructor(private readonly listener: AcceptSource<C>, private readonly options: AcceptorOptions) {}
 
-  /** The next connection, or `undefined` once the listener is stopped. */
+  /**
+   * The next connection, or `undefined` once the listener is stopped.
+   *
+   * @throws if the listening socket is broken
+   */
   async next(): Promise<C | undefined> {
+    const { descriptors, logger, name } = this.options;
     while (!this.#stopped) {
+      const shortage = descriptors?.take();
+      if (shortage !== undefined) {
+        await this.#pause(shortage);
+        continue;
+      }
       try {
         const connection = await (this.#accepting = this.listener.accept());
         this.#pauseMilliseconds = 0;
         return connection;
       } catch (error) {
-        if (!this.#stopped && !isPeersDoing(error)) await this.#pause(error);
+        if (this.#stopped) break;
+        if (isBroken(error)) throw error;
+        if (SHORTAGES.has(codeOf(error))) await this.#pause(error);
+        else logger.debug(`A connection to ${name} was gone before it was accepted: ${error}`);
       }
     }
     return undefined;
   }
 
-  /** Closes the listening socket and ends a pending {@linkcode next}. Resolves when the port is free again. */
+  /** Closes the listening socket and ends a pending {@linkcode next}. Resolves when the address is free again. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
     this.listener.close();
-    clearTimeout(this.#timer);
-    this.#wake?.();
+    this.#wake();
     await this.#accepting?.catch(() => {});
   }
 
-  /** Waits longer with each failure in a row, so that a lasting fault neither spins nor floods the log. */
-  #pause(error: unknown): Promise<void> {
-    const { hostname, port } = this.listener.addr as Deno.NetAddr;
-    if (this.#pauseMilliseconds === 0) {
-      this.logger.warn(`Cannot accept a connection on ${formatAddress(hostname, port)}, trying again: ${error}`);
-    }
+  /** Waits longer with each shortage in a row, so that a lasting one neither spins nor floods the log. */
+  #pause(reason: unknown): Promise<void> {
+    const { logger, name } = this.options;
+    if (this.#pauseMilliseconds === 0) logger.warn(`Cannot accept a connection on ${name}, trying again: ${reason}`);
     this.#pauseMilliseconds = Math.min(
       Math.max(2 * this.#pauseMilliseconds, FIRST_PAUSE_MILLISECONDS),
       LONGEST_PAUSE_MILLISECONDS,
     );
+    const { after = systemTimer } = this.options;
     return new Promise((resolve) => {
-      this.#wake = resolve;
-      this.#timer = setTimeout(resolve, this.#pauseMilliseconds);
+      const cancel = after(this.#pauseMilliseconds, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
     });
   }
 }
 
+function systemTimer(milliseconds: number, wake: () => void): () => void {
+  const timer = setTimeout(wake, milliseconds);
+  return () => clearTimeout(timer);
+}
+
 /** What the loop needs of a `Deno.Listener`. */
 export interface AcceptSource<C extends Deno.Conn> {
-  readonly addr: Deno.Addr;
   accept(): Promise<C>;
   close(): void;
 }
 
-/** The peer went away while it waited to be accepted: nothing of ours is short, so there is nothing to wait for. */
-function isPeersDoing(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.ConnectionReset;
+function isBroken(error: unknown): boolean {
+  return error instanceof Deno.errors.BadResource || BROKEN.has(codeOf(error));
 }

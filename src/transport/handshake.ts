@@ -20,6 +20,8 @@ export class Handshakes {
   readonly #underWay = new Set<Transport>();
   readonly #ready: Transport[] = [];
   #closed = false;
+  /** Why there will be no more. */
+  #fault: { readonly error: unknown } | undefined;
   #wake: () => void = () => {};
 
   constructor(options: HandshakeOptions) {
@@ -29,7 +31,8 @@ export class Handshakes {
   /**
    * Begins the handshakes of all that `source` yields.
    *
-   * @returns those whose handshake succeeded, in the order in which they got done, until {@linkcode close}
+   * @returns those whose handshake succeeded, in the order in which they got done, until {@linkcode close}; it throws what
+   * `source` throws
    */
   run(source: AsyncIterable<Transport>): AsyncGenerator<Transport, void, undefined> {
     this.#beginAll(source);
@@ -50,10 +53,15 @@ export class Handshakes {
       if (next) yield next;
       else await new Promise<void>((resolve) => this.#wake = resolve);
     }
+    if (this.#fault) throw this.#fault.error;
   }
 
   async #beginAll(source: AsyncIterable<Transport>): Promise<void> {
-    for await (const raw of source) this.#begin(raw);
+    try {
+      for await (const raw of source) this.#begin(raw);
+    } catch (error) {
+      this.#fault = { error };
+    }
     this.close();
   }
 

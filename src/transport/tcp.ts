@@ -1,6 +1,8 @@
 /** Plain TCP. */
 import type { Logger } from "../logger.ts";
 import { Acceptor } from "./accept.ts";
+import { formatAddress } from "./address.ts";
+import type { Descriptors } from "./descriptors.ts";
 import { cannotListen } from "./listen_error.ts";
 import type { Listener, RemoteAddress, Transport } from "./transport.ts";
 
@@ -10,16 +12,18 @@ export interface TcpListenOptions {
   /** 0 to 65,535; 0 picks a free port. */
   readonly port: number;
   readonly logger: Logger;
+  /** Asked before each connection is accepted. @default accepts until the system refuses */
+  readonly descriptors?: Descriptors;
 }
 
 /**
- * Listens for TCP connections. Failures to accept are logged and tried again.
+ * Listens for TCP connections. A shortage of descriptors or memory is waited out; what fails for one peer delays no other.
  *
  * @throws {ListenError} if the address cannot be listened on: port in use, permission denied, unknown host, …
  */
 export function listenTcp(options: TcpListenOptions): Listener {
   try {
-    return new TcpListener(Deno.listen({ hostname: options.hostname, port: options.port }), options.logger);
+    return new TcpListener(Deno.listen({ hostname: options.hostname, port: options.port }), options);
   } catch (error) {
     throw cannotListen(options.hostname, options.port, error);
   }
@@ -29,10 +33,10 @@ class TcpListener implements Listener {
   readonly address: { readonly hostname: string; readonly port: number };
   readonly #acceptor: Acceptor<Deno.TcpConn>;
 
-  constructor(listener: Deno.TcpListener, logger: Logger) {
+  constructor(listener: Deno.TcpListener, { logger, descriptors }: TcpListenOptions) {
     const { hostname, port } = listener.addr;
     this.address = { hostname, port };
-    this.#acceptor = new Acceptor(listener, logger);
+    this.#acceptor = new Acceptor(listener, { name: formatAddress(hostname, port), logger, descriptors });
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Transport, void, undefined> {

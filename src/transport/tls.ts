@@ -2,6 +2,7 @@
 import { createServer, type TLSSocket } from "node:tls";
 import type { Logger } from "../logger.ts";
 import { ClientCertificateCheck } from "./client_certificate.ts";
+import type { Descriptors } from "./descriptors.ts";
 import { Handshakes } from "./handshake.ts";
 import { listenTcp } from "./tcp.ts";
 import { loadTlsMaterial, type TlsMaterial, type TlsSource } from "./tls_material.ts";
@@ -18,6 +19,8 @@ export interface TlsListenOptions {
   /** Seconds from TCP accept to the end of the TLS handshake, above 0; slower connections are closed. */
   readonly handshakeTimeoutSeconds: number;
   readonly logger: Logger;
+  /** Asked before each connection is accepted. @default accepts until the system refuses */
+  readonly descriptors?: Descriptors;
 }
 
 /**
@@ -104,6 +107,8 @@ function shakeHands(
   return new Promise((resolve, reject) => {
     server.once("tlsClientError", reject);
     stream.once("close", () => reject(new Error("the peer closed the connection")));
+    // What came before the end is looked at first: it may complete the handshake.
+    stream.once("end", () => setTimeout(() => reject(new Error("the peer ended the connection")), 0));
     server.once("secureConnection", (socket) => {
       // Breaks are seen by who reads or writes; an event without a listener would end the process.
       socket.on("error", () => {});

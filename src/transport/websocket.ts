@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "../logger.ts";
 import { isLoopback } from "./address.ts";
+import type { Descriptors } from "./descriptors.ts";
 import { FramedTransport } from "./framed_transport.ts";
 import { Handshakes } from "./handshake.ts";
 import { encodeHead, readRequest, respond } from "./http_request.ts";
@@ -36,6 +37,8 @@ export interface WebSocketListenOptions {
   /** Seconds from TCP accept to the end of the TLS and HTTP handshakes, above 0; slower connections are closed. */
   readonly handshakeTimeoutSeconds: number;
   readonly logger: Logger;
+  /** Asked before each connection is accepted. @default accepts until the system refuses */
+  readonly descriptors?: Descriptors;
 }
 
 /**

@@ -1,5 +1,13 @@
-import { assertEquals, assertInstanceOf, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { Acceptor } from "../../src/transport/accept.ts";
+import { Descriptors } from "../../src/transport/descriptors.ts";
 import { ListenError } from "../../src/transport/listen_error.ts";
 import { listenTcp } from "../../src/transport/tcp.ts";
 import { connectTcp, ended, nextOf, RecordingLogger } from "./support.ts";
@@ -74,40 +82,124 @@ Deno.test({
   },
 });
 
-Deno.test("a failure to accept is logged once and tried again", async () => {
+const HERE_NAMED = "127.0.0.1:1883";
+
+/** The system's errors, as Deno throws them. */
+function systemError(code: string, type: new (message: string) => Error = Error): Error {
+  return Object.assign(new type(`${code} (os error)`), { code });
+}
+
+for (const code of ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]) {
+  Deno.test(`a shortage at accept (${code}) is logged once and tried again after a pause`, async () => {
+    const logger = new RecordingLogger();
+    const { pauses, after } = hurriedPauses();
+    const source = new FailingSource(Array.from({ length: 9 }, () => systemError(code)));
+    const acceptor = new Acceptor(source, { name: HERE_NAMED, logger, after });
+    assertEquals(await acceptor.next(), source.connection);
+    assertEquals(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+    assertEquals(logger.lines.length, 1);
+    assertStringIncludes(logger.lines[0]!, "warn Cannot accept a connection on 127.0.0.1:1883, trying again");
+    await acceptor.stop();
+  });
+}
+
+Deno.test("what fails at accept for one peer is skipped without a pause, however often, and logged at debug", async () => {
   const logger = new RecordingLogger();
-  const source = new FailingSource([
-    new Error("Too many open files"),
-    new Error("Too many open files"),
-    new Deno.errors.ConnectionAborted(),
-  ]);
-  const acceptor = new Acceptor(source, logger);
+  const { pauses, after } = hurriedPauses();
+  const errors = [
+    systemError("ECONNABORTED", Deno.errors.ConnectionAborted),
+    systemError("ECONNRESET", Deno.errors.ConnectionReset),
+    systemError("ENOTCONN", Deno.errors.NotConnected),
+    ...["EPROTO", "EPERM", "EHOSTUNREACH", "ENETDOWN"].map((code) => systemError(code)),
+    ...Array.from({ length: 1000 }, () => new Error("of a kind that nobody knows")),
+  ];
+  const { length } = errors;
+  const source = new FailingSource(errors);
+  const acceptor = new Acceptor(source, { name: HERE_NAMED, logger, after });
   assertEquals(await acceptor.next(), source.connection);
-  assertEquals(logger.lines.length, 1);
-  assertStringIncludes(logger.lines[0]!, "warn Cannot accept a connection on 127.0.0.1:1883, trying again");
+  assertEquals(pauses, []);
+  assertEquals(logger.lines.length, length);
+  assertEquals(logger.lines.filter((line) => !line.startsWith("debug ")), []);
   await acceptor.stop();
+});
+
+Deno.test("a listening socket that is broken ends the iteration with its error instead of being asked for ever", async () => {
+  const source = new FailingSource([systemError("EBADF")]);
+  const acceptor = new Acceptor(source, { name: HERE_NAMED, logger: new RecordingLogger() });
+  await assertRejects(() => acceptor.next(), Error, "EBADF");
+});
+
+Deno.test("accepting waits while only the reserve of file descriptors is left", async () => {
+  const logger = new RecordingLogger();
+  let open = 225;
+  const descriptors = new Descriptors({ limit: () => 256, open: () => open });
+  const source = new FailingSource([]);
+  const askedMeanwhile: number[] = [];
+  const after = (_milliseconds: number, wake: () => void) => {
+    askedMeanwhile.push(source.asked);
+    if (askedMeanwhile.length === 5) open = 200;
+    queueMicrotask(wake);
+    return () => {};
+  };
+  const acceptor = new Acceptor(source, { name: HERE_NAMED, logger, descriptors, after });
+  assertEquals(await acceptor.next(), source.connection);
+  assertEquals(askedMeanwhile, [0, 0, 0, 0, 0]);
+  assertEquals(logger.lines, [
+    "warn Cannot accept a connection on 127.0.0.1:1883, trying again: " +
+    "225 of 256 file descriptors are in use, and the rest is kept for the broker's files",
+  ]);
+  await acceptor.stop();
+});
+
+Deno.test("no number of connections takes the reserve of file descriptors, and the system is seldom asked", () => {
+  for (const limit of [256, 1024, 65_536, 1_048_576]) {
+    let open = 30;
+    let asked = 0;
+    const descriptors = new Descriptors({ limit: () => limit, open: () => (asked++, open) });
+    while (descriptors.take() === undefined) open++;
+    assertEquals(limit - open >= 24, true, `${limit - open} of ${limit} are left`);
+    assertEquals(limit - open <= 24 + limit / 20, true, `${limit - open} of ${limit} are left`);
+    assertEquals(asked < 40, true, `asked ${asked} times`);
+  }
+});
+
+Deno.test("where nobody knows how many file descriptors there may be, accepting goes on until the system refuses", () => {
+  const descriptors = new Descriptors({ limit: () => undefined, open: () => Number.MAX_SAFE_INTEGER });
+  for (let accepted = 0; accepted < 1000; accepted++) assertEquals(descriptors.take(), undefined);
 });
 
 Deno.test("stopping ends the pause after a failure to accept", async () => {
   const logger = new RecordingLogger();
-  const acceptor = new Acceptor(new FailingSource([new Error("Too many open files")]), logger);
+  const acceptor = new Acceptor(new FailingSource([systemError("EMFILE")]), { name: HERE_NAMED, logger });
   const next = acceptor.next();
-  await logger.line(/Too many open files/);
+  await logger.line(/EMFILE/);
   await acceptor.stop();
   assertEquals(await next, undefined);
 });
 
+/** Pauses that are over at once, and how long they were to be. */
+function hurriedPauses() {
+  const pauses: number[] = [];
+  const after = (milliseconds: number, wake: () => void) => {
+    pauses.push(milliseconds);
+    queueMicrotask(wake);
+    return () => {};
+  };
+  return { pauses, after };
+}
+
 /** Fails as often as it is told before it accepts. */
 class FailingSource {
-  readonly addr: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1883 };
-  readonly connection = { remoteAddr: this.addr } as Deno.Conn;
+  readonly connection = {} as Deno.Conn;
   readonly #errors: Error[];
+  asked = 0;
 
   constructor(errors: Error[]) {
     this.#errors = errors;
   }
 
   accept(): Promise<Deno.Conn> {
+    this.asked++;
     const error = this.#errors.shift();
     return error ? Promise.reject(error) : Promise.resolve(this.connection);
   }

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { connect as connectNodeTls } from "node:tls";
 import { ListenError } from "../../src/transport/listen_error.ts";
+import { streamTransport } from "../../src/transport/stream.ts";
 import { listenTcp } from "../../src/transport/tcp.ts";
 import { listenTls } from "../../src/transport/tls.ts";
 import { loadTlsMaterial, type TlsSource } from "../../src/transport/tls_material.ts";
@@ -64,6 +65,22 @@ async function withListener(
   } finally {
     await listener.close();
   }
+}
+
+/** The first bytes that a TLS client says. */
+async function clientHello(folder: TlsFolder): Promise<Uint8Array> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const options = { hostname: "localhost", port: listener.addr.port, caCerts: [folder.authority.certificate] };
+  const client = Deno.connectTls(options);
+  const connection = await listener.accept();
+  const secured = await client;
+  const shaken = secured.handshake().catch(() => {});
+  const bytes = new Uint8Array(4096);
+  const count = await connection.read(bytes) ?? 0;
+  connection.close();
+  await shaken;
+  secured.close();
+  return bytes.subarray(0, count);
 }
 
 /** Both ends work; they are closed. */
@@ -231,6 +248,36 @@ Deno.test("a silent or half-hearted TLS handshake is cut at its timeout", async 
     half.close();
     await assertAlive(await connect());
   }, 0.5);
+});
+
+Deno.test("a peer that goes away in the TLS handshake is closed at once, however it goes", async () => {
+  await withListener((folder) => folder.source(), async ({ listener, logger, connect, folder }) => {
+    const hello = await clientHello(folder);
+    for (const sent of [new Uint8Array(0), Uint8Array.of(22, 3, 1), hello.subarray(0, 50), hello]) {
+      const count = logger.lines.length;
+      const peer = await Deno.connect({ hostname: "127.0.0.1", port: listener.address.port });
+      if (sent.length > 0) await peer.write(sent);
+      await peer.closeWrite();
+      // The listener's timeout is far longer than the test may take.
+      await ended(streamTransport(peer));
+      assertMatch(logger.lines.slice(count).join(), /^debug Refused .* in the TLS handshake: the peer ended/);
+      peer.close();
+    }
+    await assertAlive(await connect());
+  });
+});
+
+Deno.test("a client may end its side with the last bytes of the TLS handshake, and is served what it said", async () => {
+  await withListener((folder) => folder.source(), async ({ connect }) => {
+    for (let round = 0; round < 20; round++) {
+      const [ours, peers] = await connect();
+      await peers.write(Uint8Array.of(7));
+      await peers.closeWrite();
+      assertEquals(await readBytes(ours, 1), Uint8Array.of(7));
+      ours.close();
+      peers.close();
+    }
+  });
 });
 
 Deno.test("what is not TLS, or breaks off, is closed and harms nobody", async () => {
