@@ -1,16 +1,28 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { Logger } from "../logger.ts";
 
-/** Connections over a listener's limit that are given time for their CONNECT at once; further ones are cut. */
-const MAXIMUM_REFUSALS = 64;
+/**
+ * Connections over a listener's limit that are given time for their CONNECT at once; further ones are cut. Among them are
+ * clients that come back before the broker has noticed that their former connection is gone.
+ */
+const MAXIMUM_OVER_LIMIT = 64;
 
-/** What happens to a new connection: served, answered with a refusal, or cut without a word. */
-export type Admission = "serve" | "refuse" | "cut";
+/** What happens to a new connection: served, served if its CONNECT comes soon, or cut without a word. */
+export type Admission = "serve" | "hurry" | "cut";
 
-/** Counts the connections of each listener against its `max-connections`. */
+interface Count {
+  /** Connections in whatever state. */
+  open: number;
+  /** Those whose client is signed in. */
+  signedIn: number;
+}
+
+/**
+ * Counts the connections of each listener against its `max-connections`. Who is signed in has a place; whether there is one
+ * is decided when CONNECT has told who the client is, because it may take the place of its own former connection.
+ */
 export class Admissions {
-  readonly #served = new Map<string, number>();
-  #refusals = 0;
+  readonly #counts = new Map<string, Count>();
   readonly #logger: Logger;
 
   constructor(logger: Logger) {
@@ -19,21 +31,37 @@ export class Admissions {
 
   /** Decides on a new connection; what is not `cut` has to be given back to {@linkcode Admissions.leave}. */
   enter({ name, maxConnections }: ResolvedListener): Admission {
-    const served = this.#served.get(name) ?? 0;
-    if (maxConnections === 0 || served < maxConnections) {
-      this.#served.set(name, served + 1);
-      return "serve";
-    }
-    if (this.#refusals >= MAXIMUM_REFUSALS) {
+    const count = this.#countOf(name);
+    const over = maxConnections > 0 && count.open >= maxConnections;
+    if (over && count.open >= maxConnections + MAXIMUM_OVER_LIMIT) {
       this.#logger.warn(`connection cut: listeners.${name}.max-connections (${maxConnections}) is reached`);
       return "cut";
     }
-    this.#refusals++;
-    return "refuse";
+    count.open++;
+    return over ? "hurry" : "serve";
   }
 
-  leave({ name }: ResolvedListener, admission: Exclude<Admission, "cut">): void {
-    if (admission === "refuse") this.#refusals--;
-    else this.#served.set(name, this.#served.get(name)! - 1);
+  leave({ name }: ResolvedListener): void {
+    this.#countOf(name).open--;
+  }
+
+  /** Whether a client has no place, unless it takes that of a connection which it replaces. */
+  isFull({ name, maxConnections }: ResolvedListener): boolean {
+    return maxConnections > 0 && this.#countOf(name).signedIn >= maxConnections;
+  }
+
+  /** A client of the listener is signed in; to be given back to {@linkcode Admissions.signedOut}. */
+  signedIn({ name }: ResolvedListener): void {
+    this.#countOf(name).signedIn++;
+  }
+
+  signedOut({ name }: ResolvedListener): void {
+    this.#countOf(name).signedIn--;
+  }
+
+  #countOf(name: string): Count {
+    let count = this.#counts.get(name);
+    if (!count) this.#counts.set(name, count = { open: 0, signedIn: 0 });
+    return count;
   }
 }

@@ -18,6 +18,7 @@ import { RetainedMessages } from "../topics/retained.ts";
 import { Subscriptions } from "../topics/subscriptions.ts";
 import { SocketPoll } from "../transport/socket_poll.ts";
 import { WorkBudget } from "../work_budget.ts";
+import { Admissions } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import type { Core } from "./core.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "./environment.ts";
@@ -44,6 +45,7 @@ export class Assembly {
   readonly sessions: Sessions;
   readonly retained: RetainedMessages;
   readonly statistics: Statistics;
+  readonly admissions: Admissions;
   readonly connections = new Set<Connection>();
   readonly owners = new Map<Session, Connection>();
   /** What each session has lost. */
@@ -64,6 +66,7 @@ export class Assembly {
   constructor(config: ResolvedConfig, environment: BrokerEnvironment) {
     this.config = config;
     this.logger = environment.logger ?? libraryLogger();
+    this.admissions = new Admissions(this.logger);
     this.clock = environment.clock ?? systemClock;
     this.work = new WorkBudget({
       now: () => performance.now(),
@@ -201,6 +204,7 @@ export class Assembly {
       handlePacket,
       topicNames: new TopicNames(),
       buffers: new BufferPool(),
+      admissions: this.admissions,
       connections,
       owners,
       signal: this.ending.signal,

@@ -48,7 +48,6 @@ export class Connection {
   readonly core: Core;
   readonly transport: Transport;
   readonly listener: ResolvedListener;
-  readonly refusing: boolean;
   readonly #reader = new FrameReader({ maximumPacketSizeBytes: MAXIMUM_CONNECT_BYTES });
   readonly #outbox: Outbox;
   readonly #writer: PacketWriter;
@@ -63,13 +62,12 @@ export class Connection {
   /** Ends the wait for a handler. */
   #interrupt: (() => void) | undefined;
 
-  constructor(core: Core, transport: Transport, { listener, refusing }: ConnectionOptions) {
+  constructor(core: Core, transport: Transport, { listener, hurried }: ConnectionOptions) {
     this.core = core;
     this.transport = transport;
     this.listener = listener;
-    this.refusing = refusing;
     const sinceAcceptMs = performance.now() - transport.acceptedAt;
-    const patienceMs = refusing ? GRACE_MS : listener.limits.connectTimeout * 1000;
+    const patienceMs = hurried ? GRACE_MS : listener.limits.connectTimeout * 1000;
     this.#deadline = new Deadline(core.clock, patienceMs - sinceAcceptMs);
     this.#outbox = new Outbox(transport, {
       maximumBytes: listener.limits.maxOutboundBytes,
@@ -165,6 +163,7 @@ export class Connection {
     this.#writer.serve(open.session);
     this.#reader.maximumPacketSizeBytes = this.listener.limits.maxPacketSize;
     this.core.owners.set(open.session, this);
+    this.core.admissions.signedIn(this.listener);
     // It is not read before it is welcome.
     this.#deadline.suspend();
   }
@@ -218,6 +217,7 @@ export class Connection {
     this.core.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
     if (state.at === "open") {
       this.#writer.close();
+      this.core.admissions.signedOut(this.listener);
       leave(this.core, state, ending);
     }
     if (state.at === "signing-in") state.gone.abort();

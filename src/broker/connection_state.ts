@@ -71,8 +71,8 @@ export function toldRefusal(reasonCode: ReasonCode, reason: string): ConnectRefu
 /** What is said of a connection when it is handed over. */
 export interface ConnectionOptions {
   readonly listener: ResolvedListener;
-  /** The listener is full: CONNECT is answered with "server unavailable". */
-  readonly refusing: boolean;
+  /** There are more connections than may sign in: CONNECT has to come soon. */
+  readonly hurried: boolean;
 }
 
 /** Which connection that is, for the log. */

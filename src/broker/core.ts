@@ -9,6 +9,7 @@ import type { Session, SessionOptions } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Subscriptions } from "../topics/subscriptions.ts";
+import type { Admissions } from "./admission.ts";
 import type { Connection } from "./connection.ts";
 import type { Clock } from "./environment.ts";
 import type { MemoryCeiling } from "./memory_ceiling.ts";
@@ -46,6 +47,8 @@ export interface Core {
   /** Memory for what is written. */
   readonly buffers: BufferPool;
   readonly memory: MemoryCeiling;
+  /** Who has a place on which listener. */
+  readonly admissions: Admissions;
   /** Every connection, signed in or not. */
   readonly connections: Set<Connection>;
   /** The connections that serve a session now. */

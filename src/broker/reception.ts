@@ -1,36 +1,33 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { Transport } from "../transport/transport.ts";
-import { Admissions } from "./admission.ts";
 import type { Assembly } from "./assembly.ts";
 import { Connection } from "./connection.ts";
 
 /** Takes connections in, from listeners and from the host program, and serves each to its end. */
 export class Reception {
   readonly #assembly: Assembly;
-  readonly #admissions: Admissions;
   readonly #running = new Set<Promise<void>>();
   #closed = false;
 
   constructor(assembly: Assembly) {
     this.#assembly = assembly;
-    this.#admissions = new Admissions(assembly.logger);
   }
 
   /** Serves a connection to its end; the broker has been opened. */
   serve(transport: Transport, listener: ResolvedListener): Promise<void> {
-    const { core, connections, statistics } = this.#assembly;
-    const admission = this.#closed ? "cut" : this.#admissions.enter(listener);
+    const { admissions, core, connections, statistics } = this.#assembly;
+    const admission = this.#closed ? "cut" : admissions.enter(listener);
     if (admission === "cut") {
       statistics.connectionsRefused++;
       transport.close();
       return Promise.resolve();
     }
-    const connection = new Connection(core!, transport, { listener, refusing: admission === "refuse" });
+    const connection = new Connection(core!, transport, { listener, hurried: admission === "hurry" });
     connections.add(connection);
     const running = connection.run().finally(() => {
       connections.delete(connection);
       this.#running.delete(running);
-      this.#admissions.leave(listener, admission);
+      admissions.leave(listener);
     });
     this.#running.add(running);
     return running;

@@ -1,7 +1,7 @@
 /** Limits of connections and packets. */
 import { assert, assertEquals } from "@std/assert";
 import { connectPacket } from "../support/raw_client.ts";
-import { startBroker, type TestBroker } from "../support/test_broker.ts";
+import { hooks, startBroker, type TestBroker } from "../support/test_broker.ts";
 
 const SERVER_UNAVAILABLE = 3;
 
@@ -49,8 +49,62 @@ Deno.test("A rejected connection over the limit does not take over the client th
   await using broker = await startWithTwoPlaces();
   const first = await signInOverTcp(broker, "one");
   await signInOverTcp(broker, "two");
-  assertEquals((await signInOverTcp(broker, "one")).returnCode, SERVER_UNAVAILABLE);
+  assertEquals((await signInOverTcp(broker, "three")).returnCode, SERVER_UNAVAILABLE);
   await first.client.expectNothing();
+});
+
+Deno.test("A client that comes back to a full listener takes the place of its own former connection", async () => {
+  await using broker = await startWithTwoPlaces();
+  const first = await signInOverTcp(broker, "one");
+  const second = await signInOverTcp(broker, "two");
+  for (let times = 0; times < 5; times++) assertEquals((await signInOverTcp(broker, "one")).returnCode, 0);
+  await first.client.expectClosed();
+  await second.client.expectNothing();
+  // It has still no more than one place.
+  assertEquals((await signInOverTcp(broker, "three")).returnCode, SERVER_UNAVAILABLE);
+});
+
+Deno.test("Clients that close and come back at once are never refused for their own ghosts, in 3.1.1 and in 5.0", async () => {
+  const places = 20;
+  await using broker = await startBroker({ listeners: { tcp: { bind: "127.0.0.1:0", maxConnections: places } } });
+  const comeBack = async (index: number, protocolVersion: 4 | 5) => {
+    const codes: number[] = [];
+    for (let times = 0; times < 5; times++) {
+      const client = await broker.openTcp();
+      codes.push((await client.connect({ clientIdentifier: `c${index}`, protocolVersion })).reasonCode);
+      void client.close();
+    }
+    return codes;
+  };
+  const codes = await Promise.all(Array.from({ length: places }, (_, index) => comeBack(index, index % 2 ? 4 : 5)));
+  assertEquals(codes.flat().filter((code) => code !== 0), []);
+});
+
+Deno.test("Connections that have not sent CONNECT take nobody's place", async () => {
+  await using broker = await startWithTwoPlaces();
+  await Promise.all(Array.from({ length: 10 }, () => broker.openTcp()));
+  assertEquals((await signInOverTcp(broker, "one")).returnCode, 0);
+  assertEquals((await signInOverTcp(broker, "two")).returnCode, 0);
+  assertEquals((await signInOverTcp(broker, "three")).returnCode, SERVER_UNAVAILABLE);
+});
+
+Deno.test("Of clients whose sign-ins are decided at the same time no more get in than have a place", async () => {
+  const decided = Promise.withResolvers<"allow">();
+  let asked = 0;
+  const all = Promise.withResolvers<void>();
+  const authenticate = () => {
+    if (++asked === 5) all.resolve();
+    return decided.promise;
+  };
+  await using broker = await startBroker({
+    listeners: { tcp: { bind: "127.0.0.1:0", maxConnections: 2 } },
+    auth: { plugins: [hooks({ authenticate })] },
+  });
+  const signIns = Array.from({ length: 5 }, (_, index) => signInOverTcp(broker, `c${index}`));
+  await all.promise;
+  decided.resolve("allow");
+  const codes = (await Promise.all(signIns)).map(({ returnCode }) => returnCode);
+  assertEquals(codes.sort(), [0, 0, SERVER_UNAVAILABLE, SERVER_UNAVAILABLE, SERVER_UNAVAILABLE]);
 });
 
 Deno.test("A packet larger than max-packet-size closes the connection as soon as its length is known", async () => {

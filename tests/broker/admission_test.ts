@@ -14,37 +14,55 @@ function admissions() {
   return { admissions: new Admissions(logger), warnings };
 }
 
-Deno.test("A listener serves as many connections as it may and refuses further ones until one leaves", () => {
+Deno.test("A listener is full when as many are signed in as may be, until one of them leaves", () => {
+  const { admissions: counted } = admissions();
+  const two = listener("two", 2);
+  counted.signedIn(two);
+  assertEquals(counted.isFull(two), false);
+  counted.signedIn(two);
+  assertEquals(counted.isFull(two), true);
+  counted.signedOut(two);
+  assertEquals(counted.isFull(two), false);
+});
+
+Deno.test("Connections beyond the number of places have to hurry with their CONNECT", () => {
   const { admissions: counted, warnings } = admissions();
   const two = listener("two", 2);
-  assertEquals([1, 2, 3].map(() => counted.enter(two)), ["serve", "serve", "refuse"]);
-  counted.leave(two, "refuse");
-  assertEquals(counted.enter(two), "refuse");
-  counted.leave(two, "serve");
-  assertEquals([counted.enter(two), counted.enter(two), warnings], ["serve", "refuse", []]);
+  assertEquals([1, 2, 3].map(() => counted.enter(two)), ["serve", "serve", "hurry"]);
+  counted.leave(two);
+  assertEquals(counted.enter(two), "hurry");
+  counted.leave(two);
+  counted.leave(two);
+  assertEquals([counted.enter(two), counted.enter(two), warnings], ["serve", "hurry", []]);
 });
 
 Deno.test("A listener whose limit is 0 serves every connection", () => {
   const { admissions: counted } = admissions();
   const any = listener("any", 0);
-  for (let served = 0; served < 1000; served++) assertEquals(counted.enter(any), "serve");
+  for (let served = 0; served < 1000; served++) {
+    assertEquals(counted.enter(any), "serve");
+    counted.signedIn(any);
+    assertEquals(counted.isFull(any), false);
+  }
 });
 
 Deno.test("Listeners are counted apart", () => {
   const { admissions: counted } = admissions();
   const [a, b] = [listener("a", 1), listener("b", 1)];
-  assertEquals([counted.enter(a), counted.enter(b), counted.enter(a)], ["serve", "serve", "refuse"]);
-  counted.leave(b, "serve");
-  assertEquals([counted.enter(a), counted.enter(b)], ["refuse", "serve"]);
+  assertEquals([counted.enter(a), counted.enter(b), counted.enter(a)], ["serve", "serve", "hurry"]);
+  counted.signedIn(a);
+  assertEquals([counted.isFull(a), counted.isFull(b)], [true, false]);
+  counted.leave(b);
+  assertEquals([counted.enter(a), counted.enter(b)], ["hurry", "serve"]);
 });
 
-Deno.test("When too many connections wait for their refusal, further ones are cut with a warning", () => {
+Deno.test("When too many connections over the limit have not sent CONNECT, further ones are cut with a warning", () => {
   const { admissions: counted, warnings } = admissions();
   const one = listener("one", 1);
   counted.enter(one);
-  for (let refused = 0; refused < 64; refused++) assertEquals(counted.enter(one), "refuse");
+  for (let over = 0; over < 64; over++) assertEquals(counted.enter(one), "hurry");
   assertEquals(counted.enter(one), "cut");
   assertEquals(warnings, ["connection cut: listeners.one.max-connections (1) is reached"]);
-  counted.leave(one, "refuse");
-  assertEquals([counted.enter(one), counted.enter(one)], ["refuse", "cut"]);
+  counted.leave(one);
+  assertEquals([counted.enter(one), counted.enter(one)], ["hurry", "cut"]);
 });

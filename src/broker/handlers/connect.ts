@@ -30,10 +30,8 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): vo
 
 /** What needs no plugin to be refused. */
 function refusalAtOnce(connection: Connection, packet: ConnectPacket): ConnectRefusal | undefined {
-  if (connection.refusing) {
-    const { name, maxConnections } = connection.listener;
-    return toldRefusal(ReasonCode.QuotaExceeded, `listeners.${name}.max-connections (${maxConnections}) is reached`);
-  }
+  const full = refusalOfPlace(connection, packet.clientIdentifier);
+  if (full) return full;
   // [MQTT-3.1.3-8] 3.1.1; 3.1 knows no empty identifier at all, and in 5.0 it is always allowed.
   const { protocolVersion, cleanStart, clientIdentifier } = packet;
   if (clientIdentifier === "" && (protocolVersion === 3 || (protocolVersion === 4 && !cleanStart))) {
@@ -110,7 +108,8 @@ function openSession(
   const properties = connackProperties(limits, packet, { client, greeting, expirySeconds: expiryIntervalSeconds });
   const old = core.sessions.get(clientIdentifier);
   const journal = core.durability?.journal;
-  const refusal = (old ? refusalOfStranger(old, client) : refusalOfNumber(core)) ?? refusalOfSize(packet, properties);
+  const refusal = refusalOfPlace(connection, clientIdentifier) ??
+    (old ? refusalOfStranger(old, client) : refusalOfNumber(core)) ?? refusalOfSize(packet, properties);
   if (refusal) return connection.refuse(refusal);
   // Before anything changes, so that clients that come again and again leave nothing that waits for the store.
   if (journal?.fault && (expiryIntervalSeconds > 0 || old?.durable || packet.will)) {
@@ -153,6 +152,19 @@ function newSession({ core, listener }: Connection, client: ClientSnapshot, expi
   const journal = expiryIntervalSeconds > 0 ? core.durability?.notesOf(clientIdentifier, username) : undefined;
   const parts = core.sessionParts(clientIdentifier, listener.limits);
   return new Session({ clientIdentifier, username, expiryIntervalSeconds, journal, ...parts });
+}
+
+/**
+ * Looked at when CONNECT comes, before anything is spent on it, and again before the client is let in: others may have come
+ * meanwhile. Whoever replaces a connection of the same listener takes its place.
+ */
+function refusalOfPlace({ core, listener }: Connection, clientIdentifier: string): ConnectRefusal | undefined {
+  if (!core.admissions.isFull(listener)) return undefined;
+  const session = core.sessions.get(clientIdentifier);
+  const former = session && core.owners.get(session);
+  if (former?.listener.name === listener.name) return undefined;
+  const { name, maxConnections } = listener;
+  return toldRefusal(ReasonCode.QuotaExceeded, `listeners.${name}.max-connections (${maxConnections}) is reached`);
 }
 
 function refusalOfNumber({ sessions, config }: Connection["core"]): ConnectRefusal | undefined {
