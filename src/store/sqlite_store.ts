@@ -4,6 +4,7 @@ import type { SqliteOptions } from "./sqlite_connection.ts";
 import type { LastNumbers } from "./sqlite_database.ts";
 import { faultOf, storeErrorOf } from "./sqlite_faults.ts";
 import { errorFrom, type Reply, type Request } from "./sqlite_protocol.ts";
+import { probeDescriptors } from "./spare_descriptors.ts";
 import { startSqliteWorker } from "./sqlite_worker.ts";
 import {
   type Change,
@@ -29,6 +30,8 @@ interface Job {
 export interface SqliteStoreParts {
   /** @default the worker of this folder */
   readonly startWorker?: () => Worker;
+  /** Throws if a worker must not be started now. @default looks for file descriptors */
+  readonly probe?: () => void;
 }
 
 /**
@@ -38,6 +41,7 @@ export interface SqliteStoreParts {
 export class SqliteStore implements Store {
   readonly #options: SqliteOptions;
   readonly #startWorker: () => Worker;
+  readonly #probe: () => void;
   #worker: Worker | undefined;
   #isOpen = false;
   /** Takes the file off the list of those that this process has open. */
@@ -51,6 +55,7 @@ export class SqliteStore implements Store {
   constructor({ path, commit }: SqliteOptions, parts: SqliteStoreParts = {}) {
     this.#options = { path, commit };
     this.#startWorker = parts.startWorker ?? startSqliteWorker;
+    this.#probe = parts.probe ?? (() => probeDescriptors(path));
   }
 
   async open(): Promise<StoredState> {
@@ -146,17 +151,22 @@ export class SqliteStore implements Store {
   }
 
   #post(request: Request): void {
-    this.#worker ??= this.#start();
+    try {
+      this.#worker ??= this.#start();
+    } catch (error) {
+      return this.#lose(`cannot be started: ${error instanceof Error ? error.message : error}`);
+    }
     this.#worker.postMessage(request, request[0] === "append" ? [request[1].payloads.buffer] : []);
   }
 
   #start(): Worker {
+    this.#probe();
     const worker = this.#startWorker();
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#take(data);
     worker.onerror = (event) => {
       // Else it would end the process.
       event.preventDefault();
-      if (worker === this.#worker) this.#lose(event.message);
+      if (worker === this.#worker) this.#lose(`has died (${event.message})`);
     };
     return worker;
   }
@@ -184,9 +194,9 @@ export class SqliteStore implements Store {
     this.#waiting = this.#waiting.filter(({ changes }) => changes === undefined);
   }
 
-  #lose(reason: string): void {
+  #lose(what: string): void {
     this.#stopWorker();
-    const error = new StoreError(`${this.#options.path}: the worker of the store has died (${reason})`, "io");
+    const error = new StoreError(`${this.#options.path}: the worker of the store ${what}`, "io");
     const jobs = [...this.#running === undefined ? [] : [this.#running], ...this.#waiting];
     this.#running = undefined;
     this.#afterOpen = undefined;

@@ -238,6 +238,26 @@ for (const moment of ["before", "after"] as const) {
   });
 }
 
+Deno.test("a worker that cannot be started anew fails what is asked of it, and is tried again with the next request", async () => {
+  await using place = new SqlitePlace();
+  let probed = 0;
+  let started = 0;
+  const url = new URL("./dying_worker.ts", import.meta.url);
+  const store = place.create({
+    startWorker: () => ++started === 1 ? new Worker(url, { type: "module", name: "before" }) : startSqliteWorker(),
+    probe: () => {
+      if (++probed === 2) throw new Error("too few file descriptors are left");
+    },
+  });
+  await opened(store);
+  await assertRejects(() => store.append([session(1)]), StoreError, "has died");
+  const reason = "cannot be started: too few file descriptors are left";
+  await assertRejects(() => store.append([session(1)]), StoreError, reason);
+  await store.append([session(1)]);
+  assertEquals([probed, started], [3, 2]);
+  await store.close();
+});
+
 Deno.test("a store that is not open takes nothing, and closes twice", async () => {
   await using place = new SqlitePlace();
   const store = place.create();
