@@ -26,6 +26,9 @@ export type { BrokerEnvironment, Clock } from "./environment.ts";
 
 /** How finely time-outs are looked at, in milliseconds. */
 const TICK_MS = 250;
+/** How often the files of certificates are looked at, in milliseconds. */
+const CERTIFICATE_LOOK_MS = 2000;
+const DAY_MS = 86_400_000;
 
 /** A connection that was handed in. */
 export interface Accepted {
@@ -265,6 +268,7 @@ export class Broker implements AsyncDisposable {
       reception.serve(transport, listener);
     });
     assembly.every(TICK_MS, () => tick(assembly));
+    watchCertificates(assembly, listeners);
   }
 
   async #stop(run: Run): Promise<void> {
@@ -302,6 +306,14 @@ function tick(assembly: Assembly): void {
   sessions.expire(nowMs);
   retained.expire(nowMs);
   core?.memory.look();
+}
+
+function watchCertificates(assembly: Assembly, listeners: Listeners): void {
+  const { clock, config } = assembly;
+  if (!config.listeners.some(({ tls }) => tls)) return;
+  listeners.warnOfCertificates(clock.epoch());
+  assembly.every(CERTIFICATE_LOOK_MS, () => listeners.refresh(clock.epoch()));
+  assembly.every(DAY_MS, () => listeners.warnOfCertificates(clock.epoch()));
 }
 
 function isTransport(connection: ByteStream | Transport): connection is Transport {

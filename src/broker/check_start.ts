@@ -6,6 +6,7 @@ import type { LoadedPlugin } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
 import { loadTlsMaterial } from "../transport/tls_material.ts";
 import { Assembly } from "./assembly.ts";
+import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
 import { errorText } from "./error_text.ts";
 import { InProcess } from "./in_process.ts";
 import { pluginLoader } from "./plugin_loader.ts";
@@ -36,7 +37,7 @@ export async function checkStart(config: ResolvedConfig): Promise<StartFindings>
   const warnings: string[] = [];
   const logger = warningLogger(warnings);
   const faults: StartFault[] = [];
-  for (const listener of config.listeners) await checkTlsMaterial(listener, faults);
+  for (const listener of config.listeners) await checkTlsMaterial(listener, faults, warnings);
   await checkPlugins(config, logger, faults);
   try {
     await createStore(config, logger);
@@ -46,10 +47,16 @@ export async function checkStart(config: ResolvedConfig): Promise<StartFindings>
   return { faults, warnings };
 }
 
-async function checkTlsMaterial({ name, tls }: ResolvedListener, faults: StartFault[]): Promise<void> {
+async function checkTlsMaterial(
+  { name, tls }: ResolvedListener,
+  faults: StartFault[],
+  warnings: string[],
+): Promise<void> {
   if (tls === undefined) return;
   try {
-    await loadTlsMaterial(tls);
+    const { validity } = await loadTlsMaterial(tls);
+    const problem = certificateProblem(validity, Date.now());
+    if (problem) warnings.push(certificateWarning({ name, tls }, problem));
   } catch (error) {
     // Its message begins with the key that is at fault, if it is one.
     const key = /^Cannot read ([a-z]+) /.exec(errorText(error))?.[1];

@@ -5,6 +5,7 @@ import { listenTcp } from "../transport/tcp.ts";
 import { listenTls } from "../transport/tls.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 import { listenWebSocket } from "../transport/websocket.ts";
+import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
 import { errorText } from "./error_text.ts";
 
 /** Where a listener is reached. */
@@ -31,6 +32,7 @@ export class Listeners {
   readonly #logger: Logger;
   /** Of the process, whatever else it does. */
   #descriptors: Descriptors | undefined;
+  #refreshing: Promise<void> | undefined;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -80,7 +82,37 @@ export class Listeners {
     }
   }
 
+  /** Reads certificates again whose files have changed. Called by the broker's timer. */
+  refresh(nowEpochMs: number): Promise<void> {
+    // A slow disk must not make two of it.
+    return this.#refreshing ??= this.#refresh(nowEpochMs).finally(() => this.#refreshing = undefined);
+  }
+
+  /** Warns of server certificates that are not valid, or soon will not be. */
+  warnOfCertificates(nowEpochMs: number): void {
+    for (const { config, listener } of this.#open) this.#warnOf(config, listener, nowEpochMs);
+  }
+
+  async #refresh(nowEpochMs: number): Promise<void> {
+    for (const { config, listener } of this.#open) {
+      try {
+        if (!await listener.refresh()) continue;
+        this.#logger.info(`listeners.${config.name}: the certificates have changed and were read again`);
+        this.#warnOf(config, listener, nowEpochMs);
+      } catch (error) {
+        const reason = errorText(error);
+        this.#logger.error(`listeners.${config.name}: the old certificates stay in use: ${reason}`);
+      }
+    }
+  }
+
+  #warnOf(config: ResolvedListener, { certificateValidity: validity }: Listener, nowEpochMs: number): void {
+    const problem = validity && certificateProblem(validity, nowEpochMs);
+    if (problem) this.#logger.warn(certificateWarning(config, problem));
+  }
+
   async close(): Promise<void> {
+    await this.#refreshing;
     const open = this.#open.splice(0);
     await Promise.all(open.map(({ listener }) => listener.close()));
     await Promise.all(open.map(({ accepting }) => accepting));

@@ -90,7 +90,7 @@ function isQuantity(key: string): key is keyof typeof limitQuantities {
 }
 
 /** Keys of a listener that name a file or folder. */
-const TLS_FILES = ["certfile", "keyfile", "cafile", "capath", "crlfile"] as const;
+const TLS_FILES = ["certfile", "keyfile", "keyfilePassphraseFile", "cafile", "capath", "crlfile"] as const;
 
 /** Something that the config names and that cannot be used. */
 interface Problem {
@@ -102,7 +102,8 @@ interface Problem {
 /** What cannot be started anyhow is left out, so that one fault is told once. */
 function without(missing: readonly Problem[], config: ResolvedConfig): ResolvedConfig {
   const isMissing = (place: string) => missing.some((problem) => problem.place === place);
-  const below = (listener: string) => TLS_FILES.some((key) => isMissing(formatKeyPath(["listeners", listener, key])));
+  const below = (listener: string) =>
+    TLS_FILES.some((key) => isMissing(formatKeyPath(["listeners", listener, toHyphens(key)])));
   const { listeners, plugins, persistence } = config;
   // The file of a database is looked at from outside.
   const keepsStore = persistence.type === "module" && !isMissing("persistence.type");
@@ -149,7 +150,7 @@ function namedFiles({ listeners, plugins, persistence, baseDirectory }: Resolved
       const path = tls?.[key];
       return path === undefined
         ? []
-        : [{ place: formatKeyPath(["listeners", name, key]), path, folder: key === "capath" }];
+        : [{ place: formatKeyPath(["listeners", name, toHyphens(key)]), path, folder: key === "capath" }];
     })
   );
   for (const { specifier, options, place } of plugins) {

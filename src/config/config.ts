@@ -22,12 +22,16 @@ export interface ListenerConfig extends ConnectionLimits {
    * @default all IPv4 interfaces; port 1883 (tcp), 8883 (tcp with ssl), 8080 (ws), 8443 (ws with ssl)
    */
   readonly bind?: string | number | null;
-  /** TLS. Needs `certfile` and `keyfile`. @default false */
+  /** TLS. Needs `certfile`. @default false */
   readonly ssl?: boolean;
   /** Path of the certificate chain, PEM. */
   readonly certfile?: string;
-  /** Path of the private key, PEM. */
+  /** Path of a file with the private key, PEM. @default `certfile`, in which it may stand */
   readonly keyfile?: string;
+  /** What opens an encrypted key. */
+  readonly keyfilePassphrase?: string;
+  /** Path of a file whose first line opens an encrypted key. */
+  readonly keyfilePassphraseFile?: string;
   /** Path of a file with the authorities for client certificates, PEM. */
   readonly cafile?: string;
   /** Path of a folder with authorities for client certificates, one PEM file each. */
@@ -158,8 +162,12 @@ export interface PluginEntry {
 export interface ResolvedTls {
   /** Certificate chain, PEM. */
   readonly certfile: string;
-  /** Private key, PEM. */
+  /** File with the private key, PEM; may be `certfile`. */
   readonly keyfile: string;
+  /** What opens an encrypted key. */
+  readonly keyfilePassphrase?: string;
+  /** File whose first line opens an encrypted key. */
+  readonly keyfilePassphraseFile?: string;
   /** File with authorities for client certificates, PEM. */
   readonly cafile?: string;
   /** Folder with authorities for client certificates, one PEM file each. */

@@ -1,7 +1,7 @@
 /** Schemas of the config's sections, in camelCase; every key is optional, and no other key is allowed. */
 import { z } from "zod";
 import { authQuantities, brokerQuantities, limitQuantities, listenerQuantities } from "./keys.ts";
-import { accessControlList, bind, choice, flag, mqttText, origins, quantity, text, urlPath } from "./values.ts";
+import { accessControlList, bind, choice, flag, mqttText, origins, quantity, secret, text, urlPath } from "./values.ts";
 
 const path = text("the path of a file");
 const folder = text("the path of a folder");
@@ -71,6 +71,8 @@ export const listenerSchema = z.strictObject({
   ssl: flag,
   certfile: path,
   keyfile: path,
+  keyfilePassphrase: secret,
+  keyfilePassphraseFile: path,
   cafile: path,
   capath: folder,
   cadata: text("certificates as PEM text"),

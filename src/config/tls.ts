@@ -4,7 +4,17 @@ import type { Report } from "./report.ts";
 import type { ListenerValues } from "./schema.ts";
 
 /** Keys that do nothing without TLS. */
-const TLS_KEYS = ["certfile", "keyfile", "cafile", "capath", "cadata", "crlfile", "clientCertificate"] as const;
+const TLS_KEYS = [
+  "certfile",
+  "keyfile",
+  "keyfilePassphrase",
+  "keyfilePassphraseFile",
+  "cafile",
+  "capath",
+  "cadata",
+  "crlfile",
+  "clientCertificate",
+] as const;
 
 /**
  * The TLS material of a listener; `undefined` without `ssl: on`. What {@linkcode checkTls} would report is not looked at.
@@ -13,10 +23,12 @@ const TLS_KEYS = ["certfile", "keyfile", "cafile", "capath", "cadata", "crlfile"
  */
 export function resolveTls(values: ListenerValues, absolute: (path: string) => string): ResolvedTls | undefined {
   if (!values.ssl) return undefined;
-  const { cafile, capath, cadata, crlfile } = values;
+  const { keyfilePassphrase, keyfilePassphraseFile, cafile, capath, cadata, crlfile } = values;
   return {
     certfile: absolute(values.certfile ?? ""),
-    keyfile: absolute(values.keyfile ?? ""),
+    keyfile: absolute(values.keyfile ?? values.certfile ?? ""),
+    ...(keyfilePassphrase !== undefined && { keyfilePassphrase }),
+    ...(keyfilePassphraseFile !== undefined && { keyfilePassphraseFile: absolute(keyfilePassphraseFile) }),
     ...(cafile !== undefined && { cafile: absolute(cafile) }),
     ...(capath !== undefined && { capath: absolute(capath) }),
     ...(cadata !== undefined && { cadata }),
@@ -37,9 +49,13 @@ function clientCertificate(values: ListenerValues): "off" | "optional" | "requir
 export function checkTls(draft: Draft, report: Report): void {
   const { own, merged } = draft;
   if (!merged.ssl || merged.type === "external") return checkWithoutTls(draft, report);
-  const missing = (["certfile", "keyfile"] as const).filter((key) => merged[key] === undefined);
-  if (missing.length > 0) {
-    report.fault(own.pathOf("ssl"), `needs certfile and keyfile: got no ${missing.join(" and no ")}`);
+  if (merged.certfile === undefined) {
+    const missing = merged.keyfile === undefined ? "certfile and no keyfile" : "certfile";
+    report.fault(own.pathOf("ssl"), `needs certfile and keyfile: got no ${missing}`);
+  }
+  if (merged.keyfilePassphrase !== undefined && merged.keyfilePassphraseFile !== undefined) {
+    const path = own.pathOf(own.values.keyfilePassphrase === undefined ? "keyfilePassphraseFile" : "keyfilePassphrase");
+    report.fault(path, "keyfile-passphrase and keyfile-passphrase-file are two ways to say the same: give one of them");
   }
   const request = clientCertificate(merged);
   if (request !== "off" && !hasAuthority(merged)) {

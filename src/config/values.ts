@@ -93,6 +93,12 @@ export function text(what: string) {
   });
 }
 
+/** A text that is not empty and that no message shows. */
+export const secret = value((input, complain) => {
+  if (typeof input === "string" && input !== "") return input;
+  complain({ message: `must be a text in quotes, not empty: got ${input === "" ? "an empty one" : typeof input}` });
+});
+
 const LONGEST_MQTT_TEXT_BYTES = 65_535;
 
 /** A text that is not empty and that fits a UTF-8 Encoded String (MQTT 5.0 §1.5.4). */

@@ -8,6 +8,9 @@ const SUBJECT_ALTERNATIVE_NAME = "551d11";
 /** The runtime keeps 256 sessions that can be resumed; what is forgotten here signs in with a full handshake. */
 const REMEMBERED_CERTIFICATES = 1024;
 
+const VERSION_1 = "the certificate is of X.509 version 1, which cannot be verified here: issue it anew as version 3, " +
+  "that is with at least one extension (openssl x509 -req … -extfile FILE)";
+
 /** The part of a `TLSSocket` that tells how its handshake went. */
 export interface HandshakeOutcome {
   readonly authorized: boolean;
@@ -48,7 +51,7 @@ export class ClientCertificateCheck {
     const chain = chainOf(peer);
     const leaf = chain[0]!;
     const fingerprint = leaf.fingerprint256.replaceAll(":", "").toLowerCase();
-    this.#requireVerified(socket, fingerprint);
+    this.#requireVerified(socket, leaf, fingerprint);
     const now = new Date();
     if (now < new Date(leaf.validFrom) || now > new Date(leaf.validTo)) {
       throw new Error("the certificate is not valid now");
@@ -62,7 +65,9 @@ export class ClientCertificateCheck {
    * A resumed session comes without a new verification, and the runtime calls it authorized even if the handshake that
    * made it was not: only what this listener has verified itself counts there.
    */
-  #requireVerified(socket: HandshakeOutcome, fingerprint: string): void {
+  #requireVerified(socket: HandshakeOutcome, leaf: X509Certificate, fingerprint: string): void {
+    // The runtime does not say so.
+    if (!socket.authorized && isVersion1(leaf.raw)) throw new Error(VERSION_1);
     if (!socket.authorized) throw new Error(`the certificate is not vouched for: ${socket.authorizationError}`);
     if (socket.isSessionReused() && !this.#verified.has(fingerprint)) {
       throw new Error("the session to be resumed was not verified");
@@ -85,6 +90,11 @@ function chainOf(peer: PeerCertificate): X509Certificate[] {
     if (chain.length === 0 || certificate.issuer !== certificate.subject) chain.push(certificate);
   }
   return chain;
+}
+
+/** Later versions say which they are, in the element [0] (RFC 5280 §4.1). */
+function isVersion1(der: Uint8Array): boolean {
+  return inside(inside(readElements(der)[0])[0])[0]?.tag !== 0xa0;
 }
 
 function isPresent(peer: Partial<PeerCertificate> | null): peer is PeerCertificate {

@@ -30,6 +30,7 @@ export function listenTcp(options: TcpListenOptions): Listener {
 }
 
 class TcpListener implements Listener {
+  readonly certificateValidity = undefined;
   readonly address: { readonly hostname: string; readonly port: number };
   readonly #acceptor: Acceptor<Deno.TcpConn>;
 
@@ -49,6 +50,10 @@ class TcpListener implements Listener {
   /** There is nothing to read again. */
   reload(): Promise<void> {
     return Promise.resolve();
+  }
+
+  refresh(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   close(): Promise<void> {

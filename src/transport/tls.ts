@@ -5,9 +5,10 @@ import { ClientCertificateCheck } from "./client_certificate.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { Handshakes } from "./handshake.ts";
 import { listenTcp } from "./tcp.ts";
-import { loadTlsMaterial, type TlsMaterial, type TlsSource } from "./tls_material.ts";
+import type { TlsMaterial, TlsSource } from "./tls_material.ts";
+import { TlsReader } from "./tls_reader.ts";
 import { TlsTransport } from "./tls_transport.ts";
-import type { ClientCertificate, Listener, Transport } from "./transport.ts";
+import type { CertificateValidity, ClientCertificate, Listener, Transport } from "./transport.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
 
 /** How a TLS listener listens. */
@@ -34,8 +35,8 @@ export interface TlsListenOptions {
  * @throws {ListenError} if certificates, keys or lists cannot be used, or the address cannot be listened on
  */
 export async function listenTls(options: TlsListenOptions): Promise<Listener> {
-  const material = await loadTlsMaterial(options.tls);
-  return new TlsListener(listenTcp(options), options, material);
+  const reader = await TlsReader.open(options.tls);
+  return new TlsListener(listenTcp(options), options, reader);
 }
 
 class TlsListener implements Listener {
@@ -43,15 +44,15 @@ class TlsListener implements Listener {
   readonly #below: Listener;
   readonly #source: TlsSource;
   readonly #handshakes: Handshakes;
-  #material: TlsMaterial;
+  readonly #reader: TlsReader;
   #check: ClientCertificateCheck;
 
-  constructor(below: Listener, options: TlsListenOptions, material: TlsMaterial) {
+  constructor(below: Listener, options: TlsListenOptions, reader: TlsReader) {
     this.address = below.address;
     this.#below = below;
     this.#source = options.tls;
-    this.#material = material;
-    this.#check = new ClientCertificateCheck(material.revocationLists);
+    this.#reader = reader;
+    this.#check = new ClientCertificateCheck(reader.material.revocationLists);
     this.#handshakes = new Handshakes({
       name: "TLS handshake",
       timeoutSeconds: options.handshakeTimeoutSeconds,
@@ -64,9 +65,19 @@ class TlsListener implements Listener {
     return this.#handshakes.run(this.#below);
   }
 
+  get certificateValidity(): CertificateValidity {
+    return this.#reader.material.validity;
+  }
+
   async reload(): Promise<void> {
-    this.#material = await loadTlsMaterial(this.#source);
-    this.#check = new ClientCertificateCheck(this.#material.revocationLists);
+    await this.#reader.reload();
+    this.#check = new ClientCertificateCheck(this.#reader.material.revocationLists);
+  }
+
+  async refresh(): Promise<boolean> {
+    const isNew = await this.#reader.refresh();
+    if (isNew) this.#check = new ClientCertificateCheck(this.#reader.material.revocationLists);
+    return isNew;
   }
 
   async close(): Promise<void> {
@@ -76,7 +87,7 @@ class TlsListener implements Listener {
 
   async #secure(raw: Transport): Promise<Transport> {
     const check = this.#check;
-    const socket = await shakeHands(raw, this.#material, this.#source.clientCertificate);
+    const socket = await shakeHands(raw, this.#reader.material, this.#source.clientCertificate);
     return new TlsTransport(socket, raw, this.#certificateOf(socket, check));
   }
 

@@ -1,33 +1,21 @@
 /** Certificates and keys from files. */
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { join } from "@std/path";
+import { type KeyObject, X509Certificate } from "node:crypto";
 import { ListenError } from "./listen_error.ts";
+import { pemBlocks, readPrivateKeys } from "./pem.ts";
 import { readRevocationList, type RevocationList } from "./revocation.ts";
+import { fault, readFolder, readText, reasonOf, type TlsSource } from "./tls_files.ts";
+import type { CertificateValidity } from "./transport.ts";
 
-/** Where TLS material comes from; paths are absolute. */
-export interface TlsSource {
-  /** Path of the certificate chain, PEM. */
-  readonly certfile: string;
-  /** Path of the private key, PEM. */
-  readonly keyfile: string;
-  /** Path of a file with the authorities for client certificates, PEM. */
-  readonly cafile?: string;
-  /** Path of a folder with such authorities, PEM files. */
-  readonly capath?: string;
-  /** Such authorities as PEM text. */
-  readonly cadata?: string;
-  /** Path of a file with certificate revocation lists, PEM. */
-  readonly crlfile?: string;
-  /** Whether clients are asked for a certificate, and whether they must have one. */
-  readonly clientCertificate: "off" | "optional" | "required";
-}
+export type { TlsSource } from "./tls_files.ts";
 
 /** What a TLS listener works with. */
 export interface TlsMaterial {
   /** The certificate chain, PEM. */
   readonly certificates: string;
-  /** The private key, PEM. */
+  /** The private key, PKCS #8 PEM without a passphrase. */
   readonly key: string;
+  /** Of the server's own certificate. */
+  readonly validity: CertificateValidity;
   /** Authorities for client certificates, PEM; empty if clients are not asked. */
   readonly authorities: readonly string[];
   /** `undefined`: revocation does not matter. */
@@ -35,26 +23,53 @@ export interface TlsMaterial {
 }
 
 /**
- * Reads and checks everything that `source` names.
+ * Reads and checks everything that `source` names. Files may hold more than what they are named for: the key may stand with
+ * the chain in one file, beside DH parameters, or with other keys.
  *
  * @throws {ListenError} that names key, path and reason: no such file, no PEM, key of another certificate, …
  */
 export async function loadTlsMaterial(source: TlsSource): Promise<TlsMaterial> {
-  const certificates = await readText("certfile", source.certfile);
-  const [certificate] = parseCertificates(`certfile "${source.certfile}"`, certificates);
-  if (!certificate) throw fault(`certfile "${source.certfile}"`, "there is no PEM certificate in it");
-  const key = await readText("keyfile", source.keyfile);
-  if (!certificate.checkPrivateKey(parseKey(source.keyfile, key))) {
-    throw fault(`keyfile "${source.keyfile}"`, `the key does not belong to the certificate in "${source.certfile}"`);
-  }
-  if (source.clientCertificate === "off") return { certificates, key, authorities: [], revocationLists: undefined };
+  const place = `certfile "${source.certfile}"`;
+  const chain = parseCertificates(place, await readText("certfile", source.certfile));
+  if (chain.length === 0) throw fault(place, "there is no PEM certificate in it");
+  const { leaf, key } = await loadKey(source, chain);
+  const served = {
+    // Clients expect the server's own first.
+    certificates: [leaf, ...chain.filter((certificate) => certificate !== leaf)].join("\n"),
+    key: key.export({ type: "pkcs8", format: "pem" }) as string,
+    validity: { from: new Date(leaf.validFrom), to: new Date(leaf.validTo) },
+  };
+  if (source.clientCertificate === "off") return { ...served, authorities: [], revocationLists: undefined };
   const authorities = await loadAuthorities(source);
   return {
-    certificates,
-    key,
+    ...served,
     authorities: authorities.map((authority) => authority.toString()),
     revocationLists: source.crlfile === undefined ? undefined : await loadLists(source.crlfile, authorities),
   };
+}
+
+/** The key, and the certificate that it belongs to. */
+async function loadKey(
+  source: TlsSource,
+  chain: readonly X509Certificate[],
+): Promise<{ readonly leaf: X509Certificate; readonly key: KeyObject }> {
+  const place = `keyfile "${source.keyfile}"`;
+  const text = await readText("keyfile", source.keyfile);
+  const { keys, faults } = readPrivateKeys(text, await loadPassphrase(source));
+  for (const leaf of chain) {
+    const key = keys.find((candidate) => leaf.checkPrivateKey(candidate));
+    if (key) return { leaf, key };
+  }
+  if (faults[0]) throw fault(place, faults[0].message, faults[0]);
+  if (keys.length === 0) throw fault(place, "there is no PEM private key in it");
+  throw fault(place, `the key does not belong to the certificate in "${source.certfile}"`);
+}
+
+async function loadPassphrase({ keyfilePassphrase, keyfilePassphraseFile: path }: TlsSource) {
+  if (path === undefined) return keyfilePassphrase;
+  const [line] = (await readText("keyfile-passphrase-file", path)).split(/\r?\n/);
+  if (!line) throw fault(`keyfile-passphrase-file "${path}"`, "its first line is empty, expected the passphrase");
+  return line;
 }
 
 async function loadAuthorities(source: TlsSource): Promise<X509Certificate[]> {
@@ -81,22 +96,6 @@ async function loadAuthorities(source: TlsSource): Promise<X509Certificate[]> {
   return [...found.values()];
 }
 
-/** Every file in a folder; links are followed, as folders made by `c_rehash` have them. */
-async function readFolder(path: string): Promise<[path: string, text: string][]> {
-  const names: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(path)) if (!entry.isDirectory) names.push(entry.name);
-  } catch (error) {
-    throw fault(`capath "${path}"`, reasonOf(error), error);
-  }
-  return await Promise.all(
-    names.sort().map(async (name) => {
-      const file = join(path, name);
-      return [file, await readText("capath", file)] as [string, string];
-    }),
-  );
-}
-
 async function loadLists(path: string, authorities: readonly X509Certificate[]): Promise<RevocationList[]> {
   const blocks = pemBlocks(await readText("crlfile", path), "X509 CRL");
   if (blocks.length === 0) throw fault(`crlfile "${path}"`, "there is no PEM revocation list in it");
@@ -118,39 +117,4 @@ function parseCertificates(place: string, text: string): X509Certificate[] {
       throw fault(place, `certificate ${index + 1} is malformed`, error);
     }
   });
-}
-
-function parseKey(path: string, text: string): KeyObject {
-  const place = `keyfile "${path}"`;
-  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) throw fault(place, "there is no PEM private key in it");
-  if (text.includes("ENCRYPTED")) throw fault(place, "the key is encrypted, expected one without a passphrase");
-  try {
-    return createPrivateKey(text);
-  } catch (error) {
-    throw fault(place, `the key is malformed`, error);
-  }
-}
-
-function pemBlocks(text: string, label: string): string[] {
-  return text.match(new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`, "g")) ?? [];
-}
-
-async function readText(key: string, path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    throw fault(`${key} "${path}"`, reasonOf(error), error);
-  }
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.NotADirectory) return "it is not a folder";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a folder, expected a file";
-  return error instanceof Error ? error.message : String(error);
-}
-
-function fault(place: string, reason: string, cause?: unknown): ListenError {
-  return new ListenError(`Cannot read ${place}: ${reason}`, { cause });
 }

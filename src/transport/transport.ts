@@ -50,12 +50,27 @@ export interface Transport {
   close(): void;
 }
 
+/** From when to when a certificate is valid. */
+export interface CertificateValidity {
+  readonly from: Date;
+  readonly to: Date;
+}
+
 /** Makes transports: an async iterable that ends after {@linkcode Listener.close}. */
 export interface Listener extends AsyncIterable<Transport> {
   /** What it really listens on; the port is the one picked when 0 was asked for. */
   readonly address: { readonly hostname: string; readonly port: number };
+  /** From when to when the server's certificate is valid; `undefined`: there is none. */
+  readonly certificateValidity: CertificateValidity | undefined;
   /** Reads certificates, keys, authorities and revocation lists again. Throws, and keeps the old ones, on a fault. */
   reload(): Promise<void>;
+  /**
+   * Does so if one of the files has changed. Files that do not fit together are looked at once more before that is a fault,
+   * since they may be written one after the other; a lasting fault is thrown once.
+   *
+   * @returns whether there is something new
+   */
+  refresh(): Promise<boolean>;
   /** Stops listening and cuts connections still in their handshake; transports already given out live on. */
   close(): Promise<void>;
 }

@@ -9,7 +9,7 @@ import { encodeHead, readRequest, respond } from "./http_request.ts";
 import { listenTcp } from "./tcp.ts";
 import { listenTls } from "./tls.ts";
 import type { TlsSource } from "./tls_material.ts";
-import type { Listener, Transport } from "./transport.ts";
+import type { CertificateValidity, Listener, Transport } from "./transport.ts";
 import { judgeUpgrade, type UpgradeRules } from "./websocket_upgrade.ts";
 
 /** Appended to the client's key before it is hashed (RFC 6455 §1.3). */
@@ -68,12 +68,20 @@ class WebSocketListener implements Listener {
     });
   }
 
+  get certificateValidity(): CertificateValidity | undefined {
+    return this.#below.certificateValidity;
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<Transport, void, undefined> {
     return this.#handshakes.run(this.#below);
   }
 
   reload(): Promise<void> {
     return this.#below.reload();
+  }
+
+  refresh(): Promise<boolean> {
+    return this.#below.refresh();
   }
 
   async close(): Promise<void> {

@@ -62,6 +62,8 @@ const inherited: [
   ["timeoutDisconnectDelay", 2, 0, (name, l) => listener(l, name).limits.timeoutDisconnectDelay],
   ["certfile", "/a", "/b", (name, l) => listener(l, name).tls?.certfile],
   ["keyfile", "/a", "/b", (name, l) => listener(l, name).tls?.keyfile],
+  ["keyfilePassphrase", "a", "b", (name, l) => listener(l, name).tls?.keyfilePassphrase],
+  ["keyfilePassphraseFile", "/a", "/b", (name, l) => listener(l, name).tls?.keyfilePassphraseFile],
   ["cafile", "/a", "/b", (name, l) => listener(l, name).tls?.cafile],
   ["capath", "/a", "/b", (name, l) => listener(l, name).tls?.capath],
   ["cadata", "A", "B", (name, l) => listener(l, name).tls?.cadata],
@@ -121,12 +123,29 @@ Deno.test("connections that are handed in have the attributes of default", () =>
   assertEquals(resolved({ listeners: { a: { maxConnections: 3 } } }).handedIn.maxConnections, 0);
 });
 
-Deno.test("ssl needs certfile and keyfile, its own or inherited", () => {
+Deno.test("ssl needs certfile and keyfile, its own or inherited, and the key may stand in certfile", () => {
   assertEquals(faults({ listeners: { a: { ssl: true } } }), [
     "listeners.a.ssl: needs certfile and keyfile: got no certfile and no keyfile",
   ]);
-  assertEquals(faults({ listeners: { default: { ssl: "on", certfile: "c" }, a: {}, b: { bind: 1, keyfile: "k" } } }), [
-    "listeners.a.ssl: needs certfile and keyfile: got no keyfile",
+  assertEquals(faults({ listeners: { default: { ssl: "on", keyfile: "k" }, a: {}, b: { bind: 1, certfile: "c" } } }), [
+    "listeners.a.ssl: needs certfile and keyfile: got no certfile",
+  ]);
+  const { tls: material } = listener({ a: { ssl: true, certfile: "c.pem" } }, "a");
+  assertEquals([material?.certfile, material?.keyfile], ["/base/c.pem", "/base/c.pem"]);
+});
+
+Deno.test("the passphrase of a key is given as a text or as a file, not both, and never shown", () => {
+  const text = listener({ a: { ...tls, "keyfile-passphrase": "geheim" } }, "a").tls;
+  assertEquals([text?.keyfilePassphrase, text?.keyfilePassphraseFile], ["geheim", undefined]);
+  const file = listener({ a: { ...tls, "keyfile-passphrase-file": "phrase" } }, "a").tls;
+  assertEquals([file?.keyfilePassphrase, file?.keyfilePassphraseFile], [undefined, "/base/phrase"]);
+  const both = { "keyfile-passphrase": "geheim", "keyfile-passphrase-file": "phrase" };
+  assertEquals(faults({ listeners: { a: { ...tls, ...both } } }), [
+    "listeners.a.keyfile-passphrase: keyfile-passphrase and keyfile-passphrase-file are two ways to say the same: " +
+    "give one of them",
+  ]);
+  assertEquals(faults({ listeners: { a: { ...tls, "keyfile-passphrase": 123_456 } } }), [
+    "listeners.a.keyfile-passphrase: must be a text in quotes, not empty: got number",
   ]);
 });
 

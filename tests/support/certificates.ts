@@ -30,6 +30,8 @@ export interface CertificateRequest {
   readonly notBefore?: Date;
   /** @default in a day */
   readonly notAfter?: Date;
+  /** Version 1 has no extensions. @default 3 */
+  readonly version?: 1 | 3;
 }
 
 /** A certificate and its private key. */
@@ -95,15 +97,16 @@ function certify(
   serialNumber[0] = serialNumber[0]! & 0x3f | 0x40;
   const notBefore = request.notBefore ?? new Date(Date.now() - DAY_MILLISECONDS);
   const notAfter = request.notAfter ?? new Date(Date.now() + DAY_MILLISECONDS);
+  const isVersion3 = request.version !== 1;
   const body = sequence(
-    element(0xa0, integer(Uint8Array.of(2))),
+    ...(isVersion3 ? [element(0xa0, integer(Uint8Array.of(2)))] : []),
     integer(serialNumber),
     ECDSA_WITH_SHA256,
     issuer.name,
     sequence(utcTime(notBefore), utcTime(notAfter)),
     distinguishedName(request.commonName),
     publicKeyInfo(keys.publicKey),
-    element(0xa3, sequence(...extensions)),
+    ...(isVersion3 ? [element(0xa3, sequence(...extensions))] : []),
   );
   const der = signed(body, issuer.privateKey);
   return {

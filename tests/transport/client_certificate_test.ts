@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { X509Certificate } from "node:crypto";
 import {
   ClientCertificateCheck,
@@ -33,6 +33,17 @@ Deno.test("a resumed session does not count if no full handshake has verified it
   const client = issueClient();
   assertThrows(() => check.take(handshake(client, { authorized: false, resumed: false })), Error, "not vouched for");
   assertThrows(() => check.take(handshake(client, { authorized: true, resumed: true })), Error, "was not verified");
+});
+
+Deno.test("a client certificate of X.509 version 1 is refused with a reason that says what to do", () => {
+  const check = new ClientCertificateCheck(undefined);
+  const refusal = (version: 1 | 3) => {
+    const client = makeAuthority().issue({ commonName: "client", usage: "client", version });
+    return assertThrows(() => check.take(handshake(client, { authorized: false, resumed: false })), Error).message;
+  };
+  assertStringIncludes(refusal(1), "the certificate is of X.509 version 1");
+  assertStringIncludes(refusal(1), "issue it anew as version 3, that is with at least one extension");
+  assertStringIncludes(refusal(3), "not vouched for");
 });
 
 Deno.test("a certificate that has run out since its session began does not count", () => {

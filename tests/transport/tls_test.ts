@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { createPrivateKey } from "node:crypto";
 import { connect as connectNodeTls } from "node:tls";
 import { ListenError } from "../../src/transport/listen_error.ts";
 import { streamTransport } from "../../src/transport/stream.ts";
@@ -237,6 +238,150 @@ Deno.test("reload of a faulty certificate throws and keeps the old one", async (
   });
 });
 
+const DH_PARAMETERS =
+  "-----BEGIN DH PARAMETERS-----\nMIGHAoGBAP//////////yQ/aoiFowjTExmKLgNwc0SkCTgiKZ8x0Agu+pjsTmyJR\n-----END DH PARAMETERS-----\n";
+const EC_PARAMETERS = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+
+const files: { title: string; source: (folder: TlsFolder) => TlsSource }[] = [
+  {
+    title: "key, chain and DH parameters in one file that both keys name",
+    source: (folder) => {
+      const { certificate, key } = folder.server;
+      const one = folder.write("one.pem", `${key}${DH_PARAMETERS}${certificate}${folder.authority.certificate}`);
+      return folder.source({ certfile: one, keyfile: one });
+    },
+  },
+  {
+    title: "the server's certificate behind its authority's",
+    source: (folder) =>
+      folder.source({ certfile: folder.write("x", `${folder.authority.certificate}${folder.server.certificate}`) }),
+  },
+  {
+    title: "a key behind parameters, text and the key of something else",
+    source: (folder) => {
+      const { key } = folder.server;
+      const other = encrypted(folder.authority.key, "another");
+      return folder.source({ keyfile: folder.write("x", `Bag Attributes: ü\r\n${EC_PARAMETERS}${other}${key}`) });
+    },
+  },
+  {
+    title: "a key in SEC 1 form with its parameters, as openssl ecparam writes it",
+    source: (folder) => {
+      const sec1 = createPrivateKey(folder.server.key).export({ type: "sec1", format: "pem" });
+      return folder.source({ keyfile: folder.write("x", `${EC_PARAMETERS}${sec1}`) });
+    },
+  },
+  {
+    title: "an encrypted key with keyfile-passphrase",
+    source: (folder) => {
+      const keyfile = folder.write("x", encrypted(folder.server.key, "ein Geheimnis"));
+      return folder.source({ keyfile, keyfilePassphrase: "ein Geheimnis" });
+    },
+  },
+  {
+    title: "an encrypted key with keyfile-passphrase-file, whose line may end in any way",
+    source: (folder) => {
+      const keyfile = folder.write("x", encrypted(folder.server.key, "ein Geheimnis"));
+      return folder.source({ keyfile, keyfilePassphraseFile: folder.write("phrase", "ein Geheimnis\r\n") });
+    },
+  },
+  {
+    title: "a passphrase that the key does not need",
+    source: (folder) => folder.source({ keyfilePassphrase: "idle" }),
+  },
+];
+
+for (const { title, source } of files) {
+  Deno.test(`a TLS listener serves with ${title}`, async () => {
+    await withListener(source, async ({ connect, servedName }) => {
+      assertEquals(await servedName(), "localhost");
+      await assertAlive(await connect());
+    });
+  });
+}
+
+Deno.test("refresh takes a new certificate and key once both are there, and drops nobody", async () => {
+  await withListener((folder) => folder.source(), async ({ connect, servedName, folder, listener }) => {
+    const before = await connect();
+    assertEquals(await listener.refresh(), false);
+    const renewed = folder.issueServer("renewed");
+    folder.write("server.pem", renewed.certificate);
+    // Half a renewal is no fault at the first look.
+    assertEquals([await listener.refresh(), await servedName()], [false, "localhost"]);
+    folder.write("server.key", renewed.key);
+    assertEquals([await listener.refresh(), await servedName()], [true, "renewed"]);
+    assertEquals(await listener.refresh(), false);
+    await assertAlive(await connect());
+    await assertAlive(before);
+  });
+});
+
+Deno.test("refresh keeps the old certificate while the new one does not fit, and complains once", async () => {
+  await withListener((folder) => folder.source(), async ({ servedName, folder, listener }) => {
+    const renewed = folder.issueServer("renewed");
+    folder.write("server.pem", renewed.certificate);
+    assertEquals(await listener.refresh(), false);
+    const error = await assertRejects(() => listener.refresh(), ListenError);
+    assertStringIncludes(error.message, "the key does not belong to the certificate");
+    assertEquals([await listener.refresh(), await servedName()], [false, "localhost"]);
+    Deno.removeSync(`${folder.path}/server.key`);
+    assertEquals(await listener.refresh(), false);
+    await assertRejects(() => listener.refresh(), ListenError, "no such file");
+    folder.write("server.key", renewed.key);
+    assertEquals([await listener.refresh(), await servedName()], [true, "renewed"]);
+  });
+});
+
+Deno.test("refresh follows symbolic links that come to point to other files", async () => {
+  const source = (folder: TlsFolder) => {
+    for (const [number, server] of [folder.server, folder.issueServer("renewed")].entries()) {
+      folder.write(`cert${number}.pem`, server.certificate);
+      folder.write(`privkey${number}.pem`, server.key);
+    }
+    pointTo(folder, 0);
+    return folder.source({ certfile: `${folder.path}/cert.pem`, keyfile: `${folder.path}/privkey.pem` });
+  };
+  await withListener(source, async ({ servedName, folder, listener }) => {
+    pointTo(folder, 1);
+    assertEquals([await listener.refresh(), await servedName()], [true, "renewed"]);
+    pointTo(folder, 0);
+    assertEquals([await listener.refresh(), await servedName()], [true, "localhost"]);
+  });
+});
+
+Deno.test("refresh takes other authorities and revocation lists, files of a folder too", async () => {
+  const second = makeAuthority("Second");
+  const source = (folder: TlsFolder) => {
+    Deno.mkdirSync(`${folder.path}/authorities`);
+    folder.write("authorities/ca.pem", folder.authority.certificate);
+    const crlfile = folder.write("crl.pem", folder.authority.revocationList());
+    return folder.source({ clientCertificate: "required", capath: `${folder.path}/authorities`, crlfile });
+  };
+  await withListener(source, async ({ connect, refused, folder, listener }) => {
+    const [first, another] = [folder.authority, second].map((authority) =>
+      authority.issue({ commonName: "client", usage: "client" })
+    );
+    await refused(another);
+    folder.write("authorities/second.pem", second.certificate);
+    folder.write("crl.pem", folder.authority.revocationList([first!]) + second.revocationList());
+    assertEquals(await listener.refresh(), true);
+    await assertAlive(await connect(another));
+    assertStringIncludes(await refused(first), "was revoked");
+  });
+});
+
+/** Sets the links as a renewal does. */
+function pointTo({ path }: TlsFolder, number: number): void {
+  for (const name of ["cert", "privkey"]) {
+    Deno.symlinkSync(`${name}${number}.pem`, `${path}/${name}.new`);
+    Deno.renameSync(`${path}/${name}.new`, `${path}/${name}.pem`);
+  }
+}
+
+function encrypted(key: string, passphrase: string): string {
+  return createPrivateKey(key).export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase }) as string;
+}
+
 Deno.test("a silent or half-hearted TLS handshake is cut at its timeout", async () => {
   await withListener((folder) => folder.source(), async ({ listener, logger, connect }) => {
     const silent = await connectTcp(listener);
@@ -358,7 +503,23 @@ const faults: { title: string; source: (folder: TlsFolder) => TlsSource; message
   {
     title: "an encrypted key",
     source: (folder) => folder.source({ keyfile: folder.write("x", broken("ENCRYPTED PRIVATE KEY")) }),
-    message: /^Cannot read keyfile ".*": the key is encrypted, expected one without a passphrase$/,
+    message: /^Cannot read keyfile ".*": the key is encrypted: give keyfile-passphrase or keyfile-passphrase-file$/,
+  },
+  {
+    title: "a wrong passphrase",
+    source: (folder) =>
+      folder.source({ keyfile: folder.write("x", encrypted(folder.server.key, "right")), keyfilePassphrase: "wrong" }),
+    message: /^Cannot read keyfile ".*": the passphrase does not open the key$/,
+  },
+  {
+    title: "a passphrase file that is not there",
+    source: (folder) => folder.source({ keyfilePassphraseFile: `${folder.path}/none` }),
+    message: /^Cannot read keyfile-passphrase-file ".*\/none": no such file$/,
+  },
+  {
+    title: "an empty passphrase file",
+    source: (folder) => folder.source({ keyfilePassphraseFile: folder.write("x", "\nsecret\n") }),
+    message: /^Cannot read keyfile-passphrase-file ".*\/x": its first line is empty, expected the passphrase$/,
   },
   {
     title: "the key of another certificate",
