@@ -1,7 +1,7 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { Logger } from "../logger.ts";
 import { Descriptors } from "../transport/descriptors.ts";
-import { listenTcp } from "../transport/tcp.ts";
+import { listen } from "../transport/endpoint.ts";
 import { listenTls } from "../transport/tls.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 import { listenWebSocket } from "../transport/websocket.ts";
@@ -14,10 +14,12 @@ export interface ListenerAddress {
   readonly type: "tcp" | "ws";
   /** TLS. */
   readonly secure: boolean;
-  /** The address it is bound to. */
+  /** The address it is bound to, or a name that stands for several; empty if it is a unix socket. */
   readonly hostname: string;
-  /** The port it really listens on. */
+  /** The port it really listens on; 0 if it is a unix socket. */
   readonly port: number;
+  /** Path of the unix socket; `undefined`: it is none. */
+  readonly socketPath?: string;
 }
 
 interface OpenListener {
@@ -41,9 +43,8 @@ export class Listeners {
   /** By listener name; listeners without a socket are left out. */
   get addresses(): Readonly<Record<string, ListenerAddress>> {
     const entries = this.#open.map(({ config, listener }) => {
-      const { hostname, port } = listener.address;
       const type = config.type === "ws" ? "ws" as const : "tcp" as const;
-      return [config.name, Object.freeze({ type, secure: config.tls !== undefined, hostname, port })] as const;
+      return [config.name, Object.freeze({ type, secure: config.tls !== undefined, ...listener.address })] as const;
     });
     return Object.freeze(Object.fromEntries(entries));
   }
@@ -132,26 +133,16 @@ export class Listeners {
   }
 
   async #listen(config: ResolvedListener): Promise<Listener> {
-    const { hostname, port, tls, path, origins, limits } = config;
-    const logger = this.#logger;
+    const { hostname, port, socketPath, socketMode, tls, path, origins, limits } = config;
     const descriptors = this.#descriptors ??= new Descriptors();
+    const where = { hostname, port, socketPath, socketMode, logger: this.#logger, descriptors };
     const handshakeTimeoutSeconds = limits.connectTimeout;
     if (config.type === "ws") {
       // A frame may hold a whole packet, and clients may gather several in one.
       const maxInboundBytes = Math.max(limits.maxInboundBytes, limits.maxPacketSize + 5);
-      return await listenWebSocket({
-        hostname,
-        port,
-        tls,
-        path,
-        origins,
-        maxInboundBytes,
-        handshakeTimeoutSeconds,
-        logger,
-        descriptors,
-      });
+      return await listenWebSocket({ ...where, tls, path, origins, maxInboundBytes, handshakeTimeoutSeconds });
     }
-    if (tls) return await listenTls({ hostname, port, tls, handshakeTimeoutSeconds, logger, descriptors });
-    return listenTcp({ hostname, port, logger, descriptors });
+    if (tls) return await listenTls({ ...where, tls, handshakeTimeoutSeconds });
+    return await listen(where);
   }
 }

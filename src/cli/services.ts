@@ -12,6 +12,8 @@ export interface ListenerAddress {
   readonly hostname?: string;
   /** `undefined`: it has no socket. */
   readonly port?: number;
+  /** Path of its unix socket; `undefined`: it is none. */
+  readonly socketPath?: string;
 }
 
 /** What the command line needs of a broker. */

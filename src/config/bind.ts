@@ -1,9 +1,11 @@
 /** What `bind` says. */
 export interface Bind {
-  /** Host name or address, IPv6 without its brackets. */
+  /** Host name or address, IPv6 without its brackets; empty for a unix socket. */
   readonly hostname: string;
   /** `undefined`: the default of the listener's type. 0: any free one. */
   readonly port?: number;
+  /** Path of a unix socket as it stands there; `undefined`: it is an address. */
+  readonly socketPath?: string;
 }
 
 /** The address that stands for all IPv4 interfaces. */
@@ -18,7 +20,7 @@ export class BindError extends Error {
 }
 
 /**
- * Reads `host:port`, `:port`, `port`, `host`, `[v6]:port` or `[v6]`. No host means all IPv4 interfaces.
+ * Reads `host:port`, `:port`, `port`, `host`, `[v6]:port`, `[v6]` or `unix:path`. No host means all IPv4 interfaces.
  *
  * @throws {BindError} if it is none of these, or the port is not 0 to 65535
  */
@@ -28,6 +30,7 @@ export function parseBind(bind: string | number): Bind {
   if (text === "") return { hostname: ALL_INTERFACES };
   if (/^[+-]?\d+(\.\d+)?$/.test(text)) return { hostname: ALL_INTERFACES, port: parsePort(text) };
   if (text.startsWith("[")) return parseBracketed(text);
+  if (text.startsWith("unix:") && !text.startsWith("unix://")) return parseSocket(text.slice("unix:".length));
   if (text.includes("://")) throw new BindError(`must be host:port, not a URL: got ${JSON.stringify(bind)}`);
   const [host = "", port, ...more] = text.split(":");
   if (more.length > 0) {
@@ -35,6 +38,14 @@ export function parseBind(bind: string | number): Bind {
   }
   const hostname = host === "" ? ALL_INTERFACES : parseHost(host);
   return port === undefined ? { hostname } : { hostname, port: parsePort(port) };
+}
+
+function parseSocket(path: string): Bind {
+  // Some systems take what follows a NUL for nothing.
+  if (path !== "" && !path.includes("\0")) return { hostname: "", socketPath: path };
+  throw new BindError(
+    `a unix socket needs a path, such as unix:/run/broker.sock: got ${JSON.stringify(`unix:${path}`)}`,
+  );
 }
 
 function parseBracketed(text: string): Bind {

@@ -17,11 +17,13 @@ export interface ListenerConfig extends ConnectionLimits {
   /** `tcp`, `ws` (WebSocket) or `external` (no socket: the host program hands connections in). @default "tcp" */
   readonly type?: "tcp" | "ws" | "external";
   /**
-   * `host:port`, `:port`, `port`, `host` or `[v6]:port`; port 0 picks a free one. Never inherited; `null` is not given,
-   * and at `default` says that it is not meant to listen.
+   * `host:port`, `:port`, `port`, `host`, `[v6]:port` or `unix:path`; port 0 picks a free one. A name stands for all its
+   * addresses. Never inherited; `null` is not given, and at `default` says that it is not meant to listen.
    * @default all IPv4 interfaces; port 1883 (tcp), 8883 (tcp with ssl), 8080 (ws), 8443 (ws with ssl)
    */
   readonly bind?: string | number | null;
+  /** Unix sockets only: who may connect, as an octal mode such as `"0660"`. @default as the process's umask has it */
+  readonly socketMode?: string;
   /** TLS. Needs `certfile`. @default false */
   readonly ssl?: boolean;
   /** Path of the certificate chain, PEM. */
@@ -186,10 +188,14 @@ export interface ResolvedListener {
   readonly name: string;
   /** Kind of transport; `external` has no socket. */
   readonly type: "tcp" | "ws" | "external";
-  /** Name or address to listen on, IPv6 without brackets; empty if `external`. */
+  /** Name or address to listen on, IPv6 without brackets; empty if `external` or a unix socket. */
   readonly hostname: string;
-  /** Port to listen on, 0 for any free one; 0 if `external`. */
+  /** Port to listen on, 0 for any free one; 0 if `external` or a unix socket. */
   readonly port: number;
+  /** Absolute path of the unix socket to listen on; `undefined`: host name and port hold. */
+  readonly socketPath?: string;
+  /** Permission bits of the unix socket; `undefined`: as the process's umask has it. */
+  readonly socketMode?: number;
   /** `undefined`: no TLS. */
   readonly tls?: ResolvedTls;
   /** `off` on listeners that ask for no client certificate. */

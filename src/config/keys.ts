@@ -155,6 +155,7 @@ export const keyEntries: readonly KeyEntry[] = [
   ...textEntries("listener", {
     type: "tcp",
     bind: "0.0.0.0, port 1883, 8883 (tcp with ssl), 8080 (ws), 8443 (ws with ssl)",
+    socketMode: "as the umask has it",
     ssl: "off",
     certfile: "",
     keyfile: "certfile",

@@ -72,14 +72,25 @@ function resolveListener(draft: Draft, limits: ResolvedLimits, baseDirectory: st
   return {
     name,
     type,
-    hostname: type === "external" ? "" : merged.bind?.hostname ?? ALL_INTERFACES,
-    port: type === "external" ? 0 : merged.bind?.port ?? defaultPort(type, tls !== undefined),
+    ...(type === "external" ? { hostname: "", port: 0 } : addressOf(merged, type, baseDirectory)),
     ...(tls && { tls }),
     usernameFromCertificate: asked || type === "external" ? merged.usernameFromCertificate ?? "off" : "off",
     maxConnections: merged.maxConnections ?? 0,
     ...(type !== "tcp" && webSocketValues(merged)),
     limits: mergeLimits(limits, merged),
   };
+}
+
+function addressOf(
+  { bind, socketMode, ssl = false }: ListenerValues,
+  type: "tcp" | "ws",
+  baseDirectory: string,
+): Pick<ResolvedListener, "hostname" | "port" | "socketPath" | "socketMode"> {
+  if (bind?.socketPath === undefined) {
+    return { hostname: bind?.hostname ?? ALL_INTERFACES, port: bind?.port ?? defaultPort(type, ssl) };
+  }
+  const socketPath = resolve(baseDirectory, bind.socketPath);
+  return { hostname: "", port: 0, socketPath, ...(socketMode !== undefined && { socketMode }) };
 }
 
 function defaultPort(type: "tcp" | "ws", secure: boolean): number {
@@ -142,6 +153,9 @@ function checkType({ own, merged, isTemplate }: Draft, report: Report): void {
     if (type !== "tcp" || isTemplate || own.values[key] === undefined) continue;
     report.fault(own.pathOf(key), "is for listeners with type: ws only: got type: tcp");
   }
+  if (own.values.socketMode !== undefined && !isTemplate && merged.bind?.socketPath === undefined) {
+    report.warn(own.pathOf("socketMode"), "has no effect: bind names no unix socket");
+  }
   if (type === "external" && own.values.bind !== undefined) {
     report.warn(own.pathOf("bind"), "has no effect: type: external opens no socket");
   }
@@ -163,7 +177,8 @@ function checkAddress(
   report: Report,
 ): void {
   const listener = listeners[index];
-  if (listener === undefined || listener.type === "external" || listener.port === 0) return;
+  if (listener === undefined || listener.type === "external") return;
+  if (listener.port === 0 && listener.socketPath === undefined) return;
   const address = formatAddress(listener);
   // The address of a faulty listener is not the one that is meant.
   if (report.isFaulty(own.path)) return;
@@ -174,7 +189,8 @@ function checkAddress(
   report.fault(own.pathOf("bind"), `${address} is taken by listener ${other.name}: give one of them another address`);
 }
 
-function formatAddress({ hostname, port }: ResolvedListener): string {
+function formatAddress({ hostname, port, socketPath }: ResolvedListener): string {
+  if (socketPath !== undefined) return `unix:${socketPath}`;
   const host = hostname.toLowerCase();
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

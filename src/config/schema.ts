@@ -1,7 +1,19 @@
 /** Schemas of the config's sections, in camelCase; every key is optional, and no other key is allowed. */
 import { z } from "zod";
 import { authQuantities, brokerQuantities, limitQuantities, listenerQuantities } from "./keys.ts";
-import { accessControlList, bind, choice, flag, mqttText, origins, quantity, secret, text, urlPath } from "./values.ts";
+import {
+  accessControlList,
+  bind,
+  choice,
+  fileMode,
+  flag,
+  mqttText,
+  origins,
+  quantity,
+  secret,
+  text,
+  urlPath,
+} from "./values.ts";
 
 const path = text("the path of a file");
 const folder = text("the path of a folder");
@@ -68,6 +80,7 @@ export const brokerSchema = z.strictObject({
 export const listenerSchema = z.strictObject({
   type: choice(["tcp", "ws", "external"]),
   bind,
+  socketMode: fileMode,
   ssl: flag,
   certfile: path,
   keyfile: path,

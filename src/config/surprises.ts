@@ -43,7 +43,8 @@ function warnAboutDefault(broker: Section<BrokerValues>, { listeners }: Findings
 
 function warnBeyondLoopback(broker: Section<BrokerValues>, { listeners }: Findings, report: Report): void {
   for (const listener of listeners) {
-    if (listener.type === "external" || isLoopback(listener.hostname) || signsInByCertificate(listener)) continue;
+    const isLocal = listener.socketPath !== undefined || isLoopback(listener.hostname);
+    if (listener.type === "external" || isLocal || signsInByCertificate(listener)) continue;
     report.warn(
       [...broker.pathOf("listeners"), listener.name],
       `lets nobody in on ${listener.hostname}: without auth, clients may come in on loopback only. Give auth with a ` +

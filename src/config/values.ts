@@ -119,7 +119,7 @@ export const bind = value((input, complain): Bind | undefined => {
     return undefined;
   }
   if (typeof input !== "string" && typeof input !== "number") {
-    complain({ message: `must be host:port, :port, port, host or "[v6]:port": got ${show(input)}` });
+    complain({ message: `must be host:port, :port, port, host, "[v6]:port" or unix:path: got ${show(input)}` });
     return undefined;
   }
   try {
@@ -128,6 +128,12 @@ export const bind = value((input, complain): Bind | undefined => {
     if (!(error instanceof BindError)) throw error;
     complain({ message: error.message });
   }
+});
+
+/** Permission bits as chmod takes them. YAML would take plain digits for a decimal number. */
+export const fileMode = value((input, complain) => {
+  if (typeof input === "string" && /^(0o?)?[0-7]{3}$/.test(input)) return parseInt(input.slice(-3), 8);
+  complain({ message: `must be an octal mode in quotes, such as "0660": got ${show(input)}` });
 });
 
 /** The path part of a URL. */

@@ -9,10 +9,11 @@ export class ListenError extends Error {
 
 /** Puts the system's refusal to listen on an address into words. */
 export function cannotListen(hostname: string, port: number, cause: unknown): ListenError {
-  return new ListenError(`Cannot listen on ${formatAddress(hostname, port)}: ${reason(cause)}`, { cause });
+  return new ListenError(`Cannot listen on ${formatAddress(hostname, port)}: ${reasonOfSystem(cause)}`, { cause });
 }
 
-function reason(cause: unknown): string {
+/** Why the system refuses to listen. */
+export function reasonOfSystem(cause: unknown): string {
   const code = codeOf(cause);
   if (cause instanceof Deno.errors.AddrInUse || code === "EADDRINUSE") return "the port is in use";
   if (cause instanceof Deno.errors.NotCapable) return `Deno's permission is missing: ${cause.message}`;

@@ -4,7 +4,8 @@ import { Acceptor } from "./accept.ts";
 import { formatAddress } from "./address.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { cannotListen } from "./listen_error.ts";
-import type { Listener, RemoteAddress, Transport } from "./transport.ts";
+import { SocketTransport } from "./socket_transport.ts";
+import type { Listener, Transport } from "./transport.ts";
 
 /** Where a TCP listener listens. */
 export interface TcpListenOptions {
@@ -31,7 +32,7 @@ export function listenTcp(options: TcpListenOptions): Listener {
 
 class TcpListener implements Listener {
   readonly certificateValidity = undefined;
-  readonly address: { readonly hostname: string; readonly port: number };
+  readonly address: Listener["address"];
   readonly #acceptor: Acceptor<Deno.TcpConn>;
 
   constructor(listener: Deno.TcpListener, { logger, descriptors }: TcpListenOptions) {
@@ -43,7 +44,8 @@ class TcpListener implements Listener {
   async *[Symbol.asyncIterator](): AsyncGenerator<Transport, void, undefined> {
     for (let connection; (connection = await this.#acceptor.next());) {
       sendWithoutDelay(connection);
-      yield new TcpTransport(connection);
+      const { hostname, port } = connection.remoteAddr;
+      yield new SocketTransport(connection, "tcp", { hostname, port });
     }
   }
 
@@ -58,50 +60,6 @@ class TcpListener implements Listener {
 
   close(): Promise<void> {
     return this.#acceptor.stop();
-  }
-}
-
-/** Carries bytes over a connection of Deno's own; an idle one holds only the buffer of its pending read. */
-class TcpTransport implements Transport {
-  readonly kind = "tcp";
-  readonly secure = false;
-  readonly remote: RemoteAddress;
-  readonly acceptedAt: number = performance.now();
-  #writing: Promise<void> | undefined;
-  #closed = false;
-
-  constructor(private readonly connection: Deno.TcpConn) {
-    const { hostname, port } = connection.remoteAddr;
-    this.remote = { hostname, port };
-  }
-
-  read(into: Uint8Array): Promise<number | null> {
-    return this.connection.read(into);
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#writing = this.#writeAll(bytes);
-  }
-
-  async closeWrite(): Promise<void> {
-    try {
-      await this.#writing;
-      await this.connection.closeWrite();
-    } catch {
-      // The peer or close() was first: our side has ended already.
-    }
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.connection.close();
-  }
-
-  /** The system may take less than it is given. */
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    let sent = await this.connection.write(bytes);
-    while (sent < bytes.length) sent += await this.connection.write(bytes.subarray(sent));
   }
 }
 

@@ -1,10 +1,8 @@
 /** TLS over TCP. */
 import { createServer, type TLSSocket } from "node:tls";
-import type { Logger } from "../logger.ts";
 import { ClientCertificateCheck } from "./client_certificate.ts";
-import type { Descriptors } from "./descriptors.ts";
+import { listen, type ListenOptions } from "./endpoint.ts";
 import { Handshakes } from "./handshake.ts";
-import { listenTcp } from "./tcp.ts";
 import type { TlsMaterial, TlsSource } from "./tls_material.ts";
 import { TlsReader } from "./tls_reader.ts";
 import { TlsTransport } from "./tls_transport.ts";
@@ -12,16 +10,10 @@ import type { CertificateValidity, ClientCertificate, Listener, Transport } from
 import { TransportDuplex } from "./transport_duplex.ts";
 
 /** How a TLS listener listens. */
-export interface TlsListenOptions {
-  readonly hostname: string;
-  /** 0 to 65,535; 0 picks a free port. */
-  readonly port: number;
+export interface TlsListenOptions extends ListenOptions {
   readonly tls: TlsSource;
   /** Seconds from TCP accept to the end of the TLS handshake, above 0; slower connections are closed. */
   readonly handshakeTimeoutSeconds: number;
-  readonly logger: Logger;
-  /** Asked before each connection is accepted. @default accepts until the system refuses */
-  readonly descriptors?: Descriptors;
 }
 
 /**
@@ -36,11 +28,11 @@ export interface TlsListenOptions {
  */
 export async function listenTls(options: TlsListenOptions): Promise<Listener> {
   const reader = await TlsReader.open(options.tls);
-  return new TlsListener(listenTcp(options), options, reader);
+  return new TlsListener(await listen(options), options, reader);
 }
 
 class TlsListener implements Listener {
-  readonly address: { readonly hostname: string; readonly port: number };
+  readonly address: Listener["address"];
   readonly #below: Listener;
   readonly #source: TlsSource;
   readonly #handshakes: Handshakes;

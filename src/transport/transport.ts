@@ -20,8 +20,8 @@ export interface RemoteAddress {
 
 /** A two-way byte stream. One read and one write may be under way at once, never two of a kind. */
 export interface Transport {
-  /** TCP (with or without TLS), WebSocket, or a byte stream of the host program. */
-  readonly kind: "tcp" | "ws" | "stream";
+  /** TCP (with or without TLS), WebSocket, unix socket, or a byte stream of the host program. */
+  readonly kind: "tcp" | "ws" | "unix" | "stream";
   /** Whether the connection is encrypted. */
   readonly secure: boolean;
   /** Where the peer is. */
@@ -58,8 +58,8 @@ export interface CertificateValidity {
 
 /** Makes transports: an async iterable that ends after {@linkcode Listener.close}. */
 export interface Listener extends AsyncIterable<Transport> {
-  /** What it really listens on; the port is the one picked when 0 was asked for. */
-  readonly address: { readonly hostname: string; readonly port: number };
+  /** What it really listens on; the port is the one picked when 0 was asked for. With a `socketPath` the others mean nothing. */
+  readonly address: { readonly hostname: string; readonly port: number; readonly socketPath?: string };
   /** From when to when the server's certificate is valid; `undefined`: there is none. */
   readonly certificateValidity: CertificateValidity | undefined;
   /** Reads certificates, keys, authorities and revocation lists again. Throws, and keeps the old ones, on a fault. */

@@ -1,12 +1,10 @@
 /** WebSockets over TCP and TLS. */
 import { createHash } from "node:crypto";
-import type { Logger } from "../logger.ts";
 import { isLoopback } from "./address.ts";
-import type { Descriptors } from "./descriptors.ts";
+import { listen, type ListenOptions } from "./endpoint.ts";
 import { FramedTransport } from "./framed_transport.ts";
 import { Handshakes } from "./handshake.ts";
 import { encodeHead, readRequest, respond } from "./http_request.ts";
-import { listenTcp } from "./tcp.ts";
 import { listenTls } from "./tls.ts";
 import type { TlsSource } from "./tls_material.ts";
 import type { CertificateValidity, Listener, Transport } from "./transport.ts";
@@ -16,10 +14,7 @@ import { judgeUpgrade, type UpgradeRules } from "./websocket_upgrade.ts";
 const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** How a WebSocket listener listens. */
-export interface WebSocketListenOptions {
-  readonly hostname: string;
-  /** 0 to 65,535; 0 picks a free port. */
-  readonly port: number;
+export interface WebSocketListenOptions extends ListenOptions {
   /** Serves `wss:` with this; `undefined`: `ws:`. */
   readonly tls?: TlsSource;
   /** The path that is served; `undefined`: any. */
@@ -36,9 +31,6 @@ export interface WebSocketListenOptions {
   readonly maxInboundBytes: number;
   /** Seconds from TCP accept to the end of the TLS and HTTP handshakes, above 0; slower connections are closed. */
   readonly handshakeTimeoutSeconds: number;
-  readonly logger: Logger;
-  /** Asked before each connection is accepted. @default accepts until the system refuses */
-  readonly descriptors?: Descriptors;
 }
 
 /**
@@ -48,16 +40,17 @@ export interface WebSocketListenOptions {
  */
 export async function listenWebSocket(options: WebSocketListenOptions): Promise<Listener> {
   const { tls } = options;
-  return new WebSocketListener(tls ? await listenTls({ ...options, tls }) : listenTcp(options), options);
+  return new WebSocketListener(tls ? await listenTls({ ...options, tls }) : await listen(options), options);
 }
 
 class WebSocketListener implements Listener {
-  readonly address: { readonly hostname: string; readonly port: number };
+  readonly address: Listener["address"];
   readonly #below: Listener;
   readonly #handshakes: Handshakes;
 
   constructor(below: Listener, options: WebSocketListenOptions) {
-    const rules = { path: options.path, origins: options.origins, loopback: isLoopback(options.hostname) };
+    const { path, origins, hostname, socketPath } = options;
+    const rules = { path, origins, loopback: socketPath !== undefined || isLoopback(hostname) };
     this.address = below.address;
     this.#below = below;
     this.#handshakes = new Handshakes({

@@ -51,6 +51,7 @@ Deno.test("every listener has a line when the broker is ready", async () => {
       c: { type: "ws", secure: false, hostname: "localhost", port: 8080 },
       d: { type: "ws", secure: true, hostname: "localhost", port: 8443 },
       e: { type: "external", secure: false },
+      u: { type: "tcp", secure: false, hostname: "", port: 0, socketPath: "/run/broker.sock" },
     },
   });
   assertEquals(io.outLines, [
@@ -59,6 +60,7 @@ Deno.test("every listener has a line when the broker is ready", async () => {
     "ws://localhost:8080 (c)",
     "wss://localhost:8443 (d)",
     "external (e)",
+    "mqtt+unix:/run/broker.sock (u)",
   ]);
 });
 

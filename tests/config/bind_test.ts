@@ -16,6 +16,8 @@ const readable: [string | number, Bind][] = [
   ["[::1]:1883", { hostname: "::1", port: 1883 }],
   ["[::]", { hostname: "::" }],
   ["[fe80::1%eth0]:0", { hostname: "fe80::1%eth0", port: 0 }],
+  ["unix:/run/broker.sock", { hostname: "", socketPath: "/run/broker.sock" }],
+  ["unix:a:b c", { hostname: "", socketPath: "a:b c" }],
   ["[::ffff:1.2.3.4]:7", { hostname: "::ffff:1.2.3.4", port: 7 }],
 ];
 
@@ -38,6 +40,8 @@ const refused: [string | number, string][] = [
   ["[1.2.3.4]:1", 'must be an IPv6 address in brackets and a port, such as "[::1]:1883": got "[1.2.3.4]:1"'],
   ["[:::1]:1", 'must be an IPv6 address in brackets and a port, such as "[::1]:1883": got "[:::1]:1"'],
   ["[::1", 'must be an IPv6 address in brackets and a port, such as "[::1]:1883": got "[::1"'],
+  ["unix:", 'a unix socket needs a path, such as unix:/run/broker.sock: got "unix:"'],
+  ["unix:///run/broker.sock", 'must be host:port, not a URL: got "unix:///run/broker.sock"'],
   ["mqtt://localhost:1883", 'must be host:port, not a URL: got "mqtt://localhost:1883"'],
   ["1:1883", 'host must be a name or an address: got "1"'],
   ["999.1.1.1:1883", 'host must be a name or an address: got "999.1.1.1"'],

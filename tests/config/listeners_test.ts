@@ -149,6 +149,30 @@ Deno.test("the passphrase of a key is given as a text or as a file, not both, an
   ]);
 });
 
+Deno.test("bind names a unix socket, whose path starts at the config's folder, and socket-mode its permissions", () => {
+  const { hostname, port, socketPath, socketMode } = listener(
+    { a: { bind: "unix:a.sock", "socket-mode": "0660" } },
+    "a",
+  );
+  assertEquals({ hostname, port, socketPath, socketMode }, {
+    hostname: "",
+    port: 0,
+    socketPath: "/base/a.sock",
+    socketMode: 0o660,
+  });
+  for (const mode of [660, "0o8", "66", "1777", ""]) {
+    assertEquals(faults({ listeners: { a: { bind: "unix:/a", "socket-mode": mode } } }), [
+      `listeners.a.socket-mode: must be an octal mode in quotes, such as "0660": got ${JSON.stringify(mode)}`,
+    ]);
+  }
+  assertEquals(resolved({ listeners: { a: { bind: ":1", "socket-mode": "660" } } }).warnings, [
+    "listeners.a.socket-mode: has no effect: bind names no unix socket",
+  ]);
+  assertEquals(faults({ listeners: { a: { bind: "unix:/a" }, b: { bind: "unix:/a" } } }), [
+    "listeners.b.bind: unix:/a is taken by listener a: give one of them another address",
+  ]);
+});
+
 Deno.test("paths start at the config's folder", () => {
   const { tls: material } = listener({ a: { ...tls, certfile: "/abs/c.pem", keyfile: "../k.pem", capath: "ca" } }, "a");
   assertEquals(material?.certfile, "/abs/c.pem");
@@ -254,7 +278,7 @@ Deno.test("what no listener can have is refused, all of it at once", () => {
       "listeners.b.certfile: must be the path of a file: got 5",
       'listeners.b.cafile: must be the path of a file: got ""',
       'listeners.b.client_certificate: must be off, optional or required: got "yes"',
-      'listeners.c.bind: must be host:port, :port, port, host or "[v6]:port": got true',
+      'listeners.c.bind: must be host:port, :port, port, host, "[v6]:port" or unix:path: got true',
       'listeners.c.origins[0]: must be "*", "null" or an origin such as https://example.org: got "example.org"',
       'listeners.c.origins[1]: must be "*", "null" or an origin such as https://example.org: got "https://example.org/"',
       'listeners.d.usernameFromCertificate: must be off, cn or san: got "dn"',

@@ -43,7 +43,7 @@ function withoutPlugin({ core, listener }: Connection, client: ClientSnapshot): 
     const reason = `user ${client.username} was not let in: no plugin in auth.plugins verifies users`;
     return { reasonCode: ReasonCode.BadUserNameOrPassword, reason };
   }
-  const local = listener.type !== "external" && isLoopback(listener.hostname);
+  const local = listener.type !== "external" && (listener.socketPath !== undefined || isLoopback(listener.hostname));
   if (core.config.anonymous === "loopback" && local) return undefined;
   const reason = "anonymous client was not let in: listeners beyond loopback need auth.allow-anonymous: true";
   return { reasonCode: ReasonCode.NotAuthorized, reason };

@@ -1,0 +1,44 @@
+import type { RemoteAddress, Transport } from "./transport.ts";
+
+/** Carries bytes over a connection of Deno's own; an idle one holds only the buffer of its pending read. */
+export class SocketTransport implements Transport {
+  readonly secure = false;
+  readonly acceptedAt: number = performance.now();
+  #writing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(
+    private readonly connection: Deno.Conn,
+    readonly kind: "tcp" | "unix",
+    readonly remote: RemoteAddress,
+  ) {}
+
+  read(into: Uint8Array): Promise<number | null> {
+    return this.connection.read(into);
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#writing = this.#writeAll(bytes);
+  }
+
+  async closeWrite(): Promise<void> {
+    try {
+      await this.#writing;
+      await this.connection.closeWrite();
+    } catch {
+      // The peer or close() was first: our side has ended already.
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.connection.close();
+  }
+
+  /** The system may take less than it is given. */
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    let sent = await this.connection.write(bytes);
+    while (sent < bytes.length) sent += await this.connection.write(bytes.subarray(sent));
+  }
+}

@@ -1,0 +1,91 @@
+/** Unix sockets. */
+import type { Logger } from "../logger.ts";
+import { Acceptor } from "./accept.ts";
+import type { Descriptors } from "./descriptors.ts";
+import { codeOf, ListenError, reasonOfSystem } from "./listen_error.ts";
+import { SocketTransport } from "./socket_transport.ts";
+import type { Listener, Transport } from "./transport.ts";
+
+/** Where a listener on a unix socket listens. */
+export interface UnixListenOptions {
+  /** Absolute. */
+  readonly socketPath: string;
+  /** Who may connect, as permission bits of the socket. @default as the process's umask has it */
+  readonly socketMode?: number;
+  readonly logger: Logger;
+  /** Asked before each connection is accepted. @default accepts until the system refuses */
+  readonly descriptors?: Descriptors;
+}
+
+/**
+ * Listens on a unix socket. One that a process has left behind is replaced; the socket is removed at the end.
+ *
+ * @throws {ListenError} if the path is in use, holds something else than a socket, or cannot be listened on
+ */
+export async function listenUnix(options: UnixListenOptions): Promise<Listener> {
+  const { socketPath: path, socketMode } = options;
+  await removeStale(path);
+  let listener: Deno.UnixListener | undefined;
+  try {
+    listener = Deno.listen({ transport: "unix", path });
+    if (socketMode !== undefined) Deno.chmodSync(path, socketMode);
+    return new UnixListener(listener, options);
+  } catch (cause) {
+    listener?.close();
+    throw cannotListen(path, reasonOfSystem(cause), cause);
+  }
+}
+
+/** A socket on which nobody listens is what a killed process leaves. */
+async function removeStale(path: string): Promise<void> {
+  try {
+    if (!(await Deno.lstat(path)).isSocket) {
+      throw cannotListen(path, "there is something else than a socket at the path");
+    }
+    (await Deno.connect({ transport: "unix", path })).close();
+  } catch (error) {
+    if (error instanceof ListenError) throw error;
+    if (error instanceof Deno.errors.ConnectionRefused || codeOf(error) === "ECONNREFUSED") await Deno.remove(path);
+    // Whatever else is wrong is told by the attempt to listen.
+    return;
+  }
+  throw cannotListen(path, "another process listens on the socket");
+}
+
+function cannotListen(path: string, reason: string, cause?: unknown): ListenError {
+  return new ListenError(`Cannot listen on unix:${path}: ${reason}`, { cause });
+}
+
+class UnixListener implements Listener {
+  readonly address: Listener["address"];
+  readonly certificateValidity = undefined;
+  readonly #acceptor: Acceptor<Deno.UnixConn>;
+  readonly #path: string;
+
+  constructor(listener: Deno.UnixListener, { socketPath, logger, descriptors }: UnixListenOptions) {
+    this.address = { hostname: "", port: 0, socketPath };
+    this.#path = socketPath;
+    this.#acceptor = new Acceptor(listener, { name: `unix:${socketPath}`, logger, descriptors });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Transport, void, undefined> {
+    for (let connection; (connection = await this.#acceptor.next());) {
+      yield new SocketTransport(connection, "unix", {});
+    }
+  }
+
+  /** There is nothing to read again. */
+  reload(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  refresh(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  async close(): Promise<void> {
+    await this.#acceptor.stop();
+    // The runtime has done so already, as a rule.
+    await Deno.remove(this.#path).catch(() => {});
+  }
+}
