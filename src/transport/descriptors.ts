@@ -29,7 +29,7 @@ export class Descriptors {
   /** Counts one more connection. @returns the reason why it should rather wait; `undefined`: there is room */
   take(): string | undefined {
     if (this.#limit === undefined || this.#sure-- > 0) return undefined;
-    const open = this.#source.open();
+    const open = this.#count();
     const free = this.#limit - RESERVE - Math.ceil(this.#limit / RESERVE_PARTS) - open;
     this.#sure = 0;
     if (free <= 0) {
@@ -37,6 +37,15 @@ export class Descriptors {
     }
     this.#sure = Math.max(free >> 1, Math.floor(this.#limit / STEP_PARTS));
     return undefined;
+  }
+
+  /** What cannot even be counted is as good as used up. */
+  #count(): number {
+    try {
+      return this.#source.open();
+    } catch {
+      return this.#limit ?? 0;
+    }
   }
 }
 

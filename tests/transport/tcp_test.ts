@@ -163,6 +163,13 @@ Deno.test("no number of connections takes the reserve of file descriptors, and t
   }
 });
 
+Deno.test("when file descriptors cannot be counted for want of one, accepting waits", () => {
+  const open = () => {
+    throw new Error("Too many open files");
+  };
+  assertMatch(new Descriptors({ limit: () => 256, open }).take() ?? "", /^256 of 256 file descriptors are in use/);
+});
+
 Deno.test("where nobody knows how many file descriptors there may be, accepting goes on until the system refuses", () => {
   const descriptors = new Descriptors({ limit: () => undefined, open: () => Number.MAX_SAFE_INTEGER });
   for (let accepted = 0; accepted < 1000; accepted++) assertEquals(descriptors.take(), undefined);
