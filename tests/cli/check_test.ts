@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/main.ts";
 import { SqliteStore } from "../../src/store/sqlite_store.ts";
 import { makeAuthority } from "../support/certificates.ts";
@@ -15,6 +15,25 @@ async function check(text: string, others: Readonly<Record<string, string>> = {}
     return { exitCode, out: io.outLines.map(cut), error: io.errorLines.map(cut) };
   });
 }
+
+function inDays(days: number): Date {
+  return new Date(Date.now() + days * 86_400_000);
+}
+
+Deno.test("--check warns of a server certificate that expires soon", async () => {
+  const { certificate, key } = makeAuthority().issue({ commonName: "broker", notAfter: inDays(3.5) });
+  const text = `
+listeners:
+  tls: {bind: 127.0.0.1:0, ssl: on, certfile: c.pem, keyfile: k.pem}
+auth: {allow-anonymous: true}
+`;
+  const { exitCode, error } = await check(text, { "c.pem": certificate, "k.pem": key });
+  assertEquals(exitCode, 0);
+  assertMatch(
+    error.join("\n"),
+    /listeners\.tls\.certfile: the server certificate in .*c\.pem expires at .*, in 3 days: renew it/,
+  );
+});
 
 Deno.test("--check prints what would be started", async () => {
   const text = `
@@ -33,7 +52,7 @@ response-information: replies/
 timeout-disconnect-delay: 2
 plugins: [./mine.ts]
 `;
-  const { certificate, key } = makeAuthority().issue({ commonName: "broker" });
+  const { certificate, key } = makeAuthority().issue({ commonName: "broker", notAfter: inDays(90) });
   const files = { "c.pem": certificate, "k.pem": key, passwd: "", "mine.ts": "export default () => ({});" };
   const { exitCode, out, error } = await check(text, files);
   assertEquals(exitCode, 0);
