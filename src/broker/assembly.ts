@@ -11,6 +11,7 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import { TopicNames } from "../packet/topic_names.ts";
 import { Router, type RouterObserver } from "../router/router.ts";
 import type { Delivery } from "../session/delivery.ts";
+import type { Estate } from "../session/estate.ts";
 import type { Session } from "../session/session.ts";
 import { Sessions } from "../session/sessions.ts";
 import { StoreError } from "../store/store.ts";
@@ -75,7 +76,7 @@ export class Assembly {
     });
     this.#times = timesOf(this.clock);
     this.subscriptions = new Subscriptions(this.work);
-    this.sessions = new Sessions((session) => this.#forget(session));
+    this.sessions = new Sessions((session, estate) => this.#forget(session, estate));
     const { maxRetained, maxRetainedBytes } = config;
     this.retained = new RetainedMessages({ maximumMessages: maxRetained, maximumBytes: maxRetainedBytes });
     this.statistics = new Statistics({
@@ -132,6 +133,7 @@ export class Assembly {
 
   /** Tries again what could not be read from the store. Called by the broker's coarse timer. */
   readAgain(nowMs: number): void {
+    this.#core?.durability?.readAgain(nowMs);
     for (const [clientIdentifier, dueAtMs] of [...this.#unread]) {
       if (nowMs < dueAtMs) continue;
       this.#unread.delete(clientIdentifier);
@@ -221,7 +223,10 @@ export class Assembly {
 
   #count(clientIdentifier: string | undefined, reason: DropReason, messages: number): void {
     this.statistics.messagesDropped[reason] += messages;
-    if (clientIdentifier !== undefined) this.losses.count(clientIdentifier, reason, messages);
+    // The client may have another session by now.
+    if (clientIdentifier !== undefined && reason !== "session-ended") {
+      this.losses.count(clientIdentifier, reason, messages);
+    }
   }
 
   #sessionParts(clientIdentifier: string, limits: ResolvedLimits): ReturnType<Core["sessionParts"]> {
@@ -270,12 +275,12 @@ export class Assembly {
     this.#unread.set(clientIdentifier, this.clock.now() + waitMs);
   }
 
-  #forget(session: Session): void {
+  #forget(session: Session, estate: Estate | undefined): void {
     for (const { topicFilter, shareName } of session.subscriptions.values()) {
       this.subscriptions.remove(session, topicFilter, shareName);
     }
     this.losses.forget(session.clientIdentifier);
-    this.#core?.durability?.forget(session);
+    this.#core?.durability?.forget(session, estate);
     // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.
     this.#core?.wills.ended(session.clientIdentifier);
   }

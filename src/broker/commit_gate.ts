@@ -11,6 +11,8 @@ interface Held {
   readonly bytes: OutputBuffer;
   /** How many answers are in it. */
   answers: number;
+  /** How many messages are in it. */
+  messages: number;
 }
 
 /** As many packets as a client can have under way: it has no more packet identifiers. */
@@ -18,7 +20,7 @@ const MAXIMUM_ANSWERS = 65_535;
 
 /**
  * Holds back what one client must not be told before it is stored: acknowledgements, and messages at QoS 2. What is held
- * keeps its order; everything else passes by.
+ * keeps its order, and so do messages at QoS 1 behind those at QoS 2; everything else passes by.
  *
  * While the store fails, that lasts until it works again, however long. What a client has sent before has gone its way
  * then, to other clients too, so that it cannot be refused any longer: a PUBREC with 0x97 would make the client send it
@@ -36,6 +38,8 @@ export class CommitGate implements CommitWaiter {
   #before = 0;
   /** Answers that are held back. */
   #answers = 0;
+  /** Messages that are held back. */
+  #messages = 0;
 
   constructor(journal: Journal, outbox: Outbox) {
     this.#journal = journal;
@@ -70,10 +74,23 @@ export class CommitGate implements CommitWaiter {
     return buffer;
   }
 
-  /** Where to append what is told of a change that was made just now. */
-  forChange(): OutputBuffer {
+  /** Where to append a message at QoS 2 whose sending was noted just now. */
+  forMessage(): OutputBuffer {
     this.#behind = this.#journal.position;
-    return this.#buffer();
+    const buffer = this.#buffer();
+    if (this.#last?.bytes === buffer) {
+      this.#last.messages++;
+      this.#messages++;
+    }
+    return buffer;
+  }
+
+  /**
+   * Where to append a message that waits for nothing, but must not leave before others that were sent earlier: they are
+   * sent again in the order of sending ([MQTT-4.6.0-1] 3.1.1, [MQTT-4.6.0-1] 5.0).
+   */
+  behindMessages(): OutputBuffer {
+    return this.#messages > 0 && this.#last ? this.#last.bytes : this.#outbox.open();
   }
 
   committed(position: number): void {
@@ -81,6 +98,7 @@ export class CommitGate implements CommitWaiter {
       held.bytes.moveTo(this.#outbox.open());
       this.#held.shift();
       this.#answers -= held.answers;
+      this.#messages -= held.messages;
       if (held === this.#last) this.#stop();
     }
   }
@@ -106,7 +124,7 @@ export class CommitGate implements CommitWaiter {
     if (this.#behind <= this.#journal.committed) return this.#outbox.open();
     if (this.#last?.position === this.#behind) return this.#last.bytes;
     if (!this.#last) this.#journal.subscribe(this);
-    this.#last = { position: this.#behind, bytes: new OutputBuffer(), answers: 0 };
+    this.#last = { position: this.#behind, bytes: new OutputBuffer(), answers: 0, messages: 0 };
     this.#held.push(this.#last);
     return this.#last.bytes;
   }

@@ -166,8 +166,9 @@ export class PacketWriter implements OutboundLink {
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
     const { message, qos, retain } = delivery;
-    const gated = this.#durable && qos === 2;
-    const out = gated && this.#gate ? this.#gate.forChange() : this.#outbox.open();
+    const gate = this.#durable && qos > 0 ? this.#gate : undefined;
+    const gated = gate !== undefined && (qos === 2 || gate.holds);
+    const out = gate ? qos === 2 ? gate.forMessage() : gate.behindMessages() : this.#outbox.open();
     // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
     const alias = this.#aliases && !gated ? this.#aliasFor(delivery) : undefined;
     const asReceived = alias === undefined && delivery.subscriptionIdentifiers === undefined &&

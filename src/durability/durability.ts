@@ -2,12 +2,14 @@ import type { Logger } from "../logger.ts";
 import type { Message } from "../message.ts";
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
 import { parseSharedFilter, parseTopicFilter } from "../packet/topic.ts";
+import type { Estate } from "../session/estate.ts";
 import { Session, type SessionOptions } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Store, StoredSession, StoredState, StoredWill } from "../store/store.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { ShareGroup } from "../topics/share_group.ts";
 import type { Subscription, Subscriptions } from "../topics/subscriptions.ts";
+import { Estates } from "./estates.ts";
 import { Journal } from "./journal.ts";
 import { noteRetained } from "./retained_notes.ts";
 import { SessionNotes } from "./session_notes.ts";
@@ -37,6 +39,7 @@ export class Durability {
   /** Wills that the store has had since the last run. */
   readonly wills: readonly StoredWill[];
   readonly #parts: DurabilityParts;
+  readonly #estates: Estates;
   readonly #reading = new Map<Session, Promise<void>>();
   #lastSession: number;
   /** One for the notes of all sessions. */
@@ -48,6 +51,7 @@ export class Durability {
   private constructor(parts: DurabilityParts, journal: Journal, lastSession: number, wills: readonly StoredWill[]) {
     this.#parts = parts;
     this.journal = journal;
+    this.#estates = new Estates({ ...parts, journal });
     this.#lastSession = lastSession;
     this.wills = wills;
   }
@@ -127,14 +131,25 @@ export class Durability {
     return sender.isUnread;
   }
 
-  /** The session has ended. */
-  forget(session: Session): void {
+  /**
+   * The session has ended.
+   *
+   * @param estate what it has left in the store for others
+   */
+  forget(session: Session, estate: Estate | undefined): void {
     this.#reading.delete(session);
+    if (estate) this.#estates.add(estate);
+  }
+
+  /** Tries again what could not be read. Called by the broker's coarse timer. */
+  readAgain(nowMs: number): void {
+    this.#estates.tryAgain(nowMs);
   }
 
   /** Gives up what is not stored yet, and frees everything. Never rejects. */
   async close(): Promise<void> {
     const { store, logger } = this.#parts;
+    this.#estates.close();
     this.journal.close();
     try {
       await store.close();
@@ -189,12 +204,15 @@ export class Durability {
       disconnectedAtMs,
       subscriptions: stored.subscriptions.map((subscription) => [subscription.topicFilter, parsed(subscription)]),
     });
-    if (session.isExpired(now())) return [() => notes.ended()];
     session.sender.restore({
       messages: stored.queued,
       bytes: stored.queuedBytes,
+      underWay: stored.underWay,
       lastSequence: stored.lastSequence,
+      mayBeShared: stored.shared > 0,
     });
+    // Others that get what it leaves may be read behind it.
+    if (session.isExpired(now())) return [() => this.forget(session, session.end())];
     sessions.restore(session);
     for (const subscription of session.subscriptions.values()) subscriptions.add(session, subscription);
     // Else its time would begin anew if the broker ended again before its client comes.

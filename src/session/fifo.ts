@@ -33,6 +33,16 @@ export class Fifo<T> {
     return item;
   }
 
+  /** What `wanted` says yes to; it stays. */
+  filter(wanted: (item: T) => boolean): T[] {
+    const found: T[] = [];
+    for (let i = 0; i < this.#length; i++) {
+      const item = this.#places[this.#head + i & this.#places.length - 1] as T;
+      if (wanted(item)) found.push(item);
+    }
+    return found;
+  }
+
   /** Takes out what `wanted` says yes to, which must change nothing here; the rest keeps its order. */
   extract(wanted: (item: T) => boolean): T[] {
     const extracted: T[] = [];

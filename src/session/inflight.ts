@@ -27,6 +27,9 @@ export class Inflight {
   readonly #entries = new IdentifierMap<Entry>();
   #bytes = 0;
   #stored = 0;
+  /** Messages of an earlier run, which only the store has. */
+  #earlier = 0;
+  #newest = 0;
   /** What is still to be sent again, and its order, the last first; there some are left that need it no longer. */
   #again: Set<number> | undefined;
   #order: number[] | undefined;
@@ -48,9 +51,20 @@ export class Inflight {
     return this.#bytes;
   }
 
-  /** Messages that were let out of memory. */
+  /** Messages that only the store has. */
   get stored(): number {
-    return this.#stored;
+    return this.#stored + this.#earlier;
+  }
+
+  /** Highest sequence of all that has ever been under way, as far as it was in memory; sequences only grow. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  /** The store has so many messages of an earlier run, and perhaps more that were released. */
+  expect(messages: number): void {
+    this.#earlier = messages;
+    this.isUnread = true;
   }
 
   /** Whether there is something that is still to be sent again. */
@@ -109,7 +123,7 @@ export class Inflight {
     const messages = this.#entries.identifiers().flatMap((packetIdentifier) => this.message(packetIdentifier) ?? []);
     this.#entries.clear();
     this.#again = this.#order = undefined;
-    this.#bytes = this.#stored = 0;
+    this.#bytes = this.#stored = this.#earlier = 0;
     this.isUnread = false;
     return messages;
   }
@@ -166,10 +180,14 @@ export class Inflight {
   /** Takes in what a store has: what was let out of memory comes in its place, what is not known at all as the newest. */
   restore(deliveries: readonly RestoredDelivery[]): void {
     this.isUnread = false;
+    this.#earlier = 0;
     for (const { packetIdentifier, delivery, released } of deliveries) {
       if (this.#entries.get(packetIdentifier)) continue;
       if (delivery) this.#set(packetIdentifier, delivery);
-      else if (released) this.#entries.set(packetIdentifier, releasedOf(released));
+      else if (released) {
+        this.#entries.set(packetIdentifier, releasedOf(released));
+        this.#newest = Math.max(this.#newest, released.sequence);
+      }
     }
     if (this.#stored === 0) return;
     this.#stored = 0;
@@ -181,6 +199,7 @@ export class Inflight {
 
   #set(packetIdentifier: number, delivery: Delivery): void {
     this.#bytes += delivery.message.sizeBytes;
+    if (delivery.sequence > this.#newest) this.#newest = delivery.sequence;
     this.#entries.set(packetIdentifier, delivery);
   }
 }

@@ -53,10 +53,10 @@ export class MessageQueue {
   #tailBytes = 0;
   /** The tail's deliveries have higher sequences. */
   #tailAfter = 0;
-  /** Sequences above `#tailAfter` that are not of the tail, since they are in memory or were sent already. */
-  #apart: Set<number> | undefined;
-  /** Everything up to this sequence has left, but for what is apart. */
-  #leftUpTo = 0;
+  /** Some of the tail may have come through shared subscriptions. */
+  #tailMayBeShared = false;
+  /** How often the tail has changed otherwise than at its end: what is being read of it is then out of date. */
+  #tailVersion = 0;
   #loading = false;
   #ended = false;
 
@@ -74,6 +74,11 @@ export class MessageQueue {
     return this.#tailMessages;
   }
 
+  /** Whether something of the tail may have come through a shared subscription. */
+  get tailMayBeShared(): boolean {
+    return this.#tailMayBeShared && this.#tailMessages > 0;
+  }
+
   /** Whether a QoS 0 message waits, which a newer one must not overtake. */
   get hasQoS0(): boolean {
     return this.#atMostOnce.length > 0;
@@ -89,10 +94,11 @@ export class MessageQueue {
     return this.#bytes;
   }
 
-  /** The session was read from a store: so much waits there. */
-  restore(messages: number, bytes: number): void {
+  /** The session was read from a store: so much waits there, and some of it may be shared. */
+  restore({ messages, bytes, mayBeShared }: { messages: number; bytes: number; mayBeShared: boolean }): void {
     this.#tailMessages = messages;
     this.#tailBytes = bytes;
+    this.#tailMayBeShared = mayBeShared;
   }
 
   /** Takes a delivery that has its sequence. False if it was dropped at once. */
@@ -121,23 +127,40 @@ export class MessageQueue {
     return second && this.#take(this.#acknowledged);
   }
 
-  /** A delivery was given its sequence and is under way without having waited here. */
-  passed(delivery: Delivery): void {
-    this.#noteApart(delivery);
-  }
-
   /** Takes out the oldest that is in memory, QoS 0 first. */
   dropOldest({ onlyQoS0 = false }: { readonly onlyQoS0?: boolean } = {}): Delivery | undefined {
     const entries = onlyQoS0 || this.#atMostOnce.length > 0 ? this.#atMostOnce : this.#acknowledged;
     return entries.length > 0 ? this.#take(entries) : undefined;
   }
 
-  /** Takes out what comes from shared subscriptions and is in memory. */
-  takeShared(): Delivery[] {
-    const shared = ({ share }: Delivery) => share !== undefined;
-    const found = [...this.#atMostOnce.extract(shared), ...this.#acknowledged.extract(shared)];
-    for (const delivery of found) this.#taken(delivery);
-    return found.sort((a, b) => a.sequence - b.sequence);
+  /** Offers what comes from shared subscriptions and is in memory to somebody else; what is not taken keeps its place. */
+  returnShared(taken: (delivery: Delivery) => boolean): void {
+    for (const entries of [this.#atMostOnce, this.#acknowledged]) {
+      const gone = new Set(entries.filter(({ share }) => share !== undefined).filter(taken));
+      if (gone.size === 0) continue;
+      for (const delivery of entries.extract((one) => gone.has(one))) this.#taken(delivery);
+    }
+  }
+
+  /**
+   * The same for the tail, which is read for it, as long as somebody takes something and `goesOn` says yes. Rejects if
+   * that fails.
+   */
+  async returnTail(taken: (delivery: Delivery) => boolean, goesOn: () => boolean): Promise<void> {
+    const { journal } = this.#parts;
+    for (let after = this.#tailAfter, some = true; some && this.tailMayBeShared;) {
+      const version = this.#tailVersion;
+      const page = await journal?.load(after) ?? [];
+      if (this.#ended || !goesOn()) return;
+      some = version !== this.#tailVersion;
+      if (some) continue;
+      for (const delivery of page) {
+        after = delivery.sequence;
+        // It may have come into memory meanwhile.
+        const isOfTail = delivery.sequence > this.#tailAfter;
+        if (isOfTail && delivery.share !== undefined && taken(delivery)) some = this.#leaveTail(delivery);
+      }
+    }
   }
 
   /**
@@ -146,18 +169,12 @@ export class MessageQueue {
    * @returns how many bytes that was
    */
   spill(): number {
-    if (!this.#parts.journal) return 0;
+    const first = this.#acknowledged.peek();
+    if (!this.#parts.journal || !first) return 0;
     const before = this.#bytes;
-    const spilled = this.#acknowledged.extract(({ share }) => share === undefined);
-    const shared = this.#acknowledged.extract(() => true);
-    for (const delivery of spilled) {
-      this.#tailAfter = Math.min(this.#tailMessages === 0 ? Infinity : this.#tailAfter, delivery.sequence - 1);
-      this.#letOut(delivery);
-    }
-    for (const delivery of shared) {
-      this.#noteApart(delivery);
-      this.#acknowledged.push(delivery);
-    }
+    this.#tailAfter = first.sequence - 1;
+    this.#tailVersion++;
+    for (const delivery of this.#acknowledged.extract(() => true)) this.#letOut(delivery);
     return before - this.#bytes;
   }
 
@@ -201,20 +218,9 @@ export class MessageQueue {
     if (delivery.qos === 0) return this.#atMostOnce.push(delivery);
     const { journal } = this.#parts;
     const full = this.#acknowledged.length >= WINDOW_MESSAGES || this.#bytes > WINDOW_BYTES;
-    // Messages of a shared subscription stay at hand for other members.
-    if (!journal || delivery.share !== undefined || (this.#tailMessages === 0 && !full)) {
-      if (this.#tailMessages > 0) this.#noteApart(delivery);
-      return this.#acknowledged.push(delivery);
-    }
+    if (!journal || (this.#tailMessages === 0 && !full)) return this.#acknowledged.push(delivery);
     if (this.#tailMessages === 0) this.#tailAfter = delivery.sequence - 1;
     this.#letOut(delivery);
-  }
-
-  /** Remembers that a delivery is not of the tail, now or once there is one; without anything that waits nothing counts. */
-  #noteApart({ sequence }: Delivery): void {
-    if (!this.#parts.journal) return;
-    if (this.#acknowledged.length + this.#tailMessages > 0) (this.#apart ??= new Set()).add(sequence);
-    else this.#apart = undefined;
   }
 
   #letOut(delivery: Delivery): void {
@@ -223,6 +229,15 @@ export class MessageQueue {
     this.#parts.journal?.forgotten(delivery);
     this.#tailMessages++;
     this.#tailBytes += message.sizeBytes;
+    if (delivery.share !== undefined) this.#tailMayBeShared = true;
+  }
+
+  /** Somebody else has got it. */
+  #leaveTail({ message }: Delivery): true {
+    this.#tailVersion++;
+    this.#tailMessages--;
+    this.#tailBytes -= message.sizeBytes;
+    return true;
   }
 
   /** False if `newest` was among those that had to go: it is the last of all, if it is given. */
@@ -243,7 +258,6 @@ export class MessageQueue {
 
   #take(entries: Fifo<Delivery>): Delivery {
     const delivery = entries.shift()!;
-    if (delivery.qos > 0 && delivery.share === undefined) this.#leftUpTo = delivery.sequence;
     this.#taken(delivery);
     return delivery;
   }
@@ -253,21 +267,20 @@ export class MessageQueue {
     const { journal } = this.#parts;
     if (!journal || this.#loading || this.#tailMessages === 0) return;
     this.#loading = true;
-    const after = this.#tailAfter;
-    journal.load(after).then((page) => this.#loaded(after, page), (error) => {
+    const version = this.#tailVersion;
+    journal.load(this.#tailAfter).then((page) => this.#loaded(version, page), (error) => {
       this.#loading = false;
       this.#parts.onFault(error);
     });
   }
 
-  #loaded(after: number, page: readonly Delivery[]): void {
+  #loaded(version: number, page: readonly Delivery[]): void {
     this.#loading = false;
     if (this.#ended) return;
-    // What has been let out of memory meanwhile comes before this page.
-    if (after !== this.#tailAfter) return this.#load();
+    // What has been let out of memory meanwhile comes before this page, and others may have got some of it.
+    if (version !== this.#tailVersion) return this.#load();
     for (const delivery of page) {
       this.#tailAfter = delivery.sequence;
-      if (this.#apart?.has(delivery.sequence)) continue;
       const { sizeBytes } = delivery.message;
       this.#tailMessages--;
       this.#tailBytes -= sizeBytes;
@@ -276,8 +289,6 @@ export class MessageQueue {
     }
     // What was counted and is not there any longer has nothing to be waited for.
     if (page.length === 0 || this.#tailMessages <= 0) this.#tailMessages = this.#tailBytes = 0;
-    // The tail does not reach back further, whatever is let out of memory.
-    for (const sequence of this.#apart ?? []) if (sequence <= this.#leftUpTo) this.#apart?.delete(sequence);
     this.#dropUntilFits();
     this.#parts.onLoaded();
   }

@@ -3,12 +3,26 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import type { DropReason } from "../message.ts";
 import type { Availability } from "../topics/subscriptions.ts";
 import type { Delivery } from "./delivery.ts";
+import { Estate } from "./estate.ts";
 import { Inflight, type Released } from "./inflight.ts";
 import type { SessionJournal } from "./journal.ts";
 import type { OutboundLink, SenderOptions } from "./sender_options.ts";
 import { Waiting } from "./waiting.ts";
 
 export type { OutboundLink, SenderOptions } from "./sender_options.ts";
+
+/** What a store has of the outbound half of a session. */
+export interface RestoredSender {
+  /** What waits, and its bytes. */
+  readonly messages: number;
+  readonly bytes: number;
+  /** Messages under way, but for those that were released. */
+  readonly underWay: number;
+  /** The highest sequence that was given. */
+  readonly lastSequence: number;
+  /** Some of it may have come through a shared subscription. */
+  readonly mayBeShared: boolean;
+}
 
 /** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
 export class Sender {
@@ -22,6 +36,8 @@ export class Sender {
   /** The client has signed in, though it may not be attached yet. */
   #expected = false;
   #sequence = 0;
+  /** What an earlier run has left may have come through shared subscriptions. */
+  #restoredMayBeShared = false;
 
   /**
    * @param options may be shared by many
@@ -93,11 +109,12 @@ export class Sender {
     this.pump();
   }
 
-  /** The session was read from a store: what waits there, and the highest sequence that was given. */
-  restore(stored: { messages: number; bytes: number; lastSequence: number }): void {
-    if (stored.messages > 0) this.#wait().restore(stored.messages, stored.bytes);
-    this.#sequence = stored.lastSequence;
-    this.#inflight.isUnread = true;
+  /** The session was read from a store. */
+  restore({ underWay, lastSequence, mayBeShared, ...waiting }: RestoredSender): void {
+    if (waiting.messages > 0) this.#wait().restore({ ...waiting, mayBeShared });
+    this.#sequence = lastSequence;
+    this.#inflight.expect(underWay);
+    this.#restoredMayBeShared = mayBeShared;
   }
 
   /** Reads from the store what is under way. Rejects if that fails, and can then be tried again. */
@@ -124,11 +141,8 @@ export class Sender {
     this.#expected = false;
     this.#inflight.detach();
     this.#waiting?.forgetRetainedTaken();
-    this.#waiting?.returnShared((delivery) => {
-      const taken = this.#onReturn?.(delivery, "detached") ?? false;
-      if (taken) this.#journal?.settled(delivery);
-      return taken;
-    });
+    const taken = (delivery: Delivery) => this.#return(delivery, "detached");
+    this.#waiting?.returnShared(taken, () => this.#link === undefined);
   }
 
   /** PUBACK: the message has arrived, or is refused. False if the identifier is not that of a QoS 1 message under way. */
@@ -179,7 +193,6 @@ export class Sender {
       const delivery = retained ?? this.#waiting?.shift();
       if (!delivery) return;
       this.#send(link, delivery);
-      if (retained && retained.qos > 0) this.#waiting?.passed(retained);
     }
   }
 
@@ -194,14 +207,47 @@ export class Sender {
     this.#waiting?.shed(bytes, (delivery) => this.#drop(delivery, "max-total-bytes"));
   }
 
-  /** The session has ended: everything is given up, but for what other members of a shared subscription can take. */
-  end(): void {
+  /**
+   * The session has ended: everything is given up, but for what other members of a shared subscription can take. If the
+   * store has some of that, the rest of the messages is left to be read from there, in its order.
+   *
+   * @returns what is left to be read; `undefined`: nothing is
+   */
+  end(): Estate | undefined {
     this.#link = undefined;
-    const lost = this.#inflight.stored + (this.#waiting?.unseen ?? 0);
+    const journal = this.#storedMayBeShared ? this.#journal : undefined;
+    let stored = this.#inflight.stored + (this.#waiting?.stored ?? 0);
+    const retained = this.#waiting?.retained ?? 0;
+    const giveUp = (delivery: Delivery, shareable: boolean) => {
+      const toBeRead = journal !== undefined && shareable && delivery.share !== undefined && delivery.qos > 0;
+      if (!toBeRead) return this.#giveUp(delivery, shareable);
+      this.#journal?.forgotten(delivery);
+      stored++;
+    };
     // [MQTT-4.8.2-5] 5.0: what is under way at QoS 2 is for this client alone.
-    for (const delivery of this.#inflight.end()) this.#giveUp(delivery, delivery.qos === 1);
-    for (const delivery of this.#waiting?.end() ?? []) this.#giveUp(delivery, true);
-    if (lost > 0) this.#options.onLost?.(lost, "session-ended");
+    for (const delivery of this.#inflight.end()) giveUp(delivery, delivery.qos === 1);
+    for (const delivery of this.#waiting?.end() ?? []) giveUp(delivery, true);
+    this.#lose(journal ? retained : retained + stored);
+    const onReturn = (delivery: Delivery) => this.#return(delivery, "ended");
+    return journal && new Estate({ journal, messages: stored, onReturn, onLost: (messages) => this.#lose(messages) });
+  }
+
+  /** Other members of a shared subscription may take some of what only the store has. */
+  get #storedMayBeShared(): boolean {
+    const isUnread = this.#restoredMayBeShared && this.#inflight.stored > 0;
+    return isUnread || (this.#waiting?.storedMayBeShared ?? false);
+  }
+
+  #lose(messages: number): void {
+    if (messages > 0) this.#options.onLost?.(messages, "session-ended");
+  }
+
+  /** Whether another member of the shared subscription has taken it: then it is no longer the session's. */
+  #return(delivery: Delivery, why: "detached" | "ended"): boolean {
+    const taken = this.#onReturn?.(delivery, why) ?? false;
+    // In the same batch, so that it is never nobody's, and never twice there.
+    if (taken) this.#journal?.settled(delivery);
+    return taken;
   }
 
   /** The session keeps the delivery from now on, until it is settled. */
@@ -293,8 +339,19 @@ export class Sender {
     const gone = link !== this.#link;
     if (refusal !== undefined && !gone) return this.#drop(delivery, refusal);
     if (delivery.qos === 0) return gone ? this.#drop(delivery, "offline-qos0") : link.sendPublish(delivery, 0, false);
+    if (delivery.sequence < this.#inflight.newest) this.#renew(delivery);
     const packetIdentifier = this.#inflight.enter(delivery);
     if (!gone) link.sendPublish(delivery, packetIdentifier, false);
+  }
+
+  /**
+   * Something that came later has left before it, so that its sequence would bring it back in another order than that of
+   * sending ([MQTT-4.6.0-1] 3.1.1, [MQTT-4.6.0-1] 5.0).
+   */
+  #renew(delivery: Delivery): void {
+    const { sequence, note } = delivery;
+    this.#enter(delivery);
+    this.#journal?.settled({ sequence, note });
   }
 
   /** Frees identifier and quota together, and uses the quota. */

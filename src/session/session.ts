@@ -3,6 +3,7 @@ import type { Message } from "../message.ts";
 import { Overlap } from "../topics/overlap.ts";
 import type { Availability, Route, Subscriber, Subscription } from "../topics/subscriptions.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Estate } from "./estate.ts";
 import type { SessionJournal } from "./journal.ts";
 import { Receiver } from "./receiver.ts";
 import { deliveryQoS, type OutboundLink, Sender, type SenderOptions } from "./sender.ts";
@@ -139,10 +140,17 @@ export class Session implements Subscriber {
     this.sender.detach();
   }
 
-  /** The session is over: what it has goes. */
-  end(): void {
-    this.sender.end();
-    this.#journal?.ended();
+  /**
+   * The session is over: what it has goes.
+   *
+   * @returns what is left of it in the store for others; `undefined`: nothing is
+   */
+  end(): Estate | undefined {
+    const estate = this.sender.end();
+    if (!estate) this.#journal?.ended();
+    // Whatever happens before others have got the rest: nobody comes back to this session.
+    else this.#journal?.changed({ expiryIntervalSeconds: 0, disconnectedAtMs: this.#disconnectedAtMs ?? 0 });
+    return estate;
   }
 
   /** When its time without a connection is over, by the broker's clock; `Infinity`: it is connected, or never ends. */

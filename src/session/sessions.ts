@@ -1,17 +1,18 @@
 import { Deadlines } from "./deadlines.ts";
+import type { Estate } from "./estate.ts";
 import { type Held, Holdings, holdsSomething } from "./holdings.ts";
 import type { Session, SessionOptions } from "./session.ts";
 
 /** The sessions by client identifier, connected or not. */
 export class Sessions {
   readonly #sessions = new Map<string, Session>();
-  readonly #onEnd: (session: Session) => void;
+  readonly #onEnd: (session: Session, estate: Estate | undefined) => void;
   /** Those whose client has gone. */
   readonly #endings = new Deadlines<Session>((session, atMs) => this.#has(session) && session.endsAtMs === atMs);
   readonly #offline = new Holdings((session) => this.#has(session) && !session.connected);
 
-  /** @param onEnd told of every session that ends, once it is no longer found here */
-  constructor(onEnd: (session: Session) => void) {
+  /** @param onEnd told of every session that ends, once it is no longer found here, and of what is left of it for others */
+  constructor(onEnd: (session: Session, estate: Estate | undefined) => void) {
     this.#onEnd = onEnd;
   }
 
@@ -67,8 +68,8 @@ export class Sessions {
     if (!this.#has(session)) return;
     this.#sessions.delete(session.clientIdentifier);
     this.#offline.changed(session);
-    session.end();
-    this.#onEnd(session);
+    const estate = session.end();
+    this.#onEnd(session, estate);
   }
 
   /**

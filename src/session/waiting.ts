@@ -34,9 +34,14 @@ export class Waiting {
     return this.#queue.memoryBytes;
   }
 
-  /** What {@linkcode Waiting.end} does not return: retained messages, and what only the journal's store has. */
-  get unseen(): number {
-    return this.#queue.tailLength + this.#backlog.length;
+  /** Queued messages that only the journal's store has. */
+  get stored(): number {
+    return this.#queue.tailLength;
+  }
+
+  /** Whether some of those may have come through a shared subscription. */
+  get storedMayBeShared(): boolean {
+    return this.#queue.tailMayBeShared;
   }
 
   /** Whether a QoS 0 message must not overtake what waits. */
@@ -45,8 +50,8 @@ export class Waiting {
   }
 
   /** As {@linkcode MessageQueue.restore}. */
-  restore(messages: number, bytes: number): void {
-    this.#queue.restore(messages, bytes);
+  restore(stored: Parameters<MessageQueue["restore"]>[0]): void {
+    this.#queue.restore(stored);
   }
 
   /** As {@linkcode MessageQueue.push}. */
@@ -85,14 +90,10 @@ export class Waiting {
     return this.#queue.shift();
   }
 
-  /** As {@linkcode MessageQueue.passed}. */
-  passed(delivery: Delivery): void {
-    this.#queue.passed(delivery);
-  }
-
-  /** Offers what comes from shared subscriptions to somebody else; what is not taken waits on. */
-  returnShared(taken: (delivery: Delivery) => boolean): void {
-    for (const delivery of this.#queue.takeShared()) if (!taken(delivery)) this.#queue.push(delivery);
+  /** As {@linkcode MessageQueue.returnShared}, and as {@linkcode MessageQueue.returnTail} behind it. */
+  returnShared(taken: (delivery: Delivery) => boolean, goesOn: () => boolean): void {
+    this.#queue.returnShared(taken);
+    if (this.#queue.tailMayBeShared) this.#queue.returnTail(taken, goesOn).catch(this.#parts.onFault);
   }
 
   /** As {@linkcode MessageQueue.spill}. */

@@ -34,6 +34,8 @@ interface HeadRow {
   readonly session: number;
   readonly queued: number;
   readonly queued_bytes: number;
+  readonly under_way: number;
+  readonly shared: number;
   readonly last: number;
 }
 
@@ -249,7 +251,7 @@ function readSessions(connection: SqliteConnection, rows: readonly SessionRow[])
   );
   const heads = connection.all<HeadRow>(
     `SELECT session, sum(state = 0) AS queued, sum(CASE state WHEN 0 THEN size ELSE 0 END) AS queued_bytes,
-      max(sequence) AS last FROM delivery ${where} GROUP BY session`,
+      sum(state = 1) AS under_way, sum(state < 2 AND share IS NOT NULL) AS shared, max(sequence) AS last FROM delivery ${where} GROUP BY session`,
     ...range,
   );
   const subscriptionsOf = Map.groupBy(subscriptions, ({ session }) => session);
@@ -265,6 +267,8 @@ function readSessions(connection: SqliteConnection, rows: readonly SessionRow[])
     unreleased: (unreleasedOf.get(session) ?? []).map(({ packet }) => packet),
     queued: headOf.get(session)?.queued ?? 0,
     queuedBytes: headOf.get(session)?.queued_bytes ?? 0,
+    underWay: headOf.get(session)?.under_way ?? 0,
+    shared: headOf.get(session)?.shared ?? 0,
     lastSequence: headOf.get(session)?.last ?? 0,
   }));
 }

@@ -79,6 +79,10 @@ export interface StoredSession {
   readonly queued: number;
   /** Size of those, in bytes as the changes told them. */
   readonly queuedBytes: number;
+  /** Deliveries that are `sent`. */
+  readonly underWay: number;
+  /** Deliveries that are `queued` or `sent` and came through a shared subscription. */
+  readonly shared: number;
   /** Highest sequence of a delivery of any state; 0: none. */
   readonly lastSequence: number;
 }

@@ -156,7 +156,7 @@ Deno.test("The window is filled again before it is empty", async () => {
 Deno.test("What a store has of an earlier run comes first", async () => {
   const parts = queueOf();
   for (let count = 0; count < 5; count++) parts.make(1);
-  parts.queue.restore(5, 5 * 130);
+  parts.queue.restore({ messages: 5, bytes: 5 * 130, mayBeShared: false });
   parts.push(1);
   parts.push(0);
   parts.push(2);
@@ -191,8 +191,8 @@ Deno.test("What is let out of memory while a page is being read is not passed ov
 Deno.test("What was sent without having waited does not come again, however often memory is emptied", async () => {
   const parts = queueOf();
   for (let count = 0; count < 6; count++) parts.push(1, LARGE);
-  const passed = parts.make(1);
-  parts.queue.passed(passed);
+  // It has a sequence, and is under way before anything is read.
+  parts.store.settle(parts.make(1));
   for (let count = 0; count < 3; count++) parts.push(1, LARGE);
   assertEquals(parts.queue.shift()?.sequence, 1);
   for (let times = 0; times < 3; times++) {
@@ -246,6 +246,55 @@ Deno.test("A queue that has ended takes no page any more", async () => {
   assertEquals([parts.queue.length, parts.loads()], [0, 0]);
 });
 
+Deno.test("What comes through a share waits behind what a store has of an earlier run, like everything else", async () => {
+  const parts = queueOf();
+  for (let count = 0; count < 3; count++) parts.make(1, SMALL, true);
+  parts.queue.restore({ messages: 3, bytes: 3 * 130, mayBeShared: true });
+  for (let count = 0; count < 3; count++) parts.push(1, SMALL, true);
+  assertEquals(parts.queue.shift(), undefined);
+  assertEquals(await drain(parts), range(1, 6));
+});
+
+Deno.test("A share's messages beyond the window take no memory, and others get them from the store", async () => {
+  const parts = queueOf();
+  for (let count = 0; count < 3000; count++) parts.push(1, SMALL, count % 3 > 0);
+  const returned: number[] = [];
+  const take = (delivery: Delivery) => {
+    returned.push(delivery.sequence);
+    parts.store.settle(delivery);
+    return true;
+  };
+  assert(parts.queue.memoryBytes < parts.queue.bytes / 2);
+  parts.queue.returnShared(take);
+  await parts.queue.returnTail(take, () => true);
+  const shared = range(1, 3000).filter((sequence) => sequence % 3 !== 1);
+  assertEquals([returned, parts.queue.length], [shared, 1000]);
+  assertEquals(await drain(parts), range(1, 3000).filter((sequence) => sequence % 3 === 1));
+});
+
+Deno.test("Nobody else gets anything more of what waits in the store once the client is back", async () => {
+  const parts = queueOf();
+  for (let count = 0; count < 3; count++) parts.push(1, SMALL, true);
+  parts.queue.spill();
+  await parts.queue.returnTail(() => true, () => false);
+  assertEquals(await drain(parts), [1, 2, 3]);
+});
+
+Deno.test("What others are given while a page is being read does not come again with the page", async () => {
+  const parts = queueOf();
+  for (let count = 0; count < 3; count++) parts.push(1, SMALL, true);
+  parts.queue.spill();
+  const returning = parts.queue.returnTail((delivery) => {
+    if (delivery.sequence === 2) parts.store.settle(delivery);
+    return delivery.sequence === 2;
+  }, () => true);
+  parts.queue.shift();
+  await returning;
+  await turn();
+  assertEquals([parts.queue.length, parts.queue.bytes], [2, parts.queue.memoryBytes]);
+  assertEquals(await drain(parts), [1, 3]);
+});
+
 type Step =
   | { readonly push: { readonly qos: QoS; readonly large: boolean; readonly shared: boolean } }
   | "shift"
@@ -271,6 +320,18 @@ const arbitrarySteps: fc.Arbitrary<readonly Step[]> = fc.array(
   { maxLength: 100, size: "max" },
 );
 
+/** Every second message of a shared subscription goes to somebody else. */
+async function detach({ queue, store }: ReturnType<typeof queueOf>, taken: Delivery[]): Promise<void> {
+  const take = (delivery: Delivery) => {
+    if (delivery.sequence % 2 === 1) return false;
+    taken.push(delivery);
+    store.settle(delivery);
+    return true;
+  };
+  queue.returnShared(take);
+  await Promise.race([queue.returnTail(take, () => true).catch(() => {}), turn()]);
+}
+
 /** Does the steps as a session would, takes the rest, and returns what came of each delivery. */
 async function play(steps: readonly Step[], parts: ReturnType<typeof queueOf>) {
   const { queue, store, make } = parts;
@@ -288,15 +349,14 @@ async function play(steps: readonly Step[], parts: ReturnType<typeof queueOf>) {
       if (delivery) sent.push(delivery);
     } else if (step === "pass") {
       const delivery = make(1);
-      queue.passed(delivery);
-      sent.push(delivery);
+      store.settle(delivery);
     } else if (step === "settle") {
       const delivery = sent.shift();
       if (delivery) store.settle(delivery);
     } else if (step === "spill") queue.spill();
     else if (step === "turn") await turn();
     else if (step === "fail") store.failing = true;
-    else if (step === "detach") { for (const delivery of queue.takeShared()) queue.push(delivery); }
+    else if (step === "detach") await detach(parts, taken);
     else store[step]();
   }
   store.failing = false;
@@ -314,10 +374,12 @@ async function play(steps: readonly Step[], parts: ReturnType<typeof queueOf>) {
   return { taken, pushed };
 }
 
-/** All in order that are for this client alone. */
+/** All in order that nobody else can have got. */
 function assertOrder(taken: readonly Delivery[]): void {
   for (const wanted of [0, 1] as const) {
-    const own = taken.filter(({ qos, share }) => Math.min(qos, 1) === wanted && !share).map(({ sequence }) => sequence);
+    const own = taken.filter(({ qos, share, sequence }) =>
+      Math.min(qos, 1) === wanted && (!share || sequence % 2 === 1)
+    ).map(({ sequence }) => sequence);
     assertEquals(own, own.toSorted((a, b) => a - b));
   }
 }

@@ -129,7 +129,7 @@ Deno.test("Retained messages that a client has not taken are lost with its sessi
 
 Deno.test("A session that a store has and nobody has come back to loses what waits there", () => {
   const { sender, lost } = stored();
-  sender.restore({ messages: 7, bytes: 700, lastSequence: 7 });
+  sender.restore({ messages: 5, bytes: 500, underWay: 2, lastSequence: 7, mayBeShared: false });
   assertEquals(sender.isUnread, true);
   sender.end();
   assertEquals(lost, [[7, "session-ended"]]);

@@ -121,11 +121,39 @@ export function storeContract(name: string, createPlace: () => Promise<StorePlac
       unreleased: [8, 65_535],
       queued: 2,
       queuedBytes: 111,
+      underWay: 1,
+      shared: 0,
       lastSequence: 9,
     });
-    const empty = { subscriptions: [], unreleased: [], queued: 0, queuedBytes: 0, lastSequence: 0 };
+    const empty = {
+      subscriptions: [],
+      unreleased: [],
+      queued: 0,
+      queuedBytes: 0,
+      underWay: 0,
+      shared: 0,
+      lastSequence: 0,
+    };
     const known = { session: 2 ** 53 - 1, clientIdentifier: `c${2 ** 53 - 1}`, expiryIntervalSeconds: 60 };
     assertEquals(sessions.slice(1), [{ ...known, ...empty }]);
+  });
+
+  test("what a session has of shared subscriptions is counted, but for what was released", async (place) => {
+    const share = parseTopicFilter("$share/g/#");
+    await filled(place, [
+      session(1),
+      session(2),
+      message(1),
+      delivery(1, 1, 1),
+      delivery(1, 2, 1, { share }),
+      delivery(1, 3, 1, { share, state: "sent", packetIdentifier: 1 }),
+      delivery(1, 4, 1, { qos: 2, share, state: "sent", packetIdentifier: 2 }),
+      delivery(1, 5, 1, { qos: 2, share, state: "sent", packetIdentifier: 3 }),
+      { type: "released", session: 1, sequence: 5 },
+      delivery(2, 1, 1),
+    ]);
+    const { sessions } = await reopened(place);
+    assertEquals(sessions.map(({ queued, underWay, shared }) => [queued, underWay, shared]), [[2, 2, 3], [1, 0, 0]]);
   });
 
   test("a session that is told anew keeps what it has", async (place) => {

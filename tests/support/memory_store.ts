@@ -235,13 +235,16 @@ function forgetUnused({ sessions, messages, retained }: Contents): void {
 function readSession({ head, subscriptions, unreleased, deliveries }: Session): StoredSession | undefined {
   if (head === undefined) return undefined;
   const { type: _, ...known } = head;
-  const queued = [...deliveries.values()].filter(({ state }) => state === "queued");
+  const all = [...deliveries.values()];
+  const queued = all.filter(({ state }) => state === "queued");
   return {
     ...known,
     subscriptions: [...subscriptions.values()],
     unreleased: [...unreleased],
     queued: queued.length,
     queuedBytes: queued.reduce((sum, { change }) => sum + change.sizeBytes, 0),
+    underWay: all.filter(({ state }) => state === "sent").length,
+    shared: all.filter(({ state, change }) => state !== "released" && change.share !== undefined).length,
     lastSequence: Math.max(0, ...deliveries.keys()),
   };
 }
