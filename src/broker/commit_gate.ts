@@ -52,6 +52,11 @@ export class CommitGate implements CommitWaiter {
     return this.#last !== undefined;
   }
 
+  /** A message is held back. */
+  get holdsMessages(): boolean {
+    return this.#messages > 0;
+  }
+
   /** A stored session is served: changes of its earlier connection may be under way, and what repeats them has to wait. */
   resume(): void {
     this.#behind = this.#journal.position;

@@ -167,7 +167,7 @@ export class PacketWriter implements OutboundLink {
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
     const { message, qos, retain } = delivery;
     const gate = this.#durable && qos > 0 ? this.#gate : undefined;
-    const gated = gate !== undefined && (qos === 2 || gate.holds);
+    const gated = gate !== undefined && (qos === 2 || gate.holdsMessages);
     const out = gate ? qos === 2 ? gate.forMessage() : gate.behindMessages() : this.#outbox.open();
     // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
     const alias = this.#aliases && !gated ? this.#aliasFor(delivery) : undefined;

@@ -155,18 +155,20 @@ Deno.test("QoS 0 passes by what waits for a commit, to the same client too", asy
   await client.expect("Suback");
 });
 
-Deno.test("A QoS 1 message leaves before it is stored, at QoS 2 PUBLISH and PUBREL leave afterwards", async () => {
+Deno.test("A QoS 1 message leaves before it is stored, at QoS 2 PUBLISH and PUBREL leave afterwards, and QoS 1 behind them", async () => {
   await using durability = await startDurable();
   const { broker, store } = durability;
   const client = await subscriberOf(broker, "a");
   store.hold();
-  const publishing = [2, 1, 2].map((qos, at) => broker.broker.publish("a", `${at}`, { qos: qos as QoS }));
-  const early = await client.expectMessage({ payload: "1", qos: 1 });
+  const publishing = [1, 2, 1, 2, 0].map((qos, at) => broker.broker.publish("a", `${at}`, { qos: qos as QoS }));
+  const early = await client.expectMessage({ payload: "0", qos: 1 });
+  await client.expectMessage({ payload: "4", qos: 0 });
   await client.expectNothing();
   store.release();
   await Promise.all(publishing);
-  const late = await client.expectMessage({ payload: "0", qos: 2, dup: false });
-  await client.expectMessage({ payload: "2", qos: 2, dup: false });
+  const late = await client.expectMessage({ payload: "1", qos: 2, dup: false });
+  await client.expectMessage({ payload: "2", qos: 1, dup: false });
+  await client.expectMessage({ payload: "3", qos: 2, dup: false });
   assert(late.packetIdentifier !== early.packetIdentifier);
   store.hold();
   await client.sendAck("Pubrec", late.packetIdentifier);

@@ -40,6 +40,41 @@ afterRestart("members of a group share what comes", async ({ house, broker, end 
   assertEquals(taken.toSorted(), ["0", "1", "2", "3", "4", "5"]);
 });
 
+afterRestart("the only member of a group gets what waited before what comes", async ({ house, broker, end }) => {
+  await leaveSubscribed(broker, "s", "$share/g/a");
+  for (const payload of ["1", "2", "3"]) await broker.broker.publish("a", payload, { qos: 1 });
+  const after = await house.restart(end);
+  for (const payload of ["4", "5", "6"]) await after.broker.publish("a", payload, { qos: 1 });
+  await takeAll(await back(after, "s"), "1", "2", "3", "4", "5", "6");
+});
+
+afterRestart(
+  "what is sent again comes in the order of sending, whatever overtook what [MQTT-4.6.0-1] 5.0",
+  async ({ house, broker, end }) => {
+    const { broker: program } = broker;
+    await program.publish("r", "ON", { qos: 1, retain: true });
+    const before = await durable(broker, "s", { receiveMaximum: 2 });
+    await before.subscribe("a", 2);
+    for (const payload of ["1", "2"]) await program.publish("a", payload, { qos: 1 });
+    const waiting = [await before.expectMessage({ payload: "1" }), await before.expectMessage({ payload: "2" })];
+    await before.subscribe("r", 2);
+    await program.publish("r", "OFF", { qos: 2, retain: true });
+    await program.publish("r", "LAST", { qos: 1, retain: true });
+    for (const { packetIdentifier } of waiting) await before.sendAck("Puback", packetIdentifier);
+    await before.expectMessage({ payload: "ON" });
+    await before.expectMessage({ payload: "OFF" });
+    const after = await house.restart(end);
+    const client = await back(after, "s");
+    await client.takeMessage({ payload: "ON", dup: true });
+    await client.takeMessage({ payload: "OFF", dup: true });
+    await client.takeMessage({ payload: "LAST", dup: false });
+    await client.expectNothing();
+    // Nothing of what has got a new place is left at its old one.
+    await house.stored();
+    await (await back(await house.restart(end), "s")).expectNothing();
+  },
+);
+
 const MANY = 3000;
 
 afterRestart("3000 queued messages come in their order", async ({ house, broker, end }) => {

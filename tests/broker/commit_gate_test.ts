@@ -50,7 +50,7 @@ Deno.test("A client that always waits for something gets any number of answers",
     // The next waits already when this one is stored.
     journal.append(change(2));
     gate.begin();
-    gate.forChange();
+    gate.forMessage();
     store.release();
     store.hold();
     await until("the commit", () => journal.committed >= before);

@@ -13,7 +13,7 @@ export interface Sent {
 export interface Grant {
   /** Granted QoS by topic name. */
   readonly topics: ReadonlyMap<string, QoS>;
-  /** False for the members of a shared subscription, taken together. @default true */
+  /** False for several members of a shared subscription, taken together. @default true */
   readonly ordered?: boolean;
 }
 
