@@ -83,10 +83,7 @@ export class CommitGate implements CommitWaiter {
   forMessage(): OutputBuffer {
     this.#behind = this.#journal.position;
     const buffer = this.#buffer();
-    if (this.#last?.bytes === buffer) {
-      this.#last.messages++;
-      this.#messages++;
-    }
+    if (this.#last?.bytes === buffer) this.#countMessage(this.#last);
     return buffer;
   }
 
@@ -95,7 +92,9 @@ export class CommitGate implements CommitWaiter {
    * sent again in the order of sending ([MQTT-4.6.0-1] 3.1.1, [MQTT-4.6.0-1] 5.0).
    */
   behindMessages(): OutputBuffer {
-    return this.#messages > 0 && this.#last ? this.#last.bytes : this.#outbox.open();
+    if (this.#messages === 0 || !this.#last) return this.#outbox.open();
+    // It is held itself now, perhaps longer than what it waits for.
+    return this.#countMessage(this.#last);
   }
 
   committed(position: number): void {
@@ -111,6 +110,12 @@ export class CommitGate implements CommitWaiter {
   /** The connection has ended: what is held will not be said. */
   close(): void {
     if (this.#last) this.#stop();
+  }
+
+  #countMessage(held: Held): OutputBuffer {
+    held.messages++;
+    this.#messages++;
+    return held.bytes;
   }
 
   #countAnswer(held: Held): void {

@@ -6,23 +6,10 @@ import type { Delivery } from "./delivery.ts";
 import { Estate } from "./estate.ts";
 import { Inflight, type Released } from "./inflight.ts";
 import type { SessionJournal } from "./journal.ts";
-import type { OutboundLink, SenderOptions } from "./sender_options.ts";
+import type { OutboundLink, RestoredSender, SenderOptions } from "./sender_options.ts";
 import { Waiting } from "./waiting.ts";
 
 export type { OutboundLink, SenderOptions } from "./sender_options.ts";
-
-/** What a store has of the outbound half of a session. */
-export interface RestoredSender {
-  /** What waits, and its bytes. */
-  readonly messages: number;
-  readonly bytes: number;
-  /** Messages under way, but for those that were released. */
-  readonly underWay: number;
-  /** The highest sequence that was given. */
-  readonly lastSequence: number;
-  /** Some of it may have come through a shared subscription. */
-  readonly mayBeShared: boolean;
-}
 
 /** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
 export class Sender {

@@ -39,3 +39,16 @@ export interface SenderOptions {
    */
   readonly onReturn?: (delivery: Delivery, why: "detached" | "ended") => boolean;
 }
+
+/** What a store has of the outbound half of a session. */
+export interface RestoredSender {
+  /** What waits, and its bytes. */
+  readonly messages: number;
+  readonly bytes: number;
+  /** Messages under way, but for those that were released. */
+  readonly underWay: number;
+  /** The highest sequence that was given. */
+  readonly lastSequence: number;
+  /** Some of it may have come through a shared subscription. */
+  readonly mayBeShared: boolean;
+}

@@ -58,3 +58,25 @@ Deno.test("A client that always waits for something gets any number of answers",
   }
   close();
 });
+
+Deno.test("A message at QoS 1 never overtakes another that is held, though what that waited for is stored", async () => {
+  const { journal, store, gate, close } = await gateOf();
+  store.hold();
+  journal.append(change(1));
+  const first = gate.forMessage();
+  await until("the store to be asked", () => store.held === 1);
+  gate.begin();
+  journal.append(change(2));
+  const answer = gate.forAnswer();
+  assertEquals([answer === first, gate.behindMessages() === answer], [false, true]);
+  const before = journal.committed;
+  store.release();
+  store.hold();
+  await until("the first commit", () => journal.committed > before);
+  assertEquals([gate.holdsMessages, gate.behindMessages() === answer], [true, true]);
+  store.release();
+  await until("the second commit", () => journal.committed === journal.position);
+  await until("everything to have left", () => !gate.holds);
+  assertEquals([gate.holdsMessages, gate.behindMessages() === answer], [false, false]);
+  close();
+});
