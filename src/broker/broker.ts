@@ -291,7 +291,7 @@ function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
   const assembly = new Assembly(config, environment);
   return {
     assembly,
-    listeners: new Listeners(assembly.logger),
+    listeners: new Listeners(assembly.logger, assembly.work),
     reception: new Reception(assembly),
     inProcess: new InProcess(assembly),
   };

@@ -5,6 +5,7 @@ import { listen } from "../transport/endpoint.ts";
 import { listenTls } from "../transport/tls.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 import { listenWebSocket } from "../transport/websocket.ts";
+import type { WorkBudget } from "../work_budget.ts";
 import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
 import { errorText } from "./error_text.ts";
 
@@ -32,12 +33,15 @@ interface OpenListener {
 export class Listeners {
   readonly #open: OpenListener[] = [];
   readonly #logger: Logger;
+  readonly #work: WorkBudget;
   /** Of the process, whatever else it does. */
   #descriptors: Descriptors | undefined;
   #refreshing: Promise<void> | undefined;
 
-  constructor(logger: Logger) {
+  /** @param work where the time is taken from for what nobody reads */
+  constructor(logger: Logger, work: WorkBudget) {
     this.#logger = logger;
+    this.#work = work;
   }
 
   /** By listener name; listeners without a socket are left out. */
@@ -140,7 +144,8 @@ export class Listeners {
     if (config.type === "ws") {
       // A frame may hold a whole packet, and clients may gather several in one.
       const maxInboundBytes = Math.max(limits.maxInboundBytes, limits.maxPacketSize + 5);
-      return await listenWebSocket({ ...where, tls, path, origins, maxInboundBytes, handshakeTimeoutSeconds });
+      const work = this.#work;
+      return await listenWebSocket({ ...where, tls, path, origins, maxInboundBytes, work, handshakeTimeoutSeconds });
     }
     if (tls) return await listenTls({ ...where, tls, handshakeTimeoutSeconds });
     return await listen(where);

@@ -1,4 +1,5 @@
 /** A byte stream inside of WebSocket frames. */
+import { type WorkBudget, WorkParty } from "../work_budget.ts";
 import type { ClientCertificate, RemoteAddress, Transport } from "./transport.ts";
 import {
   BINARY,
@@ -21,6 +22,8 @@ export interface FramedTransportOptions {
   readonly longestFrameBytes: number;
   /** What came behind the HTTP request. */
   readonly rest: Uint8Array;
+  /** Where the time for frames without data is taken from. @default nobody looks at it */
+  readonly work?: WorkBudget;
 }
 
 /**
@@ -35,10 +38,15 @@ export class FramedTransport implements Transport {
   readonly acceptedAt: number;
   readonly #below: Transport;
   readonly #decoder: FrameDecoder;
+  readonly #work: WorkBudget | undefined;
+  /** For frames without data; `undefined`: none have come by themselves. */
+  #party: WorkParty | undefined;
   #rest: Uint8Array;
   /** The write under way: frames must not mix, and pings are answered between those of the broker. */
   #writing: Promise<void> | undefined;
-  /** The answer to the latest ping, while a write is under way (RFC 6455 §5.5.3: the latest is enough). */
+  /** The latest ping that is not answered yet (RFC 6455 §5.5.3: the latest is enough). */
+  #pinged: Uint8Array | undefined;
+  /** The answer to the latest ping, while a write is under way. */
   #pong: Uint8Array | undefined;
   #closeSent = false;
   #closeReceived = false;
@@ -52,6 +60,7 @@ export class FramedTransport implements Transport {
     this.certificate = below.certificate;
     this.acceptedAt = below.acceptedAt;
     this.#rest = options.rest;
+    this.#work = options.work;
     this.#decoder = new FrameDecoder(options.longestFrameBytes, (opcode, payload) => this.#control(opcode, payload));
   }
 
@@ -59,8 +68,10 @@ export class FramedTransport implements Transport {
     while (!this.#closeReceived) {
       const length = this.#rest.length > 0 ? this.#takeRest(into) : await this.#below.read(into);
       if (length === null) return null;
+      this.#work?.begin();
       const count = await this.#decode(into, length);
       if (count > 0) return count;
+      await this.#giveWay();
     }
     await this.#farewell;
     return null;
@@ -87,6 +98,13 @@ export class FramedTransport implements Transport {
     this.#below.close();
   }
 
+  /** Nobody who reads hears of control frames and empty ones, however many come. */
+  async #giveWay(): Promise<void> {
+    if (!this.#work) return;
+    const party = this.#party ??= new WorkParty();
+    if (this.#work.look(party)) await this.#work.turn(party);
+  }
+
   #takeRest(into: Uint8Array): number {
     const count = Math.min(this.#rest.length, into.length);
     into.set(this.#rest.subarray(0, count));
@@ -96,7 +114,9 @@ export class FramedTransport implements Transport {
 
   async #decode(bytes: Uint8Array, length: number): Promise<number> {
     try {
-      return this.#decoder.decode(bytes, length);
+      const count = this.#decoder.decode(bytes, length);
+      this.#sendPong();
+      return count;
     } catch (error) {
       if (error instanceof WebSocketFault) await this.#bidFarewell(error.code);
       throw error;
@@ -104,7 +124,7 @@ export class FramedTransport implements Transport {
   }
 
   #control(opcode: number, payload: Uint8Array): void {
-    if (opcode === PING) this.#answer(payload);
+    if (opcode === PING) this.#pinged = payload;
     if (opcode !== CLOSE || this.#closeReceived) return;
     this.#closeReceived = true;
     this.#farewell = this.#bidFarewell(NORMAL_CLOSURE);
@@ -117,8 +137,10 @@ export class FramedTransport implements Transport {
     if (!blocked) await sent;
   }
 
-  #answer(payload: Uint8Array): void {
-    if (this.#closeSent) return;
+  #sendPong(): void {
+    const payload = this.#pinged;
+    this.#pinged = undefined;
+    if (!payload || this.#closeSent) return;
     const pong = encodeFrame(PONG, payload);
     if (this.#writing) this.#pong = pong;
     else this.#send(pong).catch(() => {}); // A broken stream shows itself to the reader.

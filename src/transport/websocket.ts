@@ -2,10 +2,11 @@
 import { createHash } from "node:crypto";
 import { isLoopback } from "./address.ts";
 import { listen, type ListenOptions } from "./endpoint.ts";
-import { FramedTransport } from "./framed_transport.ts";
+import { FramedTransport, type FramedTransportOptions } from "./framed_transport.ts";
 import { Handshakes } from "./handshake.ts";
 import { encodeHead, readRequest, respond } from "./http_request.ts";
 import { listenTls } from "./tls.ts";
+import type { WorkBudget } from "../work_budget.ts";
 import type { TlsSource } from "./tls_material.ts";
 import type { CertificateValidity, Listener, Transport } from "./transport.ts";
 import { judgeUpgrade, type UpgradeRules } from "./websocket_upgrade.ts";
@@ -29,6 +30,8 @@ export interface WebSocketListenOptions extends ListenOptions {
    * connection only when somebody reads.
    */
   readonly maxInboundBytes: number;
+  /** As {@linkcode FramedTransportOptions.work}. */
+  readonly work?: WorkBudget;
   /** Seconds from TCP accept to the end of the TLS and HTTP handshakes, above 0; slower connections are closed. */
   readonly handshakeTimeoutSeconds: number;
 }
@@ -57,7 +60,7 @@ class WebSocketListener implements Listener {
       name: "WebSocket handshake",
       timeoutSeconds: options.handshakeTimeoutSeconds,
       logger: options.logger,
-      shake: (raw) => upgrade(raw, rules, options.maxInboundBytes),
+      shake: (raw) => upgrade(raw, rules, { longestFrameBytes: options.maxInboundBytes, work: options.work }),
     });
   }
 
@@ -83,7 +86,11 @@ class WebSocketListener implements Listener {
   }
 }
 
-async function upgrade(raw: Transport, rules: UpgradeRules, longestFrameBytes: number): Promise<Transport> {
+async function upgrade(
+  raw: Transport,
+  rules: UpgradeRules,
+  options: Omit<FramedTransportOptions, "rest">,
+): Promise<Transport> {
   const { request, rest } = await readRequest(raw);
   const verdict = request ? judgeUpgrade(request, rules) : { status: 400, text: "This is not an HTTP/1.1 request." };
   if ("status" in verdict) {
@@ -98,5 +105,5 @@ async function upgrade(raw: Transport, rules: UpgradeRules, longestFrameBytes: n
     "Sec-WebSocket-Protocol": verdict.subprotocol,
   });
   await raw.write(new TextEncoder().encode(head));
-  return new FramedTransport(raw, { longestFrameBytes, rest });
+  return new FramedTransport(raw, { ...options, rest });
 }
