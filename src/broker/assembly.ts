@@ -20,6 +20,7 @@ import { Subscriptions } from "../topics/subscriptions.ts";
 import { SocketPoll } from "../transport/socket_poll.ts";
 import { WorkBudget } from "../work_budget.ts";
 import { Admissions } from "./admission.ts";
+import { ClientTime } from "./client_time.ts";
 import type { Connection } from "./connection.ts";
 import type { Core } from "./core.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "./environment.ts";
@@ -33,6 +34,9 @@ import { Statistics } from "./statistics.ts";
 import { createStore } from "./stores.ts";
 import { Wills } from "./wills.ts";
 
+/** How finely time-outs are looked at, in milliseconds. */
+export const TICK_MS = 250;
+
 /** How long to wait after a fault before the store is read again, and after one that will not pass by itself. */
 const FAULT_MS = 1000;
 const LASTING_FAULT_MS = 60_000;
@@ -42,6 +46,7 @@ export class Assembly {
   readonly config: ResolvedConfig;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly clientTime: ClientTime;
   readonly subscriptions: Subscriptions;
   readonly sessions: Sessions;
   readonly retained: RetainedMessages;
@@ -69,6 +74,7 @@ export class Assembly {
     this.logger = environment.logger ?? libraryLogger();
     this.admissions = new Admissions(this.logger);
     this.clock = environment.clock ?? systemClock;
+    this.clientTime = new ClientTime(this.clock, TICK_MS);
     this.work = new WorkBudget({
       now: () => performance.now(),
       pollSockets: () => this.#sockets.look(),
@@ -192,6 +198,7 @@ export class Assembly {
     return {
       config,
       clock,
+      clientTime: this.clientTime,
       work: this.work,
       logger,
       hooks,

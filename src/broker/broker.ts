@@ -13,7 +13,7 @@ import type { ReasonCode } from "../packet/reason_code.ts";
 import { type ByteStream, streamTransport } from "../transport/stream.ts";
 import type { Transport } from "../transport/transport.ts";
 import { upgradeRequest } from "../transport/web_socket_transport.ts";
-import { Assembly } from "./assembly.ts";
+import { Assembly, TICK_MS } from "./assembly.ts";
 import type { BrokerEnvironment } from "./environment.ts";
 import { InProcess } from "./in_process.ts";
 import { type ListenerAddress, Listeners } from "./listeners.ts";
@@ -24,8 +24,6 @@ import { within } from "./within.ts";
 export type { ListenerAddress } from "./listeners.ts";
 export type { BrokerEnvironment, Clock } from "./environment.ts";
 
-/** How finely time-outs are looked at, in milliseconds. */
-const TICK_MS = 250;
 /** How often the files of certificates are looked at, in milliseconds. */
 const CERTIFICATE_LOOK_MS = 2000;
 const DAY_MS = 86_400_000;
@@ -298,9 +296,12 @@ function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
 }
 
 function tick(assembly: Assembly): void {
-  const { clock, connections, core, sessions, retained } = assembly;
+  const { clock, clientTime, connections, core, sessions, retained } = assembly;
   const nowMs = clock.now();
-  for (const connection of connections) connection.tick(nowMs);
+  if (clientTime.tick()) {
+    const clientNowMs = clientTime.now();
+    for (const connection of connections) connection.tick(clientNowMs);
+  }
   core?.wills.tick(nowMs);
   assembly.readAgain(nowMs);
   sessions.expire(nowMs);

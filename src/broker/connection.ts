@@ -68,7 +68,7 @@ export class Connection {
     this.listener = listener;
     const sinceAcceptMs = performance.now() - transport.acceptedAt;
     const patienceMs = hurried ? GRACE_MS : listener.limits.connectTimeout * 1000;
-    this.#deadline = new Deadline(core.clock, patienceMs - sinceAcceptMs);
+    this.#deadline = new Deadline(core.clientTime, patienceMs - sinceAcceptMs);
     this.#outbox = new Outbox(transport, {
       maximumBytes: listener.limits.maxOutboundBytes,
       pool: core.buffers,
@@ -120,7 +120,11 @@ export class Connection {
     this.cut();
   }
 
-  /** Called by the broker's coarse timer. */
+  /**
+   * Called by the broker's coarse timer.
+   *
+   * @param nowMs by the clients' time
+   */
   tick(nowMs: number): void {
     const state = this.#state;
     if (state.at === "open" && state.reAuthentication && nowMs >= state.reAuthentication.deadlineMs) {

@@ -10,6 +10,7 @@ import type { Sessions } from "../session/sessions.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Subscriptions } from "../topics/subscriptions.ts";
 import type { Admissions } from "./admission.ts";
+import type { ClientTime } from "./client_time.ts";
 import type { Connection } from "./connection.ts";
 import type { Clock } from "./environment.ts";
 import type { MemoryCeiling } from "./memory_ceiling.ts";
@@ -30,6 +31,8 @@ export type PacketHandler = (connection: Connection, packet: ReceivedPacket) => 
 export interface Core {
   readonly config: ResolvedConfig;
   readonly clock: Clock;
+  /** What time clients are given is measured by. */
+  readonly clientTime: ClientTime;
   readonly work: WorkBudget;
   readonly logger: Logger;
   readonly hooks: HookChain;

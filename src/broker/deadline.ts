@@ -1,15 +1,15 @@
-import type { Clock } from "./environment.ts";
+import type { ClientTime } from "./client_time.ts";
 
 /** By when a client has to be heard of. */
 export class Deadline {
-  readonly #clock: Clock;
+  readonly #time: Pick<ClientTime, "now">;
   #atMs: number;
   #silenceMs = Infinity;
 
   /** @param patienceMs how long from now on the client may take */
-  constructor(clock: Clock, patienceMs: number) {
-    this.#clock = clock;
-    this.#atMs = clock.now() + patienceMs;
+  constructor(time: Pick<ClientTime, "now">, patienceMs: number) {
+    this.#time = time;
+    this.#atMs = time.now() + patienceMs;
   }
 
   /** Whether the time is over. */
@@ -19,7 +19,7 @@ export class Deadline {
 
   /** The client may take so long from now on. */
   extend(ms: number): void {
-    this.#atMs = this.#clock.now() + ms;
+    this.#atMs = this.#time.now() + ms;
   }
 
   /** Nothing is expected of the client, since it is not read. */

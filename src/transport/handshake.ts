@@ -3,6 +3,9 @@ import type { Logger } from "../logger.ts";
 import { formatAddress } from "./address.ts";
 import type { Transport } from "./transport.ts";
 
+/** A timer that is so late was held up by a stall of the process. */
+const STALL_MS = 100;
+
 /** How connections become transports that can be given out. */
 export interface HandshakeOptions {
   /** What is shaken, for the log: `TLS handshake`. */
@@ -70,10 +73,17 @@ export class Handshakes {
     if (this.#closed) return raw.close();
     const { timeoutSeconds, shake } = this.#options;
     let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      raw.close();
-    }, raw.acceptedAt + 1000 * timeoutSeconds - performance.now());
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (ms: number) => {
+      const dueMs = performance.now() + ms;
+      timer = setTimeout(() => {
+        // After a stall what the peer sent is still to be read.
+        if (performance.now() - dueMs > STALL_MS) return wait(Math.min(STALL_MS, ms));
+        late = true;
+        raw.close();
+      }, ms);
+    };
+    wait(raw.acceptedAt + 1000 * timeoutSeconds - performance.now());
     this.#underWay.add(raw);
     try {
       this.#give(await shake(raw));
@@ -81,7 +91,7 @@ export class Handshakes {
       raw.close();
       this.#log(raw, late ? `not done within ${timeoutSeconds} s` : messageOf(error));
     } finally {
-      clearTimeout(timer);
+      clearTimeout(timer!);
       this.#underWay.delete(raw);
     }
   }

@@ -117,3 +117,37 @@ Deno.test("Before sign-in a packet may have 128 KiB and no more", async () => {
   await client.send([0x10, 0x81, 0x80, 0x08, 0, 4]);
   await client.expectClosed();
 });
+
+Deno.test("A stall of the broker is held against nobody: what was sent meanwhile is read first", async () => {
+  await using broker = await startBroker();
+  const witness = await broker.connect();
+  await witness.subscribe("will");
+  const client = await broker.connect({ keepAliveSeconds: 10, will: { topicName: "will" } });
+  broker.clock.advance(14_000);
+  broker.clock.stall(24_000);
+  await client.expectNothing();
+  await witness.expectNothing();
+  broker.clock.advance(14_000);
+  await client.expectNothing();
+  broker.clock.advance(17_000);
+  await client.expectClosed();
+  await witness.expectMessage({ topicName: "will" });
+});
+
+Deno.test("On a machine whose ticks are always late silent clients are cut off all the same", async () => {
+  await using broker = await startBroker();
+  const client = await broker.connect({ keepAliveSeconds: 10 });
+  for (let ms = 0; ms < 90_000; ms += 500) broker.clock.stall(500);
+  await client.expectClosed();
+});
+
+Deno.test("A client that is silent after a stall, too, is cut off when its time is over", async () => {
+  await using broker = await startBroker();
+  const client = await broker.connect({ keepAliveSeconds: 10 });
+  broker.clock.advance(14_000);
+  broker.clock.stall(24_000);
+  broker.clock.advance(500);
+  assertEquals(broker.broker.clients.length, 1);
+  broker.clock.advance(1500);
+  await client.expectClosed();
+});

@@ -46,6 +46,16 @@ export class FakeClock {
     this.#nowMs = endMs;
   }
 
+  /** Moves on by `ms` milliseconds in which nothing runs; what fell due meanwhile is called once, late. */
+  stall(ms: number): void {
+    this.#nowMs += ms;
+    for (const ticker of this.#tickers) {
+      if (ticker.dueMs > this.#nowMs) continue;
+      ticker.dueMs = this.#nowMs + ticker.periodMs;
+      ticker.tick();
+    }
+  }
+
   #nextDue(endMs: number): Ticker | undefined {
     let next: Ticker | undefined;
     for (const ticker of this.#tickers) {

@@ -36,7 +36,7 @@ export function beginExchange(
     method,
     exchange,
     gone,
-    deadlineMs: core.clock.now() + listener.limits.connectTimeout * 1000,
+    deadlineMs: core.clientTime.now() + listener.limits.connectTimeout * 1000,
     succeed: ({ username = request.username, ...greeting }) => admit(username, greeting),
     refuse: (refusal) => connection.refuse(refusalOf(request, refusal)),
   };
@@ -94,7 +94,7 @@ function reAuthenticate(connection: Connection, open: Open, method: string): Enh
     method,
     exchange,
     gone,
-    deadlineMs: core.clock.now() + listener.limits.connectTimeout * 1000,
+    deadlineMs: core.clientTime.now() + listener.limits.connectTimeout * 1000,
     succeed: ({ username = request.username, authenticationData, reasonString, userProperties }) => {
       open.reAuthentication = undefined;
       if (username !== open.client.username) {
