@@ -165,3 +165,60 @@ export class WorkBudget {
     return best!.shift()!;
   }
 }
+
+/**
+ * Goes through work that may be broken off at each `yield`, and is while it is the others' turn. It adds its own steps to
+ * the budget.
+ *
+ * @returns what the work returns; a promise only if it had to wait
+ */
+export function inTurns<T>(budget: WorkBudget, party: WorkParty, work: Iterator<void, T>): T | Promise<T> {
+  for (let step = work.next();; step = work.next()) {
+    if (step.done) return step.value;
+    if (budget.isDue && budget.look(party)) return goOn(budget, party, work);
+  }
+}
+
+async function goOn<T>(budget: WorkBudget, party: WorkParty, work: Iterator<void, T>): Promise<T> {
+  await budget.turn(party);
+  return await inTurns(budget, party, work);
+}
+
+/** Work that nobody waits for, one piece after the other, all of it one party's. */
+export class Chores {
+  readonly #budget: WorkBudget;
+  readonly #party = new WorkParty();
+  readonly #waiting: Iterator<void, void>[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(budget: WorkBudget) {
+    this.#budget = budget;
+  }
+
+  /** Adds work that may be broken off at each `yield`; what is little is done on return. It must not throw. */
+  add(work: Iterator<void, void>): void {
+    this.#waiting.push(work);
+    // A piece of work may bring others with it.
+    if (this.#running || this.#waiting.length > 1) return;
+    this.#budget.begin();
+    const running = inTurns(this.#budget, this.#party, this.#all());
+    if (running) this.#running = running.finally(() => this.#running = undefined);
+  }
+
+  /** Nothing is left to do. */
+  get idle(): boolean {
+    return this.#running === undefined;
+  }
+
+  /** Resolves when nothing is left to do. */
+  async done(): Promise<void> {
+    await this.#running;
+  }
+
+  *#all(): Generator<void, void> {
+    for (let work = this.#waiting[0]; work; work = this.#waiting[0]) {
+      for (let step = work.next(); !step.done; step = work.next()) yield;
+      this.#waiting.shift();
+    }
+  }
+}

@@ -1,6 +1,6 @@
 /** Shares the event loop's time between parties, on a clock that only work moves on. */
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { WorkBudget, WorkParty } from "../src/work_budget.ts";
+import { Chores, inTurns, WorkBudget, WorkParty } from "../src/work_budget.ts";
 
 /** The time that work takes is the test's, and what the runtime does is written down. */
 class Machine {
@@ -108,4 +108,47 @@ Deno.test("Nobody waits for ever, whoever comes after", async () => {
   await Promise.all(light);
   await machine.work.idle();
   assertEquals(machine.work.waiting, 0);
+});
+
+Deno.test("Work in turns returns at once what it needs no turn for, and otherwise later, whole and in order", async () => {
+  const machine = new Machine();
+  const done: number[] = [];
+  function* count(to: number): Generator<void, string> {
+    for (let i = 0; i < to; i++) {
+      done.push(i);
+      machine.nowMs++;
+      machine.work.steps += 100;
+      yield;
+    }
+    return "all";
+  }
+  machine.work.begin();
+  assertEquals(inTurns(machine.work, new WorkParty(), count(2)), "all");
+  machine.work.begin();
+  const later = inTurns(machine.work, new WorkParty(), count(50));
+  assert(later instanceof Promise);
+  assertEquals(await later, "all");
+  assertEquals(done, [0, 1, ...Array.from({ length: 50 }, (_, i) => i)]);
+  assert(machine.polls >= 5, `${machine.polls} looks in 50 ms`);
+});
+
+Deno.test("Chores are done one after the other, and somebody else's little work goes before them", async () => {
+  const machine = new Machine();
+  const chores = new Chores(machine.work);
+  const done: string[] = [];
+  function* chore(name: string): Generator<void, void> {
+    for (let i = 0; i < 30; i++) {
+      machine.nowMs++;
+      machine.work.steps += 100;
+      yield;
+    }
+    done.push(name);
+  }
+  chores.add(chore("first"));
+  chores.add(chore("second"));
+  const askedMs = machine.nowMs;
+  await machine.run(new WorkParty(), 1, 0.05);
+  assertLessOrEqual(machine.nowMs - askedMs, 10);
+  await chores.done();
+  assertEquals(done, ["first", "second"]);
 });

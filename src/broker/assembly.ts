@@ -18,7 +18,7 @@ import { StoreError } from "../store/store.ts";
 import { RetainedMessages } from "../topics/retained.ts";
 import { Subscriptions } from "../topics/subscriptions.ts";
 import { SocketPoll } from "../transport/socket_poll.ts";
-import { WorkBudget } from "../work_budget.ts";
+import { Chores, WorkBudget } from "../work_budget.ts";
 import { Admissions } from "./admission.ts";
 import { ClientTime } from "./client_time.ts";
 import type { Connection } from "./connection.ts";
@@ -33,6 +33,9 @@ import { pluginLoader } from "./plugin_loader.ts";
 import { Statistics } from "./statistics.ts";
 import { createStore } from "./stores.ts";
 import { Wills } from "./wills.ts";
+
+/** What it takes to remove a subscription, as the budget counts. */
+const SUBSCRIPTION_STEPS = 4;
 
 /** How finely time-outs are looked at, in milliseconds. */
 export const TICK_MS = 250;
@@ -61,6 +64,8 @@ export class Assembly {
   readonly #sockets = new SocketPoll();
   /** One budget for all that clients make the broker do. */
   readonly work: WorkBudget;
+  /** What is done for nobody in particular. */
+  readonly chores: Chores;
   readonly #times: Times;
   /** Clients whose messages could not be read from the store, and when to try again. */
   readonly #unread = new Map<string, number>();
@@ -74,12 +79,13 @@ export class Assembly {
     this.logger = environment.logger ?? libraryLogger();
     this.admissions = new Admissions(this.logger);
     this.clock = environment.clock ?? systemClock;
-    this.clientTime = new ClientTime(this.clock, TICK_MS);
     this.work = new WorkBudget({
       now: () => performance.now(),
       pollSockets: () => this.#sockets.look(),
       letRun: () => new Promise((resolve) => setImmediate(resolve)),
     });
+    this.chores = new Chores(this.work);
+    this.clientTime = new ClientTime(this.clock, TICK_MS);
     this.#times = timesOf(this.clock);
     this.subscriptions = new Subscriptions(this.work);
     this.sessions = new Sessions((session, estate) => this.#forget(session, estate));
@@ -129,12 +135,18 @@ export class Assembly {
 
   /** Frees what the machine was asked for. */
   async close(): Promise<void> {
+    await this.chores.done();
     await this.work.idle();
     await this.#sockets.close();
   }
 
   stopTimers(): void {
     for (const cancel of this.#timers.splice(0)) cancel();
+  }
+
+  /** Ends the sessions whose time is over. Called by the broker's coarse timer. */
+  expireSessions(nowMs: number): void {
+    if (this.chores.idle) this.chores.add(this.sessions.expiring(nowMs));
   }
 
   /** Tries again what could not be read from the store. Called by the broker's coarse timer. */
@@ -282,10 +294,17 @@ export class Assembly {
     this.#unread.set(clientIdentifier, this.clock.now() + waitMs);
   }
 
-  #forget(session: Session, estate: Estate | undefined): void {
+  /** Nobody is given anything for them any longer, so that they may take their time. */
+  *#unsubscribe(session: Session): Generator<void, void> {
     for (const { topicFilter, shareName } of session.subscriptions.values()) {
+      this.work.steps += SUBSCRIPTION_STEPS;
       this.subscriptions.remove(session, topicFilter, shareName);
+      yield;
     }
+  }
+
+  #forget(session: Session, estate: Estate | undefined): void {
+    this.chores.add(this.#unsubscribe(session));
     this.losses.forget(session.clientIdentifier);
     this.#core?.durability?.forget(session, estate);
     // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.

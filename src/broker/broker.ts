@@ -296,7 +296,7 @@ function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
 }
 
 function tick(assembly: Assembly): void {
-  const { clock, clientTime, connections, core, sessions, retained } = assembly;
+  const { clock, clientTime, connections, core, retained } = assembly;
   const nowMs = clock.now();
   if (clientTime.tick()) {
     const clientNowMs = clientTime.now();
@@ -304,7 +304,7 @@ function tick(assembly: Assembly): void {
   }
   core?.wills.tick(nowMs);
   assembly.readAgain(nowMs);
-  sessions.expire(nowMs);
+  assembly.expireSessions(nowMs);
   retained.expire(nowMs);
   core?.memory.look();
 }

@@ -56,7 +56,7 @@ export class Router {
     let taken = 0;
     for (const route of routes) {
       const chosen = forPublisher(route, message.publisher);
-      if (!chosen) continue;
+      if (!chosen || chosen.subscriber.ended) continue;
       subscribers++;
       if (chosen.subscriber.offer(message, chosen)) taken++;
     }

@@ -48,6 +48,8 @@ export class Session implements Subscriber {
   #disconnectedAtMs: number | undefined;
   /** Whether it outlives the process. */
   readonly durable: boolean;
+  /** It is over: {@linkcode Session.end} was called. */
+  ended = false;
 
   constructor(options: SessionOptions) {
     this.clientIdentifier = options.clientIdentifier;
@@ -103,7 +105,7 @@ export class Session implements Subscriber {
   }
 
   get availability(): Availability {
-    return this.sender.availability;
+    return this.ended ? "ended" : this.sender.availability;
   }
 
   /** A message matched the session's subscriptions. It is sent with RETAIN 0 unless asked otherwise (§3.3.1.3). */
@@ -146,6 +148,7 @@ export class Session implements Subscriber {
    * @returns what is left of it in the store for others; `undefined`: nothing is
    */
   end(): Estate | undefined {
+    this.ended = true;
     const estate = this.sender.end();
     if (!estate) this.#journal?.ended();
     // Whatever happens before others have got the rest: nobody comes back to this session.

@@ -72,15 +72,19 @@ export class Sessions {
     this.#onEnd(session, estate);
   }
 
+  /** Ends sessions whose time without a connection is over, in one go. */
+  expire(nowMs: number): void {
+    for (const _ of this.expiring(nowMs));
+  }
+
   /**
-   * Ends sessions whose time without a connection is over. Meant to be called regularly, since each call ends a bounded
-   * number; the others go on waiting, and {@linkcode Sessions.expireOne} is for whoever needs to know.
+   * Ends sessions whose time without a connection is over, and can be broken off after each. Meant to be begun regularly;
+   * {@linkcode Sessions.expireOne} is for whoever needs to know.
    */
-  expire(nowMs: number, atMost = 1000): void {
-    for (let left = atMost; left > 0; left--) {
-      const session = this.#endings.take(nowMs);
-      if (!session) return;
+  *expiring(nowMs: number): Generator<void, void> {
+    for (let session = this.#endings.take(nowMs); session; session = this.#endings.take(nowMs)) {
       this.end(session);
+      yield;
     }
   }
 

@@ -1,5 +1,5 @@
 import type { TopicFilter } from "../packet/topic.ts";
-import type { Route, Subscriber, Subscription } from "./subscriptions.ts";
+import type { Availability, Route, Subscriber, Subscription } from "./subscriptions.ts";
 
 /** A member of a group, linked to the one whose turn is before it and to the one whose turn is after it. */
 class Member {
@@ -101,7 +101,7 @@ export class ShareGroup {
         const { availability } = subscriber;
         if (availability === "ready") return this.#take(member);
         if (availability === "busy") busy ??= member;
-        else offline ??= member;
+        else if (availability === "offline") offline ??= member;
       }
       member = member.next;
     } while (member !== first);
@@ -112,7 +112,7 @@ export class ShareGroup {
   /** Whether a member other than this one is connected. It may look at every member once. */
   hasConnectedOther(subscriber: Subscriber): boolean {
     for (const other of this.#members.keys()) {
-      if (other !== subscriber && other.availability !== "offline") return true;
+      if (other !== subscriber && isConnected(other.availability)) return true;
     }
     return false;
   }
@@ -121,6 +121,10 @@ export class ShareGroup {
     this.#turn = member.next;
     return member.route;
   }
+}
+
+function isConnected(availability: Availability): boolean {
+  return availability === "ready" || availability === "busy";
 }
 
 function insertBefore(next: Member, member: Member): void {

@@ -23,9 +23,9 @@ export interface Subscription {
 
 /**
  * What would become of a message now. `"ready"`: connected, and it would leave at once; `"busy"`: connected, but it
- * would have to wait; `"offline"`: not connected.
+ * would have to wait; `"offline"`: not connected; `"ended"`: it is there no longer.
  */
-export type Availability = "ready" | "busy" | "offline";
+export type Availability = "ready" | "busy" | "offline" | "ended";
 
 /** Whoever messages are delivered to: a session or an in-process subscriber. */
 export interface Subscriber {
@@ -33,6 +33,8 @@ export interface Subscriber {
   readonly clientIdentifier: string | undefined;
   /** Asked for each message of a Shared Subscription, so it has to be cheap. */
   readonly availability: Availability;
+  /** It is there no longer, though its subscriptions are still to be removed. @default never */
+  readonly ended?: boolean;
   /** What is offered at QoS 1 and 2 outlives the process. @default false */
   readonly durable?: boolean;
   /** Takes a message or drops one by its own stated policy; never throws, never waits. False: it did not take this one. */

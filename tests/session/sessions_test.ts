@@ -112,15 +112,17 @@ Deno.test("The end of a session's time is not that of the one that has taken its
   assertStrictEquals(sessions.get("a"), session);
 });
 
-Deno.test("One call ends a bounded number of sessions, those first whose time was over first", () => {
+Deno.test("Ending sessions can be broken off after each, and those come first whose time was over first", () => {
   const ended: string[] = [];
   const sessions = new Sessions(({ clientIdentifier }) => ended.push(clientIdentifier));
   for (const [name, seconds] of [["a", 3], ["b", 1], ["c", 2], ["d", 0xffff_ffff]] as const) {
     sessions.detach(open(sessions, options(name, seconds).session, false).session, 0);
   }
-  sessions.expire(9_000, 2);
+  const expiring = sessions.expiring(9_000);
+  expiring.next();
+  expiring.next();
   assertEquals(ended, ["b", "c"]);
-  sessions.expire(9_000, 2);
+  sessions.expire(9_000);
   assertEquals(ended, ["b", "c", "a"]);
   assertEquals(sessions.size, 1);
 });
