@@ -156,6 +156,7 @@ export class Connection {
     const gone = new AbortController();
     const { limits } = this.listener;
     this.#state = { at: "signing-in", gone, authentication: undefined };
+    this.#reader.version = packet.protocolVersion;
     this.#writer.agree(packet, limits.topicAliasMaximum);
     this.#deadline.extend(limits.connectTimeout * 1000);
     return gone;

@@ -60,8 +60,6 @@ export function receive(
     case PacketType.Publish:
       return decodePublish(frame, version, topicNames, limits);
     case PacketType.Pubrel:
-      checkNoDup(frame, version);
-      return decodeAck(frame, type, version, limits);
     case PacketType.Puback:
     case PacketType.Pubrec:
     case PacketType.Pubcomp:
@@ -70,10 +68,8 @@ export function receive(
       if (frame.start !== frame.end) throw malformed("PINGREQ must have no body");
       return pingreq;
     case PacketType.Subscribe:
-      checkNoDup(frame, version);
       return decodeSubscribe(frame, version, limits);
     case PacketType.Unsubscribe:
-      checkNoDup(frame, version);
       return decodeUnsubscribe(frame, version, limits);
     case PacketType.Disconnect:
       return decodeDisconnect(frame, version, limits);
@@ -84,12 +80,5 @@ export function receive(
       throw protocolError("CONNECT must be sent once: got a second one");
     default:
       throw protocolError(`packet must be one that a client may send: got packet type ${type}`);
-  }
-}
-
-/** [MQTT-2.2.2-2] 3.1.1, [MQTT-2.1.3-1] 5.0: only 3.1 knows PUBREL, SUBSCRIBE and UNSUBSCRIBE with DUP. */
-function checkNoDup(frame: Frame, version: ProtocolVersion): void {
-  if (version !== 3 && (frame.firstByte & 8) !== 0) {
-    throw malformed(`flags in the first byte must be 2: got 0x${frame.firstByte.toString(16)}`);
   }
 }

@@ -32,6 +32,7 @@ const USERNAME_FLAG = 0x80;
 export function decodeConnect(frame: Frame, limits: DecodeLimits): ConnectPacket {
   const reader = new ByteReader(frame.bytes, frame.start, frame.end, "CONNECT");
   const protocolVersion = readVersion(reader);
+  checkFixedHeader(frame, protocolVersion);
   const flagsAt = frame.end - reader.remaining;
   const flags = reader.u8("connect flags");
   if (protocolVersion === 5) return decodeConnect5(reader, flags, limits);
@@ -62,6 +63,20 @@ function readVersion(reader: ByteReader): ProtocolVersion {
 function nearestVersion(name: "MQTT" | "MQIsdp", level: number): ProtocolVersion {
   if (name === "MQIsdp") return 3;
   return level > 5 && level < 0x80 ? 5 : 4;
+}
+
+/** What the frame's reader could not know. In 3.1 the flags are unused, and only 5.0 wants the shortest length. */
+function checkFixedHeader({ bytes, firstByte, start }: Frame, version: ProtocolVersion): void {
+  // [MQTT-2.2.2-2] 3.1.1, [MQTT-2.1.3-1] 5.0
+  if (version !== 3 && (firstByte & 0x0f) !== 0) {
+    const reason = `CONNECT: flags in the first byte must be 0: got 0x${firstByte.toString(16)}`;
+    throw version === 5 ? new ConnectError(5, ReasonCode.MalformedPacket, reason) : malformed(reason);
+  }
+  // [MQTT-1.5.5-1] 5.0: a CONNECT is never empty, so that a last byte 0 has nothing to add.
+  if (version === 5 && bytes[start - 1] === 0) {
+    const reason = "CONNECT: remaining length must take as few bytes as it can: last is 0";
+    throw new ConnectError(5, ReasonCode.MalformedPacket, reason);
+  }
 }
 
 function checkFlags(flags: number, version: ProtocolVersion): void {

@@ -1,6 +1,6 @@
 import { malformed, ProtocolError } from "./protocol_error.ts";
 import { ReasonCode } from "./reason_code.ts";
-import { PacketType } from "./packets.ts";
+import { PacketType, type ProtocolVersion } from "./packets.ts";
 
 /** One whole packet inside a read buffer. */
 export interface Frame {
@@ -37,6 +37,11 @@ const NOTHING = new Uint8Array(0);
 export class FrameReader {
   /** A packet that is larger is refused, in bytes with its fixed header. May be changed between two packets. */
   maximumPacketSizeBytes: number;
+  /**
+   * The connection's, as its CONNECT told: some fixed headers are for some versions only. `undefined`: CONNECT has not
+   * come, and has to be looked at by its decoder. May be changed between two packets.
+   */
+  version: ProtocolVersion | undefined;
   #bytes = NOTHING;
   /** Packets are taken from here … */
   #taken = 0;
@@ -98,7 +103,9 @@ export class FrameReader {
     if (available === 0) return undefined;
     const bytes = this.#bytes;
     const firstByte = bytes[at]!;
-    if (possibleFirstBytes[firstByte] === 0) this.#fail(malformed(describeFirstByte(firstByte)));
+    if (possibleFirstBytes[firstByte] === 0 && !this.#isOldFirstByte(firstByte)) {
+      this.#fail(malformed(describeFirstByte(firstByte)));
+    }
     if (available === 1) return undefined;
     let remaining = bytes[at + 1]!;
     let start = at + 2;
@@ -131,8 +138,8 @@ export class FrameReader {
     for (let i = first; i < last; i++) {
       const byte = this.#bytes[i]!;
       if (byte >= 0x80) continue;
-      // [MQTT-1.5.5-1] 5.0: the shortest form is the only one.
-      if (byte === 0 && i > first) {
+      // [MQTT-1.5.5-1] 5.0: the shortest form is the only one. Earlier versions know no such rule.
+      if (byte === 0 && i > first && this.version === 5) {
         this.#fail(malformed("remaining length must take as few bytes as it can: last is 0"));
       }
       return i - first + 1;
@@ -141,6 +148,12 @@ export class FrameReader {
       this.#fail(malformed("remaining length must end within 4 bytes: got a fourth byte that goes on"));
     }
     return 0;
+  }
+
+  /** Before CONNECT has come nobody knows that the client does not speak 3.1. */
+  #isOldFirstByte(firstByte: number): boolean {
+    if (this.version === undefined) return firstByte >> 4 === PacketType.Connect;
+    return this.version === 3 && isFirstByteOf31(firstByte);
   }
 
   #nextCapacity(): number {
@@ -198,7 +211,7 @@ function describeFirstByte(firstByte: number): string {
   return `flags in the first byte must fit the packet type (MQTT 5.0 §2.1.3): got ${shown}`;
 }
 
-/** 1 for each first byte that some version allows (MQTT 3.1 §2.1, MQTT 5.0 §2.1.3); the decoder knows the version. */
+/** 1 for each first byte that every version allows (MQTT 5.0 §2.1.3). */
 const possibleFirstBytes = new Uint8Array(256);
 for (let type = 1; type <= 15; type++) {
   for (let flags = 0; flags <= 15; flags++) {
@@ -216,9 +229,27 @@ function flagsArePossible(type: number, flags: number): boolean {
     case PacketType.Pubrel:
     case PacketType.Subscribe:
     case PacketType.Unsubscribe:
-      // 3.1 sets DUP when it sends one of these again.
-      return flags === 2 || flags === 10;
+      return flags === 2;
     default:
       return flags === 0;
+  }
+}
+
+/**
+ * Whether 3.1 allows a first byte that later versions do not (MQTT 3.1 §2.1, §3): flags that a packet does not use may be
+ * anything, and PUBREL, SUBSCRIBE and UNSUBSCRIBE use QoS, which is 1, and DUP, which is set when they are sent again.
+ */
+function isFirstByteOf31(firstByte: number): boolean {
+  const type = firstByte >> 4;
+  switch (type) {
+    case PacketType.Publish:
+    case PacketType.Auth:
+      return false;
+    case PacketType.Pubrel:
+    case PacketType.Subscribe:
+    case PacketType.Unsubscribe:
+      return (firstByte >> 1 & 3) === 1;
+    default:
+      return type !== 0;
   }
 }

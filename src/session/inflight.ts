@@ -85,6 +85,11 @@ export class Inflight {
     return packetIdentifier;
   }
 
+  /** Whether the packet identifier is in use. */
+  has(packetIdentifier: number): boolean {
+    return this.#entries.has(packetIdentifier);
+  }
+
   /** The message with this identifier; `undefined`: there is none in memory. */
   message(packetIdentifier: number): Delivery | undefined {
     const entry = this.#entries.get(packetIdentifier);

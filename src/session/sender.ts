@@ -1,4 +1,5 @@
 import type { QoS } from "../packet/packets.ts";
+import { protocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { DropReason } from "../message.ts";
 import type { Availability } from "../topics/subscriptions.ts";
@@ -132,10 +133,14 @@ export class Sender {
     this.#waiting?.returnShared(taken, () => this.#link === undefined);
   }
 
-  /** PUBACK: the message has arrived, or is refused. False if the identifier is not that of a QoS 1 message under way. */
+  /**
+   * PUBACK: the message has arrived, or is refused. False if the identifier is not known.
+   *
+   * @throws {ProtocolError} 0x82 if the identifier is that of a QoS 2 message
+   */
   puback(packetIdentifier: number, reasonCode: ReasonCode = ReasonCode.Success): boolean {
     const delivery = this.#inflight.messageAt(1, packetIdentifier);
-    if (!delivery) return false;
+    if (!delivery) return this.#unknown("PUBACK", packetIdentifier);
     if (reasonCode >= ReasonCode.UnspecifiedError) this.#options.onDrop(delivery.message, "refused-by-client");
     this.#settle(packetIdentifier, delivery);
     return true;
@@ -144,11 +149,13 @@ export class Sender {
   /**
    * PUBREC: the client has the message and its identifier is to be released, or it refuses the message. False if the
    * identifier is not known.
+   *
+   * @throws {ProtocolError} 0x82 if the identifier is that of a QoS 1 message
    */
   pubrec(packetIdentifier: number, reasonCode: ReasonCode = ReasonCode.Success): boolean {
     const delivery = this.#inflight.messageAt(2, packetIdentifier);
     const known = delivery ?? this.#inflight.released(packetIdentifier);
-    if (!known) return false;
+    if (!known) return this.#unknown("PUBREC", packetIdentifier);
     if (reasonCode >= ReasonCode.UnspecifiedError) {
       // [MQTT-4.8.2-6] 5.0: a message that was refused goes to nobody, other members of a share included.
       if (delivery) this.#options.onDrop(delivery.message, "refused-by-client");
@@ -161,11 +168,16 @@ export class Sender {
     return true;
   }
 
-  /** PUBCOMP: the client has released the identifier. False if it was not waited for. */
+  /**
+   * PUBCOMP: the client has released the identifier. False if the identifier is not known.
+   *
+   * @throws {ProtocolError} 0x82 if the identifier is that of a QoS 1 message, or the client has not sent PUBREC for it
+   */
   pubcomp(packetIdentifier: number): boolean {
     const released = this.#inflight.released(packetIdentifier);
-    if (released) this.#settle(packetIdentifier, released);
-    return released !== undefined;
+    if (!released) return this.#unknown("PUBCOMP", packetIdentifier);
+    this.#settle(packetIdentifier, released);
+    return true;
   }
 
   /** Sends what waits as far as there is room: what has to be sent again, what is retained, what is queued. */
@@ -339,6 +351,12 @@ export class Sender {
     const { sequence, note } = delivery;
     this.#enter(delivery);
     this.#journal?.settled({ sequence, note });
+  }
+
+  /** Nothing waits for this acknowledgement (MQTT 5.0 §4.3). False: the identifier is not in use at all. */
+  #unknown(packet: string, packetIdentifier: number): false {
+    if (!this.#inflight.has(packetIdentifier)) return false;
+    throw protocolError(`${packet} must answer what was sent: packet identifier ${packetIdentifier} waits for another`);
   }
 
   /** Frees identifier and quota together, and uses the quota. */

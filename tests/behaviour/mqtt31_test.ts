@@ -1,5 +1,6 @@
 /** MQTT 3.1 where it differs from 3.1.1. */
 import { assert, assertEquals } from "@std/assert";
+import { connectPacket } from "../support/raw_client.ts";
 import { hooks, startBroker } from "../support/test_broker.ts";
 
 const v31 = { protocolVersion: 3 } as const;
@@ -115,4 +116,58 @@ Deno.test("A 3.1 client that breaks the protocol is cut off", async () => {
     await client.send(bytes);
     await client.expectClosed();
   }
+});
+
+Deno.test("A 3.1 client may set flags of the first byte that a packet does not use", async () => {
+  await using broker = await startBroker();
+  const client = broker.open();
+  await client.send(Uint8Array.from(connectBytes(0x02)).with(0, 0x14));
+  await client.expect("Connack");
+  await client.send([0x83, 6, 0, 1, 0, 1, 0x61, 1]);
+  await client.expect("Suback");
+  await broker.broker.publish("a", "m", { qos: 1 });
+  const { packetIdentifier } = await client.expectMessage({ payload: "m" });
+  await client.send([0x4f, 2, 0, packetIdentifier]);
+  await client.send([0xc8, 0]);
+  await client.expect("Pingresp");
+  await client.send([0xe1, 0]);
+  await client.expectClosed();
+});
+
+Deno.test("[MQTT-2.2.2-2] 3.1.1, [MQTT-2.1.3-1] 5.0: a CONNECT with flags in its first byte is refused", async () => {
+  await using broker = await startBroker();
+  const old = broker.open();
+  await old.send(old.encode(connectPacket({ clientIdentifier: "a" })).with(0, 0x14));
+  await old.expectClosed();
+  const recent = broker.open();
+  await recent.send(recent.encode(connectPacket({ clientIdentifier: "a", protocolVersion: 5 })).with(0, 0x14));
+  assertEquals<number>((await recent.expect("Connack")).reasonCode, 0x81);
+  await recent.expectClosed();
+});
+
+/** A packet whose remaining length has a byte more than it needs. */
+const padded = ([first, length, ...body]: Iterable<number>) => [first!, length! | 0x80, 0, ...body];
+
+Deno.test("Before 5.0 a remaining length may be longer than need be, in CONNECT and behind it", async () => {
+  await using broker = await startBroker();
+  for (const protocolVersion of [3, 4] as const) {
+    const client = broker.open();
+    await client.send(padded(client.encode(connectPacket({ clientIdentifier: "a", protocolVersion }))));
+    await client.expect("Connack");
+    await client.send(padded([0xc0, 0]));
+    await client.expect("Pingresp");
+    await client.send(padded([0x82, 6, 0, 1, 0, 1, 0x61, 0]));
+    await client.expect("Suback");
+  }
+});
+
+Deno.test("[MQTT-1.5.5-1] 5.0: a remaining length that is longer than need be is malformed, in CONNECT and behind it", async () => {
+  await using broker = await startBroker();
+  const client = broker.open();
+  await client.send(padded(client.encode(connectPacket({ clientIdentifier: "a", protocolVersion: 5 }))));
+  assertEquals<number>((await client.expect("Connack")).reasonCode, 0x81);
+  await client.expectClosed();
+  const other = await broker.connect5();
+  await other.send(padded([0xc0, 0]));
+  await other.expectDisconnect(0x81);
 });

@@ -149,3 +149,17 @@ Deno.test("Messages in flight wait for as long as the session does", async () =>
   const after = await broker.connect(persistent);
   await after.takeMessage({ ...sent, dup: true });
 });
+
+Deno.test("An acknowledgement of the wrong kind for an identifier in use closes the connection, with 0x82 in 5.0", async () => {
+  await using broker = await startBroker();
+  for (const protocolVersion of [4, 5] as const) {
+    for (const [name, qos] of [["Pubrec", 1], ["Pubcomp", 1], ["Puback", 2], ["Pubcomp", 2]] as const) {
+      const client = await broker.connect({ protocolVersion });
+      await client.subscribe("a", qos);
+      await broker.broker.publish("a", "m", { qos });
+      await client.sendAck(name, (await client.expectMessage()).packetIdentifier);
+      if (protocolVersion === 5) await client.expectDisconnect(0x82);
+      else await client.expectClosed();
+    }
+  }
+});

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { FrameReader } from "../../src/packet/frame_reader.ts";
+import type { ProtocolVersion } from "../../src/packet/packets.ts";
 import { ProtocolError } from "../../src/packet/protocol_error.ts";
 import { concat, packetOf, string } from "../support/client_codec.ts";
 import { feed, hex, readerOf, toHex } from "./frames.ts";
@@ -260,23 +261,47 @@ const refused: readonly [title: string, bytes: string][] = [
 
 for (const [title, bytes] of refused) {
   Deno.test(`${title} is malformed`, () => {
-    const fault = assertThrows(() => framesOf(readerOf(), hex(bytes)), ProtocolError);
+    const fault = assertThrows(() => framesOf(readerOf(undefined, 5), hex(bytes)), ProtocolError);
     assertEquals(fault.reasonCode, 0x81);
   });
 }
 
-Deno.test("every first byte is taken or refused as the table of packet types says", () => {
+function takenFirstBytes(version: ProtocolVersion | undefined): string[] {
   const taken = Array.from({ length: 256 }, (_, firstByte) => firstByte).filter((firstByte) => {
     try {
-      framesOf(readerOf(), Uint8Array.of(firstByte));
+      framesOf(readerOf(undefined, version), Uint8Array.of(firstByte));
       return true;
     } catch {
       return false;
     }
   });
-  const publishes = ["30", "31", "32", "33", "34", "35", "3a", "3b", "3c", "3d"];
-  const others = ["10", "20", "40", "50", "62", "6a", "70", "82", "8a", "90", "a2", "aa", "b0", "c0", "d0", "e0", "f0"];
-  assertEquals(taken.map((byte) => byte.toString(16)), [...publishes, ...others].sort());
+  return taken.map((byte) => byte.toString(16));
+}
+
+const publishes = ["30", "31", "32", "33", "34", "35", "3a", "3b", "3c", "3d"];
+const connectsOf31 = Array.from({ length: 16 }, (_, flags) => `1${flags.toString(16)}`);
+
+Deno.test("[MQTT-2.2.2-2] 3.1.1, [MQTT-2.1.3-1] 5.0: a first byte is taken as the table of packet types says", () => {
+  const others = ["10", "20", "40", "50", "62", "70", "82", "90", "a2", "b0", "c0", "d0", "e0", "f0"];
+  for (const version of [4, 5] as const) assertEquals(takenFirstBytes(version), [...publishes, ...others].sort());
+  assertEquals(takenFirstBytes(undefined), [...publishes, ...others.slice(1), ...connectsOf31].sort());
+});
+
+Deno.test("In 3.1 flags that a packet does not use may be anything, CONNECT of an unknown version included", () => {
+  const unused = [1, 2, 4, 5, 7, 9, 0xb, 0xc, 0xd, 0xe];
+  const anyFlags = unused.flatMap((type) => Array.from({ length: 16 }, (_, flags) => (type << 4 | flags).toString(16)));
+  const withQoS1 = [6, 8, 0xa].flatMap((type) => [2, 3, 10, 11].map((flags) => (type << 4 | flags).toString(16)));
+  assertEquals(takenFirstBytes(3), [...publishes, ...anyFlags, ...withQoS1, "f0"].sort());
+});
+
+Deno.test("A remaining length that is longer than need be is taken before 5.0", () => {
+  for (const version of [undefined, 3, 4] as const) {
+    for (const bytes of ["c0 8000", "c0 80808000", "30 838000 0001 61"]) {
+      const sizes: number[] = [];
+      feed(readerOf(undefined, version), hex(bytes), ({ start, end }) => sizes.push(end - start));
+      assertEquals(sizes, [bytes.startsWith("c0") ? 0 : 3]);
+    }
+  }
 });
 
 Deno.test("after an error next() throws the same again, and packets before it were given out", () => {

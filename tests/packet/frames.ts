@@ -29,15 +29,17 @@ export function feed(reader: FrameReader, bytes: Uint8Array, onFrame: (frame: Fr
   }
 }
 
-/** A reader that takes packets of any size the format can tell. */
-export function readerOf(maximumPacketSizeBytes = 268_435_460): FrameReader {
-  return new FrameReader({ maximumPacketSizeBytes });
+/** A reader that takes packets of any size the format can tell; without a version before CONNECT has come. */
+export function readerOf(maximumPacketSizeBytes = 268_435_460, version?: ProtocolVersion): FrameReader {
+  const reader = new FrameReader({ maximumPacketSizeBytes });
+  reader.version = version;
+  return reader;
 }
 
 /** The packets in `bytes`, decoded as a connection would; payloads are copied. */
 export function decodeAll(bytes: Uint8Array, version: ProtocolVersion | undefined): InboundPacket[] {
   const packets: InboundPacket[] = [];
-  feed(readerOf(), bytes, (frame) => {
+  feed(readerOf(undefined, version), bytes, (frame) => {
     const packet = decode(frame, version);
     packets.push("payload" in packet ? { ...packet, payload: packet.payload.slice() } : packet);
   });

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { Message } from "../../src/message.ts";
+import { ProtocolError } from "../../src/packet/protocol_error.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import { deliveryQoS, Sender, type SenderOptions } from "../../src/session/sender.ts";
 import { delivery, FakeLink, senderOptions } from "./support.ts";
@@ -91,21 +92,28 @@ Deno.test("A repeated PUBREC is answered with PUBREL again", () => {
   assertEquals([sender.pubcomp(1), sender.pubrec(1)], [true, false]);
 });
 
-Deno.test("Acknowledgements that do not fit the message under way are told and change nothing", () => {
+Deno.test("An acknowledgement for an identifier that is not in use is told and changes nothing", () => {
+  const { sender, link } = online();
+  sender.offer(delivery("a", 1));
+  link.take();
+  assertEquals([sender.puback(9), sender.pubrec(9), sender.pubcomp(9)], [false, false, false]);
+  assertEquals([link.take(), sender.inflight], [[], 1]);
+});
+
+Deno.test("An acknowledgement of the wrong kind for an identifier in use is a protocol error and changes nothing", () => {
   const { sender, link } = online();
   sender.offer(delivery("a", 1));
   sender.offer(delivery("b", 2));
   link.take();
-  assertEquals([sender.pubrec(1), sender.pubcomp(1), sender.puback(2), sender.pubcomp(2)], [
-    false,
-    false,
-    false,
-    false,
-  ]);
-  assertEquals([sender.puback(9), sender.pubrec(9), sender.pubcomp(9)], [false, false, false]);
+  const wrong = (acknowledge: () => boolean) => assertEquals(assertThrows(acknowledge, ProtocolError).reasonCode, 0x82);
+  wrong(() => sender.pubrec(1));
+  wrong(() => sender.pubcomp(1));
+  wrong(() => sender.puback(2));
+  wrong(() => sender.pubcomp(2));
   assertEquals([link.take(), sender.inflight], [[], 2]);
   sender.pubrec(2);
-  assertEquals([sender.puback(2), sender.inflight], [false, 2]);
+  wrong(() => sender.puback(2));
+  assertEquals(sender.inflight, 2);
 });
 
 Deno.test("Towards a congested client QoS 0 is dropped and the rest waits until there is room", () => {
