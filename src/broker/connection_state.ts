@@ -16,6 +16,8 @@ export interface Open {
   readonly session: Session;
   readonly client: ClientSnapshot;
   readonly version: ProtocolVersion;
+  /** It is a bridge of 3.x, which cannot ask for No Local and Retain As Published and wants both. */
+  readonly isBridge: boolean;
   /** Its CONNECT asked for a session that ends with the connection. */
   readonly askedNoExpiry: boolean;
   /** It has its CONNACK. */

@@ -2,6 +2,7 @@ import type { ClientSnapshot } from "../hooks/plugin.ts";
 import type { Logger } from "../logger.ts";
 import { expiryTime, Message } from "../message.ts";
 import type { Will } from "../packet/packets.ts";
+import type { TopicName } from "../packet/topic.ts";
 import type { Session } from "../session/session.ts";
 import type { Journal } from "../durability/journal.ts";
 import type { Times } from "../durability/stored_message.ts";
@@ -117,6 +118,10 @@ export class Wills {
   async publish(client: ClientSnapshot, will: Will): Promise<void> {
     const { clientIdentifier } = client;
     const { pipe, clock, logger } = this.#parts;
+    if (isBridgeState(will.topicName)) {
+      logger.info(`will of client ${clientIdentifier} to ${will.topicName} is dropped: only the broker speaks on $SYS`);
+      return this.#forget(client);
+    }
     const routed = () => this.#forget(client);
     try {
       await pipe.fromClient(client, willMessage(will, clientIdentifier, clock.now()), { routed });
@@ -149,6 +154,11 @@ export class Wills {
     this.#noted.delete(clientIdentifier);
     this.#parts.journal?.append({ type: "will-end", clientIdentifier });
   }
+}
+
+/** Where a bridge of Mosquitto leaves its will, though none but the broker itself publishes below `$SYS`. */
+export function isBridgeState(topicName: TopicName): boolean {
+  return topicName.startsWith("$SYS/broker/connection/") && topicName.endsWith("/state");
 }
 
 /** A client of an earlier run, of whom no more is known. */

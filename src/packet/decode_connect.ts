@@ -16,6 +16,8 @@ export class ConnectError extends ProtocolError {
   }
 }
 
+/** Set in the level by a bridge of 3.x: a habit of brokers, not of the specification. */
+const BRIDGE_BIT = 0x80;
 const RESERVED_FLAG = 0x01;
 const CLEAN_START_FLAG = 0x02;
 const WILL_FLAG = 0x04;
@@ -26,12 +28,12 @@ const USERNAME_FLAG = 0x80;
 /**
  * Reads a CONNECT; its own protocol name and level tell how.
  *
- * @throws {ConnectError} 0x84 if the level is not 3 (`MQIsdp`), 4 or 5 (`MQTT`); 0x81 or 0x82 for a fault in 5.0
+ * @throws {ConnectError} 0x84 if the level is not 3 (`MQIsdp`), 4 or 5 (`MQTT`), the bridge bit of 3.x aside; 0x81 or 0x82 for a fault in 5.0
  * @throws {ProtocolError} 0x84 for another protocol name, 0x81 or 0x82 for a fault in 3.x
  */
 export function decodeConnect(frame: Frame, limits: DecodeLimits): ConnectPacket {
   const reader = new ByteReader(frame.bytes, frame.start, frame.end, "CONNECT");
-  const protocolVersion = readVersion(reader);
+  const { protocolVersion, isBridge } = readVersion(reader);
   checkFixedHeader(frame, protocolVersion);
   const flagsAt = frame.end - reader.remaining;
   const flags = reader.u8("connect flags");
@@ -39,10 +41,10 @@ export function decodeConnect(frame: Frame, limits: DecodeLimits): ConnectPacket
   checkFlags(flags, protocolVersion);
   const body = frame.bytes.subarray(frame.start, frame.end);
   const parsed = protocolVersion === 3 ? parseConnect31(body, flagsAt - frame.start) : parseConnect(body);
-  return connect3(parsed, protocolVersion);
+  return { ...connect3(parsed, protocolVersion), ...isBridge && { isBridge } };
 }
 
-function readVersion(reader: ByteReader): ProtocolVersion {
+function readVersion(reader: ByteReader): { protocolVersion: ProtocolVersion; isBridge: boolean } {
   const name = reader.string("protocol name");
   const level = reader.u8("protocol level");
   if (name !== "MQTT" && name !== "MQIsdp") {
@@ -53,16 +55,17 @@ function readVersion(reader: ByteReader): ProtocolVersion {
       `protocol name must be "MQTT" or "MQIsdp": got ${shown}`,
     );
   }
-  if (name === "MQIsdp" && level === 3) return 3;
-  if (name === "MQTT" && (level === 4 || level === 5)) return level;
+  if (name === "MQTT" && level === 5) return { protocolVersion: 5, isBridge: false };
+  const older = name === "MQTT" ? 4 : 3;
+  if ((level & ~BRIDGE_BIT) === older) return { protocolVersion: older, isBridge: level !== older };
   const reason = `protocol level must be 3, 4 or 5 and fit "${name}": got ${level}`;
   throw new ConnectError(nearestVersion(name, level), ReasonCode.UnsupportedProtocolVersion, reason);
 }
 
-/** What the client of a level that is not served most likely reads; the upper bit marks bridges of 3.x. */
+/** What the client of a level that is not served most likely reads. */
 function nearestVersion(name: "MQTT" | "MQIsdp", level: number): ProtocolVersion {
   if (name === "MQIsdp") return 3;
-  return level > 5 && level < 0x80 ? 5 : 4;
+  return level > 5 && level < BRIDGE_BIT ? 5 : 4;
 }
 
 /** What the frame's reader could not know. In 3.1 the flags are unused, and only 5.0 wants the shortest length. */

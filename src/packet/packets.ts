@@ -74,6 +74,8 @@ export interface ConnectPacket {
   readonly type: typeof PacketType.Connect;
   /** Version of MQTT that the client speaks. */
   readonly protocolVersion: ProtocolVersion;
+  /** The bit by which bridges of 3.x tell of themselves is set. @default false */
+  readonly isBridge?: boolean;
   /** Clean session (3.x) or clean start (5.0). */
   readonly cleanStart: boolean;
   /** 0: no keep-alive. */

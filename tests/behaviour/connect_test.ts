@@ -81,7 +81,7 @@ Deno.test("A protocol name that is unknown ends the connection without CONNACK [
 
 Deno.test("A protocol level that is not served gets return code 1 [MQTT-3.1.2-2] 3.1.1", async () => {
   await using broker = await startBroker();
-  for (const [name, level] of [["MQTT", 0], ["MQTT", 3], ["MQTT", 0x84], ["MQTT", 255], ["MQIsdp", 9]] as const) {
+  for (const [name, level] of [["MQTT", 0], ["MQTT", 3], ["MQTT", 0x85], ["MQTT", 255], ["MQIsdp", 9]] as const) {
     const client = broker.open();
     await client.send(connectBytes(name, level));
     const connack = await client.expect("Connack");

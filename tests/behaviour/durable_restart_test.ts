@@ -317,17 +317,25 @@ Deno.test("A clean start removes everything of the former session from the store
   assertEquals(await Array.fromAsync((await memory.open()).sessions), []);
 });
 
-afterRestart("a session belongs to the user it belonged to", async ({ house, broker, end }) => {
+afterRestart("a session belongs to the user it belonged to, and is replaced by that of another", async (run) => {
+  const { house, broker, end } = run;
   await durable(broker, "c", { username: "u" });
   await durable(broker, "anonymous");
+  await durable(broker, "renamed", { username: "u" });
   const after = await house.restart(end);
-  const refused = { protocolVersion: 5, clean: false, sessionExpiryIntervalSeconds: 1000 } as const;
-  for (const [clientIdentifier, username] of [["c", "stranger"], ["c", undefined], ["anonymous", "u"]] as const) {
-    const { reasonCode } = await after.open().connect({ ...refused, clientIdentifier, username });
-    assertEquals<number>(reasonCode, 0x85);
-  }
   await back(after, "c", { username: "u" });
   await back(after, "anonymous");
+  const client = after.open();
+  const { reasonCode, sessionPresent } = await client.connect({
+    clientIdentifier: "renamed",
+    clean: false,
+    username: "v",
+  });
+  assertEquals([reasonCode, sessionPresent], [0, false]);
+  await house.stored();
+  await after.lose(await after.connect({ clientIdentifier: "other" }));
+  const later = await house.restart(end);
+  await back(later, "renamed", { username: "v" });
 }, { auth: anybody });
 
 afterRestart("a session is taken up by 5.0 and 3.1.1 in turn", async ({ house, broker, end }) => {

@@ -146,16 +146,6 @@ Deno.test("Another user cannot take a session over and gets return code 2", asyn
   await owner.expectMessage({ payload: "m" });
 });
 
-Deno.test("Another user cannot have a session whose owner is away", async () => {
-  await using broker = await startBroker({ auth: anybody });
-  const owner = await broker.connect({ ...persistent, username: "alice" });
-  await owner.disconnect();
-  const intruder = broker.open();
-  assertEquals((await intruder.connect({ ...persistent, username: "eve" })).reasonCode, IDENTIFIER_REJECTED);
-  const back = broker.open();
-  assertEquals((await back.connect({ ...persistent, username: "alice" })).sessionPresent, true);
-});
-
 Deno.test("A session lasts at least as long as its connection [MQTT-4.1.0-2] 3.1.1", async () => {
   await using broker = await startBroker({ sessionExpiryInterval: 60 });
   const client = await broker.connect(persistent);
@@ -184,4 +174,22 @@ Deno.test("Many connections of one client at once leave one", async () => {
   await Promise.all(clients.slice(0, -1).map((client) => client.expectClosed()));
   await clients.at(-1)!.expectNothing();
   assertEquals(broker.broker.clients.length, 1);
+});
+
+Deno.test("A session without a connected client is replaced by a new, empty one when another user comes, and that is logged", async () => {
+  for (const [was, is] of [[undefined, "ann"], ["ann", "bob"], ["ann", undefined]]) {
+    await using broker = await startBroker({ auth: anybody });
+    const before = await broker.connect({ ...persistent, username: was });
+    await before.subscribe("a", 1);
+    await broker.lose(before);
+    await broker.broker.publish("a", "for the former user", { qos: 1 });
+    const after = broker.open();
+    const { reasonCode, sessionPresent } = await after.connect({ ...persistent, username: is });
+    assertEquals([reasonCode, sessionPresent], [0, false]);
+    await broker.broker.publish("a", "for nobody", { qos: 1 });
+    await after.expectNothing();
+    assertEquals(broker.log.lines.filter((line) => line.startsWith("warn: session of client s begins anew")).length, 1);
+    await broker.lose(await broker.connect({ ...persistent, username: is }));
+    assertEquals((await broker.open().connect({ ...persistent, username: is })).sessionPresent, true);
+  }
 });

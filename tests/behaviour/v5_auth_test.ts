@@ -318,7 +318,7 @@ Deno.test("The first plugin that knows the method conducts it, and authenticate 
   assertEquals(broker.broker.clients.map(({ username }) => username), ["b"]);
 });
 
-Deno.test("The user of the exchange is the user of the session: another user's session is refused with 0x85", async () => {
+Deno.test("The user of the exchange is the user of the session: a connected session of another is refused with 0x85", async () => {
   const beginAuthentication = () => ({
     next: (data?: Uint8Array): AuthenticationStep => ({ decision: "allow", username: text(data) }),
   });

@@ -287,10 +287,10 @@ const levels: readonly [name: string, level: number, respondAs: ProtocolVersion]
   ["MQTT", 3, 4],
   ["MQTT", 6, 5],
   ["MQTT", 0x7f, 5],
-  ["MQTT", 0x84, 4],
+  ["MQTT", 0x85, 4],
   ["MQTT", 0x85, 4],
   ["MQIsdp", 4, 3],
-  ["MQIsdp", 0x83, 3],
+  ["MQIsdp", 0x84, 3],
 ];
 
 for (const [name, level, respondAs] of levels) {

@@ -72,11 +72,14 @@ async function admit(
 async function readSession(
   { core }: Connection,
   packet: ConnectPacket,
-  { clientIdentifier }: ClientSnapshot,
+  client: ClientSnapshot,
 ): Promise<ConnectRefusal | undefined> {
+  const { clientIdentifier } = client;
   const { sessions, durability } = core;
   sessions.expireOne(clientIdentifier, core.clock.now());
   if (packet.cleanStart || !durability) return undefined;
+  const found = sessions.get(clientIdentifier);
+  if (found && found.username !== client.username) return undefined;
   try {
     // While it is read another client may take its place, and leave something unread in turn.
     for (let session = sessions.get(clientIdentifier); session && durability.isUnread(session);) {
@@ -109,7 +112,7 @@ function openSession(
   const old = core.sessions.get(clientIdentifier);
   const journal = core.durability?.journal;
   const refusal = refusalOfPlace(connection, clientIdentifier) ??
-    (old ? refusalOfStranger(old, client) : refusalOfNumber(core)) ?? refusalOfSize(packet, properties);
+    (old ? refusalOfStranger(core, old, client) : refusalOfNumber(core)) ?? refusalOfSize(packet, properties);
   if (refusal) return connection.refuse(refusal);
   // Before anything changes, so that clients that come again and again leave nothing that waits for the store.
   if (journal?.fault && (expiryIntervalSeconds > 0 || old?.durable || packet.will)) {
@@ -122,7 +125,7 @@ function openSession(
   if (old) core.owners.get(old)?.close({ reasonCode: ReasonCode.SessionTakenOver, reason });
   const { session, present } = core.sessions.open(
     { clientIdentifier, expiryIntervalSeconds },
-    packet.cleanStart,
+    packet.cleanStart || replacesStrangers(core, old, client),
     () => newSession(connection, client, expiryIntervalSeconds),
   );
   core.wills.signedIn(client);
@@ -131,6 +134,7 @@ function openSession(
     session,
     client,
     version: packet.protocolVersion,
+    isBridge: packet.isBridge === true,
     askedNoExpiry: packet.sessionExpiryIntervalSeconds === 0,
     greeted: false,
     will: packet.will,
@@ -172,13 +176,23 @@ function refusalOfNumber({ sessions, config }: Connection["core"]): ConnectRefus
   return toldRefusal(ReasonCode.QuotaExceeded, `max-sessions (${config.maxSessions}) is reached`);
 }
 
+/** Whose client is connected is protected from others; a session without one is replaced. */
 function refusalOfStranger(
+  { owners }: Connection["core"],
   session: Session,
   { clientIdentifier, username }: ClientSnapshot,
 ): ConnectRefusal | undefined {
-  if (session.username === username) return undefined;
+  if (session.username === username || !owners.has(session)) return undefined;
   const reason = `client identifier ${clientIdentifier} belongs to another user's session`;
   return toldRefusal(ReasonCode.ClientIdentifierNotValid, reason);
+}
+
+/** A user must not get what was meant for another, nor be locked out because it has a new name. */
+function replacesStrangers({ logger }: Connection["core"], old: Session | undefined, client: ClientSnapshot): boolean {
+  if (!old || old.username === client.username) return false;
+  const [was, is] = [old.username, client.username].map((name) => name === undefined ? "nobody" : JSON.stringify(name));
+  logger.warn(`session of client ${client.clientIdentifier} begins anew: it was that of user ${was}, now it is ${is}`);
+  return true;
 }
 
 /** [MQTT-3.2.0-1] 5.0: a client that takes no packet as large as its CONNACK can be sent nothing. */

@@ -168,7 +168,8 @@ function add(
 
 function examine(connection: Connection, open: Open, packet: SubscribePacket, request: SubscriptionRequest): Wanted {
   const { limits } = connection.listener;
-  const { topicFilter: key, noLocal, retainAsPublished } = request;
+  const { topicFilter: key } = request;
+  const { noLocal, retainAsPublished } = open.isBridge ? bridgeOptions(key) : request;
   const qos = Math.min(request.qos, limits.maximumQos) as QoS;
   const identifier = packet.subscriptionIdentifier;
   const subscription = { topicFilter: key, qos, noLocal, retainAsPublished, identifier };
@@ -184,6 +185,12 @@ function examine(connection: Connection, open: Open, packet: SubscribePacket, re
     if (open.version === 5) throw malformed(`SUBSCRIBE: ${error.message}`);
     return { key, request, subscription, refusal: { reasonCode: ReasonCode.TopicFilterInvalid } };
   }
+}
+
+/** What sends a message back to where it came from makes a loop, and a bridge has to know what is to be retained. */
+function bridgeOptions(key: TopicFilter): Pick<Subscription, "noLocal" | "retainAsPublished"> {
+  // [MQTT-3.8.3-4] 5.0: there is no No Local on a shared subscription.
+  return { noLocal: !key.startsWith("$share/"), retainAsPublished: true };
 }
 
 function refusalAtOnce(

@@ -3,7 +3,7 @@ import type { Will } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
 import { toldRefusal } from "../connection_state.ts";
-import { willMessage } from "../wills.ts";
+import { isBridgeState, willMessage } from "../wills.ts";
 import { refusalOfMessage } from "./message_rules.ts";
 
 /** What the listener does not take as a will, whoever leaves it. */
@@ -21,7 +21,8 @@ export function refusalOfWill({ listener }: Connection, will: Will): ConnectRefu
 /** Asks whether the client may leave its will. */
 export async function authorizeWill({ core }: Connection, client: ClientSnapshot): Promise<ConnectRefusal | undefined> {
   const { will, clientIdentifier } = client;
-  if (!will) return undefined;
+  // Else no bridge would be let in; nobody has to permit what is never published.
+  if (!will || isBridgeState(will.topicName)) return undefined;
   const ruling = await core.pipe.authorize(client, willMessage(will, clientIdentifier, core.clock.now()));
   if (ruling.allowed) return undefined;
   const { reasonString, userProperties } = ruling;
