@@ -56,7 +56,7 @@ export class Message implements ApplicationMessage {
   readonly qos: QoS;
   readonly retain: boolean;
   readonly publisher: string | undefined;
-  /** In milliseconds of the broker's clock; `undefined`: never. */
+  /** In milliseconds of the broker's clock; `undefined`: never; {@linkcode FOR_NOW}: when it has been routed. */
   readonly expiresAtMs: number | undefined;
   /** What it costs to keep this message, in bytes: payload, texts, properties and a flat sum for the objects around them. */
   readonly sizeBytes: number;
@@ -89,7 +89,15 @@ export class Message implements ApplicationMessage {
     return this.body.properties;
   }
 
-  /** Whether its time is over (MQTT 5.0 §3.3.2.3.3). */
+  /**
+   * It came with message expiry interval 0: it is for who is connected and can take it at once, and is neither queued nor
+   * retained.
+   */
+  get isForNow(): boolean {
+    return this.expiresAtMs === FOR_NOW;
+  }
+
+  /** Whether its time is over (MQTT 5.0 §3.3.2.3.3); that of a message that {@linkcode Message.isForNow} always is. */
   isExpired(nowMs: number): boolean {
     return this.expiresAtMs !== undefined && nowMs > this.expiresAtMs;
   }
@@ -116,9 +124,13 @@ export class Message implements ApplicationMessage {
   }
 }
 
+/** When a message with message expiry interval 0 becomes worthless: no clock is so slow that it could wait. */
+export const FOR_NOW = -Infinity;
+
 /** When a message that arrives now with this message expiry interval becomes worthless; `undefined`: never. */
 export function expiryTime(intervalSeconds: number | undefined, nowMs: number): number | undefined {
-  return intervalSeconds === undefined ? undefined : nowMs + intervalSeconds * 1000;
+  if (intervalSeconds === undefined) return undefined;
+  return intervalSeconds === 0 ? FOR_NOW : nowMs + intervalSeconds * 1000;
 }
 
 /** What the objects that hold one message take beside payload and topic name; measured roughly, used for limits only. */

@@ -155,7 +155,9 @@ export class PacketWriter implements OutboundLink {
 
   refusal(delivery: Delivery): DropReason | undefined {
     const { message } = delivery;
-    if (message.expiresAtMs !== undefined && message.isExpired(this.#core.clock.now())) return "message-expired";
+    if (message.expiresAtMs !== undefined && !message.isForNow && message.isExpired(this.#core.clock.now())) {
+      return "message-expired";
+    }
     // [MQTT-3.1.2-25] 5.0
     if (this.#isTooLarge(delivery)) return "maximum-packet-size";
     const { authorizeReceive } = this.#core.hooks;

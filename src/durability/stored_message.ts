@@ -18,7 +18,8 @@ export function storedMessage(message: Message, times: Times): StoredMessage {
     retain,
     properties,
     publisher,
-    ...expiresAtMs !== undefined && { expiresAt: Math.round(times.toEpoch(expiresAtMs)) },
+    // What is for now is long over in the next run, where it can only be under way still.
+    ...expiresAtMs !== undefined && { expiresAt: Math.max(0, Math.round(times.toEpoch(expiresAtMs))) },
   };
 }
 

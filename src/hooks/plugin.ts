@@ -164,7 +164,7 @@ export interface Plugin {
   messageReceived?(client: ClientSnapshot, message: ApplicationMessage): void;
   /** A message was routed to `subscribers` subscribers. */
   messageRouted?(message: ApplicationMessage, subscribers: number): void;
-  /** A topic's retained message was set, or cleared by an empty payload. */
+  /** A topic's retained message was set, or cleared by an empty payload or message expiry interval 0. */
   messageRetained?(message: ApplicationMessage): void;
   /** A message waits for a client that is offline. */
   messageQueued?(clientIdentifier: string, message: ApplicationMessage): void;

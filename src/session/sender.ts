@@ -83,8 +83,8 @@ export class Sender {
       this.#offerAtMostOnce(link, delivery);
       return true;
     }
+    if (!link || this.queued > 0 || !this.#hasRoom(link)) return this.#queue(delivery);
     this.#enter(delivery);
-    if (!link || this.queued > 0 || !this.#hasRoom(link)) return this.#push(delivery);
     this.#send(link, delivery);
     // What was sent from where it was read need not be looked at again where it is kept.
     delivery.message.keepBriefly();
@@ -266,6 +266,16 @@ export class Sender {
     if (!taken) this.#options.onDrop(delivery.message, "session-ended");
   }
 
+  /** A QoS 1 or 2 message cannot leave at once. */
+  #queue(delivery: Delivery): boolean {
+    if (delivery.message.isForNow) {
+      this.#options.onDrop(delivery.message, "message-expired");
+      return true;
+    }
+    this.#enter(delivery);
+    return this.#push(delivery);
+  }
+
   #push(delivery: Delivery): boolean {
     if (!this.#wait().push(delivery)) return false;
     if (!this.#link) this.#options.onQueue(delivery.message);
@@ -290,6 +300,7 @@ export class Sender {
     if (link?.congested) return this.#options.onDrop(delivery.message, "max-outbound-bytes");
     if (link && !this.#waiting?.holdsBackQoS0) return this.#send(link, delivery);
     if (!link && !this.#options.queueQoS0) return this.#options.onDrop(delivery.message, "offline-qos0");
+    if (delivery.message.isForNow) return this.#options.onDrop(delivery.message, "message-expired");
     delivery.sequence = ++this.#sequence;
     this.#push(delivery);
   }
@@ -338,6 +349,7 @@ export class Sender {
     const gone = link !== this.#link;
     if (refusal !== undefined && !gone) return this.#drop(delivery, refusal);
     if (delivery.qos === 0) return gone ? this.#drop(delivery, "offline-qos0") : link.sendPublish(delivery, 0, false);
+    if (gone && delivery.message.isForNow) return this.#drop(delivery, "message-expired");
     if (delivery.sequence < this.#inflight.newest) this.#renew(delivery);
     const packetIdentifier = this.#inflight.enter(delivery);
     if (!gone) link.sendPublish(delivery, packetIdentifier, false);

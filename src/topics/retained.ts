@@ -34,13 +34,13 @@ export class RetainedMessages {
   }
 
   /**
-   * Replaces the topic's retained message, or clears it if the payload is empty. A message that would exceed a ceiling
+   * Replaces the topic's retained message, or clears it if the payload is empty or the message is not to last. A message that would exceed a ceiling
    * is not kept, and what it was to replace goes too: no subscriber shall be told a value that is no longer true.
    */
   set(message: Message): "kept" | "cleared" | "full" {
     const old = this.#tree.get(message.topicName);
     // [MQTT-3.3.1-10] 3.1.1, [MQTT-3.3.1-6] 5.0
-    if (message.payload.length === 0) {
+    if (clears(message)) {
       // Said also where there is none: that there is none may be a change of a moment ago.
       if (!this.delete(message.topicName)) this.onChange?.(message.topicName, undefined, undefined);
       return "cleared";
@@ -59,7 +59,7 @@ export class RetainedMessages {
 
   /** Whether a message can be kept in place of what its topic has now. */
   hasRoom(message: Message): boolean {
-    if (message.payload.length === 0) return true;
+    if (clears(message)) return true;
     const old = this.#tree.get(message.topicName);
     const bytes = this.#bytes + costBytes(message) - (old ? costBytes(old) : 0);
     return bytes <= this.#limits.maximumBytes && this.count + (old ? 0 : 1) <= this.#limits.maximumMessages;
@@ -137,6 +137,11 @@ export class RetainedMessages {
   [Symbol.iterator](): Generator<Message> {
     return this.#tree.values();
   }
+}
+
+/** What has message expiry interval 0 takes its predecessor's place and is over ([MQTT-3.3.1-5], §3.3.2.3.3 5.0). */
+function clears(message: Message): boolean {
+  return message.isForNow || message.payload.length === 0;
 }
 
 /** A level of the tree with its map, roughly; counted in full, though names with common levels share them. */

@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 import type { QoS } from "../../src/packet/packets.ts";
 import type { RawClient } from "../support/raw_client.ts";
-import { startBroker, type TestBroker } from "../support/test_broker.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { startBroker, TestBroker } from "../support/test_broker.ts";
 
 const persistent = { clientIdentifier: "s", clean: false, sessionExpiryIntervalSeconds: 86_400 } as const;
 const SECOND_MS = 1000;
@@ -245,3 +246,78 @@ for (const queuePolicy of ["drop-oldest", "drop-newest"] as const) {
     await subscriber.expectNothing();
   });
 }
+
+/** Time passes with every look at it. */
+class RunningClock extends FakeClock {
+  override now(): number {
+    this.advance(0.01);
+    return super.now();
+  }
+}
+
+const passing = { properties: expiring(0) };
+
+Deno.test("A message with message expiry interval 0 reaches who is connected and can take it, though time passes", async () => {
+  await using broker = new TestBroker({}, new RunningClock());
+  await broker.broker.start();
+  const subscriber = await broker.connect5();
+  const publisher = await broker.connect5();
+  for (const topicFilter of ["a", "$share/g/a"]) {
+    await subscriber.subscribe(topicFilter, 2);
+    for (const qos of [0, 1, 2] as const) {
+      await publisher.publish("a", "m", { qos, ...passing });
+      assertEquals((await subscriber.takeMessage({ qos })).properties, expiring(0));
+    }
+    await subscriber.unsubscribe(topicFilter);
+  }
+});
+
+Deno.test("A message with message expiry interval 0 is never queued, for who is away or has no room, and is counted", async () => {
+  await using broker = await startBroker();
+  const publisher = await withSessionAway(broker);
+  const busy = await broker.connect5({ receiveMaximum: 1 });
+  await busy.subscribe("a", 2);
+  await publisher.publish("a", "in the way", { qos: 1 });
+  const first = await busy.expectMessage({ payload: "in the way" });
+  for (const qos of [1, 2] as const) await publisher.publish("a", "m", { qos, ...passing });
+  await publisher.publish("a", "at most once", passing);
+  await busy.takeMessage({ payload: "at most once" });
+  await busy.sendAck("Puback", first.packetIdentifier);
+  await busy.expectNothing();
+  assertEquals(expiredCount(broker), 5);
+  const back = await broker.connect5(persistent);
+  await back.takeMessage({ payload: "in the way" });
+  await back.expectNothing();
+});
+
+Deno.test("[MQTT-3.3.1-5] 5.0: a message with message expiry interval 0 is not retained, and takes away what was", async () => {
+  await using broker = await startBroker();
+  const publisher = await broker.connect5();
+  await publisher.publish("a", "old", { qos: 1, retain: true });
+  await publisher.publish("a", "m", { qos: 1, retain: true, ...passing });
+  assertEquals(broker.broker.retained.size, 0);
+  const subscriber = await broker.connect5();
+  await subscriber.subscribe("a", 1);
+  await subscriber.expectNothing();
+});
+
+Deno.test("What is sent with message expiry interval 0 and not acknowledged is sent again", async () => {
+  await using broker = await startBroker();
+  const before = await broker.connect5(persistent);
+  await before.subscribe("a", 1);
+  await (await broker.connect5()).publish("a", "m", { qos: 1, ...passing });
+  await before.expectMessage({ payload: "m" });
+  await broker.lose(before);
+  const after = await broker.connect5(persistent);
+  assertEquals((await after.takeMessage({ payload: "m", dup: true })).properties, expiring(0));
+});
+
+Deno.test("A will with message expiry interval 0 reaches who is there", async () => {
+  await using broker = new TestBroker({}, new RunningClock());
+  await broker.broker.start();
+  const witness = await broker.connect5();
+  await witness.subscribe("will", 1);
+  const will = { topicName: "will", payload: "gone", qos: 1, properties: expiring(0) } as const;
+  await broker.lose(await broker.connect5({ will }));
+  await witness.takeMessage({ payload: "gone" });
+});
