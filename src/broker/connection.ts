@@ -157,7 +157,7 @@ export class Connection {
     const { limits } = this.listener;
     this.#state = { at: "signing-in", gone, authentication: undefined };
     this.#reader.version = packet.protocolVersion;
-    this.#writer.agree(packet, limits.topicAliasMaximum);
+    this.#writer.agree(packet, limits.outboundTopicAliasMaximum);
     this.#deadline.extend(limits.connectTimeout * 1000);
     return gone;
   }

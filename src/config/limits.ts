@@ -50,8 +50,14 @@ export interface ConnectionLimits {
    * (MQTT 5.0 §3.2.2.3.14). 0 is no limit. @default 0
    */
   readonly maxKeepAlive?: number;
-  /** Topic aliases in each direction of a 5.0 connection, 0 to 65,535 (MQTT 5.0 §3.2.2.3.8). @default 100 */
+  /** Topic aliases that a 5.0 client may use towards the broker, 0 to 65,535 (MQTT 5.0 §3.2.2.3.8). @default 100 */
   readonly topicAliasMaximum?: number;
+  /**
+   * Topic aliases that the broker uses towards a 5.0 client that takes some, 0 to 65,535, never more than the client takes
+   * (MQTT 5.0 §3.1.2.11.5). They save bytes where names are long; some clients say that they take aliases and cannot.
+   * @default 0
+   */
+  readonly outboundTopicAliasMaximum?: number;
   /**
    * Topic filters of one SUBSCRIBE or UNSUBSCRIBE, at least 1; a client that sends more is disconnected (0x97 in 5.0).
    * @default 10000

@@ -36,6 +36,7 @@ const limits = {
   maxSessionExpiryInterval: quantity(limitQuantities.maxSessionExpiryInterval),
   maxKeepAlive: quantity(limitQuantities.maxKeepAlive),
   topicAliasMaximum: quantity(limitQuantities.topicAliasMaximum),
+  outboundTopicAliasMaximum: quantity(limitQuantities.outboundTopicAliasMaximum),
   maxFiltersPerPacket: quantity(limitQuantities.maxFiltersPerPacket),
   maxOverlappingSubscriptions: quantity(limitQuantities.maxOverlappingSubscriptions),
   maxUserProperties: quantity(limitQuantities.maxUserProperties),

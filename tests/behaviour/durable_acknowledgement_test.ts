@@ -363,7 +363,7 @@ Deno.test("Topic aliases stand for the right names however long QoS 2 waits, and
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
-      await using durability = await startDurable();
+      await using durability = await startDurable({ outboundTopicAliasMaximum: 2 });
       const { broker, store } = durability;
       const client = await subscriberOf(broker, "#");
       const publishing: Promise<void>[] = [];

@@ -103,7 +103,7 @@ for (const carrier of ["tcp", "ws"] as const) {
   });
 
   Deno.test(`${title} uses topic aliases both ways`, async () => {
-    await using fixture = await Fixture.start(carrier, { topicAliasMaximum: 5 });
+    await using fixture = await Fixture.start(carrier, { topicAliasMaximum: 5, outboundTopicAliasMaximum: 5 });
     const { client: subscriber, inbox } = await fixture.connect({ properties: { topicAliasMaximum: 5 } });
     await answered(subscriber.subscribeAsync("#", { qos: 1 }));
     const { client: publisher, connack } = await fixture.connect({

@@ -106,7 +106,7 @@ Deno.test("[MQTT-3.1.2-25] 5.0: messages that were too large do not wait for the
 });
 
 Deno.test("[MQTT-3.1.2-26] 5.0: topic aliases stay within the client's maximum", async () => {
-  await using broker = await startBroker();
+  await using broker = await startBroker({ outboundTopicAliasMaximum: 100 });
   const client = await broker.connect5({ topicAliasMaximum: 2 });
   await client.subscribe("#");
   const aliases = new Set<number>();
@@ -124,7 +124,7 @@ Deno.test("[MQTT-3.1.2-26] 5.0: topic aliases stay within the client's maximum",
 });
 
 Deno.test("[MQTT-3.1.2-27] 5.0: without a topic alias maximum, or with 0, the client is sent none", async () => {
-  await using broker = await startBroker();
+  await using broker = await startBroker({ outboundTopicAliasMaximum: 100 });
   for (const options of [{}, { topicAliasMaximum: 0 }]) {
     const client = await broker.connect5(options);
     await client.subscribe("a/long/topic");

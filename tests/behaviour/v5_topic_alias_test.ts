@@ -9,6 +9,8 @@ const PROTOCOL_ERROR = 0x82;
 const TOPIC_ALIAS_INVALID = 0x94;
 const persistent = { clientIdentifier: "s", clean: false, sessionExpiryIntervalSeconds: 3600 } as const;
 
+const outbound = { outboundTopicAliasMaximum: 100 } as const;
+
 /** A subscriber to everything, and a client to publish with. */
 async function pair(broker: TestBroker): Promise<[subscriber: RawClient, publisher: RawClient]> {
   const subscriber = await broker.connect5();
@@ -72,15 +74,28 @@ Deno.test("[MQTT-3.3.2-8] 5.0: alias 0 and an alias above the maximum end the co
   }
 });
 
-Deno.test("With topic-alias-maximum 0 CONNACK names none, and the broker uses none", async () => {
-  await using broker = await startBroker({ topicAliasMaximum: 0 });
+Deno.test("The broker takes aliases and uses none unless it is told to", async () => {
+  for (const [config, takes] of [[{}, 100], [{ topicAliasMaximum: 0 }, undefined]] as const) {
+    await using broker = await startBroker(config);
+    const subscriber = await broker.connect5({ topicAliasMaximum: 10 });
+    assertEquals(subscriber.connack.properties?.topicAliasMaximum, takes);
+    await subscriber.subscribe("a");
+    for (let times = 0; times < 5; times++) {
+      await broker.broker.publish("a", "m");
+      await subscriber.takeMessage({ topicName: "a", topicAlias: undefined });
+    }
+  }
+});
+
+Deno.test("The broker may use aliases and take none", async () => {
+  await using broker = await startBroker({ topicAliasMaximum: 0, outboundTopicAliasMaximum: 1 });
   const subscriber = await broker.connect5({ topicAliasMaximum: 10 });
   assertEquals(subscriber.connack.properties?.topicAliasMaximum, undefined);
   await subscriber.subscribe("a");
-  for (let times = 0; times < 5; times++) {
-    await broker.broker.publish("a", "m");
-    await subscriber.takeMessage({ topicName: "a", topicAlias: undefined });
-  }
+  for (let times = 0; times < 3; times++) await broker.broker.publish("a", "m");
+  await subscriber.takeMessage({ topicName: "a", topicAlias: undefined });
+  await subscriber.takeMessage({ topicName: "a", topicAlias: 1 });
+  await subscriber.takeMessage({ topicName: "", topicAlias: 1 });
 });
 
 Deno.test("An alias that was given no name is a protocol error", async () => {
@@ -122,7 +137,7 @@ Deno.test("A QoS 2 message with an alias that is sent again is delivered once un
 });
 
 Deno.test("The broker gives a name an alias when it comes the second time, and leaves the name out after that", async () => {
-  await using broker = await startBroker();
+  await using broker = await startBroker(outbound);
   const subscriber = await broker.connect5({ topicAliasMaximum: 2 });
   await subscriber.subscribe("#", 2);
   for (const qos of [0, 1, 2] as const) await broker.broker.publish("a/b", "m", { qos });
@@ -131,8 +146,8 @@ Deno.test("The broker gives a name an alias when it comes the second time, and l
   await subscriber.takeMessage({ topicName: "", topicAlias: 1, qos: 2 });
 });
 
-Deno.test("[MQTT-3.3.2-11] 5.0: the broker uses no alias above the client's topic alias maximum or its own", async () => {
-  await using broker = await startBroker({ topicAliasMaximum: 3 });
+Deno.test("[MQTT-3.3.2-11] 5.0: the broker uses no alias above the client's topic alias maximum or outbound-topic-alias-maximum", async () => {
+  await using broker = await startBroker({ outboundTopicAliasMaximum: 3 });
   for (const [taken, highest] of [[0, 0], [1, 1], [2, 2], [3, 3], [65_535, 3]] as const) {
     const subscriber = await broker.connect5({ topicAliasMaximum: taken });
     await subscriber.subscribe("t/#");
@@ -148,7 +163,7 @@ Deno.test("[MQTT-3.3.2-11] 5.0: the broker uses no alias above the client's topi
 });
 
 Deno.test("A client that names no topic alias maximum, or is not of 5.0, is sent every name", async () => {
-  await using broker = await startBroker();
+  await using broker = await startBroker(outbound);
   for (const protocolVersion of [3, 4, 5] as const) {
     const subscriber = await broker.connect({ protocolVersion });
     await subscriber.subscribe("a");
@@ -160,7 +175,7 @@ Deno.test("A client that names no topic alias maximum, or is not of 5.0, is sent
 });
 
 Deno.test("A name in more use displaces one that is no longer used", async () => {
-  await using broker = await startBroker();
+  await using broker = await startBroker(outbound);
   const subscriber = await broker.connect5({ topicAliasMaximum: 1 });
   await subscriber.subscribe("#");
   const names = new Map<number, string>();
@@ -176,7 +191,7 @@ Deno.test("A name in more use displaces one that is no longer used", async () =>
 });
 
 Deno.test("[MQTT-3.3.2-7] 5.0: the broker's aliases end with the connection, also for what is sent again", async () => {
-  await using broker = await startBroker();
+  await using broker = await startBroker(outbound);
   const before = await broker.connect5({ ...persistent, topicAliasMaximum: 5 });
   await before.subscribe("a", 1);
   for (let times = 0; times < 3; times++) await broker.broker.publish("a", "m", { qos: 1 });
@@ -208,7 +223,7 @@ for (const { maximumPacketSizeBytes, contentTypeBytes } of tightPlaces) {
   Deno.test(
     `[MQTT-3.1.2-24] 5.0: no alias makes a packet larger than the ${maximumPacketSizeBytes} bytes a client takes`,
     async () => {
-      await using broker = await startBroker();
+      await using broker = await startBroker(outbound);
       const subscriber = await broker.connect5({ maximumPacketSizeBytes, topicAliasMaximum: 3 });
       await subscriber.subscribe("#");
       const sizes = { largest: 0, withAlias: 0 };

@@ -47,6 +47,7 @@ Deno.test("without a config there is one listener on loopback, and every limit h
       maxSessionExpiryInterval: 4_294_967_295,
       maxKeepAlive: 0,
       topicAliasMaximum: 100,
+      outboundTopicAliasMaximum: 0,
       maxFiltersPerPacket: 10_000,
       maxOverlappingSubscriptions: 256,
       maxUserProperties: 1000,

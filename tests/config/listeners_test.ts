@@ -53,6 +53,7 @@ const inherited: [
   ["maxSessionExpiryInterval", 9, 0, (name, l) => listener(l, name).limits.maxSessionExpiryInterval],
   ["maxKeepAlive", 9, 0, (name, l) => listener(l, name).limits.maxKeepAlive],
   ["topicAliasMaximum", 9, 0, (name, l) => listener(l, name).limits.topicAliasMaximum],
+  ["outboundTopicAliasMaximum", 9, 0, (name, l) => listener(l, name).limits.outboundTopicAliasMaximum],
   ["maximumQos", 1, 0, (name, l) => listener(l, name).limits.maximumQos],
   ["maxTopicLevels", 9, 1, (name, l) => listener(l, name).limits.maxTopicLevels],
   ["stallTimeout", 9, 0.5, (name, l) => listener(l, name).limits.stallTimeout],
