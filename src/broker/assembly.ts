@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
+import type { ResolvedConfig } from "../config/config.ts";
 import { Durability } from "../durability/durability.ts";
 import type { Times } from "../durability/stored_message.ts";
 import { buildHookChain, type HookChain } from "../hooks/chain.ts";
@@ -30,6 +30,7 @@ import { MemoryCeiling } from "./memory_ceiling.ts";
 import { MessagePipe } from "./message_pipe.ts";
 import type { PluginPowers } from "./plugin_context.ts";
 import { pluginLoader } from "./plugin_loader.ts";
+import { SenderLimitsOf } from "./sender_limits.ts";
 import { Statistics } from "./statistics.ts";
 import { createStore } from "./stores.ts";
 import { Wills } from "./wills.ts";
@@ -67,6 +68,7 @@ export class Assembly {
   /** What is done for nobody in particular. */
   readonly chores: Chores;
   readonly #times: Times;
+  readonly #senderLimits = new SenderLimitsOf();
   /** Clients whose messages could not be read from the store, and when to try again. */
   readonly #unread = new Map<string, number>();
   readonly #timers: (() => void)[] = [];
@@ -197,7 +199,7 @@ export class Assembly {
       sessions: this.sessions,
       subscriptions: this.subscriptions,
       retained: this.retained,
-      sessionParts: (clientIdentifier) => this.#sessionParts(clientIdentifier, this.config.limits),
+      sessionParts: (clientIdentifier) => this.#sessionParts(clientIdentifier),
       signal: this.ending.signal,
       onFault: () => this.connections.forEach((connection) => connection.storeFailed()),
     });
@@ -229,7 +231,8 @@ export class Assembly {
       connections,
       owners,
       signal: this.ending.signal,
-      sessionParts: (clientIdentifier, limits) => this.#sessionParts(clientIdentifier, limits),
+      senderLimits: this.#senderLimits,
+      sessionParts: (clientIdentifier) => this.#sessionParts(clientIdentifier),
     };
   }
 
@@ -248,19 +251,14 @@ export class Assembly {
     }
   }
 
-  #sessionParts(clientIdentifier: string, limits: ResolvedLimits): ReturnType<Core["sessionParts"]> {
+  #sessionParts(clientIdentifier: string): ReturnType<Core["sessionParts"]> {
     const { messageQueued } = this.#hooks;
     return {
       sender: {
-        maximumInflight: limits.maxInflight,
-        queue: {
-          maximumMessages: limits.queueLimit,
-          maximumBytes: limits.queueLimitBytes,
-          policy: limits.queuePolicy === "drop-newest" ? "newest" : "oldest",
-        },
-        queueQoS0: limits.queueQos0,
+        // Until its client comes, by a listener that may have others.
+        ...this.#senderLimits.get(this.config.limits),
         now: () => this.clock.now(),
-        onDrop: (message, reason) => this.#dropFor(clientIdentifier, message, reason, limits),
+        onDrop: (message, reason) => this.#dropFor(clientIdentifier, message, reason),
         // What is not in memory cannot be shown to a hook.
         onLost: (messages, reason) => this.#count(clientIdentifier, reason, messages),
         onQueue: (message) => {
@@ -279,12 +277,14 @@ export class Assembly {
     return share !== undefined && this.#router.handOver(message, share, session, { onlyConnected: why === "detached" });
   }
 
-  #dropFor(clientIdentifier: string, message: Message, reason: DropReason, { queuePolicy }: ResolvedLimits): void {
+  #dropFor(clientIdentifier: string, message: Message, reason: DropReason): void {
     this.drop(clientIdentifier, message, reason);
-    if (reason !== "queue-limit" || queuePolicy !== "disconnect") return;
+    if (reason !== "queue-limit") return;
     const session = this.sessions.get(clientIdentifier);
+    const owner = session && this.owners.get(session);
+    if (owner?.listener.limits.queuePolicy !== "disconnect") return;
     const text = "its queue is full (queue-limit, queue-policy: disconnect)";
-    if (session) this.owners.get(session)?.close({ reasonCode: ReasonCode.QuotaExceeded, reason: text });
+    owner.close({ reasonCode: ReasonCode.QuotaExceeded, reason: text });
   }
 
   #readFailed(clientIdentifier: string, error: unknown): void {

@@ -1,4 +1,4 @@
-import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
+import type { ResolvedConfig } from "../config/config.ts";
 import type { Durability } from "../durability/durability.ts";
 import type { HookChain } from "../hooks/chain.ts";
 import type { Logger } from "../logger.ts";
@@ -15,6 +15,7 @@ import type { Connection } from "./connection.ts";
 import type { Clock } from "./environment.ts";
 import type { MemoryCeiling } from "./memory_ceiling.ts";
 import type { MessagePipe } from "./message_pipe.ts";
+import type { SenderLimitsOf } from "./sender_limits.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Wills } from "./wills.ts";
 import type { WorkBudget } from "../work_budget.ts";
@@ -58,6 +59,7 @@ export interface Core {
   readonly owners: Map<Session, Connection>;
   /** Aborted at shutdown. */
   readonly signal: AbortSignal;
+  readonly senderLimits: SenderLimitsOf;
   /** What a session is made with besides what its client says. */
-  sessionParts(clientIdentifier: string, limits: ResolvedLimits): Pick<SessionOptions, "sender" | "onReturn">;
+  sessionParts(clientIdentifier: string): Pick<SessionOptions, "sender" | "onReturn">;
 }

@@ -21,7 +21,8 @@ const PURGE_PERIOD_MS = 1000;
 
 /** What a {@linkcode MessageQueue} works with. */
 export interface QueueParts {
-  readonly limits: QueueLimits;
+  /** Those that hold now. */
+  limits: QueueLimits;
   /** Keeps what goes beyond the window; `undefined`: everything is kept in memory. */
   readonly journal: SessionJournal | undefined;
   /** Told of every message that has to go. */

@@ -7,16 +7,17 @@ import type { Delivery } from "./delivery.ts";
 import { Estate } from "./estate.ts";
 import { Inflight, type Released } from "./inflight.ts";
 import type { SessionJournal } from "./journal.ts";
-import type { OutboundLink, RestoredSender, SenderOptions } from "./sender_options.ts";
+import type { OutboundLink, RestoredSender, SenderLimits, SenderOptions } from "./sender_options.ts";
 import { Waiting } from "./waiting.ts";
 
-export type { OutboundLink, SenderOptions } from "./sender_options.ts";
+export type { OutboundLink, SenderLimits, SenderOptions } from "./sender_options.ts";
 
 /** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
 export class Sender {
   readonly #options: SenderOptions;
   readonly #journal: SessionJournal | undefined;
   readonly #onReturn: SenderOptions["onReturn"];
+  #limits: SenderLimits;
   readonly #inflight: Inflight;
   /** `undefined`: no message has had to wait yet. */
   #waiting: Waiting | undefined;
@@ -34,9 +35,16 @@ export class Sender {
    */
   constructor(options: SenderOptions, journal?: SessionJournal, onReturn = options.onReturn) {
     this.#options = options;
+    this.#limits = options;
     this.#journal = journal;
     this.#onReturn = onReturn;
     this.#inflight = new Inflight(journal);
+  }
+
+  /** The client has come by a way that has limits of its own. What is over them already stays. */
+  limitTo(limits: SenderLimits): void {
+    this.#limits = limits;
+    this.#waiting?.limitTo(limits.queue);
   }
 
   /** QoS 1 and 2 messages under way. */
@@ -284,9 +292,9 @@ export class Sender {
 
   /** The room for what waits, which there is from now on. */
   #wait(): Waiting {
-    const { queue: limits, now, onFault } = this.#options;
+    const { now, onFault } = this.#options;
     return this.#waiting ??= new Waiting({
-      limits,
+      limits: this.#limits.queue,
       journal: this.#journal,
       now,
       onDrop: (delivery) => this.#drop(delivery, "queue-limit"),
@@ -299,7 +307,7 @@ export class Sender {
   #offerAtMostOnce(link: OutboundLink | undefined, delivery: Delivery): void {
     if (link?.congested) return this.#options.onDrop(delivery.message, "max-outbound-bytes");
     if (link && !this.#waiting?.holdsBackQoS0) return this.#send(link, delivery);
-    if (!link && !this.#options.queueQoS0) return this.#options.onDrop(delivery.message, "offline-qos0");
+    if (!link && !this.#limits.queueQoS0) return this.#options.onDrop(delivery.message, "offline-qos0");
     if (delivery.message.isForNow) return this.#options.onDrop(delivery.message, "message-expired");
     delivery.sequence = ++this.#sequence;
     this.#push(delivery);
@@ -307,13 +315,13 @@ export class Sender {
 
   #hasRoom(link: OutboundLink): boolean {
     return !this.#inflight.isResending && this.#hasQuota(link) &&
-      this.#inflight.bytes < this.#options.queue.maximumBytes &&
+      this.#inflight.bytes < this.#limits.queue.maximumBytes &&
       !link.congested;
   }
 
   #hasQuota(link: OutboundLink): boolean {
     const { outstanding } = this.#inflight;
-    return outstanding < this.#options.maximumInflight && outstanding < link.receiveMaximum;
+    return outstanding < this.#limits.maximumInflight && outstanding < link.receiveMaximum;
   }
 
   #resend(link: OutboundLink): void {

@@ -16,13 +16,17 @@ export interface OutboundLink {
   sendPubrel(packetIdentifier: number): void;
 }
 
-/** What a {@linkcode Sender} needs to know. */
-export interface SenderOptions {
+/** What holds for a {@linkcode Sender} until its client comes another way. */
+export interface SenderLimits {
   /** QoS 1 and 2 messages under way at once, 1 to 65,534. */
   readonly maximumInflight: number;
   readonly queue: QueueLimits;
   /** Whether QoS 0 messages wait for a client that is offline. */
   readonly queueQoS0: boolean;
+}
+
+/** What a {@linkcode Sender} needs to know. */
+export interface SenderOptions extends SenderLimits {
   /** The time, by the clock that messages expire by. */
   readonly now: () => number;
   /** Told of every message that is given up. */

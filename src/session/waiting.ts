@@ -1,6 +1,6 @@
 import type { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
-import { MessageQueue, type QueueParts } from "./message_queue.ts";
+import { MessageQueue, type QueueLimits, type QueueParts } from "./message_queue.ts";
 
 /** Retained messages that may wait from several SUBSCRIBEs together; one SUBSCRIBE may bring more. */
 const MAXIMUM_BACKLOG = 100_000;
@@ -17,6 +17,11 @@ export class Waiting {
   constructor(parts: QueueParts) {
     this.#parts = parts;
     this.#queue = new MessageQueue(parts);
+  }
+
+  /** Other limits hold from now on. */
+  limitTo(limits: QueueLimits): void {
+    this.#parts.limits = limits;
   }
 
   /** Retained messages, and all that the queue has. */

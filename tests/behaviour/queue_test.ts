@@ -3,6 +3,7 @@ import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import type { BrokerConfig } from "../../src/config/config.ts";
 import type { BrokerStatistics } from "../../src/hooks/plugin.ts";
 import type { DropReason } from "../../src/message.ts";
+import type { QoS } from "../../src/packet/packets.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import { connectPacket, RawClient, subscribePacket } from "../support/raw_client.ts";
 import { hooks, startBroker, type TestBroker } from "../support/test_broker.ts";
@@ -122,4 +123,64 @@ Deno.test("A client that stops reading loses QoS 0 messages past max-outbound-by
   assertEquals(drops.messages.every((line) => line.startsWith("deaf ")), true);
   ours.close();
   await accepted;
+});
+
+const TWO_LISTENERS = {
+  listeners: {
+    wide: { type: "external", queueLimit: 5, maxInflight: 3 },
+    narrow: { type: "external", queueLimit: 2, maxInflight: 1, queueQos0: false, queuePolicy: "drop-newest" },
+  },
+} as const;
+
+/** The session `s` comes by this listener. */
+async function comeBy(broker: TestBroker, listener: string): Promise<RawClient> {
+  const client = broker.open(listener);
+  await client.connect({ clientIdentifier: "s", clean: false });
+  return client;
+}
+
+async function publishSome(broker: TestBroker, count: number, qos: QoS): Promise<void> {
+  for (let index = 0; index < count; index++) await broker.broker.publish("a", `${index}`, { qos });
+}
+
+Deno.test("A resumed session lives by the limits of the listener that its client has come by last", async () => {
+  await using broker = await startBroker(TWO_LISTENERS);
+  const first = await comeBy(broker, "wide");
+  await first.subscribe("a", 1);
+  await first.disconnect();
+  await publishSome(broker, 7, 1);
+  const second = await comeBy(broker, "narrow");
+  for (const payload of ["2", "3", "4", "5", "6"]) {
+    const { packetIdentifier } = await second.expectMessage({ payload });
+    await second.expectNothing();
+    await second.sendAck("Puback", packetIdentifier);
+  }
+  await second.disconnect();
+  await publishSome(broker, 4, 1);
+  await publishSome(broker, 1, 0);
+  const third = await comeBy(broker, "wide");
+  for (const payload of ["0", "1"]) await third.expectMessage({ payload, qos: 1 });
+  await third.expectNothing();
+  await publishSome(broker, 2, 1);
+  await third.expectMessage({ payload: "0" });
+  await third.expectNothing();
+});
+
+Deno.test("queue-policy: disconnect holds where the client is connected now", async () => {
+  const limits = { queueLimit: 1, maxInflight: 1 } as const;
+  const strict = { type: "external", ...limits, queuePolicy: "disconnect" } as const;
+  await using broker = await startBroker({ listeners: { strict, mild: { type: "external", ...limits } } });
+  const first = await comeBy(broker, "strict");
+  await first.subscribe("a", 1);
+  await first.disconnect();
+  const second = await comeBy(broker, "mild");
+  await publishSome(broker, 3, 1);
+  await second.expectMessage({ payload: "0" });
+  await second.expectNothing();
+  await second.disconnect();
+  const third = await comeBy(broker, "strict");
+  await third.takeMessage({ payload: "0" });
+  await third.expectMessage({ payload: "2" });
+  await publishSome(broker, 2, 1);
+  await third.expectClosed();
 });

@@ -128,6 +128,7 @@ function openSession(
     packet.cleanStart || replacesStrangers(core, old, client),
     () => newSession(connection, client, expiryIntervalSeconds),
   );
+  session.sender.limitTo(core.senderLimits.get(limits));
   core.wills.signedIn(client);
   const open = {
     at: "open" as const,
@@ -150,11 +151,11 @@ function openSession(
   });
 }
 
-function newSession({ core, listener }: Connection, client: ClientSnapshot, expiryIntervalSeconds: number): Session {
+function newSession({ core }: Connection, client: ClientSnapshot, expiryIntervalSeconds: number): Session {
   const { clientIdentifier, username } = client;
   // What ends with its connection has nothing to be remembered for.
   const journal = expiryIntervalSeconds > 0 ? core.durability?.notesOf(clientIdentifier, username) : undefined;
-  const parts = core.sessionParts(clientIdentifier, listener.limits);
+  const parts = core.sessionParts(clientIdentifier);
   return new Session({ clientIdentifier, username, expiryIntervalSeconds, journal, ...parts });
 }
 
