@@ -35,7 +35,9 @@ export class Outbox {
   /** Writes that were begun, as of now and as of the last look. */
   #begun = 0;
   #begunBefore = 0;
-  /** Since when the write under way has been seen, in milliseconds of the clock. */
+  /** What the transport had taken at the last look. */
+  #takenBefore = 0;
+  /** Since when nothing has been taken of the write under way, in milliseconds of the clock. */
   #stalledSinceMs = 0;
 
   constructor(transport: Transport, options: OutboxOptions) {
@@ -78,8 +80,10 @@ export class Outbox {
    * @param nowMs the clock's time; the first look at a write finds 0
    */
   stalledMs(nowMs: number): number {
-    if (!this.#writing || this.#begun !== this.#begunBefore) {
+    const taken = this.#transport.takenBytes ?? 0;
+    if (!this.#writing || this.#begun !== this.#begunBefore || taken !== this.#takenBefore) {
       this.#begunBefore = this.#begun;
+      this.#takenBefore = taken;
       this.#stalledSinceMs = nowMs;
     }
     return nowMs - this.#stalledSinceMs;

@@ -64,6 +64,10 @@ export class FramedTransport implements Transport {
     this.#decoder = new FrameDecoder(options.longestFrameBytes, (opcode, payload) => this.#control(opcode, payload));
   }
 
+  get takenBytes(): number | undefined {
+    return this.#below.takenBytes;
+  }
+
   async read(into: Uint8Array): Promise<number | null> {
     while (!this.#closeReceived) {
       const length = this.#rest.length > 0 ? this.#takeRest(into) : await this.#below.read(into);

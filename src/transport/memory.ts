@@ -26,6 +26,7 @@ interface WaitingWrite {
 class Direction {
   readonly #queue: ByteQueue;
   readonly #capacityBytes: number;
+  takenBytes = 0;
   #waiting: WaitingWrite | undefined;
   #written: Promise<void> = Promise.resolve();
   #refusal: Error | undefined;
@@ -77,6 +78,7 @@ class Direction {
     if (!waiting) return;
     const piece = waiting.rest.subarray(0, Math.max(0, this.#capacityBytes - this.#queue.length));
     waiting.rest = waiting.rest.subarray(piece.length);
+    this.takenBytes += piece.length;
     this.#queue.push(piece);
     if (waiting.rest.length > 0) return;
     this.#waiting = undefined;
@@ -95,6 +97,10 @@ class MemoryTransport implements Transport {
   constructor(inbound: Direction, outbound: Direction) {
     this.#inbound = inbound;
     this.#outbound = outbound;
+  }
+
+  get takenBytes(): number {
+    return this.#outbound.takenBytes;
   }
 
   read(into: Uint8Array): Promise<number | null> {

@@ -4,6 +4,7 @@ import type { RemoteAddress, Transport } from "./transport.ts";
 export class SocketTransport implements Transport {
   readonly secure = false;
   readonly acceptedAt: number = performance.now();
+  takenBytes = 0;
   #writing: Promise<void> | undefined;
   #closed = false;
 
@@ -39,6 +40,11 @@ export class SocketTransport implements Transport {
   /** The system may take less than it is given. */
   async #writeAll(bytes: Uint8Array): Promise<void> {
     let sent = await this.connection.write(bytes);
-    while (sent < bytes.length) sent += await this.connection.write(bytes.subarray(sent));
+    this.takenBytes += sent;
+    while (sent < bytes.length) {
+      const more = await this.connection.write(bytes.subarray(sent));
+      this.takenBytes += more;
+      sent += more;
+    }
   }
 }

@@ -36,6 +36,7 @@ export function streamTransport(connection: ByteStream, options: StreamTransport
 
 /** The four things that can be done with a stream, whichever way it offers them. */
 interface Carrier {
+  readonly takenBytes?: number;
   read(into: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<void>;
   closeWrite(): Promise<void>;
@@ -51,6 +52,10 @@ class StreamTransport implements Transport {
 
   constructor(carrier: Carrier, readonly remote: RemoteAddress, readonly secure: boolean) {
     this.#carrier = carrier;
+  }
+
+  get takenBytes(): number | undefined {
+    return this.#carrier.takenBytes;
   }
 
   read(into: Uint8Array): Promise<number | null> {
@@ -79,6 +84,8 @@ class StreamTransport implements Transport {
 
 /** A stream with `read` and `write` of its own. */
 class CallCarrier implements Carrier {
+  takenBytes = 0;
+
   constructor(private readonly connection: ByteStream) {}
 
   read(into: Uint8Array): Promise<number | null> {
@@ -87,7 +94,9 @@ class CallCarrier implements Carrier {
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let sent = 0; sent < bytes.length;) {
-      sent += await this.connection.write!(sent === 0 ? bytes : bytes.subarray(sent));
+      const more = await this.connection.write!(sent === 0 ? bytes : bytes.subarray(sent));
+      this.takenBytes += more;
+      sent += more;
     }
   }
 

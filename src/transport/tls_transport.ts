@@ -9,6 +9,7 @@ export class TlsTransport implements Transport {
   readonly remote: RemoteAddress;
   readonly acceptedAt: number;
   readonly #socket: TLSSocket;
+  readonly #raw: Transport;
   /** The part of a chunk that did not fit into the reader's buffer. */
   #rest: Uint8Array | undefined;
   #error: Error | undefined;
@@ -24,10 +25,15 @@ export class TlsTransport implements Transport {
     this.remote = raw.remote;
     this.acceptedAt = raw.acceptedAt;
     this.#socket = socket;
+    this.#raw = raw;
     socket.on("readable", () => this.#look());
     socket.on("end", () => this.#end());
     socket.on("error", (error) => this.#fail(error));
     socket.on("close", () => this.#fail(new Error("Cannot use the stream: it was closed")));
+  }
+
+  get takenBytes(): number | undefined {
+    return this.#raw.takenBytes;
   }
 
   read(into: Uint8Array): Promise<number | null> {

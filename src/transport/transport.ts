@@ -31,6 +31,11 @@ export interface Transport {
   /** Milliseconds on the clock of `performance.now()` at which the peer reached us, before any handshake. */
   readonly acceptedAt: number;
   /**
+   * Bytes that the carrier has taken over so far, those of a write under way included, in a measure of its own: that more
+   * were taken is all it tells. `undefined`: that is not known before a write is over.
+   */
+  readonly takenBytes?: number;
+  /**
    * Fills the beginning of `into`, which has at least one byte of room.
    *
    * @returns how many bytes were read, at least 1, or `null` when the peer has ended its side

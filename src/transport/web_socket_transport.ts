@@ -64,6 +64,7 @@ class WebSocketTransport implements Transport {
   readonly #maxOutboundBytes: number;
   readonly #inbound = new ByteQueue();
   readonly #opened = Promise.withResolvers<void>();
+  #givenBytes = 0;
   #fault: Error | undefined;
   #poll: { readonly timer: ReturnType<typeof setTimeout>; wake(): void } | undefined;
 
@@ -81,6 +82,10 @@ class WebSocketTransport implements Transport {
     if (socket.readyState !== WebSocket.CONNECTING) this.#opened.resolve();
   }
 
+  get takenBytes(): number {
+    return this.#givenBytes - this.#socket.bufferedAmount;
+  }
+
   read(into: Uint8Array): Promise<number | null> {
     return this.#inbound.read(into);
   }
@@ -89,6 +94,7 @@ class WebSocketTransport implements Transport {
     await this.#opened.promise;
     this.#requireOpen();
     if (bytes.length > 0) this.#socket.send(new Uint8Array(bytes));
+    this.#givenBytes += bytes.length;
     await this.#drain(this.#maxOutboundBytes);
     if (this.#fault) throw this.#fault;
   }

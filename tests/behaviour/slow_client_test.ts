@@ -103,6 +103,21 @@ Deno.test("A client that takes something in each stall-timeout stays, however mu
   slow.close();
 });
 
+Deno.test("A client that takes a byte in each stall-timeout is slow, and stays", async () => {
+  const partings = new Partings();
+  await using broker = await startBroker({ ...limits, plugins: [partings.plugin] });
+  const slow = await slowClient(broker);
+  await fill(broker);
+  for (let round = 0; round < 4; round++) {
+    broker.clock.advance((STALL_SECONDS - 1) * 1000);
+    await slow.take(1);
+  }
+  assertEquals(partings.seen, []);
+  broker.clock.advance((STALL_SECONDS + 1) * 1000);
+  assertEquals(partings.seen, [["slow", ReasonCode.QuotaExceeded]]);
+  slow.close();
+});
+
 Deno.test("A client for which nothing waits may be silent for longer than stall-timeout", async () => {
   const partings = new Partings();
   await using broker = await startBroker({ ...limits, plugins: [partings.plugin] });

@@ -11,6 +11,7 @@ class SlowTransport implements Transport {
   readonly acceptedAt = 0;
   readonly writes: number[][] = [];
   closed = false;
+  takenBytes = 0;
   #underWay: { bytes: Uint8Array; taken: PromiseWithResolvers<void> } | undefined;
 
   get writing(): boolean {
@@ -220,6 +221,18 @@ Deno.test("A peer is stalled from the first look at a write until it takes a par
   assertEquals([transport.writing, outbox.stalledMs(6000), outbox.stalledMs(7500)], [true, 0, 1500]);
   await transport.take();
   assertEquals([transport.writing, outbox.stalledMs(8000), outbox.stalledMs(9000)], [false, 0, 0]);
+});
+
+Deno.test("A peer that takes a byte of a large write now and then is slow, not stalled", async () => {
+  const { transport, outbox } = boxed();
+  outbox.open().set(new Uint8Array(200 * 1024));
+  await turn();
+  assertEquals(outbox.stalledMs(1000), 0);
+  for (const nowMs of [4000, 7000, 10_000]) {
+    transport.takenBytes++;
+    assertEquals(outbox.stalledMs(nowMs), 0);
+  }
+  assertEquals(outbox.stalledMs(12_000), 2000);
 });
 
 Deno.test("Relieved waits until there is room, or the peer can take no more", async () => {

@@ -142,6 +142,19 @@ for (const carrier of carriers) {
     });
   }
 
+  if (carrier.name !== "stream of web streams") {
+    test("what the carrier has taken of a write shows while the rest waits", async ({ transport, peer }) => {
+      const before = transport.takenBytes!;
+      const bytes = 32_000_000;
+      const writing = transport.write(new Uint8Array(bytes));
+      const half = bytes / 2;
+      await peer.receive(half);
+      assertEquals(transport.takenBytes! - before >= half, true, "what has arrived was taken");
+      await peer.receive(half);
+      await writing;
+    });
+  }
+
   test("the peer's end is read as null, again and again", async ({ transport, peer }) => {
     await peer.send(Uint8Array.of(7));
     await peer.end();
