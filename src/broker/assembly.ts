@@ -12,6 +12,7 @@ import { TopicNames } from "../packet/topic_names.ts";
 import { Router, type RouterObserver } from "../router/router.ts";
 import type { Delivery } from "../session/delivery.ts";
 import type { Estate } from "../session/estate.ts";
+import type { ReturnReason } from "../session/sender.ts";
 import type { Session } from "../session/session.ts";
 import { Sessions } from "../session/sessions.ts";
 import { StoreError } from "../store/store.ts";
@@ -273,7 +274,7 @@ export class Assembly {
   }
 
   /** A message of a shared subscription that this member has not taken goes to another one (MQTT 5.0 §4.8.2). */
-  #handOver(session: Session, { message, share }: Delivery, why: "detached" | "ended"): boolean {
+  #handOver(session: Session, { message, share }: Delivery, why: ReturnReason): boolean {
     return share !== undefined && this.#router.handOver(message, share, session, { onlyConnected: why === "detached" });
   }
 

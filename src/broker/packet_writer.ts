@@ -153,6 +153,10 @@ export class PacketWriter implements OutboundLink {
     return this.#takes.receiveMaximum;
   }
 
+  get isSelective(): boolean {
+    return this.#takes.maximumPacketSizeBytes !== undefined || this.#core.hooks.authorizeReceive !== undefined;
+  }
+
   refusal(delivery: Delivery): DropReason | undefined {
     const { message } = delivery;
     if (message.expiresAtMs !== undefined && !message.isForNow && message.isExpired(this.#core.clock.now())) {

@@ -61,8 +61,9 @@ export class Router {
       if (chosen.subscriber.offer(message, chosen)) taken++;
     }
     for (const share of shares) {
-      const route = share.choose();
-      if (!route) continue;
+      // Where nobody can take it, it is dropped in the name of who is next.
+      const route = share.choose(message) ?? share.next();
+      if (!route || route.subscriber.ended) continue;
       subscribers++;
       if (route.subscriber.offer(message, route)) taken++;
     }
@@ -79,7 +80,7 @@ export class Router {
   handOver(message: Message, share: ShareGroup, from: Subscriber, options: HandOverOptions): boolean {
     if (this.#handOvers === MAXIMUM_HAND_OVERS) return false;
     if (options.onlyConnected && !share.hasConnectedOther(from)) return false;
-    const route = share.choose(from);
+    const route = share.choose(message, from);
     if (!route) return false;
     this.#handOvers++;
     try {

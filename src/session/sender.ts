@@ -10,7 +10,7 @@ import type { SessionJournal } from "./journal.ts";
 import type { OutboundLink, RestoredSender, SenderLimits, SenderOptions } from "./sender_options.ts";
 import { Waiting } from "./waiting.ts";
 
-export type { OutboundLink, SenderLimits, SenderOptions } from "./sender_options.ts";
+export type { OutboundLink, ReturnReason, SenderLimits, SenderOptions } from "./sender_options.ts";
 
 /** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
 export class Sender {
@@ -82,6 +82,16 @@ export class Sender {
     const link = this.#link;
     if (!link) return "offline";
     return this.queued === 0 && this.#hasRoom(link) ? "ready" : "busy";
+  }
+
+  /** Whether the client may be such that {@linkcode Sender.refuses} something. */
+  get isSelective(): boolean {
+    return this.#link?.isSelective ?? false;
+  }
+
+  /** Whether the client is connected and can never be given this, young as it is. */
+  refuses(delivery: Delivery): boolean {
+    return isForOthers(this.#link?.refusal(delivery));
   }
 
   /** Takes a message: sends it, lets it wait, or drops one. False: the queue is full, and this QoS 1 or 2 message went. */
@@ -268,6 +278,17 @@ export class Sender {
     this.#options.onDrop(delivery.message, reason);
   }
 
+  /** The client cannot be given the message. */
+  #refuse(delivery: Delivery, refusal: DropReason): void {
+    if (!this.#isTakenByOthers(delivery, refusal)) this.#drop(delivery, refusal);
+    else if (delivery.qos > 0) this.#journal?.settled(delivery);
+  }
+
+  /** Gives a message of a shared subscription that only this member cannot be given to another one. */
+  #isTakenByOthers(delivery: Delivery, refusal: DropReason): boolean {
+    return delivery.share !== undefined && isForOthers(refusal) && (this.#onReturn?.(delivery, "refused") ?? false);
+  }
+
   #giveUp(delivery: Delivery, shareable: boolean): void {
     this.#journal?.forgotten(delivery);
     const taken = shareable && delivery.share !== undefined && this.#onReturn?.(delivery, "ended");
@@ -344,8 +365,11 @@ export class Sender {
     if (refusal === undefined || refusal === "message-expired") {
       return link.sendPublish(delivery, packetIdentifier, true);
     }
+    if (delivery.qos === 1) {
+      this.#inflight.remove(packetIdentifier, delivery);
+      return this.#isTakenByOthers(delivery, refusal) ? undefined : this.#options.onDrop(delivery.message, refusal);
+    }
     this.#options.onDrop(delivery.message, refusal);
-    if (delivery.qos === 1) return this.#inflight.remove(packetIdentifier, delivery);
     // The client may have the identifier already, so it has to hear that it is free again.
     this.#inflight.release(packetIdentifier, delivery);
     this.#link?.sendPubrel(packetIdentifier);
@@ -355,7 +379,7 @@ export class Sender {
     const refusal = link.refusal(delivery);
     // A plugin that is asked may cut the client off: the message is then sent when it is back.
     const gone = link !== this.#link;
-    if (refusal !== undefined && !gone) return this.#drop(delivery, refusal);
+    if (refusal !== undefined && !gone) return this.#refuse(delivery, refusal);
     if (delivery.qos === 0) return gone ? this.#drop(delivery, "offline-qos0") : link.sendPublish(delivery, 0, false);
     if (gone && delivery.message.isForNow) return this.#drop(delivery, "message-expired");
     if (delivery.sequence < this.#inflight.newest) this.#renew(delivery);
@@ -384,6 +408,11 @@ export class Sender {
     this.#inflight.remove(packetIdentifier, delivery);
     this.pump();
   }
+}
+
+/** Whether another client may well be given what this one is not. */
+function isForOthers(refusal: DropReason | undefined): boolean {
+  return refusal === "maximum-packet-size" || refusal === "receive-denied";
 }
 
 /** The quality of service that a message is delivered with ([MQTT-3.8.4-6] 3.1.1, [MQTT-3.8.4-8] 5.0). */

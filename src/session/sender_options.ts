@@ -8,6 +8,8 @@ export interface OutboundLink {
   readonly congested: boolean;
   /** QoS 1 and 2 messages that the client takes at once, 1 to 65,535 (MQTT 5.0 §4.9). */
   readonly receiveMaximum: number;
+  /** Whether there can be a refusal for more than a message's age. @default false */
+  readonly isSelective?: boolean;
   /** Why the client must not be given the message; `undefined`: it may. */
   refusal(delivery: Delivery): DropReason | undefined;
   /** Appends a PUBLISH; `packetIdentifier` is 0 at QoS 0. */
@@ -25,6 +27,9 @@ export interface SenderLimits {
   readonly queueQoS0: boolean;
 }
 
+/** Why a message of a shared subscription is to go to another member. */
+export type ReturnReason = "detached" | "refused" | "ended";
+
 /** What a {@linkcode Sender} needs to know. */
 export interface SenderOptions extends SenderLimits {
   /** The time, by the clock that messages expire by. */
@@ -38,10 +43,10 @@ export interface SenderOptions extends SenderLimits {
   /** Told when queued messages cannot be read from the store. */
   readonly onFault: (error: unknown) => void;
   /**
-   * Asked to give a message of a shared subscription to another member, when the client has gone (`detached`) or its
-   * session has ended (`ended`). False: nobody else takes it. `undefined`: nobody ever does.
+   * Asked to give a message of a shared subscription to another member, when the client has gone (`detached`), cannot be
+   * given it (`refused`), or its session has ended (`ended`). False: nobody else takes it. `undefined`: nobody ever does.
    */
-  readonly onReturn?: (delivery: Delivery, why: "detached" | "ended") => boolean;
+  readonly onReturn?: (delivery: Delivery, why: ReturnReason) => boolean;
 }
 
 /** What a store has of the outbound half of a session. */

@@ -6,7 +6,7 @@ import type { Delivery } from "./delivery.ts";
 import type { Estate } from "./estate.ts";
 import type { SessionJournal } from "./journal.ts";
 import { Receiver } from "./receiver.ts";
-import { deliveryQoS, type OutboundLink, Sender, type SenderOptions } from "./sender.ts";
+import { deliveryQoS, type OutboundLink, type ReturnReason, Sender, type SenderOptions } from "./sender.ts";
 
 /** The expiry interval of a session that never ends (MQTT 5.0 §3.1.2.11.2). */
 const NEVER_SECONDS = 0xffff_ffff;
@@ -22,7 +22,7 @@ export interface SessionOptions {
   readonly expiryIntervalSeconds: number;
   readonly sender: Omit<SenderOptions, "onReturn">;
   /** As {@linkcode SenderOptions.onReturn}, for this session. */
-  readonly onReturn: (session: Session, delivery: Delivery, why: "detached" | "ended") => boolean;
+  readonly onReturn: (session: Session, delivery: Delivery, why: ReturnReason) => boolean;
   /** What is told of everything that must outlive the process; `undefined`: nothing does. */
   readonly journal?: SessionJournal;
   /** QoS 2 packet identifiers from the client that a store has. */
@@ -110,15 +110,11 @@ export class Session implements Subscriber {
 
   /** A message matched the session's subscriptions. It is sent with RETAIN 0 unless asked otherwise (§3.3.1.3). */
   offer(message: Message, route: Route): boolean {
-    return this.sender.offer({
-      message,
-      qos: deliveryQoS(message.qos, route.qos),
-      retain: route.retainAsPublished && message.retain,
-      subscriptionIdentifiers: route.subscriptionIdentifiers,
-      share: route.share,
-      sequence: 0,
-      note: undefined,
-    });
+    return this.sender.offer(deliveryOf(message, route));
+  }
+
+  refuses(message: Message, route: Route): boolean {
+    return this.sender.isSelective && this.sender.refuses(deliveryOf(message, route));
   }
 
   /** Retained messages matched a new subscription ([MQTT-3.3.1-6], [MQTT-3.3.1-8] 3.1.1). */
@@ -171,4 +167,16 @@ export class Session implements Subscriber {
     const expiryIntervalSeconds = this.#expiryIntervalSeconds;
     this.#journal?.changed({ expiryIntervalSeconds, disconnectedAtMs: this.#disconnectedAtMs });
   }
+}
+
+function deliveryOf(message: Message, route: Route): Delivery {
+  return {
+    message,
+    qos: deliveryQoS(message.qos, route.qos),
+    retain: route.retainAsPublished && message.retain,
+    subscriptionIdentifiers: route.subscriptionIdentifiers,
+    share: route.share,
+    sequence: 0,
+    note: undefined,
+  };
 }

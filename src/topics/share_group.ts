@@ -1,3 +1,4 @@
+import type { Message } from "../message.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Availability, Route, Subscriber, Subscription } from "./subscriptions.ts";
 
@@ -81,32 +82,36 @@ export class ShareGroup {
   }
 
   /**
-   * The member that gets the next message: the next in turn that is ready, or else busy, or else offline.
+   * The member that gets the next message: the next in turn that is ready, or else busy, or else offline. Who is known to
+   * be unable to take it is passed over.
    *
-   * It looks no further than the first that is ready. While none is, it looks at every member once: the cost of a
-   * message then grows with the group.
+   * It looks no further than the first that is ready and can take it. While none is, it looks at every member once: the
+   * cost of a message then grows with the group.
    *
-   * @param except the member that is passed over
-   * @returns `undefined` if there is no (other) member
+   * @param except the member that is passed over, too
+   * @returns `undefined` if there is no (other) member that can take it
    */
-  choose(except?: Subscriber): Route | undefined {
-    const first = this.#turn;
-    if (!first) return undefined;
+  choose(message: Message, except?: Subscriber): Route | undefined {
     let busy: Member | undefined;
     let offline: Member | undefined;
-    let member = first;
-    do {
+    let member = this.#turn;
+    // Who is asked may end others' membership, so that the round is counted.
+    for (let left = this.size; left > 0 && member; left--, member = member.next) {
       const { subscriber } = member.route;
-      if (subscriber !== except) {
-        const { availability } = subscriber;
-        if (availability === "ready") return this.#take(member);
-        if (availability === "busy") busy ??= member;
-        else if (availability === "offline") offline ??= member;
-      }
-      member = member.next;
-    } while (member !== first);
+      if (subscriber === except) continue;
+      const { availability } = subscriber;
+      if (availability === "ready" && this.#suits(member, message)) return this.#take(member);
+      if (availability === "busy") busy ??= member;
+      else if (availability === "offline") offline ??= member;
+    }
+    if (busy && !this.#suits(busy, message)) busy = this.#nextBusy(message, except);
     const chosen = busy ?? offline;
-    return chosen && this.#take(chosen);
+    return chosen && this.#isMember(chosen) ? this.#take(chosen) : undefined;
+  }
+
+  /** The member whose turn it is, whether it can take a message or not; `undefined`: there is none. */
+  next(): Route | undefined {
+    return this.#turn && this.#take(this.#turn);
   }
 
   /** Whether a member other than this one is connected. It may look at every member once. */
@@ -115,6 +120,26 @@ export class ShareGroup {
       if (other !== subscriber && isConnected(other.availability)) return true;
     }
     return false;
+  }
+
+  /** The first that is busy is known not to suit. */
+  #nextBusy(message: Message, except: Subscriber | undefined): Member | undefined {
+    let member = this.#turn;
+    for (let left = this.size; left > 0 && member; left--, member = member.next) {
+      const { subscriber } = member.route;
+      if (subscriber !== except && subscriber.availability === "busy" && this.#suits(member, message)) return member;
+    }
+    return undefined;
+  }
+
+  /** Whether it is still a member, and is not known to be unable to take the message. */
+  #suits(member: Member, message: Message): boolean {
+    const { subscriber } = member.route;
+    return !subscriber.refuses?.(message, member.route) && this.#isMember(member);
+  }
+
+  #isMember(member: Member): boolean {
+    return this.#members.get(member.route.subscriber) === member;
   }
 
   #take(member: Member): Route {

@@ -35,6 +35,11 @@ export interface Subscriber {
   readonly availability: Availability;
   /** It is there no longer, though its subscriptions are still to be removed. @default never */
   readonly ended?: boolean;
+  /**
+   * Whether it is connected and could not take this message of a Shared Subscription, for its size or for want of
+   * permission. Asked for each message, so it has to be cheap where that cannot be. @default never
+   */
+  refuses?(message: Message, route: Route): boolean;
   /** What is offered at QoS 1 and 2 outlives the process. @default false */
   readonly durable?: boolean;
   /** Takes a message or drops one by its own stated policy; never throws, never waits. False: it did not take this one. */

@@ -1,7 +1,7 @@
 /** Shared subscriptions: what becomes of a message that its member cannot take, or does not (MQTT 5.0 §4.8.2). */
 import { assertEquals } from "@std/assert";
 import type { ConnectOptions, RawClient } from "../support/raw_client.ts";
-import { startBroker, type TestBroker } from "../support/test_broker.ts";
+import { hooks, startBroker, type TestBroker } from "../support/test_broker.ts";
 
 const FILTER = "$share/g/a";
 
@@ -300,4 +300,65 @@ Deno.test("A message of a plain subscription goes to no member of a share", asyn
   await takeAll(stays, "0", "1", "2");
   await broker.lose(dies);
   await takeAll(stays);
+});
+
+const LARGE = "x".repeat(200);
+
+/** Publishes messages that a client with maximum packet size 100 cannot take. */
+async function publishLarge(broker: TestBroker, count: number, qos: 0 | 1 | 2): Promise<void> {
+  for (let index = 0; index < count; index++) await broker.broker.publish("a", `${index} ${LARGE}`, { qos });
+}
+
+Deno.test("[MQTT-3.1.2-25] 5.0: a message too large for one member goes to another that can take it", async () => {
+  await using broker = await startBroker();
+  const narrow = await join(broker, "narrow", { maximumPacketSizeBytes: 100 });
+  const wide = await join(broker, "wide", { receiveMaximum: 2 });
+  for (const qos of [0, 1, 2] as const) {
+    await publishLarge(broker, 4, qos);
+    for (let index = 0; index < 4; index++) await wide.takeMessage({ payload: `${index} ${LARGE}`, qos });
+  }
+  await narrow.expectNothing();
+  await publish(broker, 0, 2);
+  await takeAll(narrow, "0");
+  assertEquals(broker.broker.statistics.messagesDropped["maximum-packet-size"], 0);
+});
+
+Deno.test("A message that one member may not receive goes to another that may", async () => {
+  const authorizeReceive = ({ clientIdentifier }: { clientIdentifier: string }) =>
+    clientIdentifier === "denied" ? "deny" as const : "allow" as const;
+  await using broker = await startBroker({ plugins: [hooks({ authorizeReceive })] });
+  const denied = await join(broker, "denied");
+  const allowed = await join(broker, "allowed");
+  await publish(broker, 0, 3);
+  await takeAll(allowed, "0", "1", "2");
+  await denied.expectNothing();
+  assertEquals(broker.broker.statistics.messagesDropped["receive-denied"], 0);
+});
+
+Deno.test("A message that no member can take is dropped, and counted once", async () => {
+  await using broker = await startBroker();
+  const members = [];
+  for (let index = 0; index < 12; index++) {
+    members.push(await join(broker, `${index}`, { maximumPacketSizeBytes: 100 }));
+  }
+  await publishLarge(broker, 3, 1);
+  for (const member of members) await member.expectNothing();
+  assertEquals(broker.broker.statistics.messagesDropped["maximum-packet-size"], 3);
+});
+
+Deno.test("What waits for a member that comes back and can take less than before goes to another", async () => {
+  await using broker = await startBroker();
+  const before = await join(broker, "m");
+  await publishLarge(broker, 1, 1);
+  await before.expectMessage();
+  await broker.lose(before);
+  await broker.broker.publish("a", `waits ${LARGE}`, { qos: 1 });
+  await publish(broker, 7, 1);
+  const other = await join(broker, "other");
+  const after = await resume(broker, "m", { maximumPacketSizeBytes: 100 });
+  await takeAll(after, "7");
+  await takeAll(other, `0 ${LARGE}`, `waits ${LARGE}`);
+  assertEquals(broker.broker.statistics.messagesDropped["maximum-packet-size"], 0);
+  await broker.lose(after);
+  await (await resume(broker, "m")).expectNothing();
 });

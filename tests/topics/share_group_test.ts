@@ -1,16 +1,21 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
-import { parseTopicFilter } from "../../src/packet/topic.ts";
+import { Message } from "../../src/message.ts";
+import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import { ShareGroup } from "../../src/topics/share_group.ts";
 import type { Availability, Subscriber, Subscription } from "../../src/topics/subscriptions.ts";
 
 const topicFilter = parseTopicFilter("x/+");
+const ANY = new Message({ topicName: parseTopicName("x/1"), payload: new Uint8Array() });
 
 class Client implements Subscriber {
   readonly clientIdentifier: string;
   #availability: Availability;
   /** How often it was asked. */
   asked = 0;
+  /** It cannot take anything. */
+  refusing = false;
+  onAsked = () => {};
 
   constructor(clientIdentifier: string, availability: Availability = "ready") {
     this.clientIdentifier = clientIdentifier;
@@ -24,6 +29,11 @@ class Client implements Subscriber {
 
   set availability(availability: Availability) {
     this.#availability = availability;
+  }
+
+  refuses(): boolean {
+    this.onAsked();
+    return this.refusing;
   }
 
   offer(): boolean {
@@ -43,7 +53,7 @@ function groupOf(...members: readonly Subscriber[]): ShareGroup {
 
 /** Who gets the next messages. */
 function chosen(group: ShareGroup, messages: number, except?: Subscriber): string {
-  return Array.from({ length: messages }, () => group.choose(except)?.subscriber.clientIdentifier ?? "-").join("");
+  return Array.from({ length: messages }, () => group.choose(ANY, except)?.subscriber.clientIdentifier ?? "-").join("");
 }
 
 function members(group: ShareGroup): string {
@@ -65,9 +75,9 @@ Deno.test("The members of a group take turns", () => {
 Deno.test("A group without members chooses nobody, before the first and after the last", () => {
   const a = new Client("a");
   const group = groupOf();
-  assertEquals([group.choose(), group.members, group.size], [undefined, [], 0]);
+  assertEquals([group.choose(ANY), group.members, group.size], [undefined, [], 0]);
   assertEquals([group.add(a, subscription()), chosen(group, 2)], [true, "aa"]);
-  assertEquals([group.remove(a), group.choose(), members(group), group.size], [true, undefined, "", 0]);
+  assertEquals([group.remove(a), group.choose(ANY), members(group), group.size], [true, undefined, "", 0]);
   assertEquals([group.add(a, subscription()), chosen(group, 2), members(group)], [true, "aa", "a"]);
 });
 
@@ -75,20 +85,20 @@ Deno.test("A route is the member's own subscription, the same object for each me
   const a = new Client("a");
   const group = new ShareGroup("s", topicFilter);
   group.add(a, subscription({ qos: 2, retainAsPublished: true, identifier: 7 }));
-  const route = group.choose();
+  const route = group.choose(ANY);
   assert(route);
   const { qos, retainAsPublished, subscriptionIdentifiers, ownMessages } = route;
   assertEquals([qos, retainAsPublished, subscriptionIdentifiers, ownMessages], [2, true, [7], "same"]);
   assertStrictEquals(route.subscriber, a);
   assertStrictEquals(route.share, group);
-  assertStrictEquals(group.choose(), route);
+  assertStrictEquals(group.choose(ANY), route);
 });
 
 Deno.test("A member's new subscription takes the place of the old one and keeps its turn", () => {
   const [a, b, c] = [new Client("a"), new Client("b"), new Client("c")];
   const group = groupOf(a, b, c);
   assertEquals([chosen(group, 1), group.add(b, subscription({ qos: 0 })), group.size], ["a", false, 3]);
-  const route = group.choose();
+  const route = group.choose(ANY);
   assertStrictEquals(route?.subscriber, b);
   assertEquals([route?.qos, route?.subscriptionIdentifiers, chosen(group, 3)], [0, undefined, "cab"]);
 });
@@ -149,10 +159,10 @@ Deno.test("While the next is ready nobody else is asked, and while none is each 
   const clients = Array.from({ length: 50 }, (_, at) => new Client(`${at}`));
   const group = groupOf(...clients);
   const asked = () => clients.reduce((sum, { asked }) => sum + asked, 0);
-  for (let messages = 0; messages < 100; messages++) group.choose();
+  for (let messages = 0; messages < 100; messages++) group.choose(ANY);
   assertEquals(asked(), 100);
   for (const client of clients) client.availability = "busy";
-  group.choose();
+  group.choose(ANY);
   assertEquals(asked(), 150);
 });
 
@@ -162,7 +172,7 @@ Deno.test("Of members that are all ready, none gets two messages more than anoth
     fc.property(sizes, ([size, messages]) => {
       const group = groupOf(...Array.from({ length: size }, (_, at) => new Client(`${at}`)));
       const got = new Array<number>(size).fill(0);
-      for (let at = 0; at < messages; at++) got[Number(group.choose()!.subscriber.clientIdentifier)]++;
+      for (let at = 0; at < messages; at++) got[Number(group.choose(ANY)!.subscriber.clientIdentifier)]++;
       assert(Math.max(...got) - Math.min(...got) <= 1, `${got}`);
       assertEquals(got.reduce((sum, one) => sum + one), messages);
     }),
@@ -185,7 +195,7 @@ Deno.test("Whoever joins and leaves in between, a member waits no longer than fo
       const patience = new Map<Subscriber, number>();
       for (const one of steps) {
         if (one === "publish") {
-          const route = group.choose();
+          const route = group.choose(ANY);
           assertEquals(route !== undefined, patience.size > 0);
           if (!route) continue;
           assert(patience.delete(route.subscriber), "a message for one that is no member");
@@ -214,7 +224,7 @@ Deno.test("With any mix of states, a message goes to one of the best, and the re
       const best = (["ready", "busy", "offline"] as const).find((availability) => all.includes(availability))!;
       const got = new Map(all.flatMap((availability, at) => availability === best ? [[`${at}`, 0]] : []));
       for (let messages = 0; messages < 3 * got.size; messages++) {
-        const name = group.choose()!.subscriber.clientIdentifier!;
+        const name = group.choose(ANY)!.subscriber.clientIdentifier!;
         assert(got.has(name), `${name} is not ${best}`);
         got.set(name, got.get(name)! + 1);
       }
@@ -222,4 +232,27 @@ Deno.test("With any mix of states, a message goes to one of the best, and the re
     }),
     seeded(300),
   );
+});
+
+Deno.test("Who cannot take a message is passed over, for who is busy or offline too, and is next only in name", () => {
+  for (const availability of ["ready", "busy", "offline"] as const) {
+    const group = groupOf(new Client("a"), new Client("b", "busy"), new Client("c", availability));
+    for (const { subscriber } of group.members.slice(0, 2)) (subscriber as Client).refusing = true;
+    assertEquals(chosen(group, 4), "cccc");
+    const [, , c] = group.members;
+    assertEquals(group.choose(ANY, c!.subscriber), undefined);
+    assertEquals(group.next()?.subscriber.clientIdentifier, "a");
+  }
+});
+
+Deno.test("A member that leaves while others are asked is not chosen, and the turns go on", () => {
+  const [a, b, c] = [new Client("a"), new Client("b"), new Client("c")];
+  const group = groupOf(a, b, c);
+  a.onAsked = () => {
+    group.remove(a);
+    group.remove(b);
+  };
+  assertEquals(chosen(group, 2), "cc");
+  c.onAsked = () => group.remove(c);
+  assertEquals(chosen(group, 2), "--");
 });
