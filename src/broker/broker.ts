@@ -239,9 +239,11 @@ export class Broker implements AsyncDisposable {
     if (this.#state !== "started") return new Response("The broker is not running\n", { status: 503 });
     const listener = this.#run.reception.handedIn(options.listener);
     const { maxInboundBytes, maxOutboundBytes } = listener.limits;
-    const { origins } = listener;
-    const { response, transport } = upgradeRequest(request, { origins, maxInboundBytes, maxOutboundBytes });
+    const { origins, hosts, name } = listener;
+    const rules = { origins, hosts, place: `listeners.${name}` };
+    const { response, transport, reason } = upgradeRequest(request, { ...rules, maxInboundBytes, maxOutboundBytes });
     if (transport) this.#run.reception.serve(transport, listener);
+    else this.#run.assembly.logger.debug(`WebSocket refused: listener ${name}: ${reason}`);
     return response;
   }
 

@@ -137,15 +137,16 @@ export class Listeners {
   }
 
   async #listen(config: ResolvedListener): Promise<Listener> {
-    const { hostname, port, socketPath, socketMode, tls, path, origins, limits } = config;
+    const { hostname, port, socketPath, socketMode, tls, path, origins, hosts, limits } = config;
     const descriptors = this.#descriptors ??= new Descriptors();
     const where = { hostname, port, socketPath, socketMode, logger: this.#logger, descriptors };
     const handshakeTimeoutSeconds = limits.connectTimeout;
     if (config.type === "ws") {
       // A frame may hold a whole packet, and clients may gather several in one.
       const maxInboundBytes = Math.max(limits.maxInboundBytes, limits.maxPacketSize + 5);
+      const rules = { path, origins, hosts, place: `listeners.${config.name}` };
       const work = this.#work;
-      return await listenWebSocket({ ...where, tls, path, origins, maxInboundBytes, work, handshakeTimeoutSeconds });
+      return await listenWebSocket({ ...where, ...rules, tls, maxInboundBytes, work, handshakeTimeoutSeconds });
     }
     if (tls) return await listenTls({ ...where, tls, handshakeTimeoutSeconds });
     return await listen(where);

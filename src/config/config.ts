@@ -51,10 +51,17 @@ export interface ListenerConfig extends ConnectionLimits {
   /** WebSocket only: the path that is served, with its leading `/`; `undefined`: any. */
   readonly path?: string;
   /**
-   * WebSocket only: values of the Origin header that are let in, `*` for any. Requests without the header always are.
-   * @default the listener's own host
+   * WebSocket only: values of the Origin header that are let in, `*` for any, `null` for pages without a host such as
+   * files. Requests without the header always are.
+   * @default the host that the request was sent to, if it is an IP address; on this machine pages of this machine
    */
   readonly origins?: readonly string[];
+  /**
+   * WebSocket only: names and addresses of hosts whose pages are let in, whatever their scheme and port, besides `origins`.
+   * What is beyond loopback and has a name needs it here or in `origins`, behind a reverse proxy too.
+   * @default none
+   */
+  readonly hosts?: readonly string[];
 }
 
 /** Sign-in. Without this section anonymous clients are let in on loopback only. */
@@ -204,8 +211,10 @@ export interface ResolvedListener {
   readonly maxConnections: number;
   /** Path of the WebSocket; `undefined`: any. */
   readonly path?: string;
-  /** `undefined`: the listener's own host. */
+  /** `undefined`: the listener's own address. */
   readonly origins?: readonly string[];
+  /** Hosts whose pages are let in besides. */
+  readonly hosts?: readonly string[];
   /** Limits of its connections. */
   readonly limits: ResolvedLimits;
 }

@@ -170,7 +170,8 @@ export const keyEntries: readonly KeyEntry[] = [
     clientCertificate: "optional with authorities, else off",
     usernameFromCertificate: "off",
     path: "any",
-    origins: "the listener's own host",
+    origins: "the listener's own address",
+    hosts: "",
   }),
   ...quantityEntries("listener", listenerQuantities),
   ...textEntries("auth", {

@@ -1,5 +1,6 @@
 /** From `listeners` to what is listened on: inheritance from `default`, the types' default ports, and the rules. */
 import { resolve } from "@std/path";
+import { isLoopback } from "../transport/address.ts";
 import { ALL_INTERFACES } from "./bind.ts";
 import type { ResolvedLimits, ResolvedListener } from "./config.ts";
 import type { KeyPath } from "./key_path.ts";
@@ -98,8 +99,9 @@ function defaultPort(type: "tcp" | "ws", secure: boolean): number {
   return secure ? 8883 : 1883;
 }
 
-function webSocketValues({ path, origins }: ListenerValues): Pick<ResolvedListener, "path" | "origins"> {
-  return { ...(path !== undefined && { path }), ...(origins && { origins }) };
+function webSocketValues(values: ListenerValues): Pick<ResolvedListener, "path" | "origins" | "hosts"> {
+  const { path, origins, hosts } = values;
+  return { ...(path !== undefined && { path }), ...(origins && { origins }), ...(hosts && { hosts }) };
 }
 
 /** What holds for the connections of a listener, or for the whole broker. */
@@ -149,7 +151,7 @@ function checkDraft(draft: Draft, drafts: ReadonlyMap<string, Draft>, report: Re
 
 function checkType({ own, merged, isTemplate }: Draft, report: Report): void {
   const type = merged.type ?? "tcp";
-  for (const key of ["path", "origins"] as const) {
+  for (const key of ["path", "origins", "hosts"] as const) {
     if (type !== "tcp" || isTemplate || own.values[key] === undefined) continue;
     report.fault(own.pathOf(key), "is for listeners with type: ws only: got type: tcp");
   }
@@ -159,6 +161,7 @@ function checkType({ own, merged, isTemplate }: Draft, report: Report): void {
   if (type === "external" && own.values.bind !== undefined) {
     report.warn(own.pathOf("bind"), "has no effect: type: external opens no socket");
   }
+  if (type === "ws" && !isTemplate) checkPages(own, merged, report);
   const { maxInboundBytes, maxPacketSize } = own.values;
   if (
     type === "ws" && maxInboundBytes !== undefined && maxPacketSize !== undefined && maxInboundBytes < maxPacketSize
@@ -168,6 +171,14 @@ function checkType({ own, merged, isTemplate }: Draft, report: Report): void {
       "is below max-packet-size: a packet may close the WebSocket before it is whole",
     );
   }
+}
+
+/** The name that a browser was sent to proves nothing, so that pages of named hosts are refused. */
+function checkPages(own: Section<ListenerValues>, { bind, origins, hosts }: ListenerValues, report: Report): void {
+  const isHere = bind?.socketPath !== undefined || isLoopback(bind?.hostname ?? ALL_INTERFACES);
+  if (origins || hosts || isHere) return;
+  const reason = "not given: pages in browsers are let in only where they have the listener's IP address for host";
+  report.warn(own.pathOf("hosts"), `${reason}; list the names of the others' hosts here, or the pages in origins`);
 }
 
 function checkAddress(

@@ -7,6 +7,7 @@ import {
   choice,
   fileMode,
   flag,
+  hosts,
   mqttText,
   origins,
   quantity,
@@ -96,6 +97,7 @@ export const listenerSchema = z.strictObject({
   maxConnections: quantity(listenerQuantities.maxConnections),
   path: urlPath,
   origins,
+  hosts,
   // Keys of aMQTT that mean nothing here.
   reader: later,
   writer: later,

@@ -163,6 +163,25 @@ function isOrigin(origin: unknown): boolean {
   return typeof origin === "string" && /^[a-z][a-z0-9+.-]*:\/\/[^/\s?#]+$/.test(origin) && URL.canParse(origin);
 }
 
+/** Names and addresses of hosts, without scheme and port. */
+export const hosts = value((input, complain) => {
+  if (!Array.isArray(input)) {
+    complain({ message: `must be a list of host names, such as ["mqtt.example.org"]: got ${show(input)}` });
+    return undefined;
+  }
+  input.forEach((host: unknown, index) => {
+    if (isHost(host)) return;
+    const message = `must be a host's name or address such as mqtt.example.org, without port: got ${show(host)}`;
+    complain({ message, path: [index] });
+  });
+  return input as string[];
+});
+
+function isHost(host: unknown): boolean {
+  if (typeof host !== "string" || !/^(\[[^\]]+\]|[^\s:/?#@\[\]]+)$/.test(host)) return false;
+  return URL.canParse(`http://${host}`);
+}
+
 /** User name → topic filters. The result has no prototype, so that no user name finds something inherited. */
 export const accessControlList = value((input, complain) => {
   if (!isMapping(input)) {

@@ -30,6 +30,8 @@ export interface UpgradeResult {
   readonly response: Response;
   /** `undefined`: the request was refused, and `response` says why. */
   readonly transport?: Transport;
+  /** Why it was refused, for the log; `undefined`: it was not. */
+  readonly reason?: string;
 }
 
 /**
@@ -41,8 +43,8 @@ export function upgradeRequest(request: Request, options: UpgradeOptions): Upgra
   const { method, headers } = request;
   const verdict = judgeUpgrade({ method, target: url.pathname, headers }, options);
   if ("status" in verdict) {
-    const { status, text } = verdict;
-    return { response: new Response(`${text}\n`, { status, headers: verdict.headers }) };
+    const { status, text, reason = text } = verdict;
+    return { response: new Response(`${text}\n`, { status, headers: verdict.headers }), reason };
   }
   const { socket, response } = Deno.upgradeWebSocket(request, { protocol: verdict.subprotocol });
   const secure = options.secure ?? url.protocol === "https:";

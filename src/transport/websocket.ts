@@ -1,6 +1,5 @@
 /** WebSockets over TCP and TLS. */
 import { createHash } from "node:crypto";
-import { isLoopback } from "./address.ts";
 import { listen, type ListenOptions } from "./endpoint.ts";
 import { FramedTransport, type FramedTransportOptions } from "./framed_transport.ts";
 import { Handshakes } from "./handshake.ts";
@@ -20,11 +19,12 @@ export interface WebSocketListenOptions extends ListenOptions {
   readonly tls?: TlsSource;
   /** The path that is served; `undefined`: any. */
   readonly path?: string;
-  /**
-   * Values of the Origin header that are let in, `*` for any. Requests without the header always are.
-   * @default the host that the request itself was sent to
-   */
+  /** As {@linkcode UpgradeRules.origins}. */
   readonly origins?: readonly string[];
+  /** As {@linkcode UpgradeRules.hosts}. */
+  readonly hosts?: readonly string[];
+  /** As {@linkcode UpgradeRules.place}. */
+  readonly place?: string;
   /**
    * Largest frame in bytes; more closes the socket. Beyond that nothing has to be bounded: bytes are taken from the
    * connection only when somebody reads.
@@ -52,8 +52,8 @@ class WebSocketListener implements Listener {
   readonly #handshakes: Handshakes;
 
   constructor(below: Listener, options: WebSocketListenOptions) {
-    const { path, origins, hostname, socketPath } = options;
-    const rules = { path, origins, loopback: socketPath !== undefined || isLoopback(hostname) };
+    const { path, origins, hosts, place } = options;
+    const rules = { path, origins, hosts, place };
     this.address = below.address;
     this.#below = below;
     this.#handshakes = new Handshakes({
@@ -95,7 +95,7 @@ async function upgrade(
   const verdict = request ? judgeUpgrade(request, rules) : { status: 400, text: "This is not an HTTP/1.1 request." };
   if ("status" in verdict) {
     await respond(raw, verdict.status, verdict.text, verdict.headers);
-    throw new Error(`answered ${verdict.status}: ${verdict.text}`);
+    throw new Error(`answered ${verdict.status}: ${verdict.reason ?? verdict.text}`);
   }
   const key = request?.headers.get("sec-websocket-key");
   const head = encodeHead(101, {

@@ -97,6 +97,7 @@ class Example implements AsyncDisposable {
     const { config, baseDirectory, warnings } = await loadConfigFile(`${directory}/broker.yaml`);
     // What differs from aMQTT is said, and nothing else.
     assertEquals(warnings.map((warning) => /^\S+: (\S+):/.exec(warning)?.[1]), [
+      "listeners.my-ws-1.hosts",
       "topic-check.acl",
       "listeners.default",
     ]);

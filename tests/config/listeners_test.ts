@@ -48,6 +48,7 @@ const inherited: [
   ["type", "ws", "tcp", (name, l) => listener(l, name).type],
   ["path", "/a", "/b", (name, l) => listener(l, name).path],
   ["origins", ["*"], [], (name, l) => listener(l, name).origins],
+  ["hosts", ["a.example"], [], (name, l) => listener(l, name).hosts],
   ["queueQos0", true, false, (name, l) => listener(l, name).limits.queueQos0],
   ["sessionExpiryInterval", 9, 0, (name, l) => listener(l, name).limits.sessionExpiryInterval],
   ["maxSessionExpiryInterval", 9, 0, (name, l) => listener(l, name).limits.maxSessionExpiryInterval],
@@ -304,7 +305,38 @@ Deno.test("aMQTT's reader and writer are passed over with a word", () => {
 });
 
 Deno.test("a WebSocket that cannot take a whole packet is pointed out", () => {
-  const [warning = ""] =
-    resolved({ listeners: { a: { type: "ws", maxInboundBytes: 100, maxPacketSize: 200 } } }).warnings;
+  const a = { type: "ws", bind: "127.0.0.1", maxInboundBytes: 100, maxPacketSize: 200 } as const;
+  const [warning = ""] = resolved({ listeners: { a } }).warnings;
   assert(warning.startsWith("listeners.a.maxInboundBytes: is below max-packet-size: "), warning);
+});
+
+Deno.test("a WebSocket listener beyond loopback without origins and hosts is pointed out", () => {
+  const warned = resolved({
+    listeners: {
+      everywhere: { type: "ws" },
+      outside: { type: "ws", bind: "192.0.2.7:8080" },
+      here: { type: "ws", bind: "localhost:8081" },
+      named: { type: "ws", bind: ":8082", hosts: ["mqtt.example"] },
+      listed: { type: "ws", bind: ":8083", origins: [] },
+      plain: { bind: ":1883" },
+    },
+  }).warnings.map((warning) => warning.slice(0, warning.indexOf(":")));
+  const pointedOut = warned.filter((place) => place.endsWith(".hosts"));
+  assertEquals(pointedOut, ["listeners.everywhere.hosts", "listeners.outside.hosts"]);
+  const { warnings } = resolved({ listeners: { default: { hosts: [] }, a: { type: "ws" } } });
+  assertEquals(warnings.filter((warning) => warning.includes("hosts")), []);
+});
+
+Deno.test("hosts are names and addresses alone", () => {
+  const hosts = ["mqtt.example", "192.0.2.7", "[::1]", "http://a", "a:8080", "a/b", "::1", "", 7];
+  assertEquals(faults({ listeners: { a: { type: "ws", hosts } } }), [
+    ...["http://a", "a:8080", "a/b", "::1", "", 7].map((host, index) =>
+      `listeners.a.hosts[${index + 3}]: must be a host's name or address such as mqtt.example.org, without port: got ${
+        JSON.stringify(host)
+      }`
+    ),
+  ]);
+  assertEquals(faults({ listeners: { a: { type: "ws", hosts: "mqtt.example" } } }), [
+    'listeners.a.hosts: must be a list of host names, such as ["mqtt.example.org"]: got "mqtt.example"',
+  ]);
 });

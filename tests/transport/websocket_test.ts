@@ -121,8 +121,27 @@ const refusals: {
   { title: "another origin", request: withOrigin("http://evil.example"), status: 403, text: /origin/ },
   { title: "no page at all as origin", request: withOrigin("null"), status: 403, text: /origin/ },
   {
-    title: "the listener's own host under a name given to a loopback address",
+    title: "a name given to the listener's address as host and origin",
     request: openingRequest({ headers: { Host: "evil.example:8080", Origin: "http://evil.example:8080" } }),
+    status: 403,
+    text: /origin/,
+  },
+  {
+    title: "an address that the request was not sent to as origin",
+    request: sentTo("192.0.2.7:8080", "http://192.0.2.8"),
+    status: 403,
+    text: /origin/,
+  },
+  {
+    title: "an origin of this machine at another's name",
+    request: sentTo("mqtt.example", "http://localhost"),
+    status: 403,
+    text: /origin/,
+  },
+  {
+    title: "a host that is not listed, though others are",
+    request: sentTo("evil.example", "http://evil.example"),
+    options: { hosts: ["mqtt.example"] },
     status: 403,
     text: /origin/,
   },
@@ -183,6 +202,20 @@ const admissions: { title: string; request: string; options?: Partial<WebSocketL
   { title: "the path and a query", request: openingRequest({ path: "/mqtt?a=b" }), options: { path: "/mqtt" } },
   { title: "any path if none is set", request: openingRequest({ path: "/x/y" }) },
   { title: "its own host as origin, whatever the port", request: withOrigin("http://localhost:3000") },
+  { title: "localhost as origin at 127.0.0.1", request: sentTo("127.0.0.1:8080", "http://localhost:3000") },
+  { title: "127.0.0.1 as origin at localhost", request: sentTo("localhost:8080", "http://127.0.0.1") },
+  { title: "its own IPv4 address as origin", request: sentTo("192.0.2.7:8080", "https://192.0.2.7") },
+  { title: "its own IPv6 address as origin", request: sentTo("[2001:db8::7]:8080", "http://[2001:db8::7]:3000") },
+  {
+    title: "a listed host as origin, as a reverse proxy passes it on",
+    request: sentTo("mqtt.example", "https://mqtt.example"),
+    options: { hosts: ["MQTT.example"] },
+  },
+  {
+    title: "a listed host as origin, whatever the proxy says, and besides listed origins",
+    request: sentTo("127.0.0.1:8080", "https://mqtt.example:8443"),
+    options: { hosts: ["mqtt.example"], origins: ["https://app.example"] },
+  },
   { title: "any origin if all are let in", request: withOrigin("http://evil.example"), options: { origins: ["*"] } },
   {
     title: "a listed origin",
@@ -491,6 +524,10 @@ Deno.test("more unread bytes than max-inbound-bytes close a WebSocket of the hos
   });
 });
 
+function sentTo(host: string, origin: string): string {
+  return openingRequest({ headers: { Host: host, Origin: origin } });
+}
+
 function withOrigin(origin: string): string {
   return openingRequest({ headers: { Origin: origin } });
 }
@@ -506,3 +543,16 @@ function openNodeWebSocket(listener: Listener, folder: TlsFolder, client: Issued
     socket.once("error", reject);
   });
 }
+
+Deno.test("the refusal of a page says in the log which keys would let it in", async () => {
+  const request = sentTo("mqtt.example", 'https://mqtt.example"\t');
+  await withListener({ place: "listeners.web" }, async ({ listener, logger }) => {
+    const client = new RawWebSocket(await connectTcp(listener));
+    await client.sendText(request);
+    assertMatch(await client.readHead(), /^HTTP\/1\.1 403 /);
+    client.close();
+    const told = await logger.line(/403/);
+    assertMatch(told, /origin "https:\/\/mqtt\.example\\"" are not let in at host "mqtt\.example"/);
+    assertMatch(told, /listeners\.web\.origins or listeners\.web\.hosts$/);
+  });
+});
