@@ -4,7 +4,7 @@ import { argon2id, type Argon2idParameters } from "./argon2id.ts";
 import { pbkdf2 } from "./pbkdf2.ts";
 import { deriveScramCredentials, preparePassword, SCRAM_SHA_256, type ScramCredentials } from "./scram_credentials.ts";
 import { SHA_CRYPT_DEFAULT_ROUNDS, type ShaCryptJob } from "./sha_crypt.ts";
-import type { ShaCryptThread } from "./sha_crypt_thread.ts";
+import type { ShaCryptComputer } from "./sha_crypt_thread.ts";
 
 /** A password hash as read from a file. */
 export type PasswordHash =
@@ -71,7 +71,7 @@ export function parsePasswordHash(text: string): PasswordHash {
 export async function verifyPassword(
   hash: PasswordHash,
   password: Uint8Array,
-  thread: ShaCryptThread,
+  thread: ShaCryptComputer,
 ): Promise<boolean> {
   switch (hash.kind) {
     case "sha-crypt": {

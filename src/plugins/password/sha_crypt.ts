@@ -1,5 +1,8 @@
-/** SHA-crypt: the `$5$` (SHA-256) and `$6$` (SHA-512) hashes of crypt(3), after U. Drepper's specification. */
-import { createHash } from "node:crypto";
+/**
+ * SHA-crypt: the `$5$` (SHA-256) and `$6$` (SHA-512) hashes of crypt(3), after U. Drepper's specification. The hash function
+ * is WebAssembly: a round is one call, and a call of `node:crypto` costs more than twice as much.
+ */
+import type { IHasher } from "hash-wasm";
 
 /** What a SHA-crypt digest is made from. */
 export interface ShaCryptJob {
@@ -17,18 +20,19 @@ const ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /**
  * Computes the last part of a SHA-crypt hash: 43 characters for SHA-256, 86 for SHA-512. Takes milliseconds to seconds
- * and does not yield meanwhile: see {@linkcode ShaCryptThread}.
+ * and does not yield meanwhile, but for the loading of the hash function: see {@linkcode ShaCryptThread}.
  */
-export function shaCrypt({ algorithm, password, salt, rounds }: ShaCryptJob): string {
+export async function shaCrypt({ algorithm, password, salt, rounds }: ShaCryptJob): Promise<string> {
+  const hasher = await createHasher(algorithm);
   const hash = (...parts: Uint8Array[]): Uint8Array => {
-    const context = createHash(algorithm);
-    for (const part of parts) context.update(part);
-    return context.digest();
+    hasher.init();
+    for (const part of parts) hasher.update(part);
+    return hasher.digest("binary");
   };
   const first = firstDigest(hash, password, salt);
   const passwordDigest = hash(...new Array<Uint8Array>(password.length).fill(password));
   const saltDigest = hash(...new Array<Uint8Array>(16 + (first[0] as number)).fill(salt));
-  const digest = stretch(algorithm, {
+  const digest = stretch(hash, {
     digest: first,
     password: repeatTo(password.length, passwordDigest),
     salt: repeatTo(salt.length, saltDigest),
@@ -37,12 +41,16 @@ export function shaCrypt({ algorithm, password, salt, rounds }: ShaCryptJob): st
   return encode(digest);
 }
 
+type Hash = (...parts: Uint8Array[]) => Uint8Array;
+
+/** Each digest has one of its own. Loaded here, so that it is there only where such hashes are computed. */
+async function createHasher(algorithm: ShaCryptJob["algorithm"]): Promise<IHasher> {
+  const { createSHA256, createSHA512 } = await import("hash-wasm");
+  return await (algorithm === "sha256" ? createSHA256() : createSHA512());
+}
+
 /** Steps 1 to 12 of the specification. */
-function firstDigest(
-  hash: (...parts: Uint8Array[]) => Uint8Array,
-  password: Uint8Array,
-  salt: Uint8Array,
-): Uint8Array {
+function firstDigest(hash: Hash, password: Uint8Array, salt: Uint8Array): Uint8Array {
   const alternate = hash(password, salt, password);
   const parts = [password, salt, repeatTo(password.length, alternate)];
   for (let bits = password.length; bits > 0; bits >>>= 1) parts.push((bits & 1) === 1 ? alternate : password);
@@ -57,7 +65,7 @@ interface Stretch {
 }
 
 /** Step 21. Each round's input is laid out in one buffer, since a call to the hash costs more than the copying. */
-function stretch(algorithm: ShaCryptJob["algorithm"], { digest, password, salt, rounds }: Stretch): Uint8Array {
+function stretch(hash: Hash, { digest, password, salt, rounds }: Stretch): Uint8Array {
   const input = new Uint8Array(digest.length + 2 * password.length + salt.length);
   let current = digest;
   for (let round = 0; round < rounds; round++) {
@@ -71,7 +79,7 @@ function stretch(algorithm: ShaCryptJob["algorithm"], { digest, password, salt, 
     if (round % 3 !== 0) append(salt);
     if (round % 7 !== 0) append(password);
     append(odd ? current : password);
-    current = createHash(algorithm).update(input.subarray(0, length)).digest();
+    current = hash(input.subarray(0, length));
   }
   return current;
 }
