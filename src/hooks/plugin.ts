@@ -61,6 +61,8 @@ export interface ClientSnapshot {
 export interface SignIn extends ClientSnapshot {
   /** `undefined`: none was given. */
   readonly password?: Uint8Array;
+  /** Seconds after which the client is refused if nothing is decided: `connect-timeout`. `undefined`: not known. */
+  readonly timeoutSeconds?: number;
   /** Aborted when the client has gone, so that nobody works for it any longer. */
   readonly signal: AbortSignal;
 }

@@ -7,8 +7,12 @@
  * `SCRAM-SHA-256` (RFC 5802, RFC 7677), in which the password is never sent. Channel binding, acting for another user and
  * mandatory extensions are not served, and user names are compared as they are, without SASLprep.
  *
- * Sign-ins cannot be used to flood the broker: few hashes are computed at once, few wait, and an address whose sign-ins
- * failed has to wait longer each time.
+ * Sign-ins cannot be used to flood the broker: few hashes are computed at once, the others wait as long as
+ * `connect-timeout` allows, by turns among addresses and users, and a user whose sign-ins from an address failed has to
+ * wait there longer each time. A user name and password that were right once cost no hash until the file changes.
+ *
+ * SCRAM tells nobody which users exist: those who do not have a salt, too. It is made with a key that is kept in a file,
+ * since it must not change when the broker starts anew or the password file is edited.
  *
  * @module
  */
@@ -20,7 +24,12 @@ import { delayByTimer } from "./password/waiting_room.ts";
 export interface AuthFileOptions {
   /** Path of the password file. */
   readonly passwordFile: string;
-  /** Hashes computed at once, 1 to 64. @default 2 */
+  /**
+   * Path of the file with the key that salts of users who do not exist are made with, 32 bytes. Made, for its owner only,
+   * when there is none and a user has a SCRAM line. @default `passwordFile` with `.scram-key` behind it
+   */
+  readonly scramKeyFile?: string;
+  /** Hashes computed at once, and threads for those of crypt(3), 1 to 64. @default 2 */
   readonly authConcurrency?: number;
 }
 

@@ -161,6 +161,69 @@ Deno.test("the salt of a user who does not exist stays the same, across a reload
     assertEquals(await salt(), before);
   }));
 
+/** Salts of some users who do not exist, as the plugin tells them that is started on the folder's `users` anew. */
+async function saltsAfterStart(folder: string, options: object = {}): Promise<{ salts: string; log: string[] }> {
+  const context = pluginContext(folder);
+  const clock = { now: () => context.clock.now(), delay: () => Promise.resolve() };
+  const plugin = await createAuthFile({ passwordFile: "users", ...options }, context, clock);
+  await plugin.beforeStart?.();
+  const salts = [];
+  for (let i = 0; i < 20; i++) {
+    const { challenge } = await run(begin(plugin), { username: `nobody ${i}`, password: "x" });
+    salts.push(challenge.slice(challenge.indexOf(",s=")));
+  }
+  await plugin.afterShutdown?.();
+  return { salts: salts.join(), log: context.log };
+}
+
+async function inFolder(users: string, body: (folder: string, file: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const file = join(folder, "users");
+  await Deno.writeTextFile(file, users);
+  try {
+    await body(folder, file);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("the salt of a user who does not exist outlives restarts and changes of the file", () =>
+  inFolder(`${scramLine}\n`, async (folder, file) => {
+    const { salts, log } = await saltsAfterStart(folder);
+    assertEquals((await saltsAfterStart(folder)).salts, salts);
+    await Deno.writeTextFile(file, `${scramLine.replace("user:", "another:")}\n${scramLine}\n${mosquittoLine}\n`);
+    assertEquals((await saltsAfterStart(folder)).salts, salts);
+    await Deno.writeTextFile(file, `${scramLine.replace("user:", "other:")}\n`);
+    assertEquals((await saltsAfterStart(folder)).salts, salts);
+    assertEquals(log, []);
+    const key = await Deno.stat(`${file}.scram-key`);
+    assertEquals(key.size, 32);
+    if (Deno.build.os !== "windows") assertEquals((key.mode ?? 0) & 0o777, 0o600);
+  }));
+
+Deno.test("the key of these salts is made only when somebody has SCRAM credentials, then also while running", () =>
+  withPlugin(async ({ plugin, file }) => {
+    await plugin.beforeStart?.();
+    await run(begin(plugin), { username: "nobody", password: "x" });
+    assertEquals(await Deno.stat(`${file}.scram-key`).catch(() => "none"), "none");
+    await Deno.writeTextFile(file, `${scramLine}\n`);
+    await plugin.reload?.({ passwordFile: "users" });
+    assertEquals((await Deno.stat(`${file}.scram-key`)).size, 32);
+  }, `${mosquittoLine}\n`));
+
+Deno.test("where the key cannot be kept the log says so once, and the salts last as long as the file", () =>
+  inFolder(`${scramLine}\n`, async (folder) => {
+    const options = { scramKeyFile: "missing/key" };
+    const { salts, log } = await saltsAfterStart(folder, options);
+    assertEquals((await saltsAfterStart(folder, options)).salts, salts);
+    assertEquals(log.length, 1);
+    assertMatch(log[0] ?? "", /^warn: the key that hides .*\(auth\.scram-key-file: .*missing\/key: /);
+    await Deno.writeTextFile(join(folder, "short"), "x");
+    const short = await saltsAfterStart(folder, { scramKeyFile: "short" });
+    assertMatch(short.log[0] ?? "", /short: it must have 32 bytes: got 1\)$/);
+    assertEquals(short.salts, salts);
+  }));
+
 Deno.test("the exchange has the same form if nobody in the file has SCRAM credentials", () =>
   withPlugin(async ({ plugin }) => {
     const { challenge, last } = await run(begin(plugin), { username: "mosquitto", password: "secret" });

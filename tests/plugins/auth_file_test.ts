@@ -128,17 +128,95 @@ Deno.test("auth.file checks hashes of every kind", () =>
     ].join("\n"),
   }));
 
-Deno.test("more sign-ins than are computed and may wait at once are refused as busy", () =>
+Deno.test("1,000 right sign-ins at once wait for their turn, and are all let in", () =>
   withPlugin(async ({ plugin }) => {
     const attempts = Array.from(
-      { length: 200 },
+      { length: 1000 },
       (_, i) => attempt(plugin, { username: "alice", password: "secret", remote: { hostname: `host ${i}` } }),
     );
+    assertEquals(new Set(await Promise.all(attempts)), new Set(["allow" as const]));
+  }));
+
+Deno.test("sign-ins that could not be checked within the time for a CONNECT are refused as busy, at once", () =>
+  withPlugin(async ({ plugin }) => {
+    const attempts = Array.from({ length: 200 }, (_, i) => {
+      const remote = { hostname: `host ${i}` };
+      return attempt(plugin, { username: "alice", password: "secret", remote, timeoutSeconds: 0.001 });
+    });
     const results = (await Promise.all(attempts)).map(bare);
-    assertEquals(results.filter((result) => result === "allow").length, 2 + 64);
-    assertEquals(results.filter((result) => result !== "allow"), new Array(200 - 66).fill(BUSY));
+    const allowed = results.filter((result) => result === "allow").length;
+    // Expected to take 0.2 ms each: two at once, and seven more have their result after 1 ms.
+    assertEquals(allowed, 2 + 7);
+    assertEquals(results.filter((result) => result !== "allow"), new Array(200 - allowed).fill(BUSY));
     assertEquals(await attempt(plugin, { username: "alice", password: "secret" }), "allow");
   }));
+
+Deno.test("devices that come at once from one address with the same right password cost one hash together", () =>
+  withPlugin(async ({ plugin }) => {
+    const shared = { username: "alice", password: "secret", timeoutSeconds: 0.001 };
+    const attempts = Array.from({ length: 200 }, () => attempt(plugin, shared));
+    assertEquals(new Set(await Promise.all(attempts)), new Set(["allow" as const]));
+  }, { authConcurrency: 1 }));
+
+Deno.test("a user name and password that were right before wait for no hash", () =>
+  withPlugin(async ({ plugin }) => {
+    assertEquals(await attempt(plugin, { username: "alice", password: "secret" }), "allow");
+    const order: string[] = [];
+    const note = (name: string, parts: Parameters<typeof signIn>[0]) =>
+      attempt(plugin, parts).then((decision) => order.push(`${name} ${decision}`));
+    await Promise.all([
+      note("first", { username: "bob", password: "secret" }),
+      note("second", { username: "bob", password: "wrong", remote: { hostname: "elsewhere" } }),
+      note("known", { username: "alice", password: "secret", remote: { hostname: "new" } }),
+    ]);
+    assertEquals(order, ["known allow", "first allow", "second deny"]);
+  }, { users: `alice:${fast}\nbob:${fast}\n`, authConcurrency: 1 }));
+
+Deno.test("a password that was right before is wrong as soon as the file says so", () =>
+  withPlugin(async (setting) => {
+    const { plugin, file } = setting;
+    const known = { username: "alice", password: "secret" };
+    assertEquals(await attempt(plugin, known), "allow");
+    await setPassword(file, "alice", "new secret");
+    await check(setting);
+    assertEquals(await attempt(plugin, known), "deny");
+    assertEquals(await attempt(plugin, { ...known, password: "new secret" }), "allow");
+    await replace(file, `bob:${fast}\n`);
+    await check(setting);
+    assertEquals(await attempt(plugin, { ...known, password: "new secret" }), "deny");
+  }));
+
+Deno.test("a right guess among 200 at once gets nothing from having been right before", () =>
+  withPlugin(async ({ plugin, delays }) => {
+    assertEquals(await attempt(plugin, { username: "alice", password: "secret" }), "allow");
+    const client = new AbortController();
+    const { signal } = client;
+    const results: unknown[] = [];
+    const attempts = Array.from({ length: 200 }, async (_, i) => {
+      const password = i === 100 ? "secret" : `guess ${i}`;
+      results.push(bare(await attempt(plugin, { username: "alice", password, signal })));
+    });
+    await settle(() => results.length + 8 === 200);
+    assertEquals(results.includes("allow"), false);
+    assertEquals(delays.length, 8);
+    client.abort();
+    await Promise.all(attempts);
+  }));
+
+Deno.test("a device with an old password delays no other user at its address, and their success does not help it", () =>
+  withPlugin(async ({ plugin, delays, pass }) => {
+    const old = { username: "alice", password: "old" };
+    for (let i = 0; i < 3; i++) assertEquals(await attempt(plugin, old), "deny");
+    const waiting = attempt(plugin, old);
+    await settle(() => delays.length === 1);
+    for (let i = 0; i < 5; i++) assertEquals(await attempt(plugin, { username: "bob", password: "secret" }), "allow");
+    const more = attempt(plugin, old);
+    await settle(() => delays.length === 2);
+    pass(250);
+    assertEquals(await waiting, "deny");
+    pass(500);
+    assertEquals(await more, "deny");
+  }, { users: `alice:${fast}\nbob:${fast}\n` }));
 
 Deno.test("of 200 wrong passwords from one address at once few are checked, few wait, and the rest is refused", () =>
   withPlugin(async ({ plugin, delays, pass }) => {
@@ -274,10 +352,11 @@ Deno.test("reload reads the file that the new options name, and a fault in it ke
 const refusedOptions: readonly (readonly [options: unknown, message: string])[] = [
   [undefined, "passwordFile must be the path of a file: got undefined"],
   [{ passwordFile: 7 }, "passwordFile must be the path of a file: got 7"],
+  [{ passwordFile: "x", scramKeyFile: "" }, 'scramKeyFile must be the path of a file: got ""'],
   [{ passwordFile: "x", authConcurrency: 0 }, "authConcurrency must be a whole number from 1 to 64: got 0"],
   [{ passwordFile: "x", authConcurrency: 65 }, "authConcurrency must be a whole number from 1 to 64: got 65"],
   [{ passwordFile: "x", authConcurrency: 1.5 }, "authConcurrency must be a whole number from 1 to 64: got 1.5"],
-  [{ file: "x" }, "unknown option file: known are passwordFile, authConcurrency"],
+  [{ file: "x" }, "unknown option file: known are passwordFile, scramKeyFile, authConcurrency"],
   [{ passwordFile: "missing" }, "cannot read password file "],
 ];
 

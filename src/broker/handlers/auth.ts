@@ -84,6 +84,7 @@ function reAuthenticate(connection: Connection, open: Open, method: string): Enh
   const gone = new AbortController();
   const request = Object.freeze({
     ...open.client,
+    timeoutSeconds: listener.limits.connectTimeout,
     signal: gone.signal,
     authenticationMethod: method,
     reAuthenticating: true,

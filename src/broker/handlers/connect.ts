@@ -19,7 +19,12 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): vo
   const refusal = refusalAtOnce(connection, packet);
   if (refusal) return connection.refuse(refusal);
   const client = describeClient(connection, packet);
-  const request: SignIn = Object.freeze({ ...client, password: packet.password, signal: gone.signal });
+  const request: SignIn = Object.freeze({
+    ...client,
+    password: packet.password,
+    timeoutSeconds: connection.listener.limits.connectTimeout,
+    signal: gone.signal,
+  });
   if (packet.authenticationMethod === undefined) return signIn(connection, packet, request, client);
   return beginExchange(connection, packet, {
     request: { ...request, authenticationMethod: packet.authenticationMethod, reAuthenticating: false },

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { resolve } from "@std/path";
 import type {
   AuthenticationExchange,
@@ -9,25 +8,23 @@ import type {
   SignIn,
   SignInRefusal,
 } from "../../hooks/plugin.ts";
-import { ReasonCode } from "../../packet/reason_code.ts";
 import { readOptions, show } from "../options.ts";
-import { sourceOf } from "./failure_delays.ts";
-import { FailureGate, type FailureGateClock } from "./failure_gate.ts";
-import { HashQueue } from "./hash_queue.ts";
-import { MAX_PASSWORD_BYTES, verifyPassword } from "./password_hash.ts";
+import type { FailureGateClock } from "./failure_gate.ts";
+import { PasswordCheck } from "./password_check.ts";
+import { MAX_PASSWORD_BYTES } from "./password_hash.ts";
 import { PasswordStore } from "./password_store.ts";
 import { SCRAM_SHA_256 } from "./scram_credentials.ts";
 import { ScramExchange } from "./scram_exchange.ts";
-import { ShaCryptThread } from "./sha_crypt_thread.ts";
+import { probeDescriptors, ShaCryptPool } from "./sha_crypt_pool.ts";
 
 interface AuthFileSettings {
   /** Absolute. */
   readonly passwordFile: string;
+  /** Absolute. */
+  readonly scramKeyFile: string;
   readonly authConcurrency: number;
 }
 
-const MAX_QUEUED = 64;
-const SECRET_BYTES = 32;
 const CHECK_SECONDS = 2;
 
 /**
@@ -41,62 +38,74 @@ export async function createAuthFile(
   clock: FailureGateClock,
 ): Promise<Plugin> {
   const settings = checkOptions(options, context.baseDirectory);
-  const secret = randomBytes(SECRET_BYTES);
-  const store = await PasswordStore.open(settings.passwordFile, secret);
-  const plugin = new AuthFile(context, { settings, secret, store, clock });
+  const store = await PasswordStore.open(settings.passwordFile, settings.scramKeyFile);
+  const plugin = new AuthFile(context, { settings, store, clock });
   context.every(CHECK_SECONDS, () => plugin.check());
   return plugin;
 }
 
 interface AuthFileParts {
   readonly settings: AuthFileSettings;
-  readonly secret: Uint8Array;
   readonly store: PasswordStore;
   readonly clock: FailureGateClock;
 }
 
 class AuthFile implements Plugin {
   readonly #context: PluginContext;
-  readonly #queue: HashQueue;
-  readonly #gate: FailureGate;
-  readonly #secret: Uint8Array;
-  readonly #thread = new ShaCryptThread();
+  readonly #threads: ShaCryptPool;
+  readonly #passwords: PasswordCheck;
   #store: PasswordStore;
-  #file: string;
+  #settings: AuthFileSettings;
   #checking: Promise<void> | undefined;
 
-  constructor(context: PluginContext, { settings, secret, store, clock }: AuthFileParts) {
+  constructor(context: PluginContext, { settings, store, clock }: AuthFileParts) {
     this.#context = context;
-    this.#secret = secret;
     this.#store = store;
-    this.#file = settings.passwordFile;
-    this.#queue = new HashQueue({ concurrency: settings.authConcurrency, waiting: MAX_QUEUED });
-    this.#gate = new FailureGate(clock);
+    this.#settings = settings;
+    const concurrency = settings.authConcurrency;
+    this.#threads = new ShaCryptPool(concurrency, () => probeDescriptors(this.#settings.passwordFile));
+    this.#passwords = new PasswordCheck({
+      store: () => this.#store,
+      shaCrypt: this.#threads,
+      concurrency,
+      clock,
+      logger: context.logger,
+    });
+  }
+
+  async beforeStart(): Promise<void> {
+    await this.#prepare(this.#store);
   }
 
   authenticate(signIn: SignIn): Decision | SignInRefusal | Promise<Decision | SignInRefusal> {
     const { username, password } = signIn;
     if (username === undefined) return "abstain";
     if (password === undefined || password.length === 0 || password.length > MAX_PASSWORD_BYTES) return "deny";
-    return this.#signIn(username, password, signIn);
+    return this.#passwords.signIn(username, password, signIn);
   }
 
   beginAuthentication(signIn: EnhancedSignIn): AuthenticationExchange | undefined {
     if (signIn.authenticationMethod !== SCRAM_SHA_256) return undefined;
     const find = (username: string) => this.#store.scramCredentials(username);
-    return new ScramExchange(signIn, { find, gate: this.#gate });
+    const ready = () => this.#keepSecret(this.#store);
+    return new ScramExchange(signIn, { find, ready, gate: this.#passwords.gate });
   }
 
   async reload(options: unknown): Promise<void> {
-    const { passwordFile, authConcurrency } = checkOptions(options, this.#context.baseDirectory);
-    this.#store = await PasswordStore.open(passwordFile, this.#secret);
-    this.#file = passwordFile;
-    this.#queue.limits = { concurrency: authConcurrency, waiting: MAX_QUEUED };
+    const settings = checkOptions(options, this.#context.baseDirectory);
+    const store = await PasswordStore.open(settings.passwordFile, settings.scramKeyFile);
+    await this.#keepSecret(store);
+    this.#store = store;
+    this.#settings = settings;
+    this.#threads.resize(settings.authConcurrency);
+    this.#passwords.concurrency = settings.authConcurrency;
+    this.#passwords.forget();
+    await this.#prepare(store);
   }
 
   async afterShutdown(): Promise<void> {
-    this.#thread.close();
     await this.#checking;
+    this.#threads.close();
   }
 
   /** Reads the password file again if it has changed. */
@@ -106,59 +115,61 @@ class AuthFile implements Plugin {
 
   async #refresh(): Promise<void> {
     const { logger } = this.#context;
+    const { passwordFile } = this.#settings;
     try {
-      if (await this.#store.refresh()) logger.info(`password file ${this.#file} read again: ${this.#store.size} users`);
+      if (!await this.#store.refresh()) return;
+      this.#passwords.forget();
+      logger.info(`password file ${passwordFile} read again: ${this.#store.size} users`);
     } catch (fault) {
       logger.error(
-        `password file ${this.#file} has changed and cannot be used, the old one stays:\n${messageOf(fault)}`,
+        `password file ${passwordFile} has changed and cannot be used, the old one stays:\n${messageOf(fault)}`,
       );
+      return;
+    }
+    await this.#prepare(this.#store);
+  }
+
+  /** Gets what the users in the file call for, before the first of them comes. */
+  async #prepare(store: PasswordStore): Promise<void> {
+    await this.#keepSecret(store);
+    if (!store.hasShaCrypt) return;
+    try {
+      await this.#threads.start();
+    } catch (fault) {
+      this.#context.logger.error(messageOf(fault));
     }
   }
 
-  async #signIn(username: string, password: Uint8Array, signIn: SignIn): Promise<Decision | SignInRefusal> {
-    const { signal } = signIn;
-    const source = sourceOf(signIn);
-    while (!signal.aborted) {
-      if (!this.#gate.isOpen(source)) {
-        if (await this.#gate.enter(source, signal) !== "full") continue;
-        return busy("too many sign-ins from this address wait after failures");
-      }
-      const admission = await this.#queue.enter(signal);
-      if (admission === "full") return busy("too many sign-ins at once");
-      if (admission === "aborted") break;
-      try {
-        // Others from the same address may have failed while this one was in the queue.
-        if (!this.#gate.isOpen(source)) continue;
-        return await this.#verify(username, password, source);
-      } finally {
-        this.#queue.leave();
-      }
-    }
-    return "deny";
+  async #keepSecret(store: PasswordStore): Promise<void> {
+    const fault = await store.keepSecret();
+    if (fault === undefined) return;
+    this.#context.logger.warn(
+      "the key that hides from SCRAM clients which users exist cannot be kept: it changes when the broker starts with " +
+        `a changed password file (auth.scram-key-file: ${fault})`,
+    );
   }
-
-  async #verify(username: string, password: Uint8Array, source: string): Promise<Decision> {
-    const known = this.#store.find(username);
-    const hash = known ?? this.#store.decoy(username);
-    const right = hash !== undefined && await verifyPassword(hash, password, this.#thread) && known !== undefined;
-    this.#gate.note(source, right ? "succeeded" : "failed");
-    return right ? "allow" : "deny";
-  }
-}
-
-function busy(reasonString: string): SignInRefusal {
-  return { decision: "deny", reasonCode: ReasonCode.ServerBusy, reasonString };
 }
 
 function checkOptions(options: unknown, baseDirectory: string): AuthFileSettings {
-  const { passwordFile, authConcurrency = 2 } = readOptions(options, ["passwordFile", "authConcurrency"]);
+  const { passwordFile, scramKeyFile, authConcurrency = 2 } = readOptions(options, [
+    "passwordFile",
+    "scramKeyFile",
+    "authConcurrency",
+  ]);
   if (typeof passwordFile !== "string" || passwordFile === "") {
     throw new Error(`passwordFile must be the path of a file: got ${show(passwordFile)}`);
+  }
+  if (scramKeyFile !== undefined && (typeof scramKeyFile !== "string" || scramKeyFile === "")) {
+    throw new Error(`scramKeyFile must be the path of a file: got ${show(scramKeyFile)}`);
   }
   if (typeof authConcurrency !== "number" || !Number.isInteger(authConcurrency) || !isWithin(authConcurrency, 1, 64)) {
     throw new Error(`authConcurrency must be a whole number from 1 to 64: got ${show(authConcurrency)}`);
   }
-  return { passwordFile: resolve(baseDirectory, passwordFile), authConcurrency };
+  return {
+    passwordFile: resolve(baseDirectory, passwordFile),
+    scramKeyFile: resolve(baseDirectory, scramKeyFile ?? `${passwordFile}.scram-key`),
+    authConcurrency,
+  };
 }
 
 function isWithin(value: number, minimum: number, maximum: number): boolean {

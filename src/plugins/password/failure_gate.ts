@@ -1,4 +1,4 @@
-import { FailureDelays } from "./failure_delays.ts";
+import { FailureDelays, type Origin } from "./failure_delays.ts";
 import type { Admission } from "./hash_queue.ts";
 import { type Delay, WaitingRoom } from "./waiting_room.ts";
 
@@ -9,7 +9,7 @@ export interface FailureGateClock {
   readonly delay: Delay;
 }
 
-/** Where sources whose sign-ins failed wait before the next one is looked at. */
+/** Where those whose sign-ins failed wait before the next one is looked at. */
 export class FailureGate {
   readonly #clock: FailureGateClock;
   readonly #delays = new FailureDelays();
@@ -20,28 +20,28 @@ export class FailureGate {
     this.#waitingRoom = new WaitingRoom(clock.delay);
   }
 
-  /** Whether a source need not wait just now. */
-  isOpen(source: string): boolean {
-    return this.#waitMs(source) === 0;
+  /** Whether one of this origin need not wait just now. */
+  isOpen(origin: Origin): boolean {
+    return this.#waitMs(origin) === 0;
   }
 
-  /** Waits until the gate is open for a source; `full`, at once, if too many wait already. */
-  async enter(source: string, signal: AbortSignal): Promise<Admission> {
+  /** Waits until the gate is open; `full`, at once, if too many wait already. */
+  async enter(origin: Origin, signal: AbortSignal): Promise<Admission> {
     while (!signal.aborted) {
-      const waitMs = this.#waitMs(source);
+      const waitMs = this.#waitMs(origin);
       if (waitMs === 0) return "admitted";
-      if (!await this.#waitingRoom.wait(source, waitMs, signal)) return "full";
+      if (!await this.#waitingRoom.wait(origin, waitMs, signal)) return "full";
     }
     return "aborted";
   }
 
-  /** A sign-in from this source succeeded or failed. */
-  note(source: string, result: "succeeded" | "failed"): void {
-    if (result === "succeeded") this.#delays.succeed(source);
-    else this.#delays.fail(source, this.#clock.now());
+  /** A sign-in succeeded or failed. */
+  note(origin: Origin, result: "succeeded" | "failed"): void {
+    if (result === "succeeded") this.#delays.succeed(origin);
+    else this.#delays.fail(origin, this.#clock.now());
   }
 
-  #waitMs(source: string): number {
-    return this.#delays.waitMs(source, this.#clock.now());
+  #waitMs(origin: Origin): number {
+    return this.#delays.waitMs(origin, this.#clock.now());
   }
 }

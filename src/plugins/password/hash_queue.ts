@@ -1,64 +1,98 @@
-/** What became of waiting for a place: it is yours, the queue was full, or whoever wanted it has gone. */
+import type { Origin } from "./failure_delays.ts";
+import { FairQueue } from "./fair_queue.ts";
+
+/** What became of waiting for a place: it is yours, it would take too long, or whoever wanted it has gone. */
 export type Admission = "admitted" | "full" | "aborted";
 
-/** Limits of a {@linkcode HashQueue}. */
-export interface HashQueueLimits {
-  /** Places, at least 1. */
-  readonly concurrency: number;
-  /** How many may wait for one; further ones are turned away. */
-  readonly waiting: number;
+/** A wish for a place in a {@linkcode HashQueue}. */
+export interface HashRequest {
+  readonly origin: Origin;
+  /** Milliseconds that the place is expected to be taken for. */
+  readonly costMs: number;
+  /** Milliseconds after which the result is of no use any more. */
+  readonly patienceMs: number;
+  /** Aborted when nobody waits for it any longer. */
+  readonly signal: AbortSignal;
 }
 
-/** A bounded number of places to compute in, and a bounded queue in front of them: first come, first served. */
-export class HashQueue {
-  readonly #waiting = new Set<() => void>();
-  #limits: HashQueueLimits;
-  #taken = 0;
+interface Waiting {
+  admit(): void;
+}
 
-  constructor(limits: HashQueueLimits) {
-    this.#limits = limits;
+/**
+ * A bounded number of places to compute in, and a queue in front of them that is fair by address and user. What bounds
+ * it is time: who cannot be expected to be served within its patience is turned away at once. Everybody who waits has a
+ * connection of its own.
+ */
+export class HashQueue {
+  readonly #waiting = new FairQueue<Waiting>();
+  #concurrency: number;
+  #taken = 0;
+  /** Of all that have a place or wait for one. */
+  #costMs = 0;
+
+  /** @param concurrency places, at least 1 */
+  constructor(concurrency: number) {
+    this.#concurrency = concurrency;
   }
 
-  /** Sets other limits; those who have a place or wait for one keep it. */
-  set limits(limits: HashQueueLimits) {
-    this.#limits = limits;
+  /** Sets another number of places; those who have one keep it. */
+  set concurrency(concurrency: number) {
+    this.#concurrency = concurrency;
     this.#admit();
   }
 
-  /** Waits for a place. Whoever is `admitted` has to call {@linkcode HashQueue.leave}. */
-  enter(signal: AbortSignal): Promise<Admission> {
+  /** Waits for a place. Whoever is `admitted` has to call {@linkcode HashQueue.leave} with the same request. */
+  enter(request: HashRequest): Promise<Admission> {
+    const { costMs, patienceMs, signal } = request;
     if (signal.aborted) return Promise.resolve("aborted");
-    if (this.#taken < this.#limits.concurrency) {
+    if (this.#taken < this.#concurrency) {
       this.#taken++;
+      this.#costMs += costMs;
       return Promise.resolve("admitted");
     }
-    if (this.#waiting.size >= this.#limits.waiting) return Promise.resolve("full");
-    return new Promise((resolve) => {
-      const admit = () => {
-        signal.removeEventListener("abort", abort);
-        resolve("admitted");
-      };
-      const abort = () => {
-        this.#waiting.delete(admit);
-        resolve("aborted");
-      };
-      signal.addEventListener("abort", abort, { once: true });
-      this.#waiting.add(admit);
-    });
+    return this.#expectedMs(request) > patienceMs ? Promise.resolve("full") : this.#wait(request);
   }
 
   /** Gives a place back. */
-  leave(): void {
+  leave({ costMs }: HashRequest): void {
+    this.#costMs -= costMs;
     this.#taken--;
     this.#admit();
   }
 
+  #wait({ origin, costMs, signal }: HashRequest): Promise<Admission> {
+    this.#costMs += costMs;
+    return new Promise((resolve) => {
+      const waiting = {
+        admit: () => {
+          signal.removeEventListener("abort", abort);
+          resolve("admitted");
+        },
+      };
+      const abort = () => {
+        this.#waiting.delete(origin, waiting);
+        this.#costMs -= costMs;
+        resolve("aborted");
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      this.#waiting.add(origin, waiting);
+    });
+  }
+
   #admit(): void {
-    for (const admit of this.#waiting) {
-      if (this.#taken >= this.#limits.concurrency) return;
-      this.#waiting.delete(admit);
+    while (this.#taken < this.#concurrency) {
+      const next = this.#waiting.take();
+      if (next === undefined) return;
       this.#taken++;
-      admit();
+      next.admit();
     }
+  }
+
+  /** Milliseconds until a place is there and the result, too. */
+  #expectedMs({ origin, costMs }: HashRequest): number {
+    const ahead = this.#taken + this.#waiting.ahead(origin);
+    const meanMs = this.#costMs / (this.#taken + this.#waiting.size);
+    return ahead * meanMs / this.#concurrency + costMs;
   }
 }

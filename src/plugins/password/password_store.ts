@@ -1,41 +1,53 @@
-import { createHmac } from "node:crypto";
 import { type PasswordTable, readPasswordFile } from "../password_file.ts";
+import { deriveSecret, keepSecret } from "./decoy_secret.ts";
+import { Decoys } from "./decoys.ts";
 import type { PasswordHash, ScramHash } from "./password_hash.ts";
 import { fakeScramCredentials, type ScramCredentials } from "./scram_credentials.ts";
 
 /** The users of one password file, as of the last time it could be read. */
 export class PasswordStore {
   readonly #file: string;
-  readonly #secret: Uint8Array;
+  readonly #secretFile: string;
   #table: PasswordTable = new Map();
-  #hashes: readonly PasswordHash[] = [];
-  #scramHashes: readonly ScramHash[] = [];
+  #decoys = new Decoys<PasswordHash>([]);
+  #scramDecoys = new Decoys<ScramHash>([]);
+  #hasScram = false;
+  #hasShaCrypt = false;
   #version: string;
+  /** What the answers about users who do not exist are drawn with. */
+  #secret: Uint8Array;
+  #keeping: Promise<string | undefined> | undefined;
 
   /**
    * Reads a password file; throws if it has a fault.
    *
-   * @param secret what the answers about users who do not exist are drawn with: random bytes, the same for every file
+   * @param secretFile where the secret of {@linkcode PasswordStore.keepSecret} is
    */
-  static async open(file: string, secret: Uint8Array): Promise<PasswordStore> {
+  static async open(file: string, secretFile: string): Promise<PasswordStore> {
     const version = await versionOf(file);
-    return new PasswordStore(file, secret, { table: await readPasswordFile(file), version });
+    return new PasswordStore(file, secretFile, { table: await readPasswordFile(file), version });
   }
 
   private constructor(
     file: string,
-    secret: Uint8Array,
+    secretFile: string,
     { table, version }: { readonly table: PasswordTable; readonly version: string },
   ) {
     this.#file = file;
-    this.#secret = secret;
+    this.#secretFile = secretFile;
     this.#version = version;
+    this.#secret = deriveSecret(table);
     this.#take(table);
   }
 
   /** Number of users. */
   get size(): number {
     return this.#table.size;
+  }
+
+  /** Whether a user has a hash that is computed on a thread of our own. */
+  get hasShaCrypt(): boolean {
+    return this.#hasShaCrypt;
   }
 
   /** The hash of a user's password; `undefined`: no such user. */
@@ -48,7 +60,7 @@ export class PasswordStore {
    * who do: always the same one for a user name, and nobody can tell which. `undefined`: there are no users.
    */
   decoy(username: string): PasswordHash | undefined {
-    return this.#draw(this.#hashes, username);
+    return this.#decoys.draw(this.#secret, username);
   }
 
   /**
@@ -57,9 +69,25 @@ export class PasswordStore {
    */
   scramCredentials(username: string): ScramCredentials {
     // Made in any case, so that both take the same time.
-    const fake = fakeScramCredentials(this.#secret, username, this.#draw(this.#scramHashes, username));
+    const fake = fakeScramCredentials(this.#secret, username, this.#scramDecoys.draw(this.#secret, username));
     const hash = this.#table.get(username);
     return hash?.kind === "scram-sha-256" ? hash : fake;
+  }
+
+  /**
+   * Takes the secret from its file, which is made if there is none, once there are users with SCRAM credentials: before,
+   * there is nobody that others have to look like.
+   *
+   * @returns why it cannot be kept; said once
+   */
+  async keepSecret(): Promise<string | undefined> {
+    if (!this.#hasScram) return undefined;
+    if (this.#keeping !== undefined) return await this.#keeping.then(() => undefined);
+    this.#keeping = keepSecret(this.#secretFile, this.#table).then(({ secret, fault }) => {
+      this.#secret = secret;
+      return fault;
+    });
+    return await this.#keeping;
   }
 
   /**
@@ -81,14 +109,13 @@ export class PasswordStore {
   }
 
   #take(table: PasswordTable): void {
+    const hashes = [...table.values()];
+    const scramHashes = hashes.filter((hash) => hash.kind === "scram-sha-256");
     this.#table = table;
-    this.#hashes = [...table.values()];
-    this.#scramHashes = this.#hashes.filter((hash) => hash.kind === "scram-sha-256");
-  }
-
-  #draw<Hash>(hashes: readonly Hash[], username: string): Hash | undefined {
-    const draw = createHmac("sha256", this.#secret).update(username).digest().readUInt32BE(0);
-    return hashes[draw % hashes.length];
+    this.#decoys = new Decoys(hashes);
+    this.#scramDecoys = new Decoys(scramHashes);
+    this.#hasScram = scramHashes.length > 0;
+    this.#hasShaCrypt = hashes.some((hash) => hash.kind === "sha-crypt");
   }
 }
 

@@ -1,6 +1,6 @@
 import type { AuthenticationExchange, AuthenticationStep, EnhancedSignIn } from "../../hooks/plugin.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
-import { sourceOf } from "./failure_delays.ts";
+import { originOf } from "./failure_delays.ts";
 import type { FailureGate } from "./failure_gate.ts";
 import type { ScramCredentials } from "./scram_credentials.ts";
 import { ScramMessageError } from "./scram_message.ts";
@@ -10,7 +10,9 @@ import { challengeClient, concludeExchange, type ScramChallenge } from "./scram_
 export interface ScramExchangeOptions {
   /** The credentials of any user name, see `fakeScramCredentials`. */
   readonly find: (username: string) => ScramCredentials;
-  /** Where addresses wait whose sign-ins failed. */
+  /** Resolves when `find` may be called. */
+  readonly ready: () => Promise<void>;
+  /** Where those wait whose sign-ins failed. */
   readonly gate: FailureGate;
 }
 
@@ -26,14 +28,12 @@ type State =
  */
 export class ScramExchange implements AuthenticationExchange {
   readonly #options: ScramExchangeOptions;
-  readonly #source: string;
-  readonly #signal: AbortSignal;
+  readonly #signIn: EnhancedSignIn;
   #state: State = { at: "begin" };
 
   constructor(signIn: EnhancedSignIn, options: ScramExchangeOptions) {
     this.#options = options;
-    this.#source = sourceOf(signIn);
-    this.#signal = signIn.signal;
+    this.#signIn = signIn;
   }
 
   async next(authenticationData: Uint8Array | undefined): Promise<AuthenticationStep> {
@@ -63,7 +63,8 @@ export class ScramExchange implements AuthenticationExchange {
     }
   }
 
-  #challenge(data: Uint8Array): AuthenticationStep {
+  async #challenge(data: Uint8Array): Promise<AuthenticationStep> {
+    await this.#options.ready();
     const challenge = challengeClient(data, this.#options);
     this.#state = { at: "awaiting-client-final", challenge };
     return { decision: "continue", authenticationData: encoder.encode(challenge.serverFirstMessage) };
@@ -72,13 +73,14 @@ export class ScramExchange implements AuthenticationExchange {
   /** Nothing is awaited between the look at the gate and the proof, so that of many sent at once few are looked at. */
   async #conclude(challenge: ScramChallenge, data: Uint8Array): Promise<AuthenticationStep> {
     const { gate } = this.#options;
-    while (!gate.isOpen(this.#source)) {
-      const admission = await gate.enter(this.#source, this.#signal);
+    const origin = originOf(this.#signIn, challenge.username);
+    while (!gate.isOpen(origin)) {
+      const admission = await gate.enter(origin, this.#signIn.signal);
       if (admission === "full") return TOO_MANY;
       if (admission === "aborted") return refuse();
     }
     const serverFinalMessage = concludeExchange(challenge, data);
-    gate.note(this.#source, serverFinalMessage === undefined ? "failed" : "succeeded");
+    gate.note(origin, serverFinalMessage === undefined ? "failed" : "succeeded");
     if (serverFinalMessage === undefined) return refuse();
     const authenticationData = encoder.encode(serverFinalMessage);
     return { decision: "allow", username: challenge.username, authenticationData };
@@ -90,7 +92,7 @@ const NOTHING = new Uint8Array(0);
 const TOO_MANY: AuthenticationStep = {
   decision: "deny",
   reasonCode: ReasonCode.ServerBusy,
-  reasonString: "too many sign-ins from this address wait after failures",
+  reasonString: "too many sign-ins of this user from this address wait after failures",
 };
 
 function refuse(reasonString?: string): AuthenticationStep {
