@@ -21,16 +21,18 @@ export function resolveAuth(
 ): ListedPlugin[] {
   const { report, baseDirectory } = context;
   const section = readSection(authSchema, broker.values.auth, broker.pathOf("auth"), report);
-  const { plugins, passwordFile, authConcurrency } = section.values;
+  const { plugins, passwordFile, scramKeyFile, authConcurrency } = section.values;
   const listed = plugins === undefined ? joinLists(mentioned, impliedSignIn(section)) : joinLists(
     readPluginList(plugins, { ...context, path: section.pathOf("plugins"), purpose: "sign-in" }),
     mentioned,
   );
   if (plugins !== undefined) warnAboutList(section, listed, general, report);
+  warnAboutFile(section, listed, report);
   const named = plugins !== undefined || mentioned.some(({ bundled }) => bundled === "auth.anonymous");
   const allowAnonymous = section.values.allowAnonymous ?? named;
   const file = {
     ...(passwordFile !== undefined && { passwordFile: resolve(baseDirectory, passwordFile) }),
+    ...(scramKeyFile !== undefined && { scramKeyFile: resolve(baseDirectory, scramKeyFile) }),
     ...(authConcurrency !== undefined && { authConcurrency }),
   };
   const filled = listed.map((plugin) => {
@@ -78,6 +80,22 @@ export function resolveFile(plugin: ListedPlugin, section: KeyPath, report: Repo
   return withDefaults(plugin, { authConcurrency: authQuantities.authConcurrency.default });
 }
 
+function warnAboutFile(section: Section<AuthValues>, listed: readonly ListedPlugin[], report: Report): void {
+  if (report.isFaulty(section.path)) return;
+  const { allowAnonymous, passwordFile, scramKeyFile } = section.values;
+  const listsFile = listed.some(({ bundled }) => bundled === "auth.file");
+  if (allowAnonymous === "any-username" && listsFile) {
+    report.warn(section.pathOf("allowAnonymous"), "has no effect on user names: auth.file verifies them");
+  }
+  if (passwordFile !== undefined && !listsFile) {
+    report.warn(section.pathOf("passwordFile"), "has no effect: auth.file is not in auth.plugins");
+  }
+  if (scramKeyFile !== undefined && !listsFile) {
+    const reason = passwordFile === undefined ? "there is no password-file" : "auth.file is not in auth.plugins";
+    report.warn(section.pathOf("scramKeyFile"), `has no effect: ${reason}`);
+  }
+}
+
 function warnAboutList(
   section: Section<AuthValues>,
   listed: readonly ListedPlugin[],
@@ -85,12 +103,9 @@ function warnAboutList(
   report: Report,
 ): void {
   if (report.isFaulty(section.path)) return;
-  const { allowAnonymous, passwordFile } = section.values;
+  const { allowAnonymous } = section.values;
   const lists = (name: string) => listed.some(({ bundled }) => bundled === name);
-  if (passwordFile !== undefined && !lists("auth.file")) {
-    report.warn(section.pathOf("passwordFile"), "has no effect: auth.file is not in auth.plugins");
-  }
-  if (allowAnonymous === true && !lists("auth.anonymous")) {
+  if (allowAnonymous !== undefined && allowAnonymous !== false && !lists("auth.anonymous")) {
     report.warn(section.pathOf("allowAnonymous"), "has no effect: auth.anonymous is not in auth.plugins");
   }
   const askedElsewhere = general.some(({ bundled }) => bundled === undefined);

@@ -71,11 +71,19 @@ export interface AuthConfig {
    * @default those that the other keys here call for, and bundled ones that `plugins` at the top names
    */
   readonly plugins?: PluginList;
-  /** Lets clients without a user name in, through `auth.anonymous`. @default true if `auth.anonymous` is listed in `plugins`, else false */
-  readonly allowAnonymous?: boolean;
+  /**
+   * Lets clients without a user name in, through `auth.anonymous`; `any-username`: those with one, too, whatever it is, unless
+   * another plugin denies them. @default true if `auth.anonymous` is listed in `plugins`, else false
+   */
+  readonly allowAnonymous?: boolean | "any-username";
   /** Path of the password file for `auth.file`. */
   readonly passwordFile?: string;
-  /** Password hashes computed at once, 1 to 64. @default 2 */
+  /**
+   * Path of the file in which `auth.file` keeps the key that hides from SCRAM clients which users exist; made if it is not
+   * there. @default the password file with `.scram-key` behind it
+   */
+  readonly scramKeyFile?: string;
+  /** Password hashes computed at once, and threads for those of crypt(3), 1 to 64. @default 2 */
   readonly authConcurrency?: number;
 }
 

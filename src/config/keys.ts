@@ -178,6 +178,7 @@ export const keyEntries: readonly KeyEntry[] = [
     plugins: "auth.anonymous, and auth.file with a password file",
     allowAnonymous: "true if auth.anonymous is listed, else false",
     passwordFile: "",
+    scramKeyFile: "the password file with .scram-key behind it",
   }),
   ...quantityEntries("auth", authQuantities),
   ...textEntries("topic-check", {

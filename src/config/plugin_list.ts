@@ -103,8 +103,12 @@ function homeOf(name: BundledPluginName): string {
 function readOptions(name: BundledPluginName, options: unknown, path: KeyPath, context: PluginListContext): object {
   const { report, baseDirectory } = context;
   const { values } = readSection(pluginSchemas[name], options, path, report);
-  if (!("passwordFile" in values) || typeof values.passwordFile !== "string") return values;
-  return { ...values, passwordFile: resolve(baseDirectory, values.passwordFile) };
+  const paths = ["passwordFile", "scramKeyFile"] as const;
+  const resolved = paths.flatMap((key) => {
+    const path = (values as Readonly<Record<string, unknown>>)[key];
+    return typeof path === "string" ? [[key, resolve(baseDirectory, path)]] : [];
+  });
+  return { ...values, ...Object.fromEntries(resolved) };
 }
 
 /**

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { authQuantities, brokerQuantities, limitQuantities, listenerQuantities } from "./keys.ts";
 import {
   accessControlList,
+  anonymity,
   bind,
   choice,
   fileMode,
@@ -107,8 +108,9 @@ export const listenerSchema = z.strictObject({
 /** `auth`. */
 export const authSchema = z.strictObject({
   plugins: later,
-  allowAnonymous: flag,
+  allowAnonymous: anonymity,
   passwordFile: path,
+  scramKeyFile: path,
   authConcurrency: quantity(authQuantities.authConcurrency),
 }).partial();
 
@@ -124,9 +126,10 @@ export const persistenceSchema = z.strictObject({
 
 /** Options of the bundled plugins. */
 export const pluginSchemas = {
-  "auth.anonymous": z.strictObject({ allowAnonymous: flag }).partial(),
+  "auth.anonymous": z.strictObject({ allowAnonymous: anonymity }).partial(),
   "auth.file": z.strictObject({
     passwordFile: path,
+    scramKeyFile: path,
     authConcurrency: quantity(authQuantities.authConcurrency),
   }).partial(),
   topic_acl: z.strictObject(accessControlLists).partial(),

@@ -75,6 +75,14 @@ export const flag = value((input, complain) => {
   complain({ message: `must be true or false (or on, off, yes, no): got ${show(input)}` });
 });
 
+/** `allow-anonymous`: a flag, or a word for more than that. */
+export const anonymity = value((input, complain): boolean | "any-username" | undefined => {
+  if (typeof input === "boolean" || input === "any-username") return input;
+  const word = typeof input === "string" ? input.toLowerCase() : "";
+  if (Object.hasOwn(FLAGS, word)) return FLAGS[word];
+  complain({ message: `must be true or false (or on, off, yes, no), or any-username: got ${show(input)}` });
+});
+
 /** One of a few words. */
 export function choice<const Word extends string>(words: readonly Word[]) {
   const list = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;

@@ -2,7 +2,7 @@
 import type { Logger } from "../logger.ts";
 import type { ApplicationMessage } from "../message.ts";
 import { Authenticators, type GuardedExchange } from "./authentication.ts";
-import { badUserNameOrPassword, type DecidingHook, Jury, notAuthorized, type Ruling, type Verdict } from "./decide.ts";
+import { type DecidingHook, Jury, notAuthorized, type Ruling, unverified, type Verdict } from "./decide.ts";
 import { joinLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type { LoadedPlugin } from "./loader.ts";
 import { joinObservers, type Observers } from "./observe.ts";
@@ -77,7 +77,7 @@ function joinAuthenticate(plugins: readonly LoadedPlugin[], logger: Logger): Hoo
 function signInRuling(verdict: Verdict, { username, password }: SignIn): Ruling {
   if (verdict !== "abstain") return verdict;
   const anonymous = username === undefined && password === undefined;
-  return anonymous ? notAuthorized : badUserNameOrPassword;
+  return anonymous ? notAuthorized : unverified;
 }
 
 function joinBeginAuthentication(

@@ -26,6 +26,9 @@ export const badUserNameOrPassword: Denial = Object.freeze({
   reasonCode: ReasonCode.BadUserNameOrPassword,
 });
 
+/** Nobody has decided about a sign-in with a user name or password; told from what a plugin denies by being this object. */
+export const unverified: Denial = Object.freeze({ ...badUserNameOrPassword });
+
 /** What one plugin, or all of them together, have said. */
 export type Verdict = "abstain" | Ruling;
 

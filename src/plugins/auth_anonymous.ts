@@ -1,6 +1,7 @@
 /**
  * `auth.anonymous`: lets clients without a user name in, or keeps them out. Clients with a user name are left to other
- * plugins; one whose user name no plugin verifies is refused.
+ * plugins; one whose user name no plugin verifies is refused, unless the option says `any-username`: then a name is taken
+ * for what the client says, as Mosquitto does without a password file.
  *
  * @module
  */
@@ -8,10 +9,16 @@ import type { Plugin, PluginFactory, SignIn } from "../hooks/plugin.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { readOptions, show } from "./options.ts";
 
+/** Who may come in without being verified: nobody, who gives no user name, or anybody. */
+export type Anonymity = boolean | "any-username";
+
 /** Options of `auth.anonymous`. */
 export interface AuthAnonymousOptions {
-  /** Whether clients without a user name may come in. @default true */
-  readonly allowAnonymous?: boolean;
+  /**
+   * Whether clients without a user name may come in; `any-username`: those with one, too, unless another plugin denies
+   * them. @default true
+   */
+  readonly allowAnonymous?: Anonymity;
 }
 
 /** Makes the plugin; its options are {@linkcode AuthAnonymousOptions}. */
@@ -19,7 +26,7 @@ const create: PluginFactory = (options: unknown): Plugin => {
   let allowed = readAllowed(options);
   return {
     authenticate(signIn: SignIn) {
-      if (signIn.username !== undefined) return "abstain";
+      if (signIn.username !== undefined) return allowed === "any-username" ? "allow" : "abstain";
       return allowed ? "allow" : { decision: "deny" as const, reasonCode: ReasonCode.NotAuthorized };
     },
     reload(newOptions: unknown) {
@@ -30,10 +37,10 @@ const create: PluginFactory = (options: unknown): Plugin => {
 
 export default create;
 
-function readAllowed(options: unknown): boolean {
+function readAllowed(options: unknown): Anonymity {
   const { allowAnonymous = true } = readOptions(options, ["allowAnonymous"]);
-  if (typeof allowAnonymous !== "boolean") {
-    throw new Error(`allowAnonymous must be true or false: got ${show(allowAnonymous)}`);
+  if (typeof allowAnonymous !== "boolean" && allowAnonymous !== "any-username") {
+    throw new Error(`allowAnonymous must be true, false or any-username: got ${show(allowAnonymous)}`);
   }
   return allowAnonymous;
 }

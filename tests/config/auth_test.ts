@@ -12,6 +12,30 @@ Deno.test("an auth section without a list asks auth.anonymous, which lets nobody
   assertEquals(resolved({ auth: {} }).anonymous, "plugins");
 });
 
+Deno.test("allow-anonymous: any-username is passed on, and auth.file is said to verify names all the same", () => {
+  assertEquals(auth({ "allow-anonymous": "any-username" }), [["auth.anonymous", { allowAnonymous: "any-username" }]]);
+  assertEquals(auth({ plugins: [{ "auth.anonymous": { "allow-anonymous": "any-username" } }] }), [
+    ["auth.anonymous", { allowAnonymous: "any-username" }],
+  ]);
+  assertEquals(warnings({ auth: { "allow-anonymous": "any-username", "password-file": "x" } }), [
+    "auth.allow-anonymous: has no effect on user names: auth.file verifies them",
+  ]);
+  assertEquals(faults({ auth: { "allow-anonymous": "any" } }), [
+    'auth.allow-anonymous: must be true or false (or on, off, yes, no), or any-username: got "any"',
+  ]);
+});
+
+Deno.test("scram-key-file is a path from the config's folder, and has no effect without auth.file", () => {
+  const options = { passwordFile: "/base/p", scramKeyFile: "/base/k", authConcurrency: 2 };
+  assertEquals(auth({ "password-file": "p", "scram-key-file": "k" })[1], ["auth.file", options]);
+  assertEquals(auth({ plugins: [{ "auth.file": { password_file: "p", scram_key_file: "k" } }] }), [
+    ["auth.file", options],
+  ]);
+  assertEquals(warnings({ auth: { "scram-key-file": "k" } }), [
+    "auth.scram-key-file: has no effect: there is no password-file",
+  ]);
+});
+
 Deno.test("a password file calls for auth.file", () => {
   assertEquals(auth({ "password-file": "passwd", auth_concurrency: 4 }), [
     ["auth.anonymous", { allowAnonymous: false }],

@@ -259,7 +259,7 @@ Deno.test("an unknown key is refused with the nearest known one", () => {
 
 Deno.test("an unknown key that is near none is refused with the list of known ones", () => {
   assertEquals(faults({ auth: { colour: null } }), [
-    "auth.colour: unknown key: known are plugins, allow-anonymous, password-file, auth-concurrency",
+    "auth.colour: unknown key: known are plugins, allow-anonymous, password-file, scram-key-file, auth-concurrency",
   ]);
 });
 

@@ -24,6 +24,13 @@ Deno.test("auth.anonymous leaves clients with a user name to other plugins", () 
   }
 });
 
+Deno.test("auth.anonymous takes every user name unverified if told to, and clients without one", () => {
+  const plugin = make({ allowAnonymous: "any-username" });
+  for (const username of [undefined, "alice", ""]) {
+    assertEquals(plugin.authenticate?.(signIn({ username, password: "x" })), "allow");
+  }
+});
+
 Deno.test("auth.anonymous takes new options and keeps the old ones if they are wrong", () => {
   const plugin = make({ allowAnonymous: true });
   plugin.reload?.({ allowAnonymous: false });
@@ -33,7 +40,11 @@ Deno.test("auth.anonymous takes new options and keeps the old ones if they are w
 });
 
 Deno.test("auth.anonymous refuses options it does not know", () => {
-  assertThrows(() => make({ allowAnonymous: "yes" }), Error, 'allowAnonymous must be true or false: got "yes"');
+  assertThrows(
+    () => make({ allowAnonymous: "yes" }),
+    Error,
+    'allowAnonymous must be true, false or any-username: got "yes"',
+  );
   assertThrows(() => make({ allow: true }), Error, "unknown option allow: known are allowAnonymous");
   assertThrows(() => make([]), Error, "options must be a mapping of names to values: got []");
 });

@@ -1,4 +1,4 @@
-import type { Denial } from "../../hooks/decide.ts";
+import { type Denial, unverified } from "../../hooks/decide.ts";
 import type { ClientSnapshot, SignIn } from "../../hooks/plugin.ts";
 import type { ReasonProperties } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
@@ -19,6 +19,7 @@ export async function authenticate(connection: Connection, request: SignIn): Pro
   const { hooks } = connection.core;
   if (!hooks.authenticate) return withoutPlugin(connection, request) ?? wordless;
   const ruling = await hooks.authenticate(request);
+  if (ruling === unverified && request.username !== undefined) return refusalOfName(request.username);
   if (!ruling.allowed) return refusalOf(request, ruling);
   return { reasonString: ruling.reasonString, userProperties: ruling.userProperties };
 }
@@ -37,12 +38,16 @@ export function refusalOf(
   return { reasonCode, reason, properties: { reasonString, userProperties, serverReference } };
 }
 
+/** Nobody has decided whether the user is the one it says. */
+function refusalOfName(username: string): ConnectRefusal {
+  const advice = "auth.allow-anonymous: any-username takes every name unverified";
+  const reason = `user ${username} was not let in: no plugin in auth.plugins verifies it (${advice})`;
+  return { reasonCode: ReasonCode.BadUserNameOrPassword, reason };
+}
+
 /** No plugin decides: anonymous clients come in through loopback, if there is no `auth` section. */
 function withoutPlugin({ core, listener }: Connection, client: ClientSnapshot): ConnectRefusal | undefined {
-  if (client.username !== undefined) {
-    const reason = `user ${client.username} was not let in: no plugin in auth.plugins verifies users`;
-    return { reasonCode: ReasonCode.BadUserNameOrPassword, reason };
-  }
+  if (client.username !== undefined) return refusalOfName(client.username);
   const local = listener.type !== "external" && (listener.socketPath !== undefined || isLoopback(listener.hostname));
   if (core.config.anonymous === "loopback" && local) return undefined;
   const reason = "anonymous client was not let in: listeners beyond loopback need auth.allow-anonymous: true";

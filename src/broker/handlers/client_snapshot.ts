@@ -10,7 +10,7 @@ export function describeClient(connection: Connection, packet: ConnectPacket): C
   return Object.freeze({
     // [MQTT-3.1.3-6] 3.1.1 and 5.0
     clientIdentifier: packet.clientIdentifier || `auto-${crypto.randomUUID()}`,
-    username: nameInCertificate(connection) ?? packet.username,
+    username: nameInCertificate(connection) ?? nameIn(packet),
     protocolVersion: packet.protocolVersion,
     listener: listener.name,
     remote: Object.freeze({ ...remote }),
@@ -22,6 +22,11 @@ export function describeClient(connection: Connection, packet: ConnectPacket): C
     ...userProperties && { userProperties: Object.freeze(userProperties) },
     ...authenticationMethod !== undefined && { authenticationMethod },
   });
+}
+
+/** Some clients send an empty user name where none was given; with a password it may be a token's. */
+function nameIn({ username, password }: ConnectPacket): string | undefined {
+  return username === "" && (password === undefined || password.length === 0) ? undefined : username;
 }
 
 /** A 5.0 client can be told to be heard of more often than it wanted (MQTT 5.0 §3.2.2.3.14). */
