@@ -122,8 +122,8 @@ export class PasswordCheck {
     const matches = await verifyPassword(hash, password, shaCrypt);
     this.#costs.note(hash, clock.now() - startMs);
     if (!matches || known === undefined) return false;
-    // The file may have changed meanwhile: what counts is what the sign-in began with, but that is not kept.
-    if (this.#find(username) === known) this.#verified.add(pair, known);
+    // If the file has changed meanwhile, the user has another hash now, for which this does not count.
+    this.#verified.add(pair, known);
     return true;
   }
 
