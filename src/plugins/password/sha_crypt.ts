@@ -1,8 +1,10 @@
 /**
- * SHA-crypt: the `$5$` (SHA-256) and `$6$` (SHA-512) hashes of crypt(3), after U. Drepper's specification. The hash function
- * is WebAssembly: a round is one call, and a call of `node:crypto` costs more than twice as much.
+ * SHA-crypt: the `$5$` (SHA-256) and `$6$` (SHA-512) hashes of crypt(3), after U. Drepper's specification. The hash functions
+ * are WebAssembly, and the rounds with SHA-512, which is what others write, are computed by code made for them: a call
+ * of `node:crypto` for each round costs five times as much.
  */
 import type { IHasher } from "hash-wasm";
+import { type Stretch, stretchWithSha512 } from "./sha_crypt_rounds.ts";
 
 /** What a SHA-crypt digest is made from. */
 export interface ShaCryptJob {
@@ -32,13 +34,13 @@ export async function shaCrypt({ algorithm, password, salt, rounds }: ShaCryptJo
   const first = firstDigest(hash, password, salt);
   const passwordDigest = hash(...new Array<Uint8Array>(password.length).fill(password));
   const saltDigest = hash(...new Array<Uint8Array>(16 + (first[0] as number)).fill(salt));
-  const digest = stretch(hash, {
+  const beginning: Stretch = {
     digest: first,
     password: repeatTo(password.length, passwordDigest),
     salt: repeatTo(salt.length, saltDigest),
     rounds,
-  });
-  return encode(digest);
+  };
+  return encode(algorithm === "sha512" ? stretchWithSha512(beginning) : stretch(hash, beginning));
 }
 
 type Hash = (...parts: Uint8Array[]) => Uint8Array;
@@ -57,14 +59,7 @@ function firstDigest(hash: Hash, password: Uint8Array, salt: Uint8Array): Uint8A
   return hash(...parts);
 }
 
-interface Stretch {
-  readonly digest: Uint8Array;
-  readonly password: Uint8Array;
-  readonly salt: Uint8Array;
-  readonly rounds: number;
-}
-
-/** Step 21. Each round's input is laid out in one buffer, since a call to the hash costs more than the copying. */
+/** Step 21 for SHA-256. Each round's input is laid out in one buffer, since a call to the hash costs more than the copying. */
 function stretch(hash: Hash, { digest, password, salt, rounds }: Stretch): Uint8Array {
   const input = new Uint8Array(digest.length + 2 * password.length + salt.length);
   let current = digest;
