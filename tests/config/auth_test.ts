@@ -31,7 +31,7 @@ Deno.test("scram-key-file is a path from the config's folder, and has no effect 
   assertEquals(auth({ plugins: [{ "auth.file": { password_file: "p", scram_key_file: "k" } }] }), [
     ["auth.file", options],
   ]);
-  assertEquals(warnings({ auth: { "scram-key-file": "k" } }), [
+  assertEquals(warnings({ auth: { "allow-anonymous": true, "scram-key-file": "k" } }), [
     "auth.scram-key-file: has no effect: there is no password-file",
   ]);
 });
