@@ -174,7 +174,7 @@ Deno.test("[MQTT-3.3.2-4] 5.0: a message has no property that its publisher did 
 });
 
 Deno.test("Properties as large as they may be are passed on", async () => {
-  await using broker = await startBroker();
+  await using broker = await startBroker({ maxUserProperties: 2000 });
   const [subscriber, publisher] = await pair(broker);
   const properties: MessageProperties = {
     contentType: "x".repeat(65_535),

@@ -259,6 +259,7 @@ Deno.test("Who may not have a session does not take it over", async () => {
   await owner.expectNothing();
   await broker.lose(owner);
   const later = broker.open();
-  const options = { protocolVersion: 5, clientIdentifier: "s", username: "bob", clean: true } as const;
-  assertEquals((await later.connect(options)).reasonCode, 0x85);
+  const options = { protocolVersion: 5, clientIdentifier: "s", username: "bob", clean: false } as const;
+  const { reasonCode: laterCode, sessionPresent } = await later.connect(options);
+  assertEquals([laterCode, sessionPresent], [0, false], "a session without a client is replaced by a new one");
 });
