@@ -4,7 +4,7 @@ import { dirname, fromFileUrl, join, relative } from "@std/path";
 
 /** The rooms from the lowest layer up. Rooms of one layer do not import each other. */
 const layers: readonly (readonly string[])[] = [
-  ["logger.ts", "work_budget.ts"],
+  ["logger.ts", "quote.ts", "work_budget.ts"],
   ["packet", "transport"],
   ["config", "message.ts"],
   ["topics"],
@@ -24,6 +24,7 @@ const openToPlugins: readonly string[] = [
   "packet/packets.ts",
   "packet/reason_code.ts",
   "packet/topic.ts",
+  "quote.ts",
 ];
 
 /** The program's version is written down there and nowhere else. */

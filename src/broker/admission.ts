@@ -1,5 +1,4 @@
 import type { ResolvedListener } from "../config/config.ts";
-import type { Logger } from "../logger.ts";
 
 /**
  * Connections over a listener's limit that are given time for their CONNECT at once; further ones are cut. Among them are
@@ -23,20 +22,12 @@ interface Count {
  */
 export class Admissions {
   readonly #counts = new Map<string, Count>();
-  readonly #logger: Logger;
-
-  constructor(logger: Logger) {
-    this.#logger = logger;
-  }
 
   /** Decides on a new connection; what is not `cut` has to be given back to {@linkcode Admissions.leave}. */
   enter({ name, maxConnections }: ResolvedListener): Admission {
     const count = this.#countOf(name);
     const over = maxConnections > 0 && count.open >= maxConnections;
-    if (over && count.open >= maxConnections + MAXIMUM_OVER_LIMIT) {
-      this.#logger.warn(`connection cut: listeners.${name}.max-connections (${maxConnections}) is reached`);
-      return "cut";
-    }
+    if (over && count.open >= maxConnections + MAXIMUM_OVER_LIMIT) return "cut";
     count.open++;
     return over ? "hurry" : "serve";
   }

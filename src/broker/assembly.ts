@@ -4,12 +4,14 @@ import { Durability } from "../durability/durability.ts";
 import type { Times } from "../durability/stored_message.ts";
 import { buildHookChain, type HookChain } from "../hooks/chain.ts";
 import type { LoadedPlugin } from "../hooks/loader.ts";
+import type { RefusalKind } from "../hooks/plugin.ts";
 import type { Logger } from "../logger.ts";
 import type { DropReason, Message } from "../message.ts";
 import { BufferPool } from "../packet/buffer_pool.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { TopicNames } from "../packet/topic_names.ts";
 import { Router, type RouterObserver } from "../router/router.ts";
+import { quote } from "../quote.ts";
 import type { Delivery } from "../session/delivery.ts";
 import type { Estate } from "../session/estate.ts";
 import type { ReturnReason } from "../session/sender.ts";
@@ -22,6 +24,7 @@ import { SocketPoll } from "../transport/socket_poll.ts";
 import { Chores, WorkBudget } from "../work_budget.ts";
 import { Admissions } from "./admission.ts";
 import { ClientTime } from "./client_time.ts";
+import type { RemoteAddress } from "../transport/transport.ts";
 import type { Connection } from "./connection.ts";
 import type { Core } from "./core.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "./environment.ts";
@@ -32,6 +35,7 @@ import { MessagePipe } from "./message_pipe.ts";
 import type { PluginPowers } from "./plugin_context.ts";
 import { pluginLoader } from "./plugin_loader.ts";
 import { SenderLimitsOf } from "./sender_limits.ts";
+import { Refusals } from "./refusals.ts";
 import { Statistics } from "./statistics.ts";
 import { createStore } from "./stores.ts";
 import { Wills } from "./wills.ts";
@@ -57,6 +61,7 @@ export class Assembly {
   readonly retained: RetainedMessages;
   readonly statistics: Statistics;
   readonly admissions: Admissions;
+  readonly refusals: Refusals;
   readonly connections = new Set<Connection>();
   readonly owners = new Map<Session, Connection>();
   /** What each session has lost. */
@@ -80,7 +85,7 @@ export class Assembly {
   constructor(config: ResolvedConfig, environment: BrokerEnvironment) {
     this.config = config;
     this.logger = environment.logger ?? libraryLogger();
-    this.admissions = new Admissions(this.logger);
+    this.admissions = new Admissions();
     this.clock = environment.clock ?? systemClock;
     this.work = new WorkBudget({
       now: () => performance.now(),
@@ -101,6 +106,7 @@ export class Assembly {
       subscriptions: () => this.subscriptions.count,
       journal: () => this.#core?.durability?.journal,
     });
+    this.refusals = new Refusals({ logger: this.logger, clock: this.clock, statistics: this.statistics });
     this.#hooks = buildHookChain([], this.logger);
     this.#router = this.#makeRouter();
   }
@@ -162,6 +168,12 @@ export class Assembly {
     }
   }
 
+  /** A connection is refused before it speaks MQTT. */
+  refuse(kind: RefusalKind, remote: RemoteAddress, line: string): void {
+    this.statistics.connectionsRefused++;
+    this.refusals.tell(kind, remote, () => line);
+  }
+
   /** A message is given up. */
   drop(clientIdentifier: string | undefined, message: Message, reason: DropReason): void {
     this.#count(clientIdentifier, reason, 1);
@@ -207,9 +219,10 @@ export class Assembly {
   }
 
   #makeCore(durability: Durability | undefined): Core {
-    const { config, clock, logger, sessions, subscriptions, retained, statistics, connections, owners } = this;
+    const { config, clock, logger, sessions, subscriptions, retained, statistics, refusals, connections, owners } =
+      this;
     const hooks = this.#hooks;
-    const pipe = new MessagePipe({ hooks, router: this.#router, statistics, logger, clock });
+    const pipe = new MessagePipe({ hooks, router: this.#router, statistics, refusals, clock });
     return {
       config,
       clock,
@@ -224,6 +237,7 @@ export class Assembly {
       wills: this.#makeWills(pipe, durability),
       durability,
       statistics,
+      refusals,
       memory: new MemoryCeiling({ maximumBytes: config.maxTotalBytes, sessions, owners, logger }),
       handlePacket,
       topicNames: new TopicNames(),
@@ -290,7 +304,7 @@ export class Assembly {
 
   #readFailed(clientIdentifier: string, error: unknown): void {
     if (this.ending.signal.aborted || this.#unread.has(clientIdentifier)) return;
-    this.logger.error(`messages of client ${clientIdentifier} cannot be read: ${error}`);
+    this.logger.error(`messages of client ${quote(clientIdentifier)} cannot be read: ${error}`);
     const waitMs = error instanceof StoreError && error.lasting ? LASTING_FAULT_MS : FAULT_MS;
     this.#unread.set(clientIdentifier, this.clock.now() + waitMs);
   }

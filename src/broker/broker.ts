@@ -14,6 +14,7 @@ import { type ByteStream, streamTransport } from "../transport/stream.ts";
 import type { Transport } from "../transport/transport.ts";
 import { upgradeRequest } from "../transport/web_socket_transport.ts";
 import { Assembly, TICK_MS } from "./assembly.ts";
+import { describeAddress } from "./connection_state.ts";
 import type { BrokerEnvironment } from "./environment.ts";
 import { InProcess } from "./in_process.ts";
 import { type ListenerAddress, Listeners } from "./listeners.ts";
@@ -241,9 +242,9 @@ export class Broker implements AsyncDisposable {
     const { maxInboundBytes, maxOutboundBytes } = listener.limits;
     const { origins, hosts, name } = listener;
     const rules = { origins, hosts, place: `listeners.${name}` };
-    const { response, transport, reason } = upgradeRequest(request, { ...rules, maxInboundBytes, maxOutboundBytes });
+    const { response, transport, refusal } = upgradeRequest(request, { ...rules, maxInboundBytes, maxOutboundBytes });
+    if (refusal) this.#run.assembly.refuse(refusal.kind, {}, `a request, listener ${name}: ${refusal.reason}`);
     if (transport) this.#run.reception.serve(transport, listener);
-    else this.#run.assembly.logger.debug(`WebSocket refused: listener ${name}: ${reason}`);
     return response;
   }
 
@@ -291,20 +292,24 @@ function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
   const assembly = new Assembly(config, environment);
   return {
     assembly,
-    listeners: new Listeners(assembly.logger, assembly.work),
+    listeners: new Listeners(assembly.logger, assembly.work, (listener, kind, remote, reason) => {
+      const where = `${describeAddress(remote, "unknown address")}, listener ${listener}`;
+      assembly.refuse(kind, remote, `${where}: ${reason}`);
+    }),
     reception: new Reception(assembly),
     inProcess: new InProcess(assembly),
   };
 }
 
 function tick(assembly: Assembly): void {
-  const { clock, clientTime, connections, core, retained } = assembly;
+  const { clock, clientTime, connections, core, retained, refusals } = assembly;
   const nowMs = clock.now();
   if (clientTime.tick()) {
     const clientNowMs = clientTime.now();
     for (const connection of connections) connection.tick(clientNowMs);
   }
   core?.wills.tick(nowMs);
+  refusals.tick(nowMs);
   assembly.readAgain(nowMs);
   assembly.expireSessions(nowMs);
   retained.expire(nowMs);

@@ -1,5 +1,5 @@
 import type { ResolvedListener } from "../config/config.ts";
-import type { ClientSnapshot } from "../hooks/plugin.ts";
+import type { ClientSnapshot, RefusalKind } from "../hooks/plugin.ts";
 import { ConnectError, plain, receive, type ReceivedPacket } from "../packet/decode.ts";
 import { FrameReader } from "../packet/frame_reader.ts";
 import {
@@ -14,6 +14,7 @@ import {
 import { ProtocolError, protocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { Session } from "../session/session.ts";
+import { describeHello } from "../transport/hello.ts";
 import type { Transport } from "../transport/transport.ts";
 import {
   type ConnectionOptions,
@@ -21,6 +22,7 @@ import {
   type ConnectRefusal,
   describe,
   type Ending,
+  isAboutPermission,
   type Open,
   type SigningIn,
   toldRefusal,
@@ -48,7 +50,10 @@ export class Connection {
   readonly core: Core;
   readonly transport: Transport;
   readonly listener: ResolvedListener;
-  readonly #reader = new FrameReader({ maximumPacketSizeBytes: MAXIMUM_CONNECT_BYTES });
+  readonly #reader = new FrameReader({
+    maximumPacketSizeBytes: MAXIMUM_CONNECT_BYTES,
+    limitedBy: "before sign-in",
+  });
   readonly #outbox: Outbox;
   readonly #writer: PacketWriter;
   readonly #deadline: Deadline;
@@ -139,9 +144,8 @@ export class Connection {
     if (!this.#deadline.passed(nowMs)) return;
     if (state.at === "closed") return this.cut();
     if (state.at === "signing-in") return this.#refuseLate(state);
-    const reason = state.at === "open"
-      ? "nothing was heard of the client in time (keep-alive)"
-      : "no CONNECT in time (connect-timeout)";
+    if (state.at !== "open") return this.#refuseSilent();
+    const reason = "nothing was heard of the client in time (keep-alive)";
     this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason });
   }
 
@@ -155,7 +159,8 @@ export class Connection {
     if (this.#state.at !== "awaiting-connect") throw protocolError("a second CONNECT");
     const gone = new AbortController();
     const { limits } = this.listener;
-    this.#state = { at: "signing-in", gone, authentication: undefined };
+    const { clientIdentifier } = packet;
+    this.#state = { at: "signing-in", gone, clientIdentifier, authentication: undefined };
     this.#reader.version = packet.protocolVersion;
     this.#writer.agree(packet, limits.outboundTopicAliasMaximum);
     this.#deadline.extend(limits.connectTimeout * 1000);
@@ -167,6 +172,7 @@ export class Connection {
     this.#state = open;
     this.#writer.serve(open.session);
     this.#reader.maximumPacketSizeBytes = this.listener.limits.maxPacketSize;
+    this.#reader.limitedBy = "max-packet-size";
     this.core.owners.set(open.session, this);
     this.core.admissions.signedIn(this.listener);
     // It is not read before it is welcome.
@@ -186,10 +192,9 @@ export class Connection {
   }
 
   /** Answers a CONNECT with a refusal and ends the connection. */
-  refuse({ reasonCode, reason, properties }: ConnectRefusal): void {
+  refuse({ reasonCode, reason, properties, kind }: ConnectRefusal): void {
     this.send({ type: PacketType.Connack, sessionPresent: false, reasonCode, properties });
-    this.core.statistics.connectionsRefused++;
-    this.core.logger.warn(`connection refused: ${this.#where()}: ${reason}`);
+    this.#refused(kind ?? (isAboutPermission(reasonCode) ? "sign-in" : "connect"), reason);
     this.close({ reasonCode, reason, silent: true });
   }
 
@@ -261,6 +266,21 @@ export class Connection {
     this.core.logger.warn(`connection given up: ${this.#where()}: ${reason}`);
     this.close({ reasonCode: ReasonCode.QuotaExceeded, reason, silent: true });
     this.cut();
+  }
+
+  /** A client that has not said who it is. */
+  #refuseSilent(): void {
+    const spoken = describeHello(this.#reader.read);
+    const came = spoken ?? (this.#reader.bufferedBytes === 0 ? "nothing" : "a part of a packet");
+    const reason = "no CONNECT in time (connect-timeout)";
+    this.#refused("connect-timeout", `${reason}: got ${came}`);
+    this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason });
+  }
+
+  /** It was not let in. */
+  #refused(kind: RefusalKind, reason: string): void {
+    this.core.statistics.connectionsRefused++;
+    this.core.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${reason}`);
   }
 
   #refuseLate({ authentication }: SigningIn): void {
@@ -360,11 +380,23 @@ export class Connection {
       return this.refuse(toldRefusal(error.reasonCode, error.message));
     }
     if (error instanceof ProtocolError) {
-      this.core.logger.warn(`protocol error: ${this.#where()}: ${error}`);
+      this.#tellFault(error);
       return this.close({ reasonCode: error.reasonCode, reason: error.message });
     }
     const reason = `connection lost: ${errorText(error)}`;
     this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
+  }
+
+  #tellFault(error: ProtocolError): void {
+    const spoken = this.#state.at === "awaiting-connect" ? describeHello(this.#reader.read) : undefined;
+    // What begins like CONNECT is a faulty one.
+    if (spoken && spoken !== "an MQTT CONNECT") {
+      const lacks = spoken === "a TLS hello" ? "has no TLS (ssl)" : "serves plain MQTT, no WebSockets (type: ws)";
+      return this.#refused("wrong-protocol", `${spoken}, but this listener ${lacks}`);
+    }
+    const kind = error.reasonCode === ReasonCode.PacketTooLarge ? "packet-too-large" : "protocol-error";
+    if (this.#state.at !== "open") this.core.statistics.connectionsRefused++;
+    this.core.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${error}`);
   }
 
   #where(state: ConnectionState = this.#state): string {

@@ -1,11 +1,12 @@
 import type { ResolvedListener } from "../config/config.ts";
-import type { ClientSnapshot, DisconnectProperties } from "../hooks/plugin.ts";
+import type { ClientSnapshot, DisconnectProperties, RefusalKind } from "../hooks/plugin.ts";
 import type { ConnackProperties, ProtocolVersion, Will } from "../packet/packets.ts";
-import type { ReasonCode } from "../packet/reason_code.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { quote } from "../quote.ts";
 import type { Session } from "../session/session.ts";
 import type { InboundTopicAliases } from "../session/topic_aliases.ts";
 import { formatAddress } from "../transport/address.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { RemoteAddress, Transport } from "../transport/transport.ts";
 import type { EnhancedAuthentication } from "./enhanced_authentication.ts";
 import type { HeldPublishes } from "./held_publishes.ts";
 import type { RetainedWalk } from "./handlers/retained_walk.ts";
@@ -36,6 +37,7 @@ export interface Open {
 export interface SigningIn {
   readonly at: "signing-in";
   readonly gone: AbortController;
+  readonly clientIdentifier: string;
   /** The client is asked for its next AUTH; `undefined`: it is to wait. */
   authentication: EnhancedAuthentication | undefined;
 }
@@ -63,12 +65,26 @@ export interface ConnectRefusal {
   readonly reason: string;
   /** What a 5.0 client is told beside the reason code. */
   readonly properties?: ConnackProperties;
+  /** How it is counted. @default `sign-in` or `connect`, by the reason code */
+  readonly kind?: RefusalKind;
 }
 
 /** A refusal whose reason is no secret: the client is told it, too. */
 export function toldRefusal(reasonCode: ReasonCode, reason: string): ConnectRefusal {
   return { reasonCode, reason, properties: { reasonString: reason } };
 }
+
+/** Whether a CONNECT is refused since its client may not come in, and not since it cannot be served. */
+export function isAboutPermission(reasonCode: ReasonCode): boolean {
+  return PERMISSION.has(reasonCode);
+}
+
+const PERMISSION: ReadonlySet<ReasonCode> = new Set([
+  ReasonCode.BadUserNameOrPassword,
+  ReasonCode.NotAuthorized,
+  ReasonCode.Banned,
+  ReasonCode.BadAuthenticationMethod,
+]);
 
 /** What is said of a connection when it is handed over. */
 export interface ConnectionOptions {
@@ -79,8 +95,17 @@ export interface ConnectionOptions {
 
 /** Which connection that is, for the log. */
 export function describe(transport: Transport, listener: ResolvedListener, state: ConnectionState): string {
-  const { hostname, port } = transport.remote;
-  const address = hostname === undefined ? transport.kind : formatAddress(hostname, port ?? 0);
-  const who = state.at === "open" ? `client ${state.client.clientIdentifier}, ` : "";
-  return `${who}${address}, listener ${listener.name}`;
+  if (state.at === "open") return describeClient(state.client);
+  const who = state.at === "signing-in" ? `client ${quote(state.clientIdentifier)}, ` : "";
+  return `${who}${describeAddress(transport.remote, transport.kind)}, listener ${listener.name}`;
+}
+
+/** Which client that is, for the log. */
+export function describeClient({ clientIdentifier, remote, listener }: ClientSnapshot): string {
+  return `client ${quote(clientIdentifier)}, ${describeAddress(remote, "unknown address")}, listener ${listener}`;
+}
+
+/** An address for the log. @param without what stands for one that is not known */
+export function describeAddress({ hostname, port = 0 }: RemoteAddress, without: string): string {
+  return hostname === undefined ? without : formatAddress(hostname, port);
 }

@@ -16,6 +16,7 @@ import type { Clock } from "./environment.ts";
 import type { MemoryCeiling } from "./memory_ceiling.ts";
 import type { MessagePipe } from "./message_pipe.ts";
 import type { SenderLimitsOf } from "./sender_limits.ts";
+import type { Refusals } from "./refusals.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Wills } from "./wills.ts";
 import type { WorkBudget } from "../work_budget.ts";
@@ -45,6 +46,7 @@ export interface Core {
   /** `undefined`: nothing outlives the process. */
   readonly durability: Durability | undefined;
   readonly statistics: Statistics;
+  readonly refusals: Refusals;
   readonly handlePacket: PacketHandler;
   /** Names that clients have published to lately. */
   readonly topicNames: TopicNames;

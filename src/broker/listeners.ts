@@ -2,6 +2,7 @@ import type { ResolvedListener } from "../config/config.ts";
 import type { Logger } from "../logger.ts";
 import { Descriptors } from "../transport/descriptors.ts";
 import { listen } from "../transport/endpoint.ts";
+import type { OnRefused } from "../transport/refusal.ts";
 import { listenTls } from "../transport/tls.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 import { listenWebSocket } from "../transport/websocket.ts";
@@ -38,10 +39,20 @@ export class Listeners {
   #descriptors: Descriptors | undefined;
   #refreshing: Promise<void> | undefined;
 
-  /** @param work where the time is taken from for what nobody reads */
-  constructor(logger: Logger, work: WorkBudget) {
+  readonly #refused: (listener: string, ...refusal: Parameters<OnRefused>) => void;
+
+  /**
+   * @param work where the time is taken from for what nobody reads
+   * @param refused told of who is refused in a handshake, with the listener's name
+   */
+  constructor(
+    logger: Logger,
+    work: WorkBudget,
+    refused: (listener: string, ...refusal: Parameters<OnRefused>) => void,
+  ) {
     this.#logger = logger;
     this.#work = work;
+    this.#refused = refused;
   }
 
   /** By listener name; listeners without a socket are left out. */
@@ -139,7 +150,8 @@ export class Listeners {
   async #listen(config: ResolvedListener): Promise<Listener> {
     const { hostname, port, socketPath, socketMode, tls, path, origins, hosts, limits } = config;
     const descriptors = this.#descriptors ??= new Descriptors();
-    const where = { hostname, port, socketPath, socketMode, logger: this.#logger, descriptors };
+    const onRefused: OnRefused = (...refusal) => this.#refused(config.name, ...refusal);
+    const where = { hostname, port, socketPath, socketMode, logger: this.#logger, descriptors, onRefused };
     const handshakeTimeoutSeconds = limits.connectTimeout;
     if (config.type === "ws") {
       // A frame may hold a whole packet, and clients may gather several in one.

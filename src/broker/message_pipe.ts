@@ -3,10 +3,12 @@ import { type Allowance, allowed, type Denial, type Ruling } from "../hooks/deci
 import type { ClientSnapshot } from "../hooks/plugin.ts";
 import { type ApplicationMessage, expiryTime, Message } from "../message.ts";
 import type { ReasonProperties } from "../packet/packets.ts";
-import { ReasonCode } from "../packet/reason_code.ts";
+import { describeReasonCode, ReasonCode } from "../packet/reason_code.ts";
+import { quote } from "../quote.ts";
 import type { Router } from "../router/router.ts";
-import type { Logger } from "../logger.ts";
 import type { Clock } from "./environment.ts";
+import { describeClient } from "./connection_state.ts";
+import type { Refusals } from "./refusals.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** A message was routed, and a plugin has something to say about it. */
@@ -35,7 +37,7 @@ export interface PipeParts {
   readonly hooks: HookChain;
   readonly router: Router;
   readonly statistics: Statistics;
-  readonly logger: Logger;
+  readonly refusals: Refusals;
   readonly clock: Clock;
 }
 
@@ -83,9 +85,17 @@ export class MessagePipe {
   ): PipeOutcome | Promise<PipeOutcome> {
     if (ruling === allowed) return this.#transform(client, message, passage);
     if (ruling.allowed) return this.#transformWithWords(client, message, ruling, passage);
-    this.#parts.statistics.publishesDenied++;
-    this.#parts.logger.debug(`publish denied: client ${client.clientIdentifier}, topic ${message.topicName}`);
+    this.deny(client, message.topicName, ruling);
     return ruling;
+  }
+
+  /** Counts and logs that a client's message is not taken. */
+  deny(client: ClientSnapshot, topicName: string, { reasonCode, reasonString }: Omit<Denial, "allowed">): void {
+    this.#parts.statistics.publishesDenied++;
+    this.#parts.refusals.tell("publish", client.remote, () => {
+      const why = reasonString === undefined ? "" : `: ${quote(reasonString)}`;
+      return `${describeClient(client)}, topic ${quote(topicName)}: ${describeReasonCode(reasonCode)}${why}`;
+    });
   }
 
   #transformWithWords(client: ClientSnapshot, message: Message, allowance: Allowance, passage: Passage) {

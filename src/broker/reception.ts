@@ -2,6 +2,7 @@ import type { ResolvedListener } from "../config/config.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Assembly } from "./assembly.ts";
 import { Connection } from "./connection.ts";
+import { describeAddress } from "./connection_state.ts";
 
 /** Takes connections in, from listeners and from the host program, and serves each to its end. */
 export class Reception {
@@ -19,6 +20,7 @@ export class Reception {
     const admission = this.#closed ? "cut" : admissions.enter(listener);
     if (admission === "cut") {
       statistics.connectionsRefused++;
+      if (!this.#closed) this.#tellCut(transport, listener);
       transport.close();
       return Promise.resolve();
     }
@@ -31,6 +33,13 @@ export class Reception {
     });
     this.#running.add(running);
     return running;
+  }
+
+  #tellCut({ remote, kind }: Transport, { name, maxConnections }: ResolvedListener): void {
+    this.#assembly.refusals.tell("max-connections", remote, () => {
+      const reason = `cut, listeners.${name}.max-connections (${maxConnections}) is reached`;
+      return `${describeAddress(remote, kind)}, listener ${name}: ${reason}`;
+    });
   }
 
   /** What holds for a connection that the host program hands in. */

@@ -37,6 +37,7 @@ export async function shutDown({ assembly, listeners, reception, inProcess }: Sh
   await reception.empty();
   inProcess.end();
   assembly.stopTimers();
+  assembly.refusals.close();
   await closeStore(assembly);
   await within(PLUGIN_PATIENCE_MS, assembly.hooks.afterShutdown());
   await assembly.close();

@@ -1,7 +1,8 @@
-import type { BrokerStatistics } from "../hooks/plugin.ts";
+import type { BrokerStatistics, RefusalKind } from "../hooks/plugin.ts";
 import type { DropReason } from "../message.ts";
 import { type Held, heldBy } from "../session/holdings.ts";
 import type { Session } from "../session/session.ts";
+import { noRefusals } from "./refusals.ts";
 
 /** What is asked for the figures that are not counted but looked up. */
 export interface StatisticsSources {
@@ -26,6 +27,7 @@ export class Statistics implements BrokerStatistics {
   clientsMaximum = 0;
   publishesDenied = 0;
   connectionsRefused = 0;
+  readonly refused: Record<RefusalKind, number> = noRefusals();
   readonly messagesDropped: Record<DropReason, number> = {
     "queue-limit": 0,
     "max-total-bytes": 0,

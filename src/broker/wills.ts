@@ -1,6 +1,7 @@
 import type { ClientSnapshot } from "../hooks/plugin.ts";
 import type { Logger } from "../logger.ts";
 import { expiryTime, Message } from "../message.ts";
+import { quote } from "../quote.ts";
 import type { Will } from "../packet/packets.ts";
 import type { TopicName } from "../packet/topic.ts";
 import type { Session } from "../session/session.ts";
@@ -126,7 +127,7 @@ export class Wills {
     try {
       await pipe.fromClient(client, willMessage(will, clientIdentifier, clock.now()), { routed });
     } catch (error) {
-      logger.error(`will of client ${clientIdentifier} was not published: ${errorText(error)}`);
+      logger.error(`will of client ${quote(clientIdentifier)} was not published: ${errorText(error)}`);
     }
     // One that was denied was not routed, but has had its time.
     this.#forget(client);

@@ -1,5 +1,6 @@
 import type { Logger } from "../logger.ts";
 import type { Message } from "../message.ts";
+import { quote } from "../quote.ts";
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
 import { parseSharedFilter, parseTopicFilter } from "../packet/topic.ts";
 import type { Estate } from "../session/estate.ts";
@@ -181,7 +182,7 @@ export class Durability {
       const outcome = retained.set(message);
       newer.delete(topicName);
       if (outcome !== "full") continue;
-      logger.warn(`retained message of ${topicName} is given up: max-retained is less than what the store has`);
+      logger.warn(`retained message of ${quote(topicName)} is given up: max-retained is less than what the store has`);
       unkept.push(message);
     }
     return unkept;

@@ -1,5 +1,25 @@
 /** What the broker tells of itself in figures. */
 import type { DropReason } from "../message.ts";
+import type { HandshakeRefusalKind } from "../transport/refusal.ts";
+
+/**
+ * What somebody is refused. In a handshake: what {@linkcode HandshakeRefusalKind} says. `wrong-protocol`: TLS, HTTP or
+ * something else on a port that serves MQTT. Then `max-connections`, `connect-timeout`, `sign-in` (not permitted), and
+ * `connect` (a CONNECT that cannot be served). Of those who speak MQTT: `protocol-error`, `packet-too-large`, `publish`
+ * and `subscribe` (not permitted).
+ */
+export type RefusalKind =
+  | HandshakeRefusalKind
+  | "max-connections"
+  | "connect-timeout"
+  | "sign-in"
+  | "connect"
+  | "protocol-error"
+  | "packet-too-large"
+  | "publish"
+  | "subscribe";
+
+export type { HandshakeRefusalKind } from "../transport/refusal.ts";
 
 /** Figures about the broker since its start; counters only grow, the rest is as of now. */
 export interface BrokerStatistics {
@@ -39,6 +59,8 @@ export interface BrokerStatistics {
   readonly publishesDenied: number;
   /** Connections that were not let in. */
   readonly connectionsRefused: number;
+  /** What was refused, by kind, whether it was logged or not. */
+  readonly refused: Readonly<Record<RefusalKind, number>>;
   /** What keeps the store from storing, for people; `undefined`: nothing does, or there is no store. */
   readonly storeFault: string | undefined;
   /** Changes of sessions and messages that are not stored yet; what was taken back before it was stored counts, too. */

@@ -1,3 +1,4 @@
+import { quote } from "../quote.ts";
 import { ByteReader } from "./byte_reader.ts";
 import type { DecodeLimits } from "./decode_limits.ts";
 import type { Frame } from "./frame_reader.ts";
@@ -49,7 +50,7 @@ function readVersion(reader: ByteReader): { protocolVersion: ProtocolVersion; is
   const level = reader.u8("protocol level");
   if (name !== "MQTT" && name !== "MQIsdp") {
     // [MQTT-3.1.2-1] 3.1.1 and 5.0
-    const shown = JSON.stringify(name.slice(0, 20));
+    const shown = quote(name);
     throw new ProtocolError(
       ReasonCode.UnsupportedProtocolVersion,
       `protocol name must be "MQTT" or "MQIsdp": got ${shown}`,

@@ -42,6 +42,8 @@ export class FrameReader {
    * come, and has to be looked at by its decoder. May be changed between two packets.
    */
   version: ProtocolVersion | undefined;
+  /** Where that limit comes from, for people: a key of the config. */
+  limitedBy: string;
   #bytes = NOTHING;
   /** Packets are taken from here … */
   #taken = 0;
@@ -55,13 +57,19 @@ export class FrameReader {
   #fault: ProtocolError | undefined;
   readonly #frame = { bytes: NOTHING, firstByte: 0, start: 0, end: 0 };
 
-  constructor(options: { maximumPacketSizeBytes: number }) {
+  constructor(options: { maximumPacketSizeBytes: number; limitedBy?: string }) {
     this.maximumPacketSizeBytes = options.maximumPacketSizeBytes;
+    this.limitedBy = options.limitedBy ?? "maximum packet size";
   }
 
   /** How many bytes were read and not given out in a packet. */
   get bufferedBytes(): number {
     return this.#filled - this.#taken;
+  }
+
+  /** What has been read since the last {@linkcode FrameReader.space}, and what waited then; packets given out included. */
+  get read(): Uint8Array {
+    return this.#bytes.subarray(0, this.#filled);
   }
 
   /** Where the next read goes: at least one byte. Ends the life of every frame given out, and of views into it. */
@@ -116,7 +124,7 @@ export class FrameReader {
       remaining = remainingLength(bytes, at + 1, lengthBytes);
     }
     const end = start + remaining;
-    if (end - at > this.maximumPacketSizeBytes) this.#fail(tooLarge(end - at, this.maximumPacketSizeBytes));
+    if (end - at > this.maximumPacketSizeBytes) this.#failOfSize(end - at);
     if (end > this.#filled) {
       this.#awaitedBytes = end - at;
       return undefined;
@@ -179,6 +187,11 @@ export class FrameReader {
     return this.#awaitedBytes > capacity ? Math.min(doubled, Math.max(BUSY_BYTES, this.#awaitedBytes)) : doubled;
   }
 
+  #failOfSize(sizeBytes: number): never {
+    const limit = `${this.maximumPacketSizeBytes} bytes (${this.limitedBy})`;
+    this.#fail(new ProtocolError(ReasonCode.PacketTooLarge, `packet must have at most ${limit}: got ${sizeBytes}`));
+  }
+
   #fail(fault: ProtocolError): never {
     this.#fault = fault;
     throw fault;
@@ -199,10 +212,6 @@ function remainingLength(bytes: Uint8Array, at: number, count: number): number {
   let value = 0;
   for (let i = count - 1; i >= 0; i--) value = value * 0x80 + (bytes[at + i]! & 0x7f);
   return value;
-}
-
-function tooLarge(size: number, maximum: number): ProtocolError {
-  return new ProtocolError(ReasonCode.PacketTooLarge, `packet must have at most ${maximum} bytes: got ${size}`);
 }
 
 function describeFirstByte(firstByte: number): string {

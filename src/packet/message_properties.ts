@@ -1,4 +1,5 @@
 /** Whether properties that a program or plugin has made can be sent: JavaScript keeps no type out. */
+import { quote } from "../quote.ts";
 import type { MessageProperties } from "./packets.ts";
 import { parseTopicName, TopicError } from "./topic.ts";
 
@@ -114,7 +115,7 @@ function tooLong(place: string, sizeBytes: number): string {
 
 function show(value: unknown): string {
   // JSON makes half a surrogate pair and NUL visible.
-  if (typeof value === "string") return JSON.stringify(value.length > 80 ? value.slice(0, 80) + "…" : value);
+  if (typeof value === "string") return quote(value);
   return Deno.inspect(value, {
     depth: 1,
     compact: true,

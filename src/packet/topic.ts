@@ -1,3 +1,5 @@
+import { quote } from "../quote.ts";
+
 /** A topic name that was checked: not empty, no wildcard, no NUL, at most 65,535 bytes (MQTT 5.0 §4.7). */
 export type TopicName = string & { readonly "~brand": "TopicName" };
 
@@ -135,8 +137,4 @@ function checkText(what: string, text: string): void {
   if (text.length > MAX_BYTES / 3 && encoder.encode(text).length > MAX_BYTES) {
     throw new TopicError(`${what} must have at most ${MAX_BYTES} bytes: got ${encoder.encode(text).length}`);
   }
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? text.slice(0, 80) + "…" : text);
 }

@@ -18,6 +18,7 @@
  * | `clients/connected`, `clients/disconnected`, `clients/total` | clients now; sessions without client; the sum |
  * | `clients/maximum` | most clients at once since the start |
  * | `connections/refused` | connections that were not let in since the start |
+ * | `refused/{kind}` | what was refused since the start, by kind: `sign-in`, `publish`, `origin`, … |
  * | `store/state` | `ok`, or what keeps the store from storing; also `ok` where nothing is stored |
  * | `store/waiting` | changes of sessions and messages that are not stored yet |
  * | `heap/size`, `heap/maximum` | MiB of JavaScript heap in use now; at most since the start, as seen here |
@@ -97,6 +98,7 @@ function figures(statistics: BrokerStatistics, now: Date): Record<string, number
     "clients/total": clientsConnected + clientsDisconnected,
     "clients/maximum": statistics.clientsMaximum,
     "connections/refused": statistics.connectionsRefused,
+    ...refusals(statistics),
     "store/state": statistics.storeFault ?? "ok",
     "store/waiting": statistics.changesWaiting,
   };
@@ -107,6 +109,10 @@ function drops({ messagesDropped }: BrokerStatistics): Record<string, number> {
   const total = reasons.reduce((sum, [, count]) => sum + count, 0);
   const byReason = reasons.map(([reason, count]) => [`messages/dropped/${reason}`, count] as const);
   return { "messages/dropped": total, ...Object.fromEntries(byReason) };
+}
+
+function refusals({ refused }: BrokerStatistics): Record<string, number> {
+  return Object.fromEntries(Object.entries(refused).map(([kind, count]) => [`refused/${kind}`, count]));
 }
 
 /** `0 days, 00:12:34` */

@@ -9,7 +9,7 @@ import type { ClientSnapshot, Plugin, PluginContext, PluginFactory } from "../ho
 import { describeReasonCode } from "../packet/reason_code.ts";
 import type { Logger } from "../logger.ts";
 import { readOptions } from "./options.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 
 /** Makes the plugin; it has no options. */
 const create: PluginFactory = (options: unknown, { logger }: PluginContext): Plugin => {

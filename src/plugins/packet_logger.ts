@@ -14,7 +14,7 @@ import {
 } from "../packet/packets.ts";
 import { describeReasonCode } from "../packet/reason_code.ts";
 import { readOptions } from "./options.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 
 /** Makes the plugin; it has no options. */
 const create: PluginFactory = (options: unknown, { logger }: PluginContext): Plugin => {

@@ -1,6 +1,7 @@
 /** Handshakes that run beside each other, each within its time. */
 import type { Logger } from "../logger.ts";
 import { formatAddress } from "./address.ts";
+import { HandshakeRefusal, type HandshakeRefusalKind, type OnRefused } from "./refusal.ts";
 import type { Transport } from "./transport.ts";
 
 /** A timer that is so late was held up by a stall of the process. */
@@ -13,8 +14,14 @@ export interface HandshakeOptions {
   /** Seconds from TCP accept that the handshake may take. */
   readonly timeoutSeconds: number;
   readonly logger: Logger;
-  /** Speaks the handshake; throws if it fails. */
-  shake(raw: Transport): Promise<Transport>;
+  /** Told of who is refused. @default the log, at `debug` */
+  readonly onRefused?: OnRefused;
+  /**
+   * Speaks the handshake; throws if it fails.
+   *
+   * @param refuse may be called before a farewell that takes its time; what is thrown afterwards is not told again
+   */
+  shake(raw: Transport, refuse: (refusal: HandshakeRefusal) => void): Promise<Transport>;
 }
 
 /** Turns raw connections into ready ones; a slow or failing handshake holds nobody up. */
@@ -73,6 +80,11 @@ export class Handshakes {
     if (this.#closed) return raw.close();
     const { timeoutSeconds, shake } = this.#options;
     let late = false;
+    let told = false;
+    const refuse = ({ kind, message }: HandshakeRefusal) => {
+      if (!told) this.#refused(raw, kind, message);
+      told = true;
+    };
     let timer: ReturnType<typeof setTimeout>;
     const wait = (ms: number) => {
       const dueMs = performance.now() + ms;
@@ -86,10 +98,12 @@ export class Handshakes {
     wait(raw.acceptedAt + 1000 * timeoutSeconds - performance.now());
     this.#underWay.add(raw);
     try {
-      this.#give(await shake(raw));
+      this.#give(await shake(raw, refuse));
     } catch (error) {
       raw.close();
-      this.#log(raw, late ? `not done within ${timeoutSeconds} s` : messageOf(error));
+      if (error instanceof HandshakeRefusal) refuse(error);
+      else if (late) refuse(new HandshakeRefusal("handshake-timeout", `not done within ${timeoutSeconds} s`));
+      else if (!told) this.#log(raw, messageOf(error));
     } finally {
       clearTimeout(timer!);
       this.#underWay.delete(raw);
@@ -100,6 +114,13 @@ export class Handshakes {
     if (this.#closed) return transport.close();
     this.#ready.push(transport);
     this.#wake();
+  }
+
+  #refused(raw: Transport, kind: HandshakeRefusalKind, reason: string): void {
+    if (this.#closed) return;
+    const { name, onRefused } = this.#options;
+    if (onRefused) onRefused(kind, raw.remote, `${name}: ${reason}`);
+    else this.#log(raw, reason);
   }
 
   #log(raw: Transport, reason: string): void {

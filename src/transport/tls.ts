@@ -3,6 +3,8 @@ import { createServer, type TLSSocket } from "node:tls";
 import { ClientCertificateCheck } from "./client_certificate.ts";
 import { listen, type ListenOptions } from "./endpoint.ts";
 import { Handshakes } from "./handshake.ts";
+import { describeHello } from "./hello.ts";
+import { HandshakeRefusal, type OnRefused } from "./refusal.ts";
 import type { TlsMaterial, TlsSource } from "./tls_material.ts";
 import { TlsReader } from "./tls_reader.ts";
 import { TlsTransport } from "./tls_transport.ts";
@@ -14,6 +16,8 @@ export interface TlsListenOptions extends ListenOptions {
   readonly tls: TlsSource;
   /** Seconds from TCP accept to the end of the TLS handshake, above 0; slower connections are closed. */
   readonly handshakeTimeoutSeconds: number;
+  /** Told of who is refused in the handshake. @default the log, at `debug` */
+  readonly onRefused?: OnRefused;
 }
 
 /**
@@ -49,6 +53,7 @@ class TlsListener implements Listener {
       name: "TLS handshake",
       timeoutSeconds: options.handshakeTimeoutSeconds,
       logger: options.logger,
+      onRefused: options.onRefused,
       shake: (raw) => this.#secure(raw),
     });
   }
@@ -85,9 +90,13 @@ class TlsListener implements Listener {
 
   #certificateOf(socket: TLSSocket, check: ClientCertificateCheck): ClientCertificate | undefined {
     const { clientCertificate } = this.#source;
-    const certificate = clientCertificate === "off" ? undefined : check.take(socket);
-    if (clientCertificate === "required" && !certificate) throw new Error("there is no client certificate");
-    return certificate;
+    try {
+      const certificate = clientCertificate === "off" ? undefined : check.take(socket);
+      if (clientCertificate === "required" && !certificate) throw new Error("there is no client certificate");
+      return certificate;
+    } catch (error) {
+      throw new HandshakeRefusal("client-certificate", error instanceof Error ? error.message : String(error));
+    }
   }
 }
 
@@ -108,7 +117,7 @@ function shakeHands(
   });
   const stream = new TransportDuplex(raw);
   return new Promise((resolve, reject) => {
-    server.once("tlsClientError", reject);
+    server.once("tlsClientError", (error) => reject(refusalOf(error, stream.firstBytes)));
     stream.once("close", () => reject(new Error("the peer closed the connection")));
     // What came before the end is looked at first: it may complete the handshake.
     stream.once("end", () => setTimeout(() => reject(new Error("the peer ended the connection")), 0));
@@ -119,4 +128,12 @@ function shakeHands(
     });
     server.emit("connection", stream);
   });
+}
+
+/** Whoever goes away without a word, as a health check does, is not refused. */
+function refusalOf(error: Error, firstBytes: Uint8Array): Error {
+  const spoken = describeHello(firstBytes);
+  if (spoken === "a TLS hello") return new HandshakeRefusal("tls", error.message, { cause: error });
+  if (spoken) return new HandshakeRefusal("plain-text", `${spoken} without TLS, which this listener has (ssl)`);
+  return firstBytes.length === 0 ? error : new HandshakeRefusal("plain-text", "what was sent is not TLS");
 }

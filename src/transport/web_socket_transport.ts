@@ -1,7 +1,7 @@
 /** Transports over WebSockets that the host program's own web server has accepted. */
 import { ByteQueue } from "./byte_queue.ts";
 import type { RemoteAddress, Transport } from "./transport.ts";
-import { judgeUpgrade, type UpgradeRules } from "./websocket_upgrade.ts";
+import { judgeUpgrade, type UpgradeRefusal, type UpgradeRules } from "./websocket_upgrade.ts";
 
 const DEFAULT_OUTBOUND_BYTES = 1_048_576;
 const DRAIN_POLL_MILLISECONDS = 20;
@@ -30,8 +30,8 @@ export interface UpgradeResult {
   readonly response: Response;
   /** `undefined`: the request was refused, and `response` says why. */
   readonly transport?: Transport;
-  /** Why it was refused, for the log; `undefined`: it was not. */
-  readonly reason?: string;
+  /** Why the request was refused, for the log; `undefined`: it was not. */
+  readonly refusal?: UpgradeRefusal;
 }
 
 /**
@@ -43,8 +43,8 @@ export function upgradeRequest(request: Request, options: UpgradeOptions): Upgra
   const { method, headers } = request;
   const verdict = judgeUpgrade({ method, target: url.pathname, headers }, options);
   if ("status" in verdict) {
-    const { status, text, reason = text } = verdict;
-    return { response: new Response(`${text}\n`, { status, headers: verdict.headers }), reason };
+    const { status, text } = verdict;
+    return { response: new Response(`${text}\n`, { status, headers: verdict.headers }), refusal: verdict };
   }
   const { socket, response } = Deno.upgradeWebSocket(request, { protocol: verdict.subprotocol });
   const secure = options.secure ?? url.protocol === "https:";

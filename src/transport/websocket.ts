@@ -3,12 +3,13 @@ import { createHash } from "node:crypto";
 import { listen, type ListenOptions } from "./endpoint.ts";
 import { FramedTransport, type FramedTransportOptions } from "./framed_transport.ts";
 import { Handshakes } from "./handshake.ts";
-import { encodeHead, readRequest, respond } from "./http_request.ts";
+import { encodeHead, LONGEST_HEAD_BYTES, readRequest, respond } from "./http_request.ts";
+import { HandshakeRefusal, type OnRefused } from "./refusal.ts";
 import { listenTls } from "./tls.ts";
 import type { WorkBudget } from "../work_budget.ts";
 import type { TlsSource } from "./tls_material.ts";
 import type { CertificateValidity, Listener, Transport } from "./transport.ts";
-import { judgeUpgrade, type UpgradeRules } from "./websocket_upgrade.ts";
+import { judgeUpgrade, type UpgradeRefusal, type UpgradeRules } from "./websocket_upgrade.ts";
 
 /** Appended to the client's key before it is hashed (RFC 6455 §1.3). */
 const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -34,6 +35,8 @@ export interface WebSocketListenOptions extends ListenOptions {
   readonly work?: WorkBudget;
   /** Seconds from TCP accept to the end of the TLS and HTTP handshakes, above 0; slower connections are closed. */
   readonly handshakeTimeoutSeconds: number;
+  /** Told of who is refused in a handshake. @default the log, at `debug` */
+  readonly onRefused?: OnRefused;
 }
 
 /**
@@ -60,7 +63,9 @@ class WebSocketListener implements Listener {
       name: "WebSocket handshake",
       timeoutSeconds: options.handshakeTimeoutSeconds,
       logger: options.logger,
-      shake: (raw) => upgrade(raw, rules, { longestFrameBytes: options.maxInboundBytes, work: options.work }),
+      onRefused: options.onRefused,
+      shake: (raw, refuse) =>
+        upgrade(raw, { rules, refuse, frames: { longestFrameBytes: options.maxInboundBytes, work: options.work } }),
     });
   }
 
@@ -86,18 +91,18 @@ class WebSocketListener implements Listener {
   }
 }
 
-async function upgrade(
-  raw: Transport,
-  rules: UpgradeRules,
-  options: Omit<FramedTransportOptions, "rest">,
-): Promise<Transport> {
+interface UpgradeParts {
+  readonly rules: UpgradeRules;
+  readonly frames: Omit<FramedTransportOptions, "rest">;
+  refuse(refusal: HandshakeRefusal): void;
+}
+
+async function upgrade(raw: Transport, { rules, frames, refuse }: UpgradeParts): Promise<Transport> {
   const { request, rest } = await readRequest(raw);
-  const verdict = request ? judgeUpgrade(request, rules) : { status: 400, text: "This is not an HTTP/1.1 request." };
-  if ("status" in verdict) {
-    await respond(raw, verdict.status, verdict.text, verdict.headers);
-    throw new Error(`answered ${verdict.status}: ${verdict.reason ?? verdict.text}`);
-  }
-  const key = request?.headers.get("sec-websocket-key");
+  if (request === "malformed" || request === "too-large") return await answer(raw, unreadable[request], refuse);
+  const verdict = judgeUpgrade(request, rules);
+  if ("status" in verdict) return await answer(raw, verdict, refuse);
+  const key = request.headers.get("sec-websocket-key");
   const head = encodeHead(101, {
     "Upgrade": "websocket",
     "Connection": "Upgrade",
@@ -105,5 +110,29 @@ async function upgrade(
     "Sec-WebSocket-Protocol": verdict.subprotocol,
   });
   await raw.write(new TextEncoder().encode(head));
-  return new FramedTransport(raw, { ...options, rest });
+  return new FramedTransport(raw, { ...frames, rest });
+}
+
+const unreadable: Readonly<Record<"malformed" | "too-large", UpgradeRefusal>> = {
+  "malformed": {
+    status: 400,
+    text: "This is not an HTTP/1.1 request.",
+    kind: "http",
+    reason: "what was sent is not an HTTP/1.1 request",
+  },
+  "too-large": {
+    status: 431,
+    text: `The head of a request must have at most ${LONGEST_HEAD_BYTES} bytes.`,
+    kind: "http-head-too-large",
+    reason: `the head of the request must have at most ${LONGEST_HEAD_BYTES} bytes`,
+  },
+};
+
+/** The refusal is told before the answer, since the peer may take its time to go. */
+async function answer(raw: Transport, refusal: UpgradeRefusal, refuse: UpgradeParts["refuse"]): Promise<never> {
+  const { status, text, headers, kind, reason } = refusal;
+  const error = new HandshakeRefusal(kind, `answered ${status}: ${reason}`);
+  refuse(error);
+  await respond(raw, status, text, headers);
+  throw error;
 }

@@ -1,5 +1,7 @@
 /** Which HTTP requests become MQTT WebSockets (RFC 6455 §4.2, MQTT 5.0 §6). */
+import { quote } from "../quote.ts";
 import { isLoopback } from "./address.ts";
+import type { HandshakeRefusalKind } from "./refusal.ts";
 
 /** Subprotocols by preference: the registered name, and the one that MQTT 3.1 clients use. */
 const SUBPROTOCOLS = ["mqtt", "mqttv3.1"];
@@ -32,43 +34,54 @@ export interface UpgradeRequest {
   readonly headers: Headers;
 }
 
-/** A request is taken with a subprotocol, or refused with a status and a sentence. */
-export type UpgradeVerdict =
-  | { readonly subprotocol: string }
-  | Refusal;
-
 /** Why a request is refused. */
-interface Refusal {
+export interface UpgradeRefusal {
   readonly status: number;
-  /** For who has sent it. */
+  /** What the peer is told. */
   readonly text: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** For the log. @default `text` */
-  readonly reason?: string;
+  readonly kind: HandshakeRefusalKind;
+  /** For the log, with the value that was found and the key that decides. */
+  readonly reason: string;
 }
+
+/** A request is taken with a subprotocol, or refused. */
+export type UpgradeVerdict = { readonly subprotocol: string } | UpgradeRefusal;
 
 /** Decides about a request. */
 export function judgeUpgrade(request: UpgradeRequest, rules: UpgradeRules): UpgradeVerdict {
   const { method, target, headers } = request;
   if (rules.path !== undefined && pathOf(target) !== rules.path) {
-    return { status: 404, text: "MQTT is not served at this path." };
+    const reason = `path must be ${quote(rules.path)}: got ${quote(pathOf(target))}`;
+    return { status: 404, text: "MQTT is not served at this path.", kind: "path", reason };
   }
   if (method !== "GET") {
-    return { status: 405, text: "A WebSocket begins with a GET request.", headers: { Allow: "GET" } };
+    const reason = `method must be GET: got ${quote(method)}`;
+    const text = "A WebSocket begins with a GET request.";
+    return { status: 405, text, headers: { Allow: "GET" }, kind: "http", reason };
   }
   if (!lists(headers, "upgrade", "websocket") || !lists(headers, "connection", "upgrade")) {
     const text = "This is an MQTT broker: connect with a WebSocket and the subprotocol mqtt.";
-    return { status: 426, text, headers: { Upgrade: "websocket", Connection: "Upgrade" } };
+    const headers = { Upgrade: "websocket", Connection: "Upgrade" };
+    return { status: 426, text, headers, kind: "http", reason: "a request that is none for a WebSocket" };
   }
   if (headers.get("sec-websocket-version") !== "13") {
-    return { status: 426, text: "The WebSocket version must be 13.", headers: { "Sec-WebSocket-Version": "13" } };
+    const text = "The WebSocket version must be 13.";
+    const reason = `version must be 13: got ${quote(headers.get("sec-websocket-version") ?? "")}`;
+    return { status: 426, text, headers: { "Sec-WebSocket-Version": "13" }, kind: "http", reason };
   }
   if (!/^[A-Za-z0-9+/]{22}==$/.test(headers.get("sec-websocket-key") ?? "")) {
-    return { status: 400, text: "The header Sec-WebSocket-Key must be 16 bytes in base64." };
+    const text = "The header Sec-WebSocket-Key must be 16 bytes in base64.";
+    return { status: 400, text, kind: "http", reason: "the header Sec-WebSocket-Key is not 16 bytes in base64" };
   }
   if (!mayComeFrom(headers, rules)) return foreignOrigin(headers, rules);
   const subprotocol = SUBPROTOCOLS.find((name) => lists(headers, "sec-websocket-protocol", name));
-  if (!subprotocol) return { status: 400, text: "The WebSocket must offer the subprotocol mqtt or mqttv3.1." };
+  if (!subprotocol) {
+    const offered = quote(headers.get("sec-websocket-protocol") ?? "");
+    const reason = `subprotocol must be ${SUBPROTOCOLS.join(" or ")}: got ${offered}`;
+    const text = "The WebSocket must offer the subprotocol mqtt or mqttv3.1.";
+    return { status: 400, text, kind: "subprotocol", reason };
+  }
   return { subprotocol };
 }
 
@@ -99,12 +112,12 @@ function isAddress(hostname: string): boolean {
   return hostname.startsWith("[") || /^\d+(\.\d+){3}$/.test(hostname);
 }
 
-function foreignOrigin(headers: Headers, { place }: UpgradeRules): Refusal {
-  const [origin, host] = ["origin", "host"].map((name) => JSON.stringify((headers.get(name) ?? "").slice(0, 200)));
+function foreignOrigin(headers: Headers, { place }: UpgradeRules): UpgradeRefusal {
+  const [origin, host] = ["origin", "host"].map((name) => quote(headers.get(name) ?? ""));
   const keys = place === undefined ? "origins or hosts" : `${place}.origins or ${place}.hosts`;
   const text = "Pages of this origin are not let in.";
   const reason = `pages of origin ${origin} are not let in at host ${host}: if they should be, list them in ${keys}`;
-  return { status: 403, text, reason };
+  return { status: 403, text, kind: "origin", reason };
 }
 
 function sameOrigin(allowed: string, origin: string): boolean {

@@ -208,7 +208,8 @@ Deno.test("Filters that are refused in one SUBSCRIBE are one line in the log", a
   const client = await broker.connect5({ clientIdentifier: "s" });
   const lines = () => broker.log.lines.splice(0).filter((line) => line.includes("refused"));
   assertEquals(await client.subscribe(["yes", "no/1"]), [0, 0x97]);
-  const one = "warn: subscription refused: client s, filter no/1: 0x97 QuotaExceeded";
+  const where = 'client "s", unknown address, listener memory';
+  const one = `warn: subscription refused: ${where}, filter "no/1": 0x97 QuotaExceeded`;
   assertEquals(lines(), [one]);
   await client.subscribe(["no/1", "yes", ...Array.from({ length: 1000 }, (_, index) => `no/${index}`)]);
   assertEquals(lines(), [`${one}, and 1000 more filters`]);

@@ -7,15 +7,8 @@ function listener(name: string, maxConnections: number): ResolvedListener {
   return { ...resolveConfig({}, { baseDirectory: "/base" }).handedIn, name, maxConnections };
 }
 
-function admissions() {
-  const warnings: string[] = [];
-  const quiet = () => {};
-  const logger = { debug: quiet, info: quiet, warn: (text: string) => warnings.push(text), error: quiet };
-  return { admissions: new Admissions(logger), warnings };
-}
-
 Deno.test("A listener is full when as many are signed in as may be, until one of them leaves", () => {
-  const { admissions: counted } = admissions();
+  const counted = new Admissions();
   const two = listener("two", 2);
   counted.signedIn(two);
   assertEquals(counted.isFull(two), false);
@@ -26,18 +19,18 @@ Deno.test("A listener is full when as many are signed in as may be, until one of
 });
 
 Deno.test("Connections beyond the number of places have to hurry with their CONNECT", () => {
-  const { admissions: counted, warnings } = admissions();
+  const counted = new Admissions();
   const two = listener("two", 2);
   assertEquals([1, 2, 3].map(() => counted.enter(two)), ["serve", "serve", "hurry"]);
   counted.leave(two);
   assertEquals(counted.enter(two), "hurry");
   counted.leave(two);
   counted.leave(two);
-  assertEquals([counted.enter(two), counted.enter(two), warnings], ["serve", "hurry", []]);
+  assertEquals([counted.enter(two), counted.enter(two)], ["serve", "hurry"]);
 });
 
 Deno.test("A listener whose limit is 0 serves every connection", () => {
-  const { admissions: counted } = admissions();
+  const counted = new Admissions();
   const any = listener("any", 0);
   for (let served = 0; served < 1000; served++) {
     assertEquals(counted.enter(any), "serve");
@@ -47,7 +40,7 @@ Deno.test("A listener whose limit is 0 serves every connection", () => {
 });
 
 Deno.test("Listeners are counted apart", () => {
-  const { admissions: counted } = admissions();
+  const counted = new Admissions();
   const [a, b] = [listener("a", 1), listener("b", 1)];
   assertEquals([counted.enter(a), counted.enter(b), counted.enter(a)], ["serve", "serve", "hurry"]);
   counted.signedIn(a);
@@ -56,13 +49,12 @@ Deno.test("Listeners are counted apart", () => {
   assertEquals([counted.enter(a), counted.enter(b)], ["hurry", "serve"]);
 });
 
-Deno.test("When too many connections over the limit have not sent CONNECT, further ones are cut with a warning", () => {
-  const { admissions: counted, warnings } = admissions();
+Deno.test("When too many connections over the limit have not sent CONNECT, further ones are cut", () => {
+  const counted = new Admissions();
   const one = listener("one", 1);
   counted.enter(one);
   for (let over = 0; over < 64; over++) assertEquals(counted.enter(one), "hurry");
   assertEquals(counted.enter(one), "cut");
-  assertEquals(warnings, ["connection cut: listeners.one.max-connections (1) is reached"]);
   counted.leave(one);
   assertEquals([counted.enter(one), counted.enter(one)], ["hurry", "cut"]);
 });

@@ -25,6 +25,7 @@ async function started(options: unknown): Promise<TestContext> {
     messagesDropped: { ...noStatistics().messagesDropped, "queue-limit": 8, "receive-denied": 2 },
     publishesDenied: 11,
     connectionsRefused: 12,
+    refused: { ...noStatistics().refused, "sign-in": 14 },
     changesWaiting: 13,
   };
   await (create(options, context) as Plugin).afterStart?.();
@@ -60,6 +61,8 @@ const expected: Readonly<Record<string, string>> = {
   "clients/total": "7",
   "clients/maximum": "9",
   "connections/refused": "12",
+  "refused/sign-in": "14",
+  "refused/publish": "0",
   "store/state": "ok",
   "store/waiting": "13",
 };

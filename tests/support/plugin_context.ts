@@ -1,4 +1,5 @@
 /** A plugin's context that stands for a broker and writes down what the plugin does with it. */
+import { noRefusals } from "../../src/broker/refusals.ts";
 import type {
   BrokerStatistics,
   ClientSnapshot,
@@ -89,6 +90,7 @@ export function noStatistics(): BrokerStatistics {
     },
     publishesDenied: 0,
     connectionsRefused: 0,
+    refused: noRefusals(),
     storeFault: undefined,
     changesWaiting: 0,
   };

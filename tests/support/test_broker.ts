@@ -13,18 +13,39 @@ import { type ConnectOptions, RawClient } from "./raw_client.ts";
 /** Keeps what is logged, one `level: message` a line. */
 export class CollectingLogger implements Logger {
   readonly lines: string[] = [];
+  readonly #awaited = new Set<() => void>();
 
   debug(message: string): void {
-    this.lines.push(`debug: ${message}`);
+    this.#add(`debug: ${message}`);
   }
   info(message: string): void {
-    this.lines.push(`info: ${message}`);
+    this.#add(`info: ${message}`);
   }
   warn(message: string): void {
-    this.lines.push(`warn: ${message}`);
+    this.#add(`warn: ${message}`);
   }
   error(message: string): void {
-    this.lines.push(`error: ${message}`);
+    this.#add(`error: ${message}`);
+  }
+
+  /** The first line that has the pattern, once there is one. */
+  line(pattern: RegExp): Promise<string> {
+    const found = new Promise<string>((resolve) => {
+      const look = () => {
+        const line = this.lines.find((line) => pattern.test(line));
+        if (line === undefined) return;
+        this.#awaited.delete(look);
+        resolve(line);
+      };
+      this.#awaited.add(look);
+      look();
+    });
+    return patiently(`a line ${pattern} among\n${this.lines.join("\n")}\n`, found);
+  }
+
+  #add(line: string): void {
+    this.lines.push(line);
+    for (const look of this.#awaited) look();
   }
 
   /** Tells whether a line of `warn` or `error` holds the text. */

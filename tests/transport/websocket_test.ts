@@ -185,8 +185,8 @@ const refusals: {
   {
     title: "a head without end",
     request: "GET / HTTP/1.1\r\nX: " + "x".repeat(16_384),
-    status: 400,
-    text: /not an HTTP/,
+    status: 431,
+    text: /at most 16384 bytes/,
   },
 ];
 

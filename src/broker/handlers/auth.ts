@@ -3,6 +3,7 @@ import type { AuthPacket, ConnectPacket } from "../../packet/packets.ts";
 import { PacketType } from "../../packet/packets.ts";
 import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
+import { quote } from "../../quote.ts";
 import type { Connection, Open } from "../connection.ts";
 import { toldRefusal } from "../connection_state.ts";
 import { isDisconnectReason } from "../disconnect_rules.ts";
@@ -29,7 +30,7 @@ export function beginExchange(
   const exchange = core.hooks.beginAuthentication?.(Object.freeze(request));
   if (!exchange) {
     // [MQTT-4.12.0-1] 5.0
-    const reason = `no plugin knows the authentication method ${method}`;
+    const reason = `no plugin knows the authentication method ${quote(method)}`;
     return connection.refuse(toldRefusal(ReasonCode.BadAuthenticationMethod, reason));
   }
   const authentication: EnhancedAuthentication = {
@@ -51,7 +52,9 @@ export function handleAuth(connection: Connection, packet: AuthPacket): void | P
   const { authenticationMethod, authenticationData } = packet.properties ?? {};
   // [MQTT-4.12.0-5], [MQTT-4.12.1-1] 5.0
   if (authenticationMethod !== authentication.method) {
-    throw protocolError(`AUTH: authentication method must be ${authentication.method}: got ${authenticationMethod}`);
+    throw protocolError(
+      `AUTH: authentication method must be ${quote(authentication.method)}: got ${quote(authenticationMethod ?? "")}`,
+    );
   }
   if (signingIn) {
     // [MQTT-4.12.0-3] 5.0

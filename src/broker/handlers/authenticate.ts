@@ -2,6 +2,7 @@ import { type Denial, unverified } from "../../hooks/decide.ts";
 import type { ClientSnapshot, SignIn } from "../../hooks/plugin.ts";
 import type { ReasonProperties } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
+import { quote } from "../../quote.ts";
 import { isLoopback } from "../../transport/address.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
 import { nameInCertificate } from "./client_snapshot.ts";
@@ -32,8 +33,10 @@ export function refusalOf(
   const { reasonCode, reasonString, userProperties, serverReference } = denial;
   const anonymous = username === undefined && authenticationMethod === undefined;
   const hint = anonymous ? " (anonymous clients need auth.allow-anonymous: true)" : "";
-  const nameless = anonymous ? "anonymous client" : `client with authentication method ${authenticationMethod}`;
-  const who = username === undefined ? nameless : `user ${username}`;
+  const nameless = anonymous
+    ? "anonymous client"
+    : `client with authentication method ${quote(authenticationMethod ?? "")}`;
+  const who = username === undefined ? nameless : `user ${quote(username)}`;
   const reason = `${who} was not let in${hint}${reasonString === undefined ? "" : `: ${reasonString}`}`;
   return { reasonCode, reason, properties: { reasonString, userProperties, serverReference } };
 }
@@ -41,7 +44,7 @@ export function refusalOf(
 /** Nobody has decided whether the user is the one it says. */
 function refusalOfName(username: string): ConnectRefusal {
   const advice = "auth.allow-anonymous: any-username takes every name unverified";
-  const reason = `user ${username} was not let in: no plugin in auth.plugins verifies it (${advice})`;
+  const reason = `user ${quote(username)} was not let in: no plugin in auth.plugins verifies it (${advice})`;
   return { reasonCode: ReasonCode.BadUserNameOrPassword, reason };
 }
 

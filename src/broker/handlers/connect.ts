@@ -2,6 +2,7 @@ import type { ClientSnapshot, SignIn } from "../../hooks/plugin.ts";
 import { encodedSizeBytes } from "../../packet/encode.ts";
 import { type ConnackProperties, type ConnectPacket, PacketType } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
+import { quote } from "../../quote.ts";
 import { Session } from "../../session/session.ts";
 import { InboundTopicAliases } from "../../session/topic_aliases.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
@@ -94,7 +95,7 @@ async function readSession(
     }
     return undefined;
   } catch (error) {
-    core.logger.error(`session of client ${clientIdentifier} cannot be read: ${error}`);
+    core.logger.error(`session of client ${quote(clientIdentifier)} cannot be read: ${error}`);
     return toldRefusal(ReasonCode.ServerUnavailable, "the session cannot be read");
   }
 }
@@ -174,7 +175,8 @@ function refusalOfPlace({ core, listener }: Connection, clientIdentifier: string
   const former = session && core.owners.get(session);
   if (former?.listener.name === listener.name) return undefined;
   const { name, maxConnections } = listener;
-  return toldRefusal(ReasonCode.QuotaExceeded, `listeners.${name}.max-connections (${maxConnections}) is reached`);
+  const reason = `listeners.${name}.max-connections (${maxConnections}) is reached`;
+  return { ...toldRefusal(ReasonCode.QuotaExceeded, reason), kind: "max-connections" };
 }
 
 function refusalOfNumber({ sessions, config }: Connection["core"]): ConnectRefusal | undefined {
@@ -189,7 +191,7 @@ function refusalOfStranger(
   { clientIdentifier, username }: ClientSnapshot,
 ): ConnectRefusal | undefined {
   if (session.username === username || !owners.has(session)) return undefined;
-  const reason = `client identifier ${clientIdentifier} belongs to another user's session`;
+  const reason = `client identifier ${quote(clientIdentifier)} belongs to another user's session`;
   return toldRefusal(ReasonCode.ClientIdentifierNotValid, reason);
 }
 

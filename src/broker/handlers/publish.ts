@@ -116,7 +116,7 @@ function route(
   const { core, listener } = connection;
   const refusal = refusalOfMessage(packet, topicName, listener.limits);
   if (refusal) {
-    core.statistics.publishesDenied++;
+    core.pipe.deny(open.client, topicName, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
     return deny(connection, open, packet, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
   }
   const { body, qos, retain, messageExpiryIntervalSeconds } = packet;

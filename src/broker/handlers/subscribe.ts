@@ -11,9 +11,11 @@ import {
 import { malformed, protocolError } from "../../packet/protocol_error.ts";
 import { describeReasonCode, ReasonCode } from "../../packet/reason_code.ts";
 import { parseSharedFilter, TopicError, type TopicFilter } from "../../packet/topic.ts";
+import { quote } from "../../quote.ts";
 import type { Session } from "../../session/session.ts";
 import type { Subscription } from "../../topics/subscriptions.ts";
 import type { Connection, Open } from "../connection.ts";
+import { describeClient } from "../connection_state.ts";
 import type { Core } from "../core.ts";
 import { errorText } from "../error_text.ts";
 import { subscribeSession } from "../session_subscription.ts";
@@ -102,9 +104,11 @@ function logRefusals(
   const first = reasonCodes.findIndex((reasonCode) => reasonCode >= ReasonCode.UnspecifiedError);
   if (first < 0) return;
   const others = reasonCodes.filter((reasonCode) => reasonCode >= ReasonCode.UnspecifiedError).length - 1;
-  const who = `client ${client.clientIdentifier}, filter ${wanted[first]!.key}`;
   const more = others > 0 ? `, and ${others} more filters` : "";
-  core.logger.warn(`subscription refused: ${who}: ${describeReasonCode(reasonCodes[first]!)}${more}`);
+  core.refusals.tell("subscribe", client.remote, () => {
+    const what = `${describeClient(client)}, filter ${quote(wanted[first]!.key)}`;
+    return `${what}: ${describeReasonCode(reasonCodes[first]!)}${more}`;
+  });
 }
 
 /** Returns a promise only if there is more than one turn should take: the client's next packet comes after it. */

@@ -1,6 +1,7 @@
 import type { ClientSnapshot } from "../../hooks/plugin.ts";
 import type { Will } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
+import { quote } from "../../quote.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
 import { toldRefusal } from "../connection_state.ts";
 import { isBridgeState, willMessage } from "../wills.ts";
@@ -29,7 +30,7 @@ export async function authorizeWill({ core }: Connection, client: ClientSnapshot
   // [MQTT-3.2.2-8] 5.0: of what a PUBLISH is refused with, CONNACK has no word for this one.
   const inUse = ruling.reasonCode === ReasonCode.PacketIdentifierInUse;
   const reasonCode = inUse ? ReasonCode.NotAuthorized : ruling.reasonCode;
-  const reason = `will to topic ${will.topicName} is not permitted`;
+  const reason = `will to topic ${quote(will.topicName)} is not permitted`;
   return { reasonCode, reason, properties: { reasonString: reasonString ?? reason, userProperties } };
 }
 
