@@ -17,6 +17,11 @@ export function describeHello(bytes: Uint8Array): string | undefined {
   if (HTTP_REQUEST.test(text)) return "an HTTP request";
   if (text.startsWith("SSH-")) return "an SSH hello";
   if (text.startsWith("PROXY ") || text.startsWith("\r\n\r\n\0\r\nQUIT\n")) return "a PROXY protocol header";
-  // CONNECT, its remaining length in one to four bytes, and the protocol's name.
-  return /^[\x10\x14][^]{1,4}\0[\x04\x06]MQ/.test(text) ? "an MQTT CONNECT" : undefined;
+  return isConnect(bytes, text) ? "an MQTT CONNECT" : undefined;
+}
+
+/** CONNECT, its remaining length in one to four bytes, and the protocol's name behind the two bytes of its length. */
+function isConnect(bytes: Uint8Array, text: string): boolean {
+  const name = text.indexOf("MQ");
+  return (bytes[0]! & 0xf0) === 0x10 && name >= 4 && name <= 7 && bytes[name - 2] === 0;
 }

@@ -88,7 +88,7 @@ Deno.test("[MQTT-4.12.0-1] 5.0: a method that no plugin knows is refused with 0x
     const client = broker.open();
     const { reasonCode, properties } = await client.connect({ ...FIVE, authenticationMethod: "enigma" });
     assertEquals<number>(reasonCode, 0x8c);
-    assertEquals(properties, { reasonString: "no plugin knows the authentication method enigma" });
+    assertEquals(properties, { reasonString: 'no plugin knows the authentication method "enigma"' });
     await client.expectClosed();
   }
 });
@@ -334,7 +334,7 @@ Deno.test("The user of the exchange is the user of the session: a connected sess
   assertEquals<number>((await signIn("alice")).reasonCode, 0);
   const refused = await signIn("bob");
   assertEquals<number>(refused.reasonCode, 0x85);
-  assertEquals(refused.properties?.reasonString, "client identifier c belongs to another user's session");
+  assertEquals(refused.properties?.reasonString, 'client identifier "c" belongs to another user\'s session');
   const again = await signIn("alice");
   assertEquals([again.reasonCode, again.sessionPresent], [0, true]);
   // With user name and password it is the same user.

@@ -268,9 +268,9 @@ Deno.test("A will that the plugins refuse gets CONNACK with their words", async 
   const refusal: Refusal = { decision: "deny", reasonCode: 0x97, reasonString: "enough", userProperties: [["k", "v"]] };
   const answers = { a: "deny", b: refusal, c: "abstain" } as const;
   const expected = {
-    a: [0x87, "will to topic a is not permitted", undefined],
+    a: [0x87, 'will to topic "a" is not permitted', undefined],
     b: [0x97, "enough", [["k", "v"]]],
-    c: [0x87, "will to topic c is not permitted", undefined],
+    c: [0x87, 'will to topic "c" is not permitted', undefined],
   };
   const authorizePublish = (_: unknown, { topicName }: { topicName: string }) => answers[topicName as "a" | "b" | "c"];
   await using broker = await startBroker({ topicCheck: { enabled: true, plugins: [hooks({ authorizePublish })] } });
