@@ -24,6 +24,7 @@ export {
   type BrokerEnvironment,
   type Clock,
   type ListenerAddress,
+  type ReloadReport,
 } from "./src/broker/broker.ts";
 
 export type {
@@ -33,12 +34,15 @@ export type {
   ClientCertificateRequest,
   ConnectionLimits,
   ListenerConfig,
+  LogConfig,
+  LogLevel,
   PersistenceConfig,
   PluginEntry,
   PluginList,
   ResolvedConfig,
   ResolvedLimits,
   ResolvedListener,
+  ResolvedLog,
   ResolvedTls,
   TopicCheckConfig,
   UsernameFromCertificate,

@@ -10,4 +10,11 @@ export interface Logger {
   warn(message: string): void;
   /** What does not work. */
   error(message: string): void;
+  /** A logger for a part of the broker, so that its level can be set by itself. @default this one */
+  child?(category: string): Logger;
+}
+
+/** The logger of a part of the broker. */
+export function loggerOf(logger: Logger, category: string): Logger {
+  return logger.child?.(category) ?? logger;
 }

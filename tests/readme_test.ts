@@ -25,9 +25,10 @@ const headings = {
   auth: "In `auth`:",
   "topic-check": "In `topic-check`:",
   persistence: "In `persistence`:",
+  log: "In `log`:",
 } as const;
 
-for (const section of ["broker", "listener", "auth", "topic-check", "persistence"] as const) {
+for (const section of ["broker", "listener", "auth", "topic-check", "persistence", "log"] as const) {
   Deno.test(`the README lists every key of the section ${section} with its default and its unit`, () => {
     const listed = tableAfter(headings[section]);
     for (const row of listed) assert(row[3] !== undefined && row[3] !== "", `${row[0]} has no meaning`);
@@ -57,7 +58,14 @@ Deno.test("examples/broker.yaml starts as it stands and shows every key in its p
   const { resolved } = await loadConfigFile(file);
   assertEquals(resolved.listeners.every(({ hostname }) => hostname === "127.0.0.1"), true);
   const lines = (await Deno.readTextFile(file)).split("\n").map((line) => line.replace(/^( *)# /, "$1"));
-  const places: Record<string, string[]> = { broker: [], listener: [], auth: [], "topic-check": [], persistence: [] };
+  const places: Record<string, string[]> = {
+    broker: [],
+    listener: [],
+    auth: [],
+    "topic-check": [],
+    persistence: [],
+    log: [],
+  };
   let top = "";
   for (const line of lines) {
     const found = /^( *)([a-z][a-z0-9-]*):(?: |$)/.exec(line);

@@ -5,7 +5,7 @@ import type { Times } from "../durability/stored_message.ts";
 import { buildHookChain, type HookChain } from "../hooks/chain.ts";
 import type { LoadedPlugin } from "../hooks/loader.ts";
 import type { RefusalKind } from "../hooks/plugin.ts";
-import type { Logger } from "../logger.ts";
+import { type Logger, loggerOf } from "../logger.ts";
 import type { DropReason, Message } from "../message.ts";
 import { BufferPool } from "../packet/buffer_pool.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
@@ -106,8 +106,12 @@ export class Assembly {
       subscriptions: () => this.subscriptions.count,
       journal: () => this.#core?.durability?.journal,
     });
-    this.refusals = new Refusals({ logger: this.logger, clock: this.clock, statistics: this.statistics });
-    this.#hooks = buildHookChain([], this.logger);
+    this.refusals = new Refusals({
+      logger: loggerOf(this.logger, "connections"),
+      clock: this.clock,
+      statistics: this.statistics,
+    });
+    this.#hooks = buildHookChain([], loggerOf(this.logger, "plugins"));
     this.#router = this.#makeRouter();
   }
 
@@ -132,7 +136,7 @@ export class Assembly {
    */
   async open(powers: PluginPowers): Promise<Core> {
     const loaded = await this.#loadPlugins(powers);
-    this.#hooks = buildHookChain(loaded, this.logger);
+    this.#hooks = buildHookChain(loaded, loggerOf(this.logger, "plugins"));
     this.#router = this.#makeRouter();
     return this.#core = this.#makeCore(await this.#openStore());
   }
@@ -187,7 +191,7 @@ export class Assembly {
     for (const entry of plugins) {
       loaded.push(await load(entry));
       // Known at once, so that a start that fails later frees what this plugin holds.
-      this.#hooks = buildHookChain(loaded, this.logger);
+      this.#hooks = buildHookChain(loaded, loggerOf(this.logger, "plugins"));
     }
     return loaded;
   }
@@ -203,10 +207,10 @@ export class Assembly {
   }
 
   async #openStore(): Promise<Durability | undefined> {
-    const store = await createStore(this.config, this.logger);
+    const store = await createStore(this.config, loggerOf(this.logger, "store"));
     return store && await Durability.open({
       store,
-      logger: this.logger,
+      logger: loggerOf(this.logger, "store"),
       times: this.#times,
       now: () => this.clock.now(),
       sessions: this.sessions,
@@ -228,7 +232,7 @@ export class Assembly {
       clock,
       clientTime: this.clientTime,
       work: this.work,
-      logger,
+      logger: loggerOf(logger, "connections"),
       hooks,
       sessions,
       subscriptions,

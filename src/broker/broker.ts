@@ -7,6 +7,7 @@ import type {
   PublishOptions,
   SessionSnapshot,
 } from "../hooks/plugin.ts";
+import { loggerOf } from "../logger.ts";
 import type { ApplicationMessage } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
@@ -28,6 +29,14 @@ export type { BrokerEnvironment, Clock } from "./environment.ts";
 /** How often the files of certificates are looked at, in milliseconds. */
 const CERTIFICATE_LOOK_MS = 2000;
 const DAY_MS = 86_400_000;
+
+/** What a reload has read again; what was faulty is in the log, and not here. */
+export interface ReloadReport {
+  /** Names of the listeners whose certificates were read. */
+  readonly certificates: readonly string[];
+  /** Specifiers of the plugins that have taken over their options, and read their files. */
+  readonly plugins: readonly string[];
+}
 
 /** A connection that was handed in. */
 export interface Accepted {
@@ -162,20 +171,21 @@ export class Broker implements AsyncDisposable {
    *
    * @param config what the config says now; its plugin options are taken over, and the rest with the next
    * {@linkcode Broker.start}. `undefined`: as it was
+   * @returns what was read
    * @throws {ConfigError} if the new config has faults; nothing is changed then
    */
-  async reload(config?: BrokerConfig | Readonly<Record<string, unknown>>): Promise<void> {
+  async reload(config?: BrokerConfig | Readonly<Record<string, unknown>>): Promise<ReloadReport> {
     const { assembly, listeners } = this.#run;
     const { baseDirectory, plugins } = assembly.config;
     const now = config && resolveConfig(config, { baseDirectory });
     this.#config = now ?? this.#config;
-    if (this.#state !== "started") return;
+    if (this.#state !== "started") return { certificates: [], plugins: [] };
     const options = plugins.map((entry) =>
       (now?.plugins.find(({ specifier, place }) => specifier === entry.specifier && place === entry.place) ??
         now?.plugins.find(({ specifier }) => specifier === entry.specifier) ?? entry).options
     );
-    await listeners.reload();
-    await assembly.hooks.reload(options);
+    const certificates = await listeners.reload();
+    return { certificates, plugins: await assembly.hooks.reload(options) };
   }
 
   /**
@@ -292,7 +302,7 @@ function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
   const assembly = new Assembly(config, environment);
   return {
     assembly,
-    listeners: new Listeners(assembly.logger, assembly.work, (listener, kind, remote, reason) => {
+    listeners: new Listeners(loggerOf(assembly.logger, "listeners"), assembly.work, (listener, kind, remote, reason) => {
       const where = `${describeAddress(remote, "unknown address")}, listener ${listener}`;
       assembly.refuse(kind, remote, `${where}: ${reason}`);
     }),

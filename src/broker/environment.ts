@@ -31,9 +31,9 @@ export const systemClock: Clock = {
   },
 };
 
-/** A logger that writes to LogTape's category `amqtt`. Texts are handed over as values: braces in them mean nothing. */
-export function libraryLogger(): Logger {
-  const logger = getLogger(["amqtt"]);
+/** A logger that writes to LogTape's category `amqtt`, and for parts of the broker to those below it. Texts are handed over as values: braces in them mean nothing. */
+export function libraryLogger(category: readonly [string, ...string[]] = ["amqtt"]): Logger {
+  const logger = getLogger(category);
   return {
     get debugEnabled() {
       return logger.isEnabledFor("debug");
@@ -42,5 +42,6 @@ export function libraryLogger(): Logger {
     info: (text) => logger.info`${text}`,
     warn: (text) => logger.warn`${text}`,
     error: (text) => logger.error`${text}`,
+    child: (name) => libraryLogger([...category, name]),
   };
 }

@@ -1,3 +1,4 @@
+import { loggerOf } from "../logger.ts";
 import type { ClientSnapshot, DisconnectProperties, PublishOptions, SessionSnapshot } from "../hooks/plugin.ts";
 import type { ApplicationMessage, Message } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
@@ -107,7 +108,7 @@ export class InProcess {
     return {
       baseDirectory: config.baseDirectory,
       signal: ending.signal,
-      logger,
+      logger: loggerOf(logger, "plugins"),
       statistics,
       publish: (message) => {
         this.#checkStorable(message);

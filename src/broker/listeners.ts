@@ -86,16 +86,19 @@ export class Listeners {
     }
   }
 
-  /** Reads certificates again; a fault is logged and the old ones stay. */
-  async reload(): Promise<void> {
+  /** Reads certificates again; a fault is logged and the old ones stay. @returns the names of those that have new ones */
+  async reload(): Promise<string[]> {
+    const renewed: string[] = [];
     for (const { config, listener } of this.#open) {
       try {
         await listener.reload();
+        if (config.tls) renewed.push(config.name);
       } catch (error) {
         const reason = errorText(error);
         this.#logger.error(`listeners.${config.name}: the old certificates stay in use: ${reason}`);
       }
     }
+    return renewed;
   }
 
   /** Reads certificates again whose files have changed. Called by the broker's timer. */

@@ -1,5 +1,5 @@
 import type { PluginContext, PublishOptions } from "../hooks/plugin.ts";
-import type { Logger } from "../logger.ts";
+import { type Logger, loggerOf } from "../logger.ts";
 import { expiryTime, Message } from "../message.ts";
 import { checkMessageProperties } from "../packet/message_properties.ts";
 import type { QoS } from "../packet/packets.ts";
@@ -26,7 +26,8 @@ export interface PluginPowers {
 
 /** The context of one plugin. */
 export function pluginContext(specifier: string, powers: PluginPowers): PluginContext {
-  const { baseDirectory, signal, statistics, logger } = powers;
+  const { baseDirectory, signal, statistics } = powers;
+  const logger = loggerOf(powers.logger, specifier);
   const make = (topicName: string, payload: Uint8Array | string, options?: PublishOptions) =>
     makeMessage(topicName, payload, { ...options, nowMs: powers.now() });
   const say = (level: "debug" | "info" | "warn" | "error") => (text: string) => logger[level](`${specifier}: ${text}`);

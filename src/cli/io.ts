@@ -7,6 +7,8 @@ export interface CliIo {
   out(line: string): void;
   /** Writes a line to standard error. */
   error(line: string): void;
+  /** Writes whole lines to standard error; nobody waits for a reader that stands still. Resolves when they are written. */
+  log(text: string): Promise<void>;
   /** Writes to standard error without ending the line. */
   prompt(text: string): void;
   /** Standard input. */
@@ -26,6 +28,7 @@ export function processIo(): CliIo {
   return {
     out: (line) => console.log(line),
     error: (line) => console.error(line),
+    log: (text) => writeAllLater(new TextEncoder().encode(text)),
     prompt: (text) => writeAll(new TextEncoder().encode(text)),
     get input() {
       return Deno.stdin.readable;
@@ -39,6 +42,10 @@ export function processIo(): CliIo {
     },
     exit: (code) => Deno.exit(code),
   };
+}
+
+async function writeAllLater(bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) written += await Deno.stderr.write(bytes.subarray(written));
 }
 
 function writeAll(bytes: Uint8Array): void {

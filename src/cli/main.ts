@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import denoJson from "../../deno.json" with { type: "json" };
 import type { PasswordOptions } from "../plugins/password_file.ts";
 import { check } from "./check.ts";
@@ -12,6 +12,8 @@ interface Flags {
   readonly config?: string;
   readonly check?: boolean;
   readonly debug?: boolean;
+  readonly verbose?: boolean;
+  readonly quiet?: boolean;
 }
 
 const HELP_AFTER = `
@@ -32,12 +34,11 @@ export async function main(
   let exitCode: number = ExitCode.Success;
   const program = createProgram(io);
   program.action(async (argument: string | undefined, flags: Flags) => {
-    const debug = flags.debug === true;
     if (argument !== undefined && flags.config !== undefined) {
       program.error(`error: the config file is given twice: got ${argument} and -c ${flags.config}`);
     }
     const file = flags.config ?? argument;
-    exitCode = flags.check ? await check(file, io, services) : await run({ file, debug }, io, services);
+    exitCode = flags.check ? await check(file, io, services) : await run({ ...flags, file }, io, services);
   });
   program.command("passwd").description("add a user to a password file, or change their password")
     .argument("<file>", "password file; made if it is not there")
@@ -61,7 +62,9 @@ function createProgram(io: CliIo): Command {
     .argument("[file]", "config file, YAML")
     .option("-c, --config <file>", "the same as FILE, as aMQTT has it")
     .option("--check", "go through a start on FILE, print what would be started, and start nothing")
-    .option("-d, --debug", "log every packet")
+    .option("-v, --verbose", "log what helps to find a fault, too; wins over log.level in FILE")
+    .addOption(new Option("-q, --quiet", "log warnings and errors only").conflicts(["verbose", "debug"]))
+    .option("-d, --debug", "log every packet, too")
     .version(denoJson.version, "--version", "print the version")
     .helpOption("-h, --help", "print this")
     .helpCommand(false)

@@ -6,16 +6,15 @@ import { PluginLoadError } from "../hooks/loader.ts";
 import { isMapping } from "../config/values.ts";
 import { formatAddress } from "./address.ts";
 import type { CliIo, CliSignal } from "./io.ts";
-import { cliLogger, closeLog, openLog } from "./log.ts";
+import { cliLogger, Log, type LogFlags } from "./log.ts";
+import { needingRestart } from "./restart_report.ts";
 import { ExitCode } from "./exit_code.ts";
 import type { CliServices, ServedBroker } from "./services.ts";
 
 /** Flags of a run. */
-export interface RunOptions {
+export interface RunOptions extends LogFlags {
   /** Config file; `undefined`: the defaults. */
   readonly file?: string;
-  /** Logs every packet. */
-  readonly debug: boolean;
 }
 
 /** A config that is right, from a file or not. */
@@ -25,31 +24,33 @@ type Source =
 
 /** Runs a broker until a signal ends it. @returns the exit code */
 export async function run(options: RunOptions, io: CliIo, services: CliServices): Promise<number> {
-  await openLog(io, options);
+  const log = new Log(io, options);
+  log.open();
   try {
-    return await serve(options, io, services);
+    return await serve(options, io, services, log);
   } finally {
-    await closeLog();
+    await log.close();
   }
 }
 
-async function serve(options: RunOptions, io: CliIo, services: CliServices): Promise<number> {
+async function serve(options: RunOptions, io: CliIo, services: CliServices, log: Log): Promise<number> {
   let source: Source | undefined;
   const signals = watchSignals(io);
   try {
     source = await readSource(options);
-    for (const note of source.notes) io.error(note);
+    log.open(source.resolved.log);
+    for (const note of source.notes) log.say("info", note);
     const { baseDirectory } = source;
     const broker = await services.createBroker(brokerConfig(source, options), { baseDirectory });
     await broker.start();
     for (const [name, address] of Object.entries(broker.addresses)) io.out(formatAddress(name, address));
-    const stopReloading = io.onSignal("SIGHUP", reloader(broker, options));
+    const stopReloading = io.onSignal("SIGHUP", reloader(broker, source, options, log));
     await signals.ended;
     stopReloading();
     await broker.shutdown();
     return ExitCode.Success;
   } catch (error) {
-    return reportFailure(error, source, io);
+    return reportFailure(error, source, log);
   } finally {
     signals.close();
   }
@@ -86,13 +87,24 @@ function watchSignals(io: CliIo): { readonly ended: Promise<void>; close(): void
   return { ended, close: () => stops.forEach((stop) => stop()) };
 }
 
-/** Reads the config again, for its permissions; one reload at a time, and a fault changes nothing. */
-function reloader(broker: ServedBroker, options: RunOptions): () => void {
+/**
+ * Reads the config again and says what has come of it; one reload at a time, and a fault changes nothing.
+ *
+ * @param started what the broker was started with
+ */
+function reloader(broker: ServedBroker, started: Source, options: RunOptions, log: Log): () => void {
   const logger = cliLogger();
   let last = Promise.resolve();
   const reload = async () => {
     try {
-      await broker.reload(brokerConfig(await readSource(options), options));
+      const source = await readSource(options);
+      const { certificates, plugins } = await broker.reload(brokerConfig(source, options));
+      log.open(source.resolved.log);
+      const read = [...certificates.map((name) => `certificates of listeners.${name}`), ...plugins, "log"];
+      logger.info(`reload: read again: ${read.join(", ")}`);
+      const waiting = needingRestart(started.resolved, source.resolved, plugins);
+      if (waiting.length > 0) logger.warn(`reload: needs a restart: ${waiting.join(", ")}`);
+      else logger.info("reload: nothing that has changed needs a restart");
     } catch (error) {
       for (const line of messageOf(error).split("\n")) logger.error(`reload: ${line}`);
     }
@@ -102,21 +114,21 @@ function reloader(broker: ServedBroker, options: RunOptions): () => void {
   };
 }
 
-function reportFailure(error: unknown, source: Source | undefined, io: CliIo): number {
+function reportFailure(error: unknown, source: Source | undefined, log: Log): number {
   if (error instanceof ConfigError) {
     for (const fault of error.faults) {
-      io.error(formatFault({ ...fault, position: fault.position ?? source?.locate?.(fault.path) }));
+      log.say("error", formatFault({ ...fault, position: fault.position ?? source?.locate?.(fault.path) }));
     }
     return ExitCode.Usage;
   }
   const line = messageOf(error).replaceAll(/\s*\n\s*/g, " ");
   if (!(error instanceof PluginLoadError)) {
-    io.error(line);
+    log.say("error", line);
     return ExitCode.Failure;
   }
   // Its message begins with the plugin's place in the config.
   const position = source?.locate?.(line);
-  io.error(position === undefined ? line : `${formatPosition(position)}: ${line}`);
+  log.say("error", position === undefined ? line : `${formatPosition(position)}: ${line}`);
   return ExitCode.Usage;
 }
 

@@ -1,3 +1,4 @@
+import type { ReloadReport } from "../broker/broker.ts";
 import type { StartFindings } from "../broker/check_start.ts";
 import type { BrokerConfig, ResolvedConfig } from "../config/config.ts";
 import type { PasswordOptions } from "../plugins/password_file.ts";
@@ -24,8 +25,8 @@ export interface ServedBroker {
   start(): Promise<void>;
   /** Ends every connection and stops. */
   shutdown(): Promise<void>;
-  /** Reads certificates and password files again, and takes over the permissions of the config. */
-  reload(config?: BrokerConfig): Promise<void>;
+  /** Reads certificates and password files again, and takes over the permissions of the config. Tells what it has read. */
+  reload(config?: BrokerConfig): Promise<ReloadReport>;
 }
 
 /** The rooms that the command line calls, loaded when a command needs them. */

@@ -127,6 +127,29 @@ export interface PersistenceConfig {
   readonly [option: string]: unknown;
 }
 
+/** How much is logged, from all to nothing. */
+export type LogLevel = "debug" | "info" | "warning" | "error" | "off";
+
+/**
+ * What the command line logs. A program that embeds the broker configures LogTape itself, and has `packets` and
+ * `exclude-sys` of this.
+ */
+export interface LogConfig {
+  /** The least of what is logged. @default "info" */
+  readonly level?: LogLevel;
+  /** One line for each event, as text or as a JSON object. @default "text" */
+  readonly format?: "text" | "json";
+  /** `headers`: every packet is logged at `debug`, without payload and password. @default "off" */
+  readonly packets?: "off" | "headers";
+  /** Leaves packets and messages of `$SYS` out. @default true */
+  readonly excludeSys?: boolean;
+  /**
+   * Levels of parts of the broker: `connections`, `listeners`, `store`, `plugins`, or one plugin as
+   * `plugins.event_logger`. @default that of the whole
+   */
+  readonly categories?: Readonly<Record<string, LogLevel>>;
+}
+
 /** The whole configuration; every part has a default. */
 export interface BrokerConfig extends ConnectionLimits {
   /** Listeners by name. @default one on 127.0.0.1:1883 */
@@ -142,6 +165,8 @@ export interface BrokerConfig extends ConnectionLimits {
   readonly plugins?: PluginList;
   /** Where sessions and messages are kept. @default in memory */
   readonly persistence?: PersistenceConfig;
+  /** What is logged, and how. @default events and warnings as text, without packets */
+  readonly log?: LogConfig;
   /** Seconds between publications of `$SYS`, 0 to 2,147,483; 0 turns them off. @default 20 */
   readonly sysInterval?: number;
   /**
@@ -227,6 +252,9 @@ export interface ResolvedListener {
   readonly limits: ResolvedLimits;
 }
 
+/** The section `log`, complete. */
+export type ResolvedLog = Required<LogConfig>;
+
 /** The configuration after parsing, checking, inheritance and defaults. */
 export interface ResolvedConfig {
   /** Folder that relative paths start from, absolute. */
@@ -263,6 +291,8 @@ export interface ResolvedConfig {
     | { readonly type: "memory" }
     | { readonly type: "sqlite"; readonly path: string; readonly commit: "disk" | "os" }
     | { readonly type: "module"; readonly specifier: string; readonly options: Readonly<Record<string, unknown>> };
+  /** What is logged, and how. */
+  readonly log: ResolvedLog;
   /** What is allowed but looks like a mistake, as `key.path: text`. */
   readonly warnings: readonly string[];
 }

@@ -130,10 +130,13 @@ export const defaultLimits: ResolvedLimits = {
 /** The section `persistence` where the config says nothing; `path` and `commit` are those of `sqlite`. */
 export const defaultPersistence = { type: "memory", path: "amqtt-broker.sqlite", commit: "disk" } as const;
 
+/** The section `log` where the config says nothing. */
+export const defaultLog = { level: "info", format: "text", packets: "off", excludeSys: true } as const;
+
 /** A key as the documentation lists it. */
 export interface KeyEntry {
   /** Where it stands: at the top, in each of `listeners`, or in the section of this name. */
-  readonly section: "broker" | "listener" | "auth" | "topic-check" | "persistence";
+  readonly section: "broker" | "listener" | "auth" | "topic-check" | "persistence" | "log";
   /** As in YAML. */
   readonly key: string;
   /** For people; empty: none. */
@@ -150,6 +153,7 @@ export const keyEntries: readonly KeyEntry[] = [
     topicCheck: "off",
     plugins: "event_logger",
     persistence: "in memory",
+    log: "events and warnings, as text",
   }),
   ...quantityEntries("broker", brokerQuantities),
   ...quantityEntries("broker", limitQuantities),
@@ -190,6 +194,7 @@ export const keyEntries: readonly KeyEntry[] = [
     receiveAcl: "acl",
   }),
   ...textEntries("persistence", defaultPersistence),
+  ...textEntries("log", { ...textsOf(defaultLog), categories: "" }),
 ];
 
 /** Writes a quantity for people, in a unit that suits it. */

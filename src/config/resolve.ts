@@ -2,6 +2,7 @@ import { resolve } from "@std/path";
 import { ConfigError } from "./config_error.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { brokerQuantities, defaultLimits } from "./keys.ts";
+import { resolveLog, withLog } from "./log.ts";
 import { mergeLimits, resolveListeners } from "./listeners.ts";
 import { resolvePersistence } from "./persistence.ts";
 import { resolvePlugins } from "./plugins.ts";
@@ -32,6 +33,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
   const limits = mergeLimits(defaultLimits, values);
   const listeners = resolveListeners(values.listeners, broker.pathOf("listeners"), limits, baseDirectory, report);
   const plugins = resolvePlugins(broker, baseDirectory, report);
+  const log = resolveLog(broker, report);
   const persistence = resolvePersistence(broker, baseDirectory, report);
   if (report.faults.length > 0) throw new ConfigError(report.faults);
   warnAboutSurprises(broker, { ...listeners, ...plugins }, report);
@@ -39,6 +41,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
     baseDirectory,
     ...listeners,
     ...plugins,
+    plugins: withLog(plugins.plugins, log),
     limits,
     maxSessions: values.maxSessions ?? brokerQuantities.maxSessions.default,
     maxShareGroups: values.maxShareGroups ?? brokerQuantities.maxShareGroups.default,
@@ -46,6 +49,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
     maxRetainedBytes: values.maxRetainedBytes ?? brokerQuantities.maxRetainedBytes.default,
     maxTotalBytes: values.maxTotalBytes ?? brokerQuantities.maxTotalBytes.default,
     persistence,
+    log,
     warnings: report.warnings,
   };
 }

@@ -9,6 +9,8 @@ import {
   fileMode,
   flag,
   hosts,
+  logCategories,
+  logLevels,
   mqttText,
   origins,
   quantity,
@@ -70,6 +72,7 @@ export const brokerSchema = z.strictObject({
   topicCheck: later,
   plugins: later,
   persistence: later,
+  log: later,
   sysInterval: quantity(brokerQuantities.sysInterval),
   maxSessions: quantity(brokerQuantities.maxSessions),
   maxShareGroups: quantity(brokerQuantities.maxShareGroups),
@@ -124,6 +127,15 @@ export const persistenceSchema = z.strictObject({
   commit: choice(["disk", "os"]),
 }).partial();
 
+/** `log`. */
+export const logSchema = z.strictObject({
+  level: choice(logLevels),
+  format: choice(["text", "json"]),
+  packets: choice(["off", "headers"]),
+  excludeSys: flag,
+  categories: logCategories,
+}).partial();
+
 /** Options of the bundled plugins. */
 export const pluginSchemas = {
   "auth.anonymous": z.strictObject({ allowAnonymous: anonymity }).partial(),
@@ -139,8 +151,8 @@ export const pluginSchemas = {
     // aMQTT's name for it.
     sysInterval: quantity(brokerQuantities.sysInterval),
   }).partial(),
-  event_logger: z.strictObject({}),
-  packet_logger: z.strictObject({}),
+  event_logger: z.strictObject({ excludeSys: flag }).partial(),
+  packet_logger: z.strictObject({ excludeSys: flag }).partial(),
 } as const;
 
 /** What the top level says. */

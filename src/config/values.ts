@@ -224,6 +224,28 @@ function checkEntry(entry: unknown, path: (string | number)[], complain: (compla
   }
 }
 
+/** How much may be logged. */
+export const logLevels = ["debug", "info", "warning", "error", "off"] as const;
+
+const LOG_CATEGORY = /^(connections|listeners|store|plugins|plugins\..+)$/;
+
+/** Category of the log → level. */
+export const logCategories = value((input, complain) => {
+  if (!isMapping(input)) {
+    complain({ message: `must map parts of the broker to levels: got ${show(input)}` });
+    return undefined;
+  }
+  for (const [category, level] of Object.entries(input)) {
+    if (!LOG_CATEGORY.test(category)) {
+      const message = `must be connections, listeners, store, plugins or plugins.NAME: got ${show(category)}`;
+      complain({ message, path: [category] });
+    } else if (!logLevels.some((word) => word === level)) {
+      complain({ message: `must be ${logLevels.join(", ")}: got ${show(level)}`, path: [category] });
+    }
+  }
+  return input as Record<string, typeof logLevels[number]>;
+});
+
 /** Tells whether a value is a mapping of keys to values, as a YAML mapping or an object literal is. */
 export function isMapping(input: unknown): input is Record<string, unknown> {
   if (typeof input !== "object" || input === null) return false;

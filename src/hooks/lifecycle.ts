@@ -21,9 +21,10 @@ export interface Lifecycle {
    * Hands every plugin its new options. What a plugin throws is logged as a warning: it keeps the old ones.
    *
    * @param options one for each plugin, in the plugins' order
+   * @returns the specifiers of those that have taken them over
    * @throws {RangeError} if there are more or fewer options than plugins
    */
-  reload(options: readonly unknown[]): Promise<void>;
+  reload(options: readonly unknown[]): Promise<string[]>;
 }
 
 /** Joins the lifecycle hooks of these plugins. */
@@ -56,15 +57,23 @@ async function beforeStart(plugins: readonly LoadedPlugin[]): Promise<void> {
   }
 }
 
-async function reload(plugins: readonly LoadedPlugin[], options: readonly unknown[], logger: Logger): Promise<void> {
+async function reload(
+  plugins: readonly LoadedPlugin[],
+  options: readonly unknown[],
+  logger: Logger,
+): Promise<string[]> {
   if (options.length !== plugins.length) {
     throw new RangeError(`cannot reload plugins: expected options for ${plugins.length}: got ${options.length}`);
   }
+  const taken: string[] = [];
   for (const [index, loaded] of plugins.entries()) {
     try {
-      await loaded.plugin.reload?.(options[index]);
+      if (!loaded.plugin.reload) continue;
+      await loaded.plugin.reload(options[index]);
+      taken.push(loaded.specifier);
     } catch (error) {
       logger.warn(`${threw(loaded, "reload", error)} (its old options stay)`);
     }
   }
+  return taken;
 }

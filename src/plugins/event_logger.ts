@@ -11,11 +11,19 @@ import type { Logger } from "../logger.ts";
 import { readOptions } from "./options.ts";
 import { quote } from "../quote.ts";
 
-/** Makes the plugin; it has no options. */
+/** Options of `event_logger`. */
+export interface EventLoggerOptions {
+  /** Leaves messages of `$SYS` out. @default true */
+  readonly excludeSys?: boolean;
+}
+
+/** Makes the plugin; its options are {@linkcode EventLoggerOptions}. */
 const create: PluginFactory = (options: unknown, { logger }: PluginContext): Plugin => {
-  readOptions(options, []);
+  const { excludeSys = true } = readOptions(options, ["excludeSys"]);
   // A hook that is not there costs the broker nothing.
-  const rest = logger.debugEnabled === false ? {} : { ...brokerEvents(logger), ...messageEvents(logger) };
+  const rest = logger.debugEnabled === false
+    ? {}
+    : { ...brokerEvents(logger), ...messageEvents(logger, excludeSys !== false) };
   return { ...connections(logger), ...rest };
 };
 
@@ -46,22 +54,33 @@ function brokerEvents(logger: Logger): Plugin {
   };
 }
 
-function messageEvents(logger: Logger): Plugin {
+function messageEvents(logger: Logger, excludeSys: boolean): Plugin {
+  const log = (message: ApplicationMessage, text: () => string) => {
+    if (!excludeSys || !message.topicName.startsWith("$SYS/")) logger.debug(text());
+  };
   return {
-    messageReceived: (client, message) => logger.debug(`${describeClient(client)} sent ${describeMessage(message)}`),
+    messageReceived: (client, message) =>
+      log(message, () => `${describeClient(client)} sent ${describeMessage(message)}`),
     messageRouted: (message, subscribers) =>
-      logger.debug(`${describeMessage(message)} went to ${subscribers} ${subscribers === 1 ? "client" : "clients"}`),
-    messageRetained: (message) => {
-      const cleared = message.payload.length === 0;
-      const topic = quote(message.topicName);
-      logger.debug(cleared ? `retained message of ${topic} cleared` : `${describeMessage(message)} retained`);
-    },
+      log(
+        message,
+        () => `${describeMessage(message)} went to ${subscribers} ${subscribers === 1 ? "client" : "clients"}`,
+      ),
+    messageRetained: (message) =>
+      log(
+        message,
+        () =>
+          message.payload.length === 0
+            ? `retained message of ${quote(message.topicName)} cleared`
+            : `${describeMessage(message)} retained`,
+      ),
     messageQueued: (clientIdentifier, message) =>
-      logger.debug(`${describeMessage(message)} waits for client ${quote(clientIdentifier)}`),
-    messageDropped: (clientIdentifier, message, reason) => {
-      const recipient = clientIdentifier === undefined ? "everybody" : `client ${quote(clientIdentifier)}`;
-      logger.debug(`${describeMessage(message)} dropped for ${recipient}: ${reason}`);
-    },
+      log(message, () => `${describeMessage(message)} waits for client ${quote(clientIdentifier)}`),
+    messageDropped: (clientIdentifier, message, reason) =>
+      log(message, () => {
+        const recipient = clientIdentifier === undefined ? "everybody" : `client ${quote(clientIdentifier)}`;
+        return `${describeMessage(message)} dropped for ${recipient}: ${reason}`;
+      }),
   };
 }
 

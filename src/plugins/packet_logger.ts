@@ -16,15 +16,22 @@ import { describeReasonCode } from "../packet/reason_code.ts";
 import { readOptions } from "./options.ts";
 import { quote } from "../quote.ts";
 
-/** Makes the plugin; it has no options. */
+/** Options of `packet_logger`. */
+export interface PacketLoggerOptions {
+  /** Leaves PUBLISH packets of `$SYS` out. @default true */
+  readonly excludeSys?: boolean;
+}
+
+/** Makes the plugin; its options are {@linkcode PacketLoggerOptions}. */
 const create: PluginFactory = (options: unknown, { logger }: PluginContext): Plugin => {
-  readOptions(options, []);
+  const { excludeSys = true } = readOptions(options, ["excludeSys"]);
   // A hook that is not there costs the broker nothing.
   if (logger.debugEnabled === false) return {};
-  return {
-    packetReceived: (client, packet) => logger.debug(`${describePeer(client)} --> ${describePacket(packet)}`),
-    packetSent: (client, packet) => logger.debug(`${describePeer(client)} <-- ${describePacket(packet)}`),
+  const log = (arrow: string) => (client: ClientSnapshot | undefined, packet: InboundPacket | OutboundPacket) => {
+    if (excludeSys && isOfSys(packet)) return;
+    logger.debug(`${describePeer(client)} ${arrow} ${describePacket(packet)}`);
   };
+  return { packetReceived: log("-->"), packetSent: log("<--") };
 };
 
 export default create;
@@ -32,6 +39,10 @@ export default create;
 const names = new Map<number, string>(
   Object.entries(PacketType).map(([name, type]) => [type, name.toUpperCase()]),
 );
+
+function isOfSys(packet: InboundPacket | OutboundPacket): boolean {
+  return packet.type === PacketType.Publish && packet.topicName.startsWith("$SYS/");
+}
 
 function describePeer(client: ClientSnapshot | undefined): string {
   return client === undefined ? "new connection" : `client ${quote(client.clientIdentifier)}`;

@@ -13,6 +13,8 @@ Deno.test("--help tells every flag and command, and is no fault", async () => {
       "-c, --config <file>",
       "--check",
       "-d, --debug",
+      "-v, --verbose",
+      "-q, --quiet",
       "--version",
       "-h, --help",
       "passwd",

@@ -91,3 +91,27 @@ Deno.test("the program adds a user from standard input", async () => {
     assert(line.startsWith("alice:$argon2id$") && !line.includes("secret"), line);
   });
 });
+
+Deno.test("a log reader that stands still does not stop the program", async () => {
+  const config = "listeners:\n  a: {bind: 127.0.0.1:0}\nauth: {plugins: []}\n";
+  await withFiles({ "b.yaml": config }, async (folder) => {
+    // Nobody reads standard error until the end.
+    const child = command(["-v", `${folder}/b.yaml`]).spawn();
+    const port = Number(/:(\d+) /.exec(await firstLine(child.stdout))?.[1]);
+    // Each names a client of 65 kB, which is cut, and says why it is refused: more than a pipe holds.
+    for (let index = 0; index < 600; index++) {
+      using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      const name = new Uint8Array(60_000).fill(0x61);
+      const head = [0x10, 0, 0, 0, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 60, name.length >> 8, name.length & 255];
+      const length = 12 + name.length;
+      head.splice(1, 3, length & 127 | 128, length >> 7 & 127 | 128, length >> 14);
+      await connection.write(new Uint8Array([...head, ...name]));
+      const answer = new Uint8Array(4);
+      assertEquals([await connection.read(answer), answer[3]], [4, 5], `connection ${index}`);
+    }
+    child.kill("SIGTERM");
+    const [log, { code }] = await Promise.all([new Response(child.stderr).text(), child.status]);
+    assertEquals(code, 0);
+    assert(log.length > 65_536, `${log.length} characters were logged: too few to fill a pipe`);
+  });
+});

@@ -4,6 +4,7 @@ import type { BrokerConfig } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/config_error.ts";
 import { main } from "../../src/cli/main.ts";
 import { PluginLoadError } from "../../src/hooks/loader.ts";
+import type { ReloadReport } from "../../src/broker/broker.ts";
 import { type FakeBehaviour, FakeIo, FakeServices, withFiles } from "./support.ts";
 
 /** Runs until the broker serves, then ends it by a signal. */
@@ -231,7 +232,7 @@ Deno.test("a fault at SIGHUP is logged and the broker goes on", async () => {
 Deno.test("the broker's log goes to standard error, one line an event, and debug only on demand", async () => {
   const logger = getLogger("amqtt");
   const start = () => {
-    logger.info`client ${"a\nb\u001b[0m {x}"} connected`;
+    logger.info`client ${"a\nb\u001b[0m\u202e {x}"} connected`;
     logger.warn`careful`;
     logger.debug`packet`;
     return Promise.resolve();
@@ -239,10 +240,98 @@ Deno.test("the broker's log goes to standard error, one line an event, and debug
   const { io } = await serve([], { start });
   const lines = io.errorLines.slice(1);
   assertEquals(lines.length, 2);
-  assertMatch(lines[0]!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO client a\\nb\\u001b\[0m \{x\} connected$/);
+  assertMatch(lines[0]!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO client a b\\u001b\[0m\\u202e \{x\} connected$/);
   assertMatch(lines[1]!, /Z WARNING careful$/);
   const debug = await serve(["-d"], { start });
   assertMatch(debug.io.errorLines.at(-1)!, /Z DEBUG packet$/);
   logger.error`after the end`;
   assert(!debug.io.errorLines.some((line) => line.includes("after the end")));
+});
+
+/** Runs with these flags and this config, and tells what was logged at each level by each part. */
+async function logged(flags: readonly string[], config: string): Promise<string[]> {
+  const start = () => {
+    for (const part of [[], ["store"], ["plugins", "./x.ts"]]) {
+      const logger = getLogger(["amqtt", ...part]);
+      logger.debug`d ${part.join("/")}`;
+      logger.info`i ${part.join("/")}`;
+      logger.warn`w ${part.join("/")}`;
+    }
+    return Promise.resolve();
+  };
+  return await withFiles({ "b.yaml": config }, async (folder) => {
+    const { io } = await serve([...flags, `${folder}/b.yaml`], { start });
+    return io.errorLines.map((line) => line.replace(/^\S+Z \w+ /, "").trim());
+  });
+}
+
+for (
+  const [flags, config, expected] of [
+    [[], "log: {level: info}", "i,w,i store,w store,i plugins/./x.ts,w plugins/./x.ts"],
+    [[], "log: {level: warning}", "w,w store,w plugins/./x.ts"],
+    [[], "log: {level: off}", ""],
+    [[], "log: {level: error, categories: {store: debug}}", "d store,i store,w store"],
+    [[], "log: {level: error, categories: {'plugins../x.ts': info}}", "i plugins/./x.ts,w plugins/./x.ts"],
+    [[], "log: {level: warning, categories: {plugins: off}}", "w,w store"],
+    [["-q"], "log: {level: debug}", "w,w store,w plugins/./x.ts"],
+    [["-v"], "log: {level: error, categories: {store: off, plugins: warning}}", "d,i,w,w plugins/./x.ts"],
+  ] as const
+) {
+  Deno.test(`${flags.join(" ") || "without flags"}, ${config} logs ${expected || "nothing"}`, async () => {
+    assertEquals((await logged(flags, config)).join(","), expected);
+  });
+}
+
+Deno.test("-q and -v do not go together", async () => {
+  const { exitCode, io } = await fail(["-q", "-v"], {});
+  assertEquals(exitCode, 2);
+  assert(io.errorLines.join().includes("cannot be used with option"), io.errorLines.join());
+});
+
+Deno.test("log.format: json makes every line a JSON object with time, level, category and message", async () => {
+  const start = () => {
+    getLogger(["amqtt", "store"]).warn`a "b" ${"c\n\u202ed"}`;
+    return Promise.reject(new Error("Cannot listen"));
+  };
+  await withFiles({ "b.yaml": "log: {format: json}\n" }, async (folder) => {
+    const { io } = await fail([`${folder}/b.yaml`], { start });
+    const lines = io.errorLines.map((line) => JSON.parse(line) as Record<string, string>);
+    assert(io.errorLines[0]!.includes("\\u202e"));
+    assertEquals(lines.map(({ level, category, message }) => ({ level, category, message })), [
+      { level: "warning", category: "amqtt.store", message: 'a "b" c \u202ed' },
+      { level: "error", category: "amqtt.cli", message: "Cannot listen" },
+    ]);
+    assertMatch(lines[0]!.time!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  });
+});
+
+Deno.test("an error of several lines is one line of the log, without a literal line break", async () => {
+  const start = () => {
+    getLogger("amqtt").error`plugin threw: ${"a\n    at b\r\n  at c"}`;
+    return Promise.resolve();
+  };
+  const { io } = await serve([], { start });
+  assertMatch(io.errorLines.at(-1)!, /ERROR plugin threw: a at b at c$/);
+});
+
+Deno.test("SIGHUP says what was read again and what needs a restart, and takes over the log", async () => {
+  const before = "listeners: {mqtt: {bind: 1883}}\nmax-inflight: 5\nlog: {level: info}\n";
+  const after = "listeners: {mqtt: {bind: 1884}}\nmax-inflight: 6\nlog: {level: warning}\n" +
+    "persistence: {type: sqlite}\n";
+  await withFiles({ "b.yaml": before }, async (folder) => {
+    const report: ReloadReport = { certificates: ["tls"], plugins: ["auth.file", "topic_acl"] };
+    const reload = () => Promise.resolve(report);
+    const { io } = await serve([`${folder}/b.yaml`], { reload }, async (io) => {
+      io.raise("SIGHUP");
+      await io.said("nothing that has changed needs a restart");
+      await Deno.writeTextFile(`${folder}/b.yaml`, after);
+      io.raise("SIGHUP");
+      await io.said("needs a restart:");
+    });
+    assertEquals(io.errorLines.map((line) => line.replace(/^\S+ /, "")), [
+      "INFO reload: read again: certificates of listeners.tls, auth.file, topic_acl, log",
+      "INFO reload: nothing that has changed needs a restart",
+      "WARNING reload: needs a restart: max-inflight, listeners.mqtt.bind, persistence",
+    ]);
+  });
 });

@@ -1,4 +1,5 @@
 import type { BrokerConfig } from "../../src/config/config.ts";
+import type { ReloadReport } from "../../src/broker/broker.ts";
 import type { CliIo, CliSignal } from "../../src/cli/io.ts";
 import type { PasswordOptions } from "../../src/plugins/password_file.ts";
 import { type CliServices, type ListenerAddress, type ServedBroker, services } from "../../src/cli/services.ts";
@@ -31,6 +32,11 @@ export class FakeIo implements CliIo {
   error(line: string): void {
     this.errorLines.push(line);
     this.#onError();
+  }
+
+  log(text: string): Promise<void> {
+    for (const line of text.trimEnd().split("\n")) this.error(line);
+    return Promise.resolve();
   }
 
   /** Resolves once a line on standard error holds the text. */
@@ -81,7 +87,7 @@ export interface FakeBehaviour {
   create?(): void;
   start?(): Promise<void>;
   shutdown?(): Promise<void>;
-  reload?(config?: BrokerConfig): Promise<void>;
+  reload?(config?: BrokerConfig): Promise<ReloadReport | void>;
 }
 
 /** Services that note what they are asked for. */
@@ -112,7 +118,7 @@ export class FakeServices implements CliServices {
       },
       reload: async (config) => {
         calls.push("reload");
-        await behaviour.reload?.(config);
+        return await behaviour.reload?.(config) ?? { certificates: [], plugins: [] };
       },
     });
   }

@@ -207,7 +207,7 @@ Deno.test("options of bundled plugins are checked", () => {
       'plugins[0]["auth.anonymous"].allow: unknown key: known are allow-anonymous',
       'plugins[1]["auth.file"].auth-concurrency: must be 1 to 64: got 0',
       'plugins[2].topic_acl.acl.a[0]: "#" must be the last level of a topic filter, on its own: got "#b"',
-      "plugins[3].event_logger.level: unknown key: known are none",
+      "plugins[3].event_logger.level: unknown key: known are exclude-sys",
       "plugins[4].packet_logger: must be a mapping of keys to values: got 3",
     ],
   );

@@ -93,6 +93,22 @@ Deno.test("event_logger serves the hooks of every message only if somebody hears
   assertEquals(Object.keys(plugin), ["clientConnected", "clientDisconnected"]);
 });
 
-Deno.test("event_logger has no options", () => {
-  assertThrows(() => create({ level: "info" }, pluginContext()), Error, "unknown option level: known are none");
+Deno.test("event_logger has no other option than excludeSys", () => {
+  assertThrows(() => create({ level: "info" }, pluginContext()), Error, "unknown option level: known are excludeSys");
+});
+
+Deno.test("event_logger leaves messages of $SYS out unless it is told not to", async () => {
+  const logged = async (options: unknown) => {
+    const context = pluginContext();
+    const { messageRouted } = create(options, context) as Plugin;
+    for (const topicName of ["$SYS/broker/time", "a"]) {
+      await messageRouted?.(
+        { topicName: parseTopicName(topicName), payload: new Uint8Array(), qos: 0, retain: false },
+        1,
+      );
+    }
+    return context.log.map((line) => /"(.*?)"/.exec(line)?.[1]);
+  };
+  assertEquals(await logged({}), ["a"]);
+  assertEquals(await logged({ excludeSys: false }), ["$SYS/broker/time", "a"]);
 });

@@ -104,6 +104,20 @@ Deno.test("packet_logger serves no hook if nobody hears it", () => {
   assertEquals(create({}, { ...context, logger: { ...context.logger, debugEnabled: false } }), {});
 });
 
-Deno.test("packet_logger has no options", () => {
-  assertThrows(() => create({ hex: true }, pluginContext()), Error, "unknown option hex: known are none");
+Deno.test("packet_logger has no other option than excludeSys", () => {
+  assertThrows(() => create({ hex: true }, pluginContext()), Error, "unknown option hex: known are excludeSys");
+});
+
+Deno.test("packet_logger leaves packets of $SYS out unless it is told not to", () => {
+  const logged = (options: unknown) => {
+    const context = pluginContext();
+    const { packetSent } = create(options, context) as Plugin;
+    const publish = { type: PacketType.Publish, packetIdentifier: 0, qos: 0, retain: false, dup: false } as const;
+    for (const topicName of ["$SYS/broker/time", "$SYSTEM", "a"]) {
+      packetSent?.(undefined, { ...publish, topicName: parseTopicName(topicName), payload: new Uint8Array() });
+    }
+    return context.log.map((line) => /"(.*)"/.exec(line)?.[1]);
+  };
+  assertEquals(logged(undefined), ["$SYSTEM", "a"]);
+  assertEquals(logged({ excludeSys: false }), ["$SYS/broker/time", "$SYSTEM", "a"]);
 });
