@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import configuration from "../deno.json" with { type: "json" };
+import testConfiguration from "./deno.json" with { type: "json" };
 import { bundledPluginNames } from "../src/config/plugin_names.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
@@ -24,6 +25,64 @@ Deno.test("a compiled binary holds the broker, every bundled plugin and the thre
   const threads = ["src/plugins/password/sha_crypt_thread.ts", "src/store/sqlite_worker.ts"];
   const wanted = ["src/broker/broker.ts", ...plugins, ...threads];
   assertEquals(wanted.filter((path) => !modules.includes(path)), []);
+});
+
+/**
+ * What the task `compile` really embeds, as paths. With `deno` itself in place of the runtime that is otherwise downloaded
+ * the result does not run, but its contents are the same.
+ */
+async function embeddedFiles(): Promise<string[]> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const args = configuration.tasks.compile.split(" ").slice(1).map((word, index, words) =>
+      words[index - 1] === "--output" ? `${folder}/${word}` : word
+    );
+    const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+      args: [args[0]!, "--no-check", ...args.slice(1)],
+      cwd: root,
+      env: { DENORT_BIN: Deno.execPath(), NO_COLOR: "1" },
+    }).output();
+    const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assert(success, text);
+    return pathsOf(text);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The modules that threads begin with: nothing imports them. */
+async function workers(): Promise<string[]> {
+  const found: string[] = [];
+  for (const room of ["plugins/password", "store"]) {
+    for await (const { name } of Deno.readDir(`${root}src/${room}`)) {
+      if (/_(worker|thread)\.ts$/.test(name)) found.push(`src/${room}/${name}`);
+    }
+  }
+  assert(found.length >= 2, found.join());
+  return found;
+}
+
+/** The paths of a tree whose branches are drawn in two columns each: `│ ├─┬ src (2MB)`. */
+function pathsOf(tree: string): string[] {
+  const above: string[] = [];
+  return [...tree.matchAll(/^((?:[│ ] )*)[├└]─[┬─] (.+?) \(.*\)$|^((?:[│ ] )*)[├└]── (.+?) \(.*\)$/gm)].map((match) => {
+    const depth = (match[1] ?? match[3])!.length / 2;
+    above.splice(depth, Infinity, (match[2] ?? match[4])!.replace(/\/\*$/, ""));
+    return above.join("/");
+  });
+}
+
+Deno.test("a compiled binary embeds the broker with its threads, its packages, and no dependency of the tests", async () => {
+  const files = await embeddedFiles();
+  const holds = (part: string) => files.some((path) => `/${path}/`.includes(`/${part}/`));
+  for (const part of ["cli.ts", "src/broker/broker.ts", "src/plugins", ...await workers()]) {
+    assert(holds(part), `${part} is not embedded in\n${files.join("\n")}`);
+  }
+  for (const name of ["@logtape/logtape", "commander", "mqtt-packet", "zod"]) assert(holds(name), `${name} is missing`);
+  for (const name of Object.keys(testConfiguration.imports).filter((name) => !name.startsWith("@std/"))) {
+    assert(!holds(name), `${name} is embedded`);
+  }
+  assert(!holds("tests") && !holds("examples"), files.join("\n"));
 });
 
 Deno.test("the task compile builds the command line", () => {
