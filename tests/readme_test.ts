@@ -83,7 +83,7 @@ Deno.test("examples/broker.yaml starts as it stands and shows every key in its p
   }
 });
 
-for (const name of ["acl.yaml", "broker.yaml", "custom_plugin.yaml"]) {
+for (const name of ["acl.yaml", "broker.yaml", "container.yaml", "custom_plugin.yaml"]) {
   Deno.test(`examples/${name} is a config without faults and warnings`, async () => {
     assertEquals((await loadConfigFile(join(root, "examples", name))).warnings, []);
   });
@@ -102,3 +102,18 @@ for (const [index, [, text]] of [...readme.matchAll(/^```yaml\n(.*?)^```$/gms)].
     resolveConfig(document, { baseDirectory: root });
   });
 }
+
+Deno.test("the examples for systemd and containers name what is there", async () => {
+  const read = (name: string) => Deno.readTextFile(join(root, "examples", name));
+  const [unit, dockerfile, compose] = await Promise.all(
+    ["amqtt-broker.service", "Dockerfile", "compose.yaml"].map(read),
+  );
+  assert(/^Type=notify$/m.test(unit!) && /^WatchdogSec=\d+$/m.test(unit!), unit);
+  const checked = /^readonly deno_version=(.+)$/m.exec(await Deno.readTextFile(join(root, ".ci", "run")))?.[1];
+  assert(dockerfile!.includes(`denoland/deno:debian-${checked} `), dockerfile);
+  const { services } = parse(compose!) as { services: { broker: { volumes: string[] } } };
+  for (const volume of services.broker.volumes) {
+    const [from] = volume.split(":");
+    if (from!.startsWith("./")) await Deno.stat(join(root, "examples", from!));
+  }
+});

@@ -1,3 +1,5 @@
+import { allowedVariable, openSupervisor, type SupervisorOptions } from "./systemd.ts";
+
 /** Signals that the command line listens to. */
 export type CliSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
@@ -19,6 +21,8 @@ export interface CliIo {
   setRaw(raw: boolean): void;
   /** Calls `handler` at a signal, and not at all where the system does not know it. Returns how to stop that. */
   onSignal(signal: CliSignal, handler: () => void): () => void;
+  /** What systemd says of itself, and how it is reached. */
+  readonly supervisor: Omit<SupervisorOptions, "warn">;
   /** Ends the process at once. */
   exit(code: number): void;
 }
@@ -40,6 +44,7 @@ export function processIo(): CliIo {
       Deno.addSignalListener(signal, handler);
       return () => Deno.removeSignalListener(signal, handler);
     },
+    supervisor: { env: allowedVariable, pid: Deno.pid, open: openSupervisor },
     exit: (code) => Deno.exit(code),
   };
 }

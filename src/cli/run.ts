@@ -9,6 +9,7 @@ import type { CliIo, CliSignal } from "./io.ts";
 import { cliLogger, Log, type LogFlags } from "./log.ts";
 import { needingRestart } from "./restart_report.ts";
 import { ExitCode } from "./exit_code.ts";
+import { Systemd } from "./systemd.ts";
 import type { CliServices, ServedBroker } from "./services.ts";
 
 /** Flags of a run. */
@@ -36,6 +37,7 @@ export async function run(options: RunOptions, io: CliIo, services: CliServices)
 async function serve(options: RunOptions, io: CliIo, services: CliServices, log: Log): Promise<number> {
   let source: Source | undefined;
   const signals = watchSignals(io);
+  const systemd = new Systemd({ ...io.supervisor, warn: (text) => cliLogger().warn(text) });
   try {
     source = await readSource(options);
     log.open(source.resolved.log);
@@ -44,14 +46,18 @@ async function serve(options: RunOptions, io: CliIo, services: CliServices, log:
     const broker = await services.createBroker(brokerConfig(source, options), { baseDirectory });
     await broker.start();
     for (const [name, address] of Object.entries(broker.addresses)) io.out(formatAddress(name, address));
+    const serving = Object.keys(broker.addresses).join(", ");
+    await systemd.ready(`serving ${serving}`);
     const stopReloading = io.onSignal("SIGHUP", reloader(broker, source, options, log));
     await signals.ended;
     stopReloading();
+    await systemd.stopping();
     await broker.shutdown();
     return ExitCode.Success;
   } catch (error) {
     return reportFailure(error, source, log);
   } finally {
+    systemd.close();
     signals.close();
   }
 }

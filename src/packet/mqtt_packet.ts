@@ -3,9 +3,12 @@
  * that the specification forbids, so whatever it read is written back and compared with what came.
  */
 import { Buffer } from "node:buffer";
-import { type Packet, parser } from "mqtt-packet";
+import type { Packet } from "mqtt-packet";
 import { OutputBuffer } from "./output_buffer.ts";
 import { malformed } from "./protocol_error.ts";
+import { withoutEnvironment } from "./without_environment.ts";
+
+const { parser } = await withoutEnvironment(() => import("mqtt-packet"));
 
 /** CONNECT of 3.1 or 3.1.1 as it was read: texts are UTF-8, everything else is still to be checked. */
 export interface ParsedConnect {

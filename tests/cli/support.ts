@@ -13,6 +13,14 @@ export class FakeIo implements CliIo {
   readonly exits: number[] = [];
   readonly input: ReadableStream<Uint8Array>;
   readonly isTerminal: boolean;
+  /** No systemd, unless a test sets some variables. */
+  supervisor: CliIo["supervisor"] = {
+    env: () => undefined,
+    pid: 1,
+    open: () => {
+      throw new Error("there is none");
+    },
+  };
   readonly #handlers = new Map<CliSignal, Set<() => void>>();
   readonly #waiting = new Map<CliSignal, () => void>();
   #onError: () => void = () => {};
