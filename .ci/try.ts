@@ -3,10 +3,12 @@
  *
  *     deno run -A .ci/try.ts run COMMAND…
  *     deno run -A .ci/try.ts examples/NAME
+ *     deno run -A .ci/try.ts permissions
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { connectAsync, type IClientOptions } from "mqtt";
+import { makeAuthority } from "../tests/support/certificates.ts";
 
 const PATIENCE_MS = 120_000;
 const root = fromFileUrl(new URL("..", import.meta.url));
@@ -88,7 +90,7 @@ const PAGE = /^http:\/\/\S+/;
 const deno = [Deno.execPath(), "run", "-A"];
 
 /** What a client signs in with. */
-type Options = Pick<IClientOptions, "clientId" | "username" | "password">;
+type Options = Pick<IClientOptions, "clientId" | "username" | "password" | "rejectUnauthorized">;
 
 /** Subscribes, publishes, and checks what comes back. */
 async function roundTrip(url: string, topic: string, qos: 0 | 1 | 2, options: Options = {}): Promise<void> {
@@ -141,6 +143,7 @@ async function tryBroker(program: Program): Promise<void> {
 }
 
 const trials: Readonly<Record<string, () => Promise<void>>> = {
+  "permissions": tryPermissions,
   "examples/broker.yaml": () => withConfig([...deno, "cli.ts"], "broker.yaml", tryBroker),
   "examples/acl.yaml": () =>
     withConfig([...deno, "cli.ts"], "acl.yaml", async (program) => {
@@ -178,6 +181,64 @@ const trials: Readonly<Record<string, () => Promise<void>>> = {
     await roundTrip(webSocketUrl, "chat/a", 1);
   },
 };
+
+/** A config for each row of the README's table of permissions; `USERS` has the user alice. */
+const configs: Readonly<Record<string, string>> = {
+  "in memory": "listeners: { mqtt: { bind: 127.0.0.1:PORT } }",
+  "TLS": "listeners: { mqtt: { bind: 127.0.0.1:PORT, ssl: on, certfile: server.pem, keyfile: server.key } }",
+  "SQLite": "listeners: { mqtt: { bind: 127.0.0.1:PORT } }\npersistence: { type: sqlite, path: m.sqlite }",
+  "password file":
+    "listeners: { mqtt: { bind: 127.0.0.1:PORT } }\nauth: { allow-anonymous: false, password-file: acl_users }",
+};
+
+/** Runs each config with exactly the permissions that the README names for it, and with each one taken away. */
+async function tryPermissions(): Promise<void> {
+  const readme = await Deno.readTextFile(`${root}README.md`);
+  const rows = [...readme.matchAll(/^\| ([^|]+?) +\| `(--allow-[^`]+)` +\|$/gm)];
+  assertEquals(rows.map(([, what]) => what), Object.keys(configs), "rows of the README's table of permissions");
+  for (const [, what, flags] of rows) await tryFlags(what!, flags!);
+}
+
+async function tryFlags(what: string, flags: string): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { certificate, key } = makeAuthority().issue({ commonName: "localhost", sans: ["IP:127.0.0.1"] });
+    await Deno.writeTextFile(`${folder}/server.pem`, certificate);
+    await Deno.writeTextFile(`${folder}/server.key`, key);
+    await Deno.copyFile(`${root}examples/acl_users`, `${folder}/acl_users`);
+    // A port of its own: --allow-net names it.
+    const port = freePort();
+    await Deno.writeTextFile(`${folder}/b.yaml`, configs[what]!.replace("PORT", String(port)));
+    const allowed = flags.replace("ADDRESSES", `127.0.0.1:${port}`).replaceAll("CONFIG", folder).split(" ");
+    const command = (allowed: readonly string[]) =>
+      [Deno.execPath(), "run", "--no-prompt", ...allowed, "cli.ts", `${folder}/b.yaml`] as const;
+    {
+      await using program = new Program(command(allowed));
+      const url = await program.waitFor(/^mqtts?:\/\/\S+/);
+      const user = what === "password file" ? { username: "alice", password: "wonderland" } : {};
+      await roundTrip(url, "home/a", 1, { ...user, rejectUnauthorized: false });
+    }
+    for (const flag of allowed) {
+      const named = /^--allow-(\w+)/.exec(flag)![1]!;
+      const { code, stderr } = await start(command(allowed.filter((other) => other !== flag)));
+      assert(code !== 0 && stderr.includes(`--allow-${named}`), `${what} without ${flag}: ${code}, ${stderr}`);
+    }
+    console.log(`${what}: ${flags}`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A program that is expected to end by itself. */
+async function start([program, ...args]: readonly string[]): Promise<{ code: number; stderr: string }> {
+  const { code, stderr } = await new Deno.Command(program!, { args, cwd: root, stdin: "null" }).output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
 
 const [name, ...command] = Deno.args;
 // What hangs is a fault, too.
