@@ -302,10 +302,14 @@ function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
   const assembly = new Assembly(config, environment);
   return {
     assembly,
-    listeners: new Listeners(loggerOf(assembly.logger, "listeners"), assembly.work, (listener, kind, remote, reason) => {
-      const where = `${describeAddress(remote, "unknown address")}, listener ${listener}`;
-      assembly.refuse(kind, remote, `${where}: ${reason}`);
-    }),
+    listeners: new Listeners(
+      loggerOf(assembly.logger, "listeners"),
+      assembly.work,
+      (listener, kind, remote, reason) => {
+        const where = `${describeAddress(remote, "unknown address")}, listener ${listener}`;
+        assembly.refuse(kind, remote, `${where}: ${reason}`);
+      },
+    ),
     reception: new Reception(assembly),
     inProcess: new InProcess(assembly),
   };

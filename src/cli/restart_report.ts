@@ -13,7 +13,7 @@ export function needingRestart(
   reloaded: readonly string[],
 ): string[] {
   return [
-    ...changedKeys(running, now, ["maxSessions", "maxRetained", "maxRetainedBytes", "maxTotalBytes"]),
+    ...changedKeys(running, now, ["maxSessions", "maxShareGroups", "maxRetained", "maxRetainedBytes", "maxTotalBytes"]),
     ...changedKeys(running.limits, now.limits),
     ...changedListeners(running, now),
     ...differ(running.persistence, now.persistence) ? ["persistence"] : [],
@@ -32,20 +32,22 @@ function changedListeners(running: ResolvedConfig, now: ResolvedConfig): string[
   });
 }
 
+/** What `bind` is read into. */
+const partsOfBind: readonly string[] = ["hostname", "port", "socket-path", "socket-mode"];
+
 function changedListener(
   old: ResolvedListener,
   current: ResolvedListener,
   top: { readonly running: ResolvedLimits; readonly now: ResolvedLimits },
 ): string[] {
-  const { limits: oldLimits, tls: oldTls, hostname: oldHost, port: oldPort, ...oldRest } = old;
-  const { limits, tls, hostname, port, ...rest } = current;
+  const { limits: oldLimits, tls: oldTls, ...oldRest } = old;
+  const { limits, tls, ...rest } = current;
   // A limit that is inherited is told at the top.
   const inherits = (key: keyof ResolvedLimits) => oldLimits[key] === top.running[key] && limits[key] === top.now[key];
   const ownLimits = (Object.keys(limits) as (keyof ResolvedLimits)[]).filter((key) => !inherits(key));
   return [
-    ...oldHost !== hostname || oldPort !== port ? ["bind"] : [],
     ...!oldTls !== !tls ? ["ssl"] : changedKeys(oldTls ?? {}, tls ?? {}),
-    ...changedKeys(oldRest, rest),
+    ...new Set(changedKeys(oldRest, rest).map((key) => partsOfBind.includes(key) ? "bind" : key)),
     ...changedKeys(oldLimits, limits, ownLimits),
   ];
 }

@@ -168,7 +168,10 @@ for (
   Deno.test(`${what} on a TLS port is called that in a warning, and counted`, () =>
     withTls((broker) =>
       say(broker, "tls", text, async () => {
-        assertMatch(await broker.log.line(/^warn: /), new RegExp(`127\\.0\\.0\\.1:\\d+, listener tls: .*${reason}`));
+        assertMatch(
+          await broker.log.line(/^warn: connection/),
+          new RegExp(`127\\.0\\.0\\.1:\\d+, listener tls: .*${reason}`),
+        );
         assertEquals(refused(broker), { "plain-text": 1 });
       })
     ));
