@@ -2,7 +2,7 @@
 import type { Logger } from "../../logger.ts";
 import type { Decision, SignIn, SignInRefusal } from "../../hooks/plugin.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
-import { quote } from "../quote.ts";
+import { quote } from "../../quote.ts";
 import { type Origin, originOf } from "./failure_delays.ts";
 import { FailureGate, type FailureGateClock } from "./failure_gate.ts";
 import { HashCosts } from "./hash_costs.ts";
