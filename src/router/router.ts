@@ -63,7 +63,7 @@ export class Router {
     for (const share of shares) {
       // Where nobody can take it, it is dropped in the name of who is next.
       const route = share.choose(message) ?? share.next();
-      if (!route || route.subscriber.ended) continue;
+      if (!route) continue;
       subscribers++;
       if (route.subscriber.offer(message, route)) taken++;
     }

@@ -366,8 +366,9 @@ export class Sender {
       return link.sendPublish(delivery, packetIdentifier, true);
     }
     if (delivery.qos === 1) {
-      this.#inflight.remove(packetIdentifier, delivery);
-      return this.#isTakenByOthers(delivery, refusal) ? undefined : this.#options.onDrop(delivery.message, refusal);
+      const taken = this.#isTakenByOthers(delivery, refusal);
+      if (!taken) this.#options.onDrop(delivery.message, refusal);
+      return this.#inflight.remove(packetIdentifier, delivery);
     }
     this.#options.onDrop(delivery.message, refusal);
     // The client may have the identifier already, so it has to hear that it is free again.

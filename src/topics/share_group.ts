@@ -111,7 +111,11 @@ export class ShareGroup {
 
   /** The member whose turn it is, whether it can take a message or not; `undefined`: there is none. */
   next(): Route | undefined {
-    return this.#turn && this.#take(this.#turn);
+    let member = this.#turn;
+    for (let left = this.size; left > 0 && member; left--, member = member.next) {
+      if (member.route.subscriber.availability !== "ended") return this.#take(member);
+    }
+    return undefined;
   }
 
   /** Whether a member other than this one is connected. It may look at every member once. */

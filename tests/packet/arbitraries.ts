@@ -99,6 +99,7 @@ function connect(version: ProtocolVersion): fc.Arbitrary<InboundPacket> {
     cleanStart: fc.boolean(),
     keepAliveSeconds: fc.integer({ min: 0, max: 65535 }),
     clientIdentifier: text,
+    isBridge: fc.constantFrom(...version === 5 ? [undefined] : [undefined, true]),
   });
   const five = only5(version, properties<{ authenticationMethod?: string }>(Connect, "client"));
   return fc.tuple(plain, signIn, five).map(([fields, { username, password, will }, found = {}]) => {

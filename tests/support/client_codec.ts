@@ -164,7 +164,7 @@ function encodeConnect(packet: ConnectPacket, version: ProtocolVersion): Uint8Ar
   return packetOf(
     0x10,
     string(version === 3 ? "MQIsdp" : "MQTT"),
-    version,
+    version | (packet.isBridge ? 0x80 : 0),
     flags,
     u16(packet.keepAliveSeconds),
     encodeProperties(packet.type, packet, version),

@@ -256,3 +256,11 @@ Deno.test("A member that leaves while others are asked is not chosen, and the tu
   c.onAsked = () => group.remove(c);
   assertEquals(chosen(group, 2), "--");
 });
+
+Deno.test("Who has ended is not even next in name", () => {
+  const group = groupOf(new Client("a", "ended"), new Client("b"), new Client("c", "ended"));
+  (group.members[1]!.subscriber as Client).refusing = true;
+  assertEquals(group.choose(ANY), undefined);
+  assertEquals([group.next(), group.next()].map((route) => route?.subscriber.clientIdentifier), ["b", "b"]);
+  assertEquals(groupOf(new Client("a", "ended")).next(), undefined);
+});
