@@ -56,7 +56,7 @@ Deno.test("1,208 denied PUBLISHes are five lines and a number", async () => {
 Deno.test("A refused CONNECT is logged with address, client and reason, and an empty name is seen", async () => {
   await using broker = await startBroker({ auth: { plugins: [] } });
   const client = await broker.openTcp();
-  assertEquals((await client.connect({ clientIdentifier: "dev", username: "" })).reasonCode !== 0, true);
+  assertEquals((await client.connect({ clientIdentifier: "dev", username: "", password: "x" })).reasonCode !== 0, true);
   const line = await broker.log.line(/^warn: connection refused/);
   assertMatch(line, /: client "dev", 127\.0\.0\.1:\d+, listener tcp: user "" was not let in/);
   assertEquals(refused(broker), { "sign-in": 1 });
@@ -86,7 +86,7 @@ const client = '"http://other.example"';
 const connect = "\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a";
 for (
   const [what, listener, text, kind, reason] of [
-    ["an Origin", "ws", request({ Origin: "http://other.example" }), "origin", `origin ${client} is not let in at`],
+    ["an Origin", "ws", request({ Origin: "http://other.example" }), "origin", `origin ${client} are not let in at`],
     ["a path", "ws", request({}, "/x?y"), "path", 'path must be "/mqtt": got "/x"'],
     ["no subprotocol", "ws", request({ "Sec-WebSocket-Protocol": "soap" }), "subprotocol", 'got "soap"'],
     ["a plain request", "ws", "GET /mqtt HTTP/1.1\r\nHost: a\r\n\r\n", "http", "answered 426: "],
