@@ -1,6 +1,6 @@
-/** The changes that a store is told. All times are milliseconds since the Unix epoch. */
+/** The changes that a store is told. All times are those of {@linkcode StoredClock.at}. */
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
-import type { StoredMessage, StoredSubscription, StoredWill } from "./stored.ts";
+import type { StoredClock, StoredMessage, StoredSubscription, StoredWill } from "./stored.ts";
 
 /** What every change of a session says. */
 export interface SessionPart {
@@ -153,6 +153,12 @@ export interface WillEndChange {
   readonly clientIdentifier: string;
 }
 
+/** What the system's clock shows now, in place of what was told before. */
+export interface ClockChange extends StoredClock {
+  /** Tells this change from others. */
+  readonly type: "clock";
+}
+
 /** One change of what is stored. In a batch, changes are applied in their order. */
 export type Change =
   | SessionChange
@@ -169,4 +175,5 @@ export type Change =
   | RetainChange
   | ClearChange
   | WillChange
-  | WillEndChange;
+  | WillEndChange
+  | ClockChange;

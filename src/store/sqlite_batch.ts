@@ -1,6 +1,7 @@
 import { encodeProperties } from "./properties_text.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { Sweep } from "./sqlite_sweep.ts";
+import { optionalTextOf, textOf } from "./sqlite_text.ts";
 import { type Change, type StoredMessage, StoreError } from "./store.ts";
 
 type Of<Type extends Change["type"]> = Extract<Change, { type: Type }>;
@@ -79,7 +80,11 @@ export class SqliteBatch {
       case "subscribe":
         return this.#subscribe(change);
       case "unsubscribe":
-        connection.run("DELETE FROM subscription WHERE session = ? AND filter = ?", change.session, change.topicFilter);
+        connection.run(
+          "DELETE FROM subscription WHERE session = ? AND filter = ?",
+          change.session,
+          textOf(change.topicFilter),
+        );
         return;
       case "accept":
         connection.run("INSERT OR IGNORE INTO unreleased VALUES (?, ?)", change.session, change.packetIdentifier);
@@ -98,7 +103,9 @@ export class SqliteBatch {
       case "will":
         return this.#will(change);
       case "will-end":
-        return void connection.run("DELETE FROM will WHERE client = ?", change.clientIdentifier);
+        return void connection.run("DELETE FROM will WHERE client = ?", textOf(change.clientIdentifier));
+      case "clock":
+        return void connection.run("UPDATE meta SET clock_at = ?, clock_epoch = ?", change.at, change.epoch);
     }
   }
 
@@ -117,7 +124,7 @@ export class SqliteBatch {
       rest.qos,
       Number(rest.retain),
       identifiers === undefined ? null : JSON.stringify(identifiers),
-      rest.share ?? null,
+      optionalTextOf(rest.share),
       rest.state === "queued" ? QUEUED : SENT,
       rest.packetIdentifier,
     );
@@ -150,8 +157,8 @@ export class SqliteBatch {
     this.#connection.run(
       "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)",
       change.session,
-      change.clientIdentifier,
-      change.username ?? null,
+      textOf(change.clientIdentifier),
+      optionalTextOf(change.username),
       change.expiryIntervalSeconds,
       change.disconnectedAt ?? null,
     );
@@ -170,7 +177,7 @@ export class SqliteBatch {
     this.#connection.run(
       "INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?, ?, ?)",
       session,
-      subscription.topicFilter,
+      textOf(subscription.topicFilter),
       subscription.qos,
       Number(subscription.noLocal),
       Number(subscription.retainAsPublished),
@@ -180,22 +187,22 @@ export class SqliteBatch {
 
   #retain({ topicName, messageId }: Of<"retain">): void {
     this.#clear(topicName);
-    this.#connection.run("INSERT INTO retained VALUES (?, ?)", topicName, messageId);
+    this.#connection.run("INSERT INTO retained VALUES (?, ?)", textOf(topicName), messageId);
     this.#refer(messageId, 1);
   }
 
   #clear(topicName: string): void {
     const sql = "DELETE FROM retained WHERE topic = ? RETURNING message";
-    const former = this.#connection.get<{ message: number }>(sql, topicName);
+    const former = this.#connection.get<{ message: number }>(sql, textOf(topicName));
     if (former !== undefined) this.#refer(former.message, -1);
   }
 
   #will({ clientIdentifier, username, will, dueAt }: Of<"will">): void {
     this.#connection.run(
       "INSERT OR REPLACE INTO will VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      clientIdentifier,
-      username ?? null,
-      will.topicName,
+      textOf(clientIdentifier),
+      optionalTextOf(username),
+      textOf(will.topicName),
       will.payload,
       will.qos,
       Number(will.retain),
@@ -235,12 +242,12 @@ export class SqliteBatch {
       `INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (id) DO UPDATE SET refs = refs + excluded.refs`,
       id,
-      body.topicName,
+      textOf(body.topicName),
       body.payload,
       body.qos,
       Number(body.retain),
       encodeProperties(body.properties),
-      body.publisher ?? null,
+      optionalTextOf(body.publisher),
       body.expiresAt ?? null,
       by,
     );

@@ -14,7 +14,16 @@ import {
   type WillRow,
 } from "./sqlite_rows.ts";
 import { endedSessions, Sweep } from "./sqlite_sweep.ts";
-import type { Change, DeliveryRange, StoredDelivery, StoredMessage, StoredSession, StoredWill } from "./store.ts";
+import { stringOf, textOf } from "./sqlite_text.ts";
+import type {
+  Change,
+  DeliveryRange,
+  StoredClock,
+  StoredDelivery,
+  StoredMessage,
+  StoredSession,
+  StoredWill,
+} from "./store.ts";
 
 /** The numbers that a database has when it is opened; see {@linkcode StoredState}. */
 export interface LastNumbers {
@@ -22,10 +31,22 @@ export interface LastNumbers {
   readonly lastSession: number;
 }
 
+/** What a database tells when it is opened; see {@linkcode StoredState}. */
+export interface Opened extends LastNumbers {
+  readonly clock?: StoredClock;
+}
+
+interface MetaRow {
+  readonly last_message: number;
+  readonly last_session: number;
+  readonly clock_at: number | null;
+  readonly clock_epoch: number | null;
+}
+
 interface SessionRow {
   readonly session: number;
-  readonly client: string;
-  readonly username: string | null;
+  readonly client: string | Uint8Array;
+  readonly username: string | Uint8Array | null;
   readonly expiry: number;
   readonly disconnected_at: number | null;
 }
@@ -78,14 +99,16 @@ export class SqliteDatabase {
    *
    * @throws {Error} as {@linkcode Store.open} says
    */
-  open(): LastNumbers {
+  open(): Opened {
     this.#connection = SqliteConnection.open(this.#options, this.#parts);
     this.#identity = identityOf(this.#options.path);
     this.#use((connection) => this.#findEnded(connection));
-    const sql = "SELECT last_message AS lastMessageId, last_session AS lastSession FROM meta";
-    this.#reserved = this.#use((connection) => connection.get<LastNumbers>(sql)!);
+    const sql = "SELECT last_message, last_session, clock_at, clock_epoch FROM meta";
+    const meta = this.#use((connection) => connection.get<MetaRow>(sql)!);
+    this.#reserved = { lastMessageId: meta.last_message, lastSession: meta.last_session };
     this.#isOpen = true;
-    return this.#reserved;
+    const { clock_at: at, clock_epoch: epoch } = meta;
+    return { ...this.#reserved, ...at !== null && epoch !== null && { clock: { at, epoch } } };
   }
 
   /** Applies all changes, or none; see {@linkcode Store.append}. */
@@ -132,21 +155,19 @@ export class SqliteDatabase {
     });
   }
 
-  /** Retained messages whose topics come after `after`; none: there are no more. */
-  retained(after: string): StoredMessage[] {
-    const sql = `SELECT ${MESSAGE_COLUMNS} FROM retained JOIN message AS m ON m.id = retained.message
-      WHERE retained.topic > ? ORDER BY retained.topic LIMIT ?`;
+  /** Retained messages whose topics come after `after`; `undefined`: from the first on. None: there are no more. */
+  retained(after: string | undefined): StoredMessage[] {
+    const joined = `SELECT ${MESSAGE_COLUMNS} FROM retained JOIN message AS m ON m.id = retained.message`;
     return this.#use((connection) => {
-      const rows = connection.iterate<MessageRow>(sql, after, PAGE_ROWS);
+      const rows = pageAfter<MessageRow>(connection, joined, "retained.topic", after);
       return takeBytes(rows, PAGE_BYTES).map(messageOf);
     });
   }
 
   /** Wills of clients whose identifiers come after `after`; `undefined`: from the first on. None: there are no more. */
   wills(after: string | undefined): StoredWill[] {
-    const sql = "SELECT * FROM will WHERE client > ? OR ? ORDER BY client LIMIT ?";
     return this.#use((connection) => {
-      const rows = connection.iterate<WillRow>(sql, after ?? "", Number(after === undefined), PAGE_ROWS);
+      const rows = pageAfter<WillRow>(connection, "SELECT * FROM will", "client", after);
       return takeBytes(rows, PAGE_BYTES).map(willOf);
     });
   }
@@ -221,6 +242,18 @@ export class SqliteDatabase {
   }
 }
 
+/** Rows by the order of `key`, the first of which comes after `after`; `undefined`: from the first on. */
+function pageAfter<Row>(
+  connection: SqliteConnection,
+  select: string,
+  key: string,
+  after: string | undefined,
+): Iterable<Row> {
+  // A condition that holds for the first page too would keep SQLite from using the index.
+  const [where, values] = after === undefined ? ["", []] : [`WHERE ${key} > ?`, [textOf(after)]];
+  return connection.iterate<Row>(`${select} ${where} ORDER BY ${key} LIMIT ?`, ...values, PAGE_ROWS);
+}
+
 function ahead(number: number, by: number): number {
   return Math.min(number + by, Number.MAX_SAFE_INTEGER);
 }
@@ -259,8 +292,8 @@ function readSessions(connection: SqliteConnection, rows: readonly SessionRow[])
   const headOf = new Map(heads.map((head) => [head.session, head]));
   return rows.map(({ session, client, username, expiry, disconnected_at: disconnectedAt }) => ({
     session,
-    clientIdentifier: client,
-    ...username !== null && { username },
+    clientIdentifier: stringOf(client),
+    ...username !== null && { username: stringOf(username) },
     expiryIntervalSeconds: expiry,
     ...disconnectedAt !== null && { disconnectedAt },
     subscriptions: (subscriptionsOf.get(session) ?? []).map(subscriptionOf),

@@ -1,11 +1,41 @@
 /** The tables, and how a database of an older layout becomes one of today's. */
 import type { SqliteConnection } from "./sqlite_connection.ts";
+import { textOf } from "./sqlite_text.ts";
 
 /** Takes a database from one layout to the next, inside a transaction. */
 export type Migration = (connection: SqliteConnection) => void;
 
 /** Migration `n - 1` makes layout `n + 1` of layout `n`. New databases go the same way, from layout 1 on. */
-export const migrations: readonly Migration[] = [];
+export const migrations: readonly Migration[] = [tellClock];
+
+/** Layout 2 knows how its times stand to the system's clock, and keeps strings as `textOf` says. */
+function tellClock(connection: SqliteConnection): void {
+  connection.run("ALTER TABLE meta ADD COLUMN clock_at INTEGER");
+  connection.run("ALTER TABLE meta ADD COLUMN clock_epoch INTEGER");
+  for (const [table, columns] of Object.entries(STRINGS)) {
+    for (const column of columns) keepWhole(connection, table, column);
+  }
+}
+
+/** What a client, a plugin or the program has named. */
+const STRINGS: Readonly<Record<string, readonly string[]>> = {
+  session: ["client", "username"],
+  subscription: ["filter"],
+  message: ["topic", "publisher"],
+  delivery: ["share"],
+  retained: ["topic"],
+  will: ["client", "username", "topic"],
+};
+
+/** Strings with U+0000 are there as a whole in a column of an older layout, but were read up to that. */
+function keepWhole(connection: SqliteConnection, table: string, column: string): void {
+  const sql =
+    `SELECT DISTINCT CAST(${column} AS BLOB) AS bytes FROM ${table} WHERE instr(CAST(${column} AS BLOB), x'00')`;
+  for (const { bytes } of connection.all<{ bytes: Uint8Array }>(sql)) {
+    const text = textOf(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
+    connection.run(`UPDATE ${table} SET ${column} = ? WHERE ${column} = CAST(? AS TEXT)`, text, bytes);
+  }
+}
 
 /** Written into the file's header, so that other programs' databases are told from the broker's. */
 const APPLICATION_ID = 0x414d5154;

@@ -1,12 +1,12 @@
 /** What the store and its worker say to each other: one request at a time, and one reply to each. */
 import type { PackedChanges } from "./packed_changes.ts";
 import type { SqliteOptions } from "./sqlite_connection.ts";
-import type { LastNumbers, SqliteDatabase } from "./sqlite_database.ts";
+import type { Opened, SqliteDatabase } from "./sqlite_database.ts";
 import { StoreError } from "./store.ts";
 
 /** The calls a worker answers. */
 export interface Calls {
-  open(options: SqliteOptions): LastNumbers;
+  open(options: SqliteOptions): Opened;
   append(changes: PackedChanges): void;
   sessions: SqliteDatabase["sessions"];
   retained: SqliteDatabase["retained"];

@@ -2,6 +2,7 @@
 import type { QoS, Will } from "../packet/packets.ts";
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
 import { decodeProperties } from "./properties_text.ts";
+import { stringOf } from "./sqlite_text.ts";
 import type { DeliveryState, StoredDelivery, StoredMessage, StoredSubscription, StoredWill } from "./store.ts";
 
 /** States in the order of their numbers in the table `delivery`. */
@@ -10,12 +11,12 @@ export const deliveryStates: readonly DeliveryState[] = ["queued", "sent", "rele
 /** A row of `message`; in a join its `qos` and `retain` have other names than those of the delivery. */
 export interface MessageRow {
   readonly id: number;
-  readonly topic: TopicName;
+  readonly topic: TopicName | Uint8Array;
   readonly payload: Uint8Array;
   readonly published_qos: QoS;
   readonly published_retain: number;
   readonly properties: string | null;
-  readonly publisher: string | null;
+  readonly publisher: string | Uint8Array | null;
   readonly expires_at: number | null;
 }
 
@@ -33,7 +34,7 @@ export type DeliveryRow =
     readonly qos: 1 | 2;
     readonly retain: number;
     readonly identifiers: string | null;
-    readonly share: TopicFilter | null;
+    readonly share: TopicFilter | Uint8Array | null;
     readonly state: number;
     readonly packet: number;
   };
@@ -41,7 +42,7 @@ export type DeliveryRow =
 /** A row of `subscription`. */
 export interface SubscriptionRow {
   readonly session: number;
-  readonly filter: TopicFilter;
+  readonly filter: TopicFilter | Uint8Array;
   readonly qos: QoS;
   readonly no_local: number;
   readonly retain_as_published: number;
@@ -50,9 +51,9 @@ export interface SubscriptionRow {
 
 /** A row of `will`. */
 export interface WillRow {
-  readonly client: string;
-  readonly username: string | null;
-  readonly topic: TopicName;
+  readonly client: string | Uint8Array;
+  readonly username: string | Uint8Array | null;
+  readonly topic: TopicName | Uint8Array;
   readonly payload: Uint8Array;
   readonly qos: QoS;
   readonly retain: number;
@@ -66,12 +67,12 @@ export function messageOf(row: MessageRow): StoredMessage {
   const properties = decodeProperties(row.properties);
   return {
     id: row.id,
-    topicName: row.topic,
+    topicName: stringOf(row.topic),
     payload: row.payload,
     qos: row.published_qos,
     retain: row.published_retain === 1,
     ...properties !== undefined && { properties },
-    ...row.publisher !== null && { publisher: row.publisher },
+    ...row.publisher !== null && { publisher: stringOf(row.publisher) },
     ...row.expires_at !== null && { expiresAt: row.expires_at },
   };
 }
@@ -84,7 +85,7 @@ export function deliveryOf(row: DeliveryRow): StoredDelivery {
     qos: row.qos,
     retain: row.retain === 1,
     ...row.identifiers !== null && { subscriptionIdentifiers: JSON.parse(row.identifiers) as number[] },
-    ...row.share !== null && { share: row.share },
+    ...row.share !== null && { share: stringOf(row.share) },
     state: deliveryStates[row.state],
     packetIdentifier: row.packet,
   };
@@ -93,7 +94,7 @@ export function deliveryOf(row: DeliveryRow): StoredDelivery {
 /** What a row of `subscription` stands for. */
 export function subscriptionOf(row: SubscriptionRow): StoredSubscription {
   return {
-    topicFilter: row.filter,
+    topicFilter: stringOf(row.filter),
     qos: row.qos,
     noLocal: row.no_local === 1,
     retainAsPublished: row.retain_as_published === 1,
@@ -105,7 +106,7 @@ export function subscriptionOf(row: SubscriptionRow): StoredSubscription {
 export function willOf(row: WillRow): StoredWill {
   const properties = decodeProperties(row.properties);
   const will: Will = {
-    topicName: row.topic,
+    topicName: stringOf(row.topic),
     payload: row.payload,
     qos: row.qos,
     retain: row.retain === 1,
@@ -113,8 +114,8 @@ export function willOf(row: WillRow): StoredWill {
     delayIntervalSeconds: row.delay,
   };
   return {
-    clientIdentifier: row.client,
-    ...row.username !== null && { username: row.username },
+    clientIdentifier: stringOf(row.client),
+    ...row.username !== null && { username: stringOf(row.username) },
     will,
     ...row.due_at !== null && { dueAt: row.due_at },
   };

@@ -1,7 +1,7 @@
 import { isOpenHere, noteOpen } from "./open_databases.ts";
 import { ChangePacker } from "./packed_changes.ts";
 import type { SqliteOptions } from "./sqlite_connection.ts";
-import type { LastNumbers } from "./sqlite_database.ts";
+import type { Opened } from "./sqlite_database.ts";
 import { faultOf, storeErrorOf } from "./sqlite_faults.ts";
 import { errorFrom, type Reply, type Request } from "./sqlite_protocol.ts";
 import { probeDescriptors } from "./spare_descriptors.ts";
@@ -61,7 +61,7 @@ export class SqliteStore implements Store {
   async open(): Promise<StoredState> {
     this.#isOpen = true;
     try {
-      const last = await this.#call(["open", this.#options]) as LastNumbers;
+      const last = await this.#call(["open", this.#options]) as Opened;
       this.#noteClosed = noteOpen(this.#options.path);
       return {
         ...last,
@@ -70,8 +70,8 @@ export class SqliteStore implements Store {
           async (after) => await this.#call(["sessions", after]) as StoredSession[],
           ({ session }) => session,
         ),
-        retained: pages<StoredMessage, string>(
-          "",
+        retained: pages<StoredMessage, string | undefined>(
+          undefined,
           async (after) => await this.#call(["retained", after]) as StoredMessage[],
           ({ topicName }) => topicName,
         ),

@@ -1,7 +1,8 @@
 /**
  * What outlives the process. A store keeps sessions with their subscriptions and messages, retained messages and wills.
  * The broker tells it every change and asks for one session's messages when its client comes; what the changes mean is
- * the broker's business alone. All times are milliseconds since the Unix epoch.
+ * the broker's business alone. All times are those of {@linkcode StoredClock.at}; all strings come back as they were,
+ * with U+0000 and lone surrogates too.
  */
 import type { Logger } from "../logger.ts";
 import type { Change } from "./change.ts";

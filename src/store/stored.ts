@@ -1,4 +1,4 @@
-/** What a store keeps, in the form in which it gives it back. All times are milliseconds since the Unix epoch. */
+/** What a store keeps, in the form in which it gives it back. All times are those of {@linkcode StoredClock.at}. */
 import type { MessageProperties, QoS, Will } from "../packet/packets.ts";
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
 
@@ -99,6 +99,20 @@ export interface StoredWill {
   readonly dueAt?: number;
 }
 
+/**
+ * One moment by the broker's own time and by the system's clock. A store's times do not follow the system's clock when
+ * that is set: it is enough to tell the store anew how the two stand to each other, however much it holds.
+ */
+export interface StoredClock {
+  /**
+   * Milliseconds that began as those since the Unix epoch when the store was new, and have gone on evenly since then: like
+   * a stopwatch while a broker runs, and by the system's clock between two runs.
+   */
+  readonly at: number;
+  /** What the system's clock showed then, in milliseconds since the Unix epoch. */
+  readonly epoch: number;
+}
+
 /** What a store holds when it is opened, but for the messages of the sessions. */
 export interface StoredState {
   /** All sessions. */
@@ -107,6 +121,8 @@ export interface StoredState {
   readonly retained: AsyncIterable<StoredMessage>;
   /** All wills. */
   readonly wills: AsyncIterable<StoredWill>;
+  /** As it was told last; `undefined`: never, and all times are milliseconds since the Unix epoch. */
+  readonly clock?: StoredClock;
   /** Highest message id that was ever stored, so that none is given twice; 0: none. */
   readonly lastMessageId: number;
   /** Highest session number that was ever stored, so that none is given twice; 0: none. */

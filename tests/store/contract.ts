@@ -1,7 +1,8 @@
 /** What every store must do. A test file of each store runs it. */
 import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
 import type { MessageProperties } from "../../src/packet/packets.ts";
-import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
+import { parseTopicFilter, parseTopicName, type TopicFilter, type TopicName } from "../../src/packet/topic.ts";
 import type { Change, DeliveryRange, Store, StoredMessage, StoredSession } from "../../src/store/store.ts";
 
 /** A place for stores: each call opens another one upon what the former, which was closed, has left. */
@@ -57,6 +58,7 @@ export async function opened(store: Store) {
     sessions: sessions.sort((a, b) => a.session - b.session),
     retained: retained.sort((a, b) => a.topicName < b.topicName ? -1 : 1),
     wills: wills.sort((a, b) => a.clientIdentifier < b.clientIdentifier ? -1 : 1),
+    ...state.clock && { clock: state.clock },
     lastMessageId: state.lastMessageId,
     lastSession: state.lastSession,
   };
@@ -364,6 +366,51 @@ export function storeContract(name: string, createPlace: () => Promise<StorePlac
     assertEquals([wills[1].will.properties, wills[1].dueAt], [undefined, undefined]);
   });
 
+  test("what the clock showed last comes back", async (place) => {
+    await filled(place, [{ type: "clock", at: 1_900_000_000_123, epoch: 5 }]);
+    assertEquals((await reopened(place)).clock, { at: 1_900_000_000_123, epoch: 5 });
+    await filled(place, [{ type: "clock", at: 1_900_000_001_000, epoch: 7 }], [
+      { type: "clock", at: 1_900_000_002_000, epoch: 1_900_000_002_001 },
+      session(1),
+    ]);
+    assertEquals((await reopened(place)).clock, { at: 1_900_000_002_000, epoch: 1_900_000_002_001 });
+  });
+
+  test("any string comes back as it was, and tells one thing from another", async (place) => {
+    let last = 0;
+    await fc.assert(
+      fc.asyncProperty(names, async ([a, b]) => {
+        const [first, second] = [++last, ++last];
+        await filled(place, named(first, a), named(second, b));
+        const store = place.create();
+        const { sessions, retained, wills } = await opened(store);
+        const found = [];
+        for (const { session } of sessions) found.push(...await store.deliveries(session, queued));
+        await store.append([...unnamed(first, a), ...unnamed(second, b)]);
+        await store.close();
+        const both = [a, b];
+        assertEquals(
+          sessions.map(({ clientIdentifier, username, subscriptions }) => [clientIdentifier, username, subscriptions]),
+          both.map((name) => [name, name, [subscriptionTo(name)]]),
+        );
+        assertEquals(found.map(({ message, share }) => [message?.topicName, message?.publisher, share]), [
+          [a, a, a],
+          [b, b, b],
+        ]);
+        assertEquals(found[0].message?.properties?.userProperties, [[a, a]]);
+        const sorted = both.sort((one, other) => one < other ? -1 : 1);
+        assertEquals(retained.map(({ topicName }) => topicName), sorted as TopicName[]);
+        assertEquals(
+          wills.map(({ clientIdentifier, username, will }) => [clientIdentifier, username, will.topicName]),
+          sorted.map((name) => [name, name, name]),
+        );
+        const { lastMessageId: _, lastSession: __, ...left } = await reopened(place);
+        assertEquals(left, { sessions: [], retained: [], wills: [] });
+      }),
+      { numRuns: 25, examples: [[["a", "a\0b"]], [["\ud800", "\ufffd"]], [["\0", ""]], [["\udc00\ud800", "\ufeff"]]] },
+    );
+  });
+
   test("more sessions, retained messages and wills than a page holds come back", async (place) => {
     const changes: Change[] = [];
     for (let n = 1; n <= 700; n++) {
@@ -380,6 +427,42 @@ export function storeContract(name: string, createPlace: () => Promise<StorePlac
     assertEquals(retained.map(({ id }) => id).sort((a, b) => a - b), expected);
     assertEquals(wills.map(({ will }) => will.payload.length).sort((a, b) => a - b), expected);
   });
+}
+
+/** Two different strings of any code units, many of which UTF-8 or C would not take. */
+const names = fc.uniqueArray(
+  fc.array(
+    fc.oneof(fc.integer({ min: 0, max: 0xffff }), fc.constantFrom(0, 0x61, 0xd800, 0xdfff, 0xfeff, 0xfffd)),
+    { maxLength: 6 },
+  ).map((units) => String.fromCharCode(...units)),
+  { minLength: 2, maxLength: 2 },
+);
+
+function subscriptionTo(name: string) {
+  return { topicFilter: name as TopicFilter, qos: 0, noLocal: false, retainAsPublished: false } as const;
+}
+
+/** One of everything that has a name. */
+function named(number: number, name: string): Change[] {
+  const topicName = name as TopicName;
+  const will = { topicName, payload: new Uint8Array(), qos: 0, retain: false, delayIntervalSeconds: 0 } as const;
+  return [
+    session(number, { clientIdentifier: name, username: name }),
+    { type: "subscribe", session: number, subscription: subscriptionTo(name) },
+    message(number, { topicName, publisher: name, properties: { userProperties: [[name, name]] } }),
+    delivery(number, 1, number, { share: name as TopicFilter }),
+    { type: "retain", topicName, messageId: number },
+    { type: "will", clientIdentifier: name, username: name, will },
+  ];
+}
+
+/** Takes back the named things, by their names where there is no other way. */
+function unnamed(number: number, name: string): Change[] {
+  return [
+    { type: "session-end", session: number },
+    { type: "clear", topicName: name as TopicName },
+    { type: "will-end", clientIdentifier: name },
+  ];
 }
 
 /** Opens a store, appends batch after batch, and closes it. */

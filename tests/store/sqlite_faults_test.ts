@@ -2,8 +2,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { DatabaseSync } from "node:sqlite";
+import { SqliteConnection } from "../../src/store/sqlite_connection.ts";
 import { SqliteDatabase } from "../../src/store/sqlite_database.ts";
-import type { Migration } from "../../src/store/sqlite_layout.ts";
+import { type Migration, migrations } from "../../src/store/sqlite_layout.ts";
+import type { TopicName } from "../../src/packet/topic.ts";
 import { SqliteStore } from "../../src/store/sqlite_store.ts";
 import { delivery, message, opened, queued, session } from "./contract.ts";
 import { SqlitePlace, TemporaryFolder } from "./support.ts";
@@ -133,14 +135,16 @@ test("damage in the middle of a database is told when it is met", async (place) 
 });
 
 test("a database of a newer layout is refused and stays as it is", (place) => {
-  const steps: Migration[] = [(connection) => connection.run("CREATE TABLE extra (x)"), () => {}];
+  const steps: Migration[] = [...migrations, (connection) => connection.run("CREATE TABLE extra (x)"), () => {}];
   const newer = new SqliteDatabase({ path: place.file, commit: "os" }, { migrations: steps });
   newer.open();
   newer.append([session(1)]);
   newer.close();
   assertEquals(
     openFault(place.file),
-    `${place.file}: is of layout 3, but this version knows layouts up to 1 only: run the newer version that wrote ` +
+    `${place.file}: is of layout ${steps.length + 1}, but this version knows layouts up to ${
+      migrations.length + 1
+    } only: run the newer version that wrote ` +
       "it, or restore a backup",
   );
   newer.open();
@@ -152,6 +156,7 @@ test("a database of an older layout is migrated, and keeps what it holds", (plac
   fill(place, 3);
   const ran: number[] = [];
   const steps: Migration[] = [
+    ...migrations,
     (connection) => {
       ran.push(1);
       connection.run("ALTER TABLE message RENAME COLUMN payload TO body");
@@ -170,9 +175,31 @@ test("a database of an older layout is migrated, and keeps what it holds", (plac
   }
 });
 
+test("names with U+0000 in a database of layout 1 are whole in a later one, and can be found by them", (place) => {
+  const options = { path: place.file, commit: "os" } as const;
+  const former = SqliteConnection.open(options, { migrations: [] });
+  former.run("INSERT INTO session VALUES (1, ?, ?, 60, NULL)", "c\0d", "\0");
+  former.run("INSERT INTO session VALUES (2, 'plain', NULL, 60, NULL)");
+  former.run("INSERT INTO message VALUES (1, ?, x'00', 1, 1, NULL, ?, NULL, 1)", "a\0b", "\ufeffp\0");
+  former.run("INSERT INTO retained VALUES (?, 1)", "a\0b");
+  former.close();
+  const database = new SqliteDatabase(options);
+  assertEquals(database.open(), { lastMessageId: 0, lastSession: 0 });
+  assertEquals(database.sessions(0).map(({ clientIdentifier, username }) => [clientIdentifier, username]), [
+    ["c\0d", "\0"],
+    ["plain", undefined],
+  ]);
+  assertEquals(database.retained(undefined).map(({ topicName, publisher }) => [topicName as string, publisher]), [
+    ["a\0b", "\ufeffp\0"],
+  ]);
+  database.append([{ type: "clear", topicName: "a\0b" as TopicName }]);
+  assertEquals(database.retained(undefined), []);
+  database.close();
+});
+
 test("a migration that fails changes nothing", (place) => {
   fill(place, 3);
-  const steps: Migration[] = [(connection) => connection.run("DROP TABLE delivery"), () => {
+  const steps: Migration[] = [...migrations, (connection) => connection.run("DROP TABLE delivery"), () => {
     throw new Error("no luck");
   }];
   const database = new SqliteDatabase({ path: place.file, commit: "os" }, { migrations: steps });

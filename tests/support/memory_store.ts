@@ -3,6 +3,7 @@ import {
   type DeliveryRange,
   type DeliveryState,
   type Store,
+  type StoredClock,
   type StoredDelivery,
   type StoredMessage,
   type StoredSession,
@@ -31,6 +32,7 @@ interface Contents {
   readonly messages: Map<number, StoredMessage>;
   readonly retained: Map<string, number>;
   readonly wills: Map<string, StoredWill>;
+  clock?: StoredClock;
   lastMessageId: number;
   lastSession: number;
 }
@@ -105,11 +107,12 @@ export class MemoryStore implements Store {
 
   open(): Promise<StoredState> {
     this.#isOpen = true;
-    const { sessions, messages, retained, wills, lastMessageId, lastSession } = this.#contents;
+    const { sessions, messages, retained, wills, clock, lastMessageId, lastSession } = this.#contents;
     return Promise.resolve({
       sessions: iterate([...sessions.values()].flatMap((session) => readSession(session) ?? [])),
       retained: iterate([...retained.values()].map((id) => messages.get(id)!)),
       wills: iterate([...wills.values()]),
+      ...clock && { clock },
       lastMessageId,
       lastSession,
     });
@@ -181,6 +184,9 @@ function apply(contents: Contents, change: Change): void {
       const { type: _, ...will } = change;
       return void wills.set(change.clientIdentifier, will);
     }
+    case "clock":
+      contents.clock = { at: change.at, epoch: change.epoch };
+      return;
     case "will-end":
       return void wills.delete(change.clientIdentifier);
     default:
