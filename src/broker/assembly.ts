@@ -1,7 +1,6 @@
 import { setImmediate } from "node:timers";
 import type { ResolvedConfig } from "../config/config.ts";
 import { Durability } from "../durability/durability.ts";
-import type { Times } from "../durability/stored_message.ts";
 import { buildHookChain, type HookChain } from "../hooks/chain.ts";
 import type { LoadedPlugin } from "../hooks/loader.ts";
 import type { RefusalKind } from "../hooks/plugin.ts";
@@ -73,7 +72,6 @@ export class Assembly {
   readonly work: WorkBudget;
   /** What is done for nobody in particular. */
   readonly chores: Chores;
-  readonly #times: Times;
   readonly #senderLimits = new SenderLimitsOf();
   /** Clients whose messages could not be read from the store, and when to try again. */
   readonly #unread = new Map<string, number>();
@@ -94,7 +92,6 @@ export class Assembly {
     });
     this.chores = new Chores(this.work);
     this.clientTime = new ClientTime(this.clock, TICK_MS);
-    this.#times = timesOf(this.clock);
     this.subscriptions = new Subscriptions(this.work);
     this.sessions = new Sessions((session, estate) => this.#forget(session, estate));
     const { maxRetained, maxRetainedBytes } = config;
@@ -211,8 +208,7 @@ export class Assembly {
     return store && await Durability.open({
       store,
       logger: loggerOf(this.logger, "store"),
-      times: this.#times,
-      now: () => this.clock.now(),
+      clock: this.clock,
       sessions: this.sessions,
       subscriptions: this.subscriptions,
       retained: this.retained,
@@ -257,8 +253,11 @@ export class Assembly {
 
   #makeWills(pipe: MessagePipe, durability: Durability | undefined): Wills {
     const { clock, logger } = this;
-    const wills = new Wills({ pipe, clock, logger, times: this.#times, journal: durability?.journal });
-    for (const will of durability?.wills ?? []) wills.restore(will, this.sessions.get(will.clientIdentifier));
+    const wills = new Wills({ pipe, clock, logger, durability });
+    if (!durability) return wills;
+    for (const will of durability.wills) {
+      wills.restore(will, this.sessions.get(will.clientIdentifier), durability.times);
+    }
     return wills;
   }
 
@@ -329,10 +328,4 @@ export class Assembly {
     // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.
     this.#core?.wills.ended(session.clientIdentifier);
   }
-}
-
-/** The clock's beginning, by the epoch, is looked at once: it must not move what waits when the system's time is set. */
-function timesOf(clock: Clock): Times {
-  const offsetMs = clock.epoch() - clock.now();
-  return { toEpoch: (ms) => ms + offsetMs, fromEpoch: (epochMs) => epochMs - offsetMs };
 }

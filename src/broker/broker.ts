@@ -322,6 +322,7 @@ function tick(assembly: Assembly): void {
     const clientNowMs = clientTime.now();
     for (const connection of connections) connection.tick(clientNowMs);
   }
+  core?.durability?.tick();
   core?.wills.tick(nowMs);
   refusals.tick(nowMs);
   assembly.readAgain(nowMs);

@@ -5,7 +5,7 @@ import type { Logger } from "../logger.ts";
 export interface Clock {
   /** Milliseconds that only grow, as `performance.now()` tells them. */
   now(): number;
-  /** Milliseconds since the Unix epoch, for what outlives the process. */
+  /** Milliseconds since the Unix epoch, which jump when the system's clock is set; for what outlives the process. */
   epoch(): number;
   /** Calls `tick` every `ms` milliseconds until the returned function is called. */
   every(ms: number, tick: () => void): () => void;

@@ -26,8 +26,7 @@ export interface WillsParts {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Takes wills down for the next run; `undefined`: they end with the process. */
-  readonly journal?: Pick<Journal, "append">;
-  readonly times: Times;
+  readonly durability?: { readonly journal: Pick<Journal, "append">; readonly times: Times };
 }
 
 /** The wills of clients, from CONNECT to their publication (MQTT 5.0 §3.1.2.5, §3.1.3.2.2). */
@@ -77,11 +76,10 @@ export class Wills {
    * Takes in what the store has since the last run. Of a client that was connected to the end the delay begins now; one
    * whose session is gone has nothing to wait for.
    */
-  restore({ clientIdentifier, username, will, dueAt }: StoredWill, session: Session | undefined): void {
+  restore(stored: StoredWill, session: Session | undefined, times: Times): void {
+    const { clientIdentifier, username, will, dueAt } = stored;
     const nowMs = this.#parts.clock.now();
-    const delayedMs = dueAt === undefined
-      ? nowMs + will.delayIntervalSeconds * 1000
-      : this.#parts.times.fromEpoch(dueAt);
+    const delayedMs = dueAt === undefined ? nowMs + will.delayIntervalSeconds * 1000 : times.fromStored(dueAt);
     const client = ghost(clientIdentifier, username, will);
     const durable = session !== undefined;
     this.#pending.set(clientIdentifier, { will, client, dueAtMs: durable ? delayedMs : nowMs, durable });
@@ -135,12 +133,12 @@ export class Wills {
 
   /** Takes a will down in place of the client's last one. `dueAtMs`: its delay runs. */
   #note(client: ClientSnapshot, will: Will, dueAtMs?: number): void {
-    const { journal, times } = this.#parts;
-    if (!journal) return;
+    const { durability } = this.#parts;
+    if (!durability) return;
     const { clientIdentifier, username } = client;
     this.#noted.set(clientIdentifier, client);
-    const dueAt = dueAtMs === undefined ? {} : { dueAt: Math.round(times.toEpoch(dueAtMs)) };
-    journal.append({ type: "will", clientIdentifier, username, will, ...dueAt });
+    const dueAt = dueAtMs === undefined ? {} : { dueAt: durability.times.toStored(dueAtMs) };
+    durability.journal.append({ type: "will", clientIdentifier, username, will, ...dueAt });
   }
 
   #isDue(clientIdentifier: string): boolean {
@@ -153,7 +151,7 @@ export class Wills {
     const { clientIdentifier } = client;
     if (this.#noted.get(clientIdentifier) !== client) return;
     this.#noted.delete(clientIdentifier);
-    this.#parts.journal?.append({ type: "will-end", clientIdentifier });
+    this.#parts.durability?.journal.append({ type: "will-end", clientIdentifier });
   }
 }
 

@@ -14,15 +14,14 @@ import { Estates } from "./estates.ts";
 import { Journal } from "./journal.ts";
 import { noteRetained } from "./retained_notes.ts";
 import { SessionNotes } from "./session_notes.ts";
-import { restoredMessage, type Times } from "./stored_message.ts";
+import { StoreTime, type TwoClocks } from "./store_time.ts";
+import { restoredMessage } from "./stored_message.ts";
 
 /** What a {@linkcode Durability} works with. */
 export interface DurabilityParts {
   readonly store: Store;
   readonly logger: Logger;
-  readonly times: Times;
-  /** The time, in milliseconds of the broker's clock. */
-  readonly now: () => number;
+  readonly clock: TwoClocks;
   readonly sessions: Sessions;
   readonly subscriptions: Subscriptions;
   readonly retained: RetainedMessages;
@@ -37,6 +36,7 @@ export interface DurabilityParts {
 /** Keeps in a store what the broker must not forget, and brings it back. */
 export class Durability {
   readonly journal: Journal;
+  readonly times: StoreTime;
   /** Wills that the store has had since the last run. */
   readonly wills: readonly StoredWill[];
   readonly #parts: DurabilityParts;
@@ -49,10 +49,14 @@ export class Durability {
     return shared && this.#parts.subscriptions.shareGroup(shared.topicFilter, shared.shareName);
   };
 
-  private constructor(parts: DurabilityParts, journal: Journal, lastSession: number, wills: readonly StoredWill[]) {
+  private constructor(
+    parts: DurabilityParts,
+    { journal, times, lastSession, wills }: Pick<Durability, "journal" | "times" | "wills"> & { lastSession: number },
+  ) {
     this.#parts = parts;
     this.journal = journal;
-    this.#estates = new Estates({ ...parts, journal });
+    this.times = times;
+    this.#estates = new Estates({ journal, logger: parts.logger, now: () => parts.clock.now() });
     this.#lastSession = lastSession;
     this.wills = wills;
   }
@@ -82,7 +86,7 @@ export class Durability {
   }
 
   static async #open(parts: DurabilityParts): Promise<Durability> {
-    const { store, logger, times, retained } = parts;
+    const { store, logger, clock, retained } = parts;
     // What the program retains and clears during the start is newer than what the store has of these topics.
     const newer = new Map(
       Array.from(retained, ({ topicName }): [TopicName, Message | undefined] => [topicName, undefined]),
@@ -90,11 +94,16 @@ export class Durability {
     retained.onChange = (topicName, _message, old) => void (newer.has(topicName) || newer.set(topicName, old));
     const state = await store.open();
     const wills: StoredWill[] = [];
-    const { lastMessageId } = state;
+    const { lastMessageId, lastSession } = state;
+    const times = new StoreTime(clock, state.clock, logger);
     const onFault = (fault: unknown) => fault && parts.onFault();
     const opened = Promise.withResolvers<void>();
-    const journal = new Journal({ store, logger, times, lastMessageId, opened: opened.promise, onFault });
-    const durability = new Durability(parts, journal, state.lastSession, wills);
+    const journal = new Journal({
+      ...{ store, logger, times, lastMessageId, onFault },
+      clock: () => times.withBatch(),
+      opened: opened.promise,
+    });
+    const durability = new Durability(parts, { journal, times, lastSession, wills });
     const changed: (() => void)[] = [];
     for await (const session of state.sessions) changed.push(...durability.#restore(session));
     for await (const will of state.wills) wills.push(will);
@@ -109,6 +118,12 @@ export class Durability {
     retained.onChange = note;
     opened.resolve();
     return durability;
+  }
+
+  /** Tells the store if the system's clock was set. Called by the broker's coarse timer. */
+  tick(): void {
+    const change = this.times.step();
+    if (change) this.journal.append(change);
   }
 
   /** The notes of a new session. */
@@ -169,10 +184,10 @@ export class Durability {
     { retained: all }: StoredState,
     newer: Map<TopicName, Message | undefined>,
   ): Promise<Message[]> {
-    const { logger, times, retained } = this.#parts;
+    const { logger, retained } = this.#parts;
     const unkept: Message[] = [];
     for await (const stored of all) {
-      const message = restoredMessage(stored, times);
+      const message = restoredMessage(stored, this.times);
       const { topicName } = message;
       message.storedReferences = 1;
       if (newer.has(topicName)) {
@@ -190,11 +205,14 @@ export class Durability {
 
   /** Returns what is to be noted once the store has been read. */
   #restore(stored: StoredSession): (() => void)[] {
-    const { sessions, subscriptions, now, times, sessionParts } = this.#parts;
+    const { sessions, subscriptions, clock, sessionParts } = this.#parts;
+    const nowMs = clock.now();
     const { clientIdentifier, username, expiryIntervalSeconds, disconnectedAt, unreleased } = stored;
     const notes = this.#notes(stored.session, clientIdentifier, username);
     // Of one that was connected to the end, the time counts from now; a clock that was set back gives nobody more.
-    const disconnectedAtMs = disconnectedAt === undefined ? now() : Math.min(now(), times.fromEpoch(disconnectedAt));
+    const disconnectedAtMs = disconnectedAt === undefined
+      ? nowMs
+      : Math.min(nowMs, this.times.fromStored(disconnectedAt));
     const session = new Session({
       ...sessionParts(clientIdentifier),
       clientIdentifier,
@@ -213,7 +231,7 @@ export class Durability {
       mayBeShared: stored.shared > 0,
     });
     // Others that get what it leaves may be read behind it.
-    if (session.isExpired(now())) return [() => this.forget(session, session.end())];
+    if (session.isExpired(nowMs)) return [() => this.forget(session, session.end())];
     sessions.restore(session);
     for (const subscription of session.subscriptions.values()) subscriptions.add(session, subscription);
     // Else its time would begin anew if the broker ended again before its client comes.
@@ -221,9 +239,10 @@ export class Durability {
   }
 
   #notes(session: number, clientIdentifier: string, username: string | undefined): SessionNotes {
-    const { store, times } = this.#parts;
+    const { journal, times } = this;
+    const { store } = this.#parts;
     const shareGroup = this.#shareGroup;
-    return new SessionNotes({ journal: this.journal, store, times, session, clientIdentifier, username, shareGroup });
+    return new SessionNotes({ journal, store, times, session, clientIdentifier, username, shareGroup });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from "../logger.ts";
 import type { Message } from "../message.ts";
-import { type Change, type Store, StoreError } from "../store/store.ts";
+import { type Change, type ClockChange, type Store, StoreError } from "../store/store.ts";
 import { storedMessage, type Times } from "./stored_message.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -27,6 +27,8 @@ export interface JournalParts {
   readonly store: Store;
   readonly logger: Logger;
   readonly times: Times;
+  /** Asked with each batch for what goes in front of it, so that its times are right after a restart. @default nothing */
+  readonly clock?: () => ClockChange | undefined;
   /** Highest message id that was ever given. */
   readonly lastMessageId: number;
   /** The store is told nothing before: it is still being read. @default it has been read */
@@ -238,6 +240,8 @@ export class Journal {
         changes.push(change);
       }
     }
+    const clock = changes.length > 0 ? this.#parts.clock?.() : undefined;
+    if (clock) changes.unshift(clock);
     // What the same batch lets go again is not in the store for those who need it later.
     for (const message of unneeded) message.storedId = 0;
     this.#entries = [];

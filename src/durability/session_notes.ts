@@ -49,7 +49,7 @@ export class SessionNotes implements SessionJournal {
 
   changed({ expiryIntervalSeconds, disconnectedAtMs }: SessionFacts): void {
     const { session, clientIdentifier, username, times } = this.#parts;
-    const disconnectedAt = disconnectedAtMs === undefined ? undefined : Math.round(times.toEpoch(disconnectedAtMs));
+    const disconnectedAt = disconnectedAtMs === undefined ? undefined : times.toStored(disconnectedAtMs);
     this.#append({ type: "session", session, clientIdentifier, username, expiryIntervalSeconds, disconnectedAt });
   }
 

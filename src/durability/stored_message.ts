@@ -1,10 +1,10 @@
 import { Message } from "../message.ts";
 import type { StoredMessage } from "../store/store.ts";
 
-/** Translates between the broker's clock and the epoch, by which stores count. */
+/** Translates between the broker's clock and the time by which stores count, in whole milliseconds. */
 export interface Times {
-  toEpoch(ms: number): number;
-  fromEpoch(epochMs: number): number;
+  toStored(ms: number): number;
+  fromStored(storedMs: number): number;
 }
 
 /** What a store keeps of a message. */
@@ -19,14 +19,14 @@ export function storedMessage(message: Message, times: Times): StoredMessage {
     properties,
     publisher,
     // What is for now is long over in the next run, where it can only be under way still.
-    ...expiresAtMs !== undefined && { expiresAt: Math.max(0, Math.round(times.toEpoch(expiresAtMs))) },
+    ...expiresAtMs !== undefined && { expiresAt: Math.max(0, times.toStored(expiresAtMs)) },
   };
 }
 
 /** The message that a store has kept. */
 export function restoredMessage(stored: StoredMessage, times: Times): Message {
   const { topicName, payload, qos, retain, properties, publisher, expiresAt } = stored;
-  const expiresAtMs = expiresAt === undefined ? undefined : times.fromEpoch(expiresAt);
+  const expiresAtMs = expiresAt === undefined ? undefined : times.fromStored(expiresAt);
   const message = new Message({ topicName, payload, qos, retain, properties, publisher, expiresAtMs });
   message.storedId = stored.id;
   return message;

@@ -46,7 +46,8 @@ Deno.test("Of what is retained and cleared at QoS 0 while the store is busy, the
   const from = store.changes.length;
   store.release();
   await house.stored();
-  assertEquals(store.changes.slice(from).map(({ type }) => type), [
+  const types = store.changes.slice(from).map(({ type }) => type);
+  assertEquals(types.filter((type) => type !== "clock"), [
     ...["message", "retain"] as const,
     // What was retained and cleared in one batch needs no note; the other topics share one.
     ...["message", "retain", "clear"] as const,

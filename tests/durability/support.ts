@@ -10,8 +10,8 @@ import { StoreError } from "../../src/store/store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
 
-/** A broker's clock that is the epoch's. */
-export const times = { toEpoch: (ms: number) => ms, fromEpoch: (ms: number) => ms };
+/** A broker's clock that is the store's time. */
+export const times = { toStored: (ms: number) => ms, fromStored: (ms: number) => ms };
 
 /** A journal on an open store in memory. */
 export async function journalOf(waits: Pick<JournalParts, "retryMs" | "lastingRetryMs" | "opened"> = { retryMs: 0 }) {

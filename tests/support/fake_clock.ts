@@ -7,6 +7,7 @@ interface Ticker {
 /** A clock that stands still until a test moves it. */
 export class FakeClock {
   #nowMs: number;
+  #setByMs = 0;
   readonly #tickers = new Set<Ticker>();
 
   /** @param startMs where it begins; the default is the time that transports stamp on what they accept. */
@@ -24,9 +25,14 @@ export class FakeClock {
     return this.#nowMs;
   }
 
-  /** As far from the epoch as the system's clock was from its own beginning. */
+  /** As far from the epoch as the system's clock was from its own beginning, or as it was set. */
   epoch(): number {
-    return Math.round(performance.timeOrigin + this.#nowMs);
+    return Math.round(performance.timeOrigin + this.#nowMs) + this.#setByMs;
+  }
+
+  /** Sets the system's clock forward, or back: no time passes. */
+  setBy(ms: number): void {
+    this.#setByMs += ms;
   }
 
   every(ms: number, tick: () => void): () => void {
