@@ -2,17 +2,19 @@ import { fromFileUrl } from "@std/path";
 import { patiently } from "../support/patience.ts";
 
 const CLI = fromFileUrl(new URL("../../cli.ts", import.meta.url));
+const STEPPED_CLI = fromFileUrl(new URL("./stepped_cli.ts", import.meta.url));
 
 /** The command line's broker as a process of its own, which can be killed and started again on the same folder. */
 export class BrokerProcess {
-  readonly #configFile: string;
+  readonly #arguments: readonly string[];
   #child: Deno.ChildProcess | undefined;
   #port = 0;
   #log: Promise<string> = Promise.resolve("");
   #rest: Promise<void> = Promise.resolve();
 
-  constructor(configFile: string) {
-    this.#configFile = configFile;
+  /** @param clockFile see `stepped_cli.ts`; `undefined`: it sees the system's clock as it is */
+  constructor(configFile: string, clockFile?: string) {
+    this.#arguments = clockFile === undefined ? [CLI, configFile] : [STEPPED_CLI, clockFile, configFile];
   }
 
   /** Where it listens since the last start. */
@@ -23,7 +25,7 @@ export class BrokerProcess {
   /** @throws {Error} with its log if it does not get as far as listening */
   async start(): Promise<void> {
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", CLI, this.#configFile],
+      args: ["run", "-A", "--quiet", ...this.#arguments],
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -6,7 +6,9 @@ import { Ledger } from "./ledger.ts";
 import { delay, type Part } from "./part.ts";
 import { Random } from "../support/random.ts";
 import { Retaining } from "./retaining.ts";
+import { Stepping } from "./stepping.ts";
 import { Traffic } from "./traffic.ts";
+import { WallClock } from "./wall_clock.ts";
 
 export interface CrashOptions {
   /** How often the broker is killed. */
@@ -22,7 +24,11 @@ export interface CrashOptions {
 export interface CrashReport {
   /** Every broken promise; empty: none. */
   readonly faults: readonly string[];
-  readonly figures: Ledger["figures"] & { readonly kills: number; readonly cleanRestarts: number };
+  readonly figures: Ledger["figures"] & {
+    readonly kills: number;
+    readonly cleanRestarts: number;
+    readonly clockSteps: number;
+  };
 }
 
 /** Every so often the broker is shut down in place of being killed, which must lose nothing either. */
@@ -45,10 +51,14 @@ queue-limit-bytes: 1 GiB
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
   const { folder } = options;
   await Deno.writeTextFile(`${folder}/broker.yaml`, CONFIG);
-  const broker = new BrokerProcess(`${folder}/broker.yaml`);
+  const clock = new WallClock(`${folder}/clock`);
+  const broker = new BrokerProcess(`${folder}/broker.yaml`, clock.file);
   const [ledger, random] = [new Ledger(), new Random(options.seed)];
   const stage = { ledger, random };
-  const parts = [new Expiring(stage), new Leaving(stage), new Retaining(stage), new Churn(stage), new Traffic(stage)];
+  const parts = [
+    ...[new Expiring(stage), new Leaving(stage), new Retaining(stage), new Churn(stage), new Traffic(stage)],
+    new Stepping(stage, clock),
+  ];
   let [kills, cleanRestarts] = [0, 0];
   try {
     await broker.start();
@@ -76,7 +86,7 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     await Promise.all(parts.map((part) => part.close()));
     await broker.end("SIGKILL");
   }
-  return { faults: ledger.faults(), figures: { ...ledger.figures, kills, cleanRestarts } };
+  return { faults: ledger.faults(), figures: { ...ledger.figures, kills, cleanRestarts, clockSteps: clock.steps } };
 }
 
 interface Round {

@@ -2,13 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { runCrashes } from "./crash_run.ts";
 import { runFaults } from "./faulty_run.ts";
 
-Deno.test("Nothing that was acknowledged is lost when the broker is killed", async () => {
+Deno.test("Nothing that was acknowledged is lost when the broker is killed and the clock is set", async () => {
   const seed = Math.floor(Math.random() * 2 ** 31);
   const folder = await Deno.makeTempDir();
   try {
     const { faults, figures } = await runCrashes({ kills: 5, seed, folder });
     assertEquals(faults, [], `seed ${seed}`);
     assert(figures.acknowledged > 100, `seed ${seed}: only ${figures.acknowledged} messages were acknowledged`);
+    assert(figures.clockSteps > 0, `seed ${seed}: the clock was never set`);
   } catch (error) {
     throw new Error(`seed ${seed}`, { cause: error });
   } finally {

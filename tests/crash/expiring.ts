@@ -3,7 +3,7 @@ import { DurableClient } from "./durable_client.ts";
 import { delay, type Part, type Stage } from "./part.ts";
 
 /** The kills around which this is looked at: every so many, beginning with the second. */
-const EVERY = 5;
+export const EXPIRING_EVERY = 5;
 const LONG_SECONDS = 600;
 /** How long the broker is down, so that what lives for a second is over. */
 const DOWN_MS = 1500;
@@ -43,7 +43,7 @@ export class Expiring implements Part {
   }
 
   async prepare(port: number, round: number): Promise<void> {
-    if (round % EVERY !== 1) return;
+    if (round % EXPIRING_EVERY !== 1) return;
     const session = (name: string, sessionExpiryIntervalSeconds: number) =>
       new DurableClient({
         clientIdentifier: `x-${name}-${round}`,

@@ -1,5 +1,5 @@
 /**
- * Kills the broker at random moments and accounts for everything that it acknowledged:
+ * Kills the broker at random moments, sets its clock by days, and accounts for everything that it acknowledged:
  *
  *     deno task crash [KILLS] [SEED]
  */
