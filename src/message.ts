@@ -64,6 +64,8 @@ export class Message implements ApplicationMessage {
   storedId = 0;
   /** How many deliveries and retained messages refer to it in the store. */
   storedReferences = 0;
+  /** Its place among the retained messages, in their order; 0: it is not what its topic retains. */
+  retainedSerial = 0;
   /** Payload and properties, and the PUBLISH around them as long as that can be passed on as it is. */
   readonly body: PublishBody;
   #snapshot: ApplicationMessage | undefined;

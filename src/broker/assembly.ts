@@ -275,6 +275,7 @@ export class Assembly {
       sender: {
         // Until its client comes, by a listener that may have others.
         ...this.#senderLimits.get(this.config.limits),
+        retained: this.retained,
         now: () => this.clock.now(),
         onDrop: (message, reason) => this.#dropFor(clientIdentifier, message, reason),
         // What is not in memory cannot be shown to a hook.

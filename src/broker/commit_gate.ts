@@ -2,6 +2,7 @@ import type { CommitWaiter, Journal } from "../durability/journal.ts";
 import { OutputBuffer } from "../packet/output_buffer.ts";
 import { ProtocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import { matches, type TopicFilter, type TopicName } from "../packet/topic.ts";
 import { Fifo } from "../session/fifo.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -17,10 +18,13 @@ interface Held {
 
 /** As many packets as a client can have under way: it has no more packet identifiers. */
 const MAXIMUM_ANSWERS = 65_535;
+/** Behind more filters than these no message passes by, since comparing them all would take too long. */
+const MOST_COMPARED = 64;
 
 /**
  * Holds back what one client must not be told before it is stored: acknowledgements, and messages at QoS 2. What is held
- * keeps its order, and so do messages at QoS 1 behind those at QoS 2; everything else passes by.
+ * keeps its order, and so do messages at QoS 1 behind those at QoS 2; everything else passes by, but for messages whose
+ * SUBACK is held.
  *
  * While the store fails, that lasts until it works again, however long. What a client has sent before has gone its way
  * then, to other clients too, so that it cannot be refused any longer: a PUBREC with 0x97 would make the client send it
@@ -40,6 +44,11 @@ export class CommitGate implements CommitWaiter {
   #answers = 0;
   /** Messages that are held back. */
   #messages = 0;
+  /** Messages of what was just subscribed to stay behind this, which is held; `undefined`: there is nothing such. */
+  #fence: Held | undefined;
+  readonly #fenced: TopicFilter[] = [];
+  /** Bytes of what is held, but for the last. */
+  #heldBytes = 0;
 
   constructor(journal: Journal, outbox: Outbox) {
     this.#journal = journal;
@@ -97,12 +106,41 @@ export class CommitGate implements CommitWaiter {
     return this.#countMessage(this.#last);
   }
 
+  /** A SUBACK has just been appended: what these subscriptions bring comes after it ({@linkcode CommitGate.holdsBack}). */
+  fence(topicFilters: readonly TopicFilter[]): void {
+    if (!this.#last) return;
+    this.#fence = this.#last;
+    for (const topicFilter of topicFilters) this.#fenced.push(topicFilter);
+  }
+
+  /** Whether a message of this topic, for which nothing has to be stored, must not pass by a SUBACK that is held. */
+  holdsBack(topicName: TopicName): boolean {
+    if (!this.#fence) return false;
+    return this.#fenced.length > MOST_COMPARED || this.#fenced.some((topicFilter) => matches(topicFilter, topicName));
+  }
+
+  /**
+   * Where to append a message that {@linkcode CommitGate.holdsBack} speaks of.
+   *
+   * @param options whether those at QoS 1 and 2 that are sent later must not leave before
+   */
+  behindSuback({ inOrder }: { readonly inOrder: boolean }): OutputBuffer {
+    const last = this.#last;
+    if (!last) return this.#outbox.open();
+    // Messages of one topic keep their order, also with those that come when the SUBACK has left.
+    this.#fence = last;
+    this.#outbox.heldBytes = this.#heldBytes + last.bytes.length;
+    return inOrder ? this.#countMessage(last) : last.bytes;
+  }
+
   committed(position: number): void {
     for (let held = this.#held.peek(); held && held.position <= position; held = this.#held.peek()) {
+      if (held !== this.#last) this.#heldBytes -= held.bytes.length;
       held.bytes.moveTo(this.#outbox.open());
       this.#held.shift();
       this.#answers -= held.answers;
       this.#messages -= held.messages;
+      if (held === this.#fence) this.#unfence();
       if (held === this.#last) this.#stop();
     }
   }
@@ -127,13 +165,22 @@ export class CommitGate implements CommitWaiter {
 
   #stop(): void {
     this.#last = undefined;
+    this.#heldBytes = 0;
+    this.#unfence();
     this.#journal.unsubscribe(this);
+  }
+
+  #unfence(): void {
+    this.#fence = undefined;
+    this.#fenced.length = 0;
+    this.#outbox.heldBytes = 0;
   }
 
   #buffer(): OutputBuffer {
     if (this.#behind <= this.#journal.committed) return this.#outbox.open();
     if (this.#last?.position === this.#behind) return this.#last.bytes;
-    if (!this.#last) this.#journal.subscribe(this);
+    if (this.#last) this.#heldBytes += this.#last.bytes.length;
+    else this.#journal.subscribe(this);
     this.#last = { position: this.#behind, bytes: new OutputBuffer(), answers: 0, messages: 0 };
     this.#held.push(this.#last);
     return this.#last.bytes;

@@ -9,10 +9,12 @@ import {
   type OutboundPacket,
   PacketType,
   type ReasonProperties,
+  type SubackPacket,
   type Will,
 } from "../packet/packets.ts";
 import { ProtocolError, protocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import type { TopicFilter } from "../packet/topic.ts";
 import type { Session } from "../session/session.ts";
 import { describeHello } from "../transport/hello.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -201,6 +203,11 @@ export class Connection {
   /** Appends a packet to what leaves at the end of this turn. */
   send(packet: OutboundPacket): void {
     if (!this.closed) this.#writer.send(packet);
+  }
+
+  /** Appends a SUBACK; what is subscribed to by these filters comes after it. */
+  sendSuback(packet: SubackPacket, topicFilters: readonly TopicFilter[]): void {
+    if (!this.closed) this.#writer.sendSuback(packet, topicFilters);
   }
 
   /** Appends an acknowledgement. */

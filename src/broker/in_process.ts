@@ -8,6 +8,7 @@ import type { Session } from "../session/session.ts";
 import type { Subscription } from "../topics/subscriptions.ts";
 import type { Assembly } from "./assembly.ts";
 import { checkDisconnect } from "./disconnect_rules.ts";
+import { sendRetained } from "./handlers/retained_delivery.ts";
 import { InProcessSubscriber } from "./in_process_subscriber.ts";
 import { makeMessage, type PluginPowers } from "./plugin_context.ts";
 import { subscribeSession } from "./session_subscription.ts";
@@ -170,8 +171,11 @@ export class InProcess {
     const subscription = parseSubscription(topicFilter, qos);
     const session = this.#assembly.sessions.get(clientIdentifier);
     if (!session) return false;
-    subscribeSession(this.#assembly.subscriptions, session, parseTopicFilter(topicFilter), subscription);
-    session.offerRetained(this.#retainedFor(subscription), subscription);
+    const key = parseTopicFilter(topicFilter);
+    const withRetained = subscription.shareName === undefined;
+    subscribeSession(this.#assembly.subscriptions, session, { key, subscription, withRetained });
+    const connection = this.#assembly.owners.get(session);
+    if (connection?.open?.greeted) void sendRetained(connection, connection.open);
     this.#assembly.sessions.changed(session);
     return true;
   }

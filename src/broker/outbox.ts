@@ -25,6 +25,8 @@ export class Outbox {
   readonly #transport: Transport;
   readonly #buffer: OutputBuffer;
   readonly #options: OutboxOptions;
+  /** Messages that are held back elsewhere and come here when they may leave, in bytes; they count as if they were here. */
+  heldBytes = 0;
   #underWayBytes = 0;
   #attachedUnderWay: Uint8Array | undefined;
   #scheduled = false;
@@ -69,7 +71,7 @@ export class Outbox {
 
   /** Nothing should be added until there is room. */
   get congested(): boolean {
-    if (this.waitingBytes < this.#options.maximumBytes) return false;
+    if (this.waitingBytes + this.heldBytes < this.#options.maximumBytes) return false;
     this.#wasCongested = true;
     return true;
   }

@@ -15,8 +15,11 @@ import {
   type OutboundPacket,
   PacketType,
   type ProtocolVersion,
+  type QoS,
   type ReasonProperties,
+  type SubackPacket,
 } from "../packet/packets.ts";
+import type { TopicFilter } from "../packet/topic.ts";
 import { ProtocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { OutputBuffer } from "../packet/output_buffer.ts";
@@ -132,6 +135,12 @@ export class PacketWriter implements OutboundLink {
     this.#core.hooks.packetSent?.(this.#client(), fitting);
   }
 
+  /** Appends a SUBACK; what is subscribed to by these filters comes after it. */
+  sendSuback(packet: SubackPacket, topicFilters: readonly TopicFilter[]): void {
+    this.send(packet);
+    this.#gate?.fence(topicFilters);
+  }
+
   /** Appends an acknowledgement. */
   acknowledge(
     type: AckPacket["type"],
@@ -172,9 +181,10 @@ export class PacketWriter implements OutboundLink {
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
     const { message, qos, retain } = delivery;
-    const gate = this.#durable && qos > 0 ? this.#gate : undefined;
-    const gated = gate !== undefined && (qos === 2 || gate.holdsMessages);
-    const out = gate ? qos === 2 ? gate.forMessage() : gate.behindMessages() : this.#outbox.open();
+    const kept = this.#durable && qos > 0;
+    const behindSuback = this.#gate?.holdsBack(message.topicName) ?? false;
+    const gated = behindSuback || (kept && this.#gate !== undefined && (qos === 2 || this.#gate.holdsMessages));
+    const out = this.#gate && gated ? this.#held(this.#gate, qos, { kept, behindSuback }) : this.#outbox.open();
     // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
     const alias = this.#aliases && !gated ? this.#aliasFor(delivery) : undefined;
     const asReceived = alias === undefined && delivery.subscriptionIdentifiers === undefined &&
@@ -183,6 +193,16 @@ export class PacketWriter implements OutboundLink {
     this.#core.statistics.packetsSent++;
     this.#core.statistics.publishesSent++;
     if (this.#core.hooks.packetSent) this.#tell(message, this.#copy(delivery, packetIdentifier, dup, alias));
+  }
+
+  /** Where to append a message that is held back. */
+  #held(
+    gate: CommitGate,
+    qos: QoS,
+    { kept, behindSuback }: { readonly kept: boolean; readonly behindSuback: boolean },
+  ): OutputBuffer {
+    if (kept && qos === 2) return gate.forMessage();
+    return behindSuback ? gate.behindSuback({ inOrder: kept }) : gate.behindMessages();
   }
 
   sendPubrel(packetIdentifier: number): void {

@@ -6,7 +6,7 @@ import { parseSharedFilter, parseTopicFilter } from "../packet/topic.ts";
 import type { Estate } from "../session/estate.ts";
 import { Session, type SessionOptions } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
-import type { Store, StoredSession, StoredState, StoredWill } from "../store/store.ts";
+import type { Store, StoredPosition, StoredSession, StoredState, StoredWill } from "../store/store.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { ShareGroup } from "../topics/share_group.ts";
 import type { Subscription, Subscriptions } from "../topics/subscriptions.ts";
@@ -108,6 +108,7 @@ export class Durability {
     for await (const session of state.sessions) changed.push(...durability.#restore(session));
     for await (const will of state.wills) wills.push(will);
     const unkept = await durability.#restoreRetained(state, newer);
+    for (const topicName of newer.keys()) retained.renew(topicName);
     for (const note of changed) note();
     const note = noteRetained(journal);
     for (const message of unkept) note(message.topicName, undefined, message);
@@ -186,15 +187,16 @@ export class Durability {
   ): Promise<Message[]> {
     const { logger, retained } = this.#parts;
     const unkept: Message[] = [];
-    for await (const stored of all) {
+    for await (const { serial, message: stored } of all) {
       const message = restoredMessage(stored, this.times);
+      retained.reserveSerial(serial);
       const { topicName } = message;
       message.storedReferences = 1;
       if (newer.has(topicName)) {
         newer.set(topicName, message);
         continue;
       }
-      const outcome = retained.set(message);
+      const outcome = retained.set(message, serial);
       newer.delete(topicName);
       if (outcome !== "full") continue;
       logger.warn(`retained message of ${quote(topicName)} is given up: max-retained is less than what the store has`);
@@ -221,7 +223,7 @@ export class Durability {
       journal: notes,
       unreleased,
       disconnectedAtMs,
-      subscriptions: stored.subscriptions.map((subscription) => [subscription.topicFilter, parsed(subscription)]),
+      ...this.#subscriptionsOf(stored),
     });
     session.sender.restore({
       messages: stored.queued,
@@ -238,6 +240,20 @@ export class Durability {
     return disconnectedAt === undefined ? [() => notes.changed({ expiryIntervalSeconds, disconnectedAtMs })] : [];
   }
 
+  #subscriptionsOf(stored: StoredSession): Pick<SessionOptions, "subscriptions" | "promises"> {
+    const subscriptions: [TopicFilter, Subscription][] = [];
+    const promises: [TopicFilter, Subscription, StoredPosition][] = [];
+    for (const one of stored.subscriptions) {
+      const subscription = parsed(one);
+      subscriptions.push([one.topicFilter, subscription]);
+      if (!one.retained) continue;
+      promises.push([one.topicFilter, subscription, one.retained]);
+      // What is retained from now on is newer, even if the last of what was retained is gone.
+      this.#parts.retained.reserveSerial(one.retained.upTo);
+    }
+    return { subscriptions, promises };
+  }
+
   #notes(session: number, clientIdentifier: string, username: string | undefined): SessionNotes {
     const { journal, times } = this;
     const { store } = this.#parts;
@@ -246,6 +262,6 @@ export class Durability {
   }
 }
 
-function parsed(stored: StoredSession["subscriptions"][number]): Subscription {
+function parsed({ retained: _, ...stored }: StoredSession["subscriptions"][number]): Subscription {
   return { ...stored, ...parseSharedFilter(stored.topicFilter) };
 }

@@ -3,7 +3,8 @@ import type { Message } from "../message.ts";
 import { type Change, type ClockChange, type Store, StoreError } from "../store/store.ts";
 import { storedMessage, type Times } from "./stored_message.ts";
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+/** A change may be altered as long as its batch is gathered. */
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A change that refers to a message, which gets its number when it is stored. */
 export type MessageChange = Mutable<Extract<Change, { readonly messageId: number }>>;

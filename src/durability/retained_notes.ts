@@ -43,7 +43,7 @@ export function noteRetained(journal: Journal): NonNullable<RetainedMessages["on
 function entryOf(topicName: TopicName, message: Message | undefined): Change | PendingMessage {
   if (!message) return { type: "clear", topicName };
   message.storedReferences++;
-  const change: MessageChange = { type: "retain", topicName, messageId: 0 };
+  const change: MessageChange = { type: "retain", topicName, messageId: 0, serial: message.retainedSerial };
   return { message, change };
 }
 

@@ -3,10 +3,11 @@ import type { TopicFilter } from "../packet/topic.ts";
 import type { Delivery, DeliveryNote } from "../session/delivery.ts";
 import type { SessionFacts, SessionJournal } from "../session/journal.ts";
 import type { RestoredDelivery } from "../session/inflight.ts";
-import type { Change, Store, StoredDelivery } from "../store/store.ts";
+import type { RetainedPromise } from "../session/retained_promise.ts";
+import type { Change, Store, StoredDelivery, StoredPosition } from "../store/store.ts";
 import type { ShareGroup } from "../topics/share_group.ts";
 import type { Subscription } from "../topics/subscriptions.ts";
-import type { Journal, MessageChange } from "./journal.ts";
+import type { Journal, MessageChange, Mutable } from "./journal.ts";
 import { letGo } from "./retained_notes.ts";
 import { restoredMessage, type Times } from "./stored_message.ts";
 
@@ -37,6 +38,12 @@ interface Note {
   sentIndex: number;
 }
 
+/** The last that was noted of a promise: how far it has got is told once in a batch. */
+interface PromiseNote {
+  readonly batch: number;
+  readonly change: Mutable<Extract<Change, { readonly type: "subscribe" | "retained-sent" }>>;
+}
+
 /** Takes down in the journal what happens to one session. */
 export class SessionNotes implements SessionJournal {
   readonly #parts: SessionNotesParts;
@@ -57,9 +64,31 @@ export class SessionNotes implements SessionJournal {
     this.#append({ type: "session-end", session: this.#parts.session });
   }
 
-  subscribed(topicFilter: TopicFilter, { qos, noLocal, retainAsPublished, identifier }: Subscription): void {
-    const subscription = { topicFilter, qos, noLocal, retainAsPublished, identifier };
-    this.#append({ type: "subscribe", session: this.#parts.session, subscription });
+  subscribed(topicFilter: TopicFilter, subscription: Subscription, promise: RetainedPromise | undefined): void {
+    const { journal, session } = this.#parts;
+    const { qos, noLocal, retainAsPublished, identifier } = subscription;
+    const change: PromiseNote["change"] = {
+      type: "subscribe",
+      session,
+      subscription: { topicFilter, qos, noLocal, retainAsPublished, identifier },
+      ...promise && { retained: positionOf(promise) },
+    };
+    const note: PromiseNote = { batch: journal.batch, change };
+    journal.append(change);
+    if (promise) promise.note = note;
+  }
+
+  retainedSent(promise: RetainedPromise, isOver: boolean): void {
+    const { journal, session } = this.#parts;
+    const retained = isOver ? undefined : positionOf(promise);
+    const note = promise.note as PromiseNote | undefined;
+    if (note?.batch === journal.batch) {
+      note.change.retained = retained;
+      return;
+    }
+    const change: PromiseNote["change"] = { type: "retained-sent", session, topicFilter: promise.key, retained };
+    promise.note = { batch: journal.batch, change } satisfies PromiseNote;
+    journal.append(change);
   }
 
   unsubscribed(topicFilter: TopicFilter): void {
@@ -183,6 +212,10 @@ export class SessionNotes implements SessionJournal {
       note: storedNote(message),
     };
   }
+}
+
+function positionOf({ after, upTo }: RetainedPromise): StoredPosition {
+  return { after, upTo };
 }
 
 /** The note of a delivery that a store has. */

@@ -2,6 +2,7 @@ import type { TopicFilter } from "../packet/topic.ts";
 import type { Subscription } from "../topics/subscriptions.ts";
 import type { Delivery, DeliveryNote } from "./delivery.ts";
 import type { RestoredDelivery } from "./inflight.ts";
+import type { RetainedPromise } from "./retained_promise.ts";
 
 /** What a journal takes down of a session itself. */
 export interface SessionFacts {
@@ -19,8 +20,13 @@ export interface SessionJournal {
   changed(facts: SessionFacts): void;
   /** It is over, and with it everything that was noted of it. */
   ended(): void;
-  /** @param key the topic filter as the client gave it */
-  subscribed(key: TopicFilter, subscription: Subscription): void;
+  /**
+   * @param key the topic filter as the client gave it
+   * @param promise what it still has to bring of the retained messages; `undefined`: nothing
+   */
+  subscribed(key: TopicFilter, subscription: Subscription, promise: RetainedPromise | undefined): void;
+  /** A promise has got further, as it says, or is over: all has had its turn. */
+  retainedSent(promise: RetainedPromise, isOver: boolean): void;
   unsubscribed(key: TopicFilter): void;
   /** A QoS 1 or 2 message is the session's to deliver; its `sequence` is given. */
   queued(delivery: Delivery): void;

@@ -1,3 +1,4 @@
+import type { TopicName } from "../packet/topic.ts";
 import type { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
 import type { SessionJournal } from "./journal.ts";
@@ -46,6 +47,8 @@ export class MessageQueue {
   /** QoS 0 apart from QoS 1 and 2, so that the first to go is found at once; sequences keep their common order. */
   readonly #atMostOnce = new Fifo<Delivery>();
   readonly #acknowledged = new Fifo<Delivery>();
+  /** How many QoS 0 messages there are of each topic; `undefined`: there have never been any. */
+  #topics: Map<TopicName, number> | undefined;
   #bytes = 0;
   /** Messages in memory that expire some time. */
   #expiring = 0;
@@ -80,9 +83,14 @@ export class MessageQueue {
     return this.#tailMayBeShared && this.#tailMessages > 0;
   }
 
-  /** Whether a QoS 0 message waits, which a newer one must not overtake. */
-  get hasQoS0(): boolean {
-    return this.#atMostOnce.length > 0;
+  /**
+   * Whether a QoS 0 message waits that one of this topic must not overtake: it is of the same topic.
+   *
+   * @param sequence none overtakes those up to this one, whatever their topic
+   */
+  holdsQoS0(topicName: TopicName, sequence: number): boolean {
+    const first = this.#atMostOnce.peek();
+    return first !== undefined && (first.sequence <= sequence || this.#topics!.has(topicName));
   }
 
   /** Bytes of all that waits. */
@@ -203,14 +211,23 @@ export class MessageQueue {
     }
   }
 
-  #entered({ message }: Delivery): void {
+  #entered({ message, qos }: Delivery): void {
     this.#bytes += message.sizeBytes;
+    if (qos === 0) this.#count(message.topicName, 1);
     if (message.expiresAtMs !== undefined) this.#expiring++;
   }
 
-  #taken({ message }: Delivery): void {
+  #taken({ message, qos }: Delivery): void {
     this.#bytes -= message.sizeBytes;
+    if (qos === 0) this.#count(message.topicName, -1);
     if (message.expiresAtMs !== undefined) this.#expiring--;
+  }
+
+  #count(topicName: TopicName, change: number): void {
+    const topics = this.#topics ??= new Map();
+    const count = (topics.get(topicName) ?? 0) + change;
+    if (count > 0) topics.set(topicName, count);
+    else topics.delete(topicName);
   }
 
   #add(delivery: Delivery): void {

@@ -1,15 +1,19 @@
-import type { QoS } from "../packet/packets.ts";
 import { protocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { DropReason } from "../message.ts";
-import type { Availability } from "../topics/subscriptions.ts";
+import type { TopicFilter } from "../packet/topic.ts";
+import type { SearchBudget } from "../topics/retained_search.ts";
+import type { Availability, Subscription } from "../topics/subscriptions.ts";
 import type { Delivery } from "./delivery.ts";
 import { Estate } from "./estate.ts";
 import { Inflight, type Released } from "./inflight.ts";
 import type { SessionJournal } from "./journal.ts";
+import type { RetainedPosition } from "./retained_promise.ts";
+import { RetainedPromises } from "./retained_promises.ts";
 import type { OutboundLink, RestoredSender, SenderLimits, SenderOptions } from "./sender_options.ts";
 import { Waiting } from "./waiting.ts";
 
+export { deliveryQoS } from "./delivery_qos.ts";
 export type { OutboundLink, ReturnReason, SenderLimits, SenderOptions } from "./sender_options.ts";
 
 /** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
@@ -21,12 +25,16 @@ export class Sender {
   readonly #inflight: Inflight;
   /** `undefined`: no message has had to wait yet. */
   #waiting: Waiting | undefined;
+  /** `undefined`: no subscription has brought anything retained yet. */
+  #promises: RetainedPromises | undefined;
   #link: OutboundLink | undefined;
   /** The client has signed in, though it may not be attached yet. */
   #expected = false;
   #sequence = 0;
   /** What an earlier run has left may have come through shared subscriptions. */
   #restoredMayBeShared = false;
+  /** What has waited with a sequence up to this one has waited for the client to come back. */
+  #attachedAt = 0;
 
   /**
    * @param options may be shared by many
@@ -54,17 +62,26 @@ export class Sender {
 
   /** Messages that wait. */
   get queued(): number {
-    return this.#waiting?.length ?? 0;
+    return (this.#waiting?.length ?? 0) + (this.#promises?.waiting ?? 0);
   }
 
-  /** Retained messages for new subscriptions that wait. */
-  get retainedWaiting(): number {
-    return this.#waiting?.retained ?? 0;
+  /** What its subscriptions still have to bring of the retained messages; `undefined`: nothing was ever promised. */
+  get promises(): RetainedPromises | undefined {
+    return this.#promises;
   }
 
-  /** Calls back once, when fewer retained messages wait; forgets it when the client goes. */
-  whenRetainedTaken(messages: number, resume: () => void): void {
-    this.#wait().whenRetainedTaken(messages, resume);
+  /** As {@linkcode Sender.promises}; made if there are none, and something is retained. */
+  makePromises(): RetainedPromises | undefined {
+    if (!this.#promises && this.#options.retained.count > 0) this.#promises = this.#newPromises();
+    return this.#promises;
+  }
+
+  /** The session was read from a store, with what its subscriptions still have to bring. */
+  restorePromises(promises: Iterable<readonly [TopicFilter, Subscription, RetainedPosition]>): void {
+    for (const [key, subscription, position] of promises) {
+      this.#promises ??= this.#newPromises();
+      this.#promises.restore(key, subscription, position);
+    }
   }
 
   /** Bytes of the messages in memory. */
@@ -101,7 +118,9 @@ export class Sender {
       this.#offerAtMostOnce(link, delivery);
       return true;
     }
-    if (!link || this.queued > 0 || !this.#hasRoom(link)) return this.#queue(delivery);
+    if (!link || this.queued > 0 || !this.#hasRoom(link) || this.#promises?.owes(delivery.message.topicName)) {
+      return this.#queue(delivery);
+    }
     this.#enter(delivery);
     this.#send(link, delivery);
     // What was sent from where it was read need not be looked at again where it is kept.
@@ -109,9 +128,24 @@ export class Sender {
     return true;
   }
 
-  /** Takes what is retained for a new subscription: it is sent as the client takes it, before anything newer. */
-  offerRetained(deliveries: readonly Delivery[]): void {
-    this.#wait().pushRetained(deliveries);
+  /**
+   * Looks for what subscriptions still have to bring of the retained messages, and sends it as the client takes it, before
+   * what is queued ([MQTT-3.3.1-6] 3.1.1, [MQTT-3.3.1-9] 5.0).
+   *
+   * @returns whether there is more to look for
+   */
+  findRetained(budget: SearchBudget): boolean {
+    if (!this.#link || !this.#promises) return false;
+    const more = this.#promises.find(budget);
+    this.pump();
+    if (!this.#promises?.isPending) this.#promises = undefined;
+    return more;
+  }
+
+  /** The subscription is over, and brings nothing more that is retained. */
+  forgetRetained(key: TopicFilter): void {
+    if (!this.#promises?.isPending) return;
+    this.#promises.forget(key);
     this.pump();
   }
 
@@ -138,6 +172,8 @@ export class Sender {
     this.#link = link;
     // [MQTT-4.4.0-1], [MQTT-4.6.0-1] 3.1.1; [MQTT-4.4.0-1], [MQTT-4.6.0-1] 5.0
     this.#inflight.beginAgain();
+    this.#promises?.attach();
+    this.#attachedAt = this.#sequence;
     this.pump();
   }
 
@@ -146,7 +182,7 @@ export class Sender {
     this.#link = undefined;
     this.#expected = false;
     this.#inflight.detach();
-    this.#waiting?.forgetRetainedTaken();
+    this.#promises?.detach();
     const taken = (delivery: Delivery) => this.#return(delivery, "detached");
     this.#waiting?.returnShared(taken, () => this.#link === undefined);
   }
@@ -204,10 +240,12 @@ export class Sender {
     if (!link) return;
     if (this.#inflight.isResending) this.#resend(link);
     // A hook that sees what is sent may cut the client off, so the link is looked at each time.
-    while (link === this.#link && this.#hasRoom(link)) {
-      const retained = this.#waiting?.shiftRetained();
+    while (link === this.#link && !this.#inflight.isResending && !link.congested) {
+      const hasRoom = this.#hasRoom(link);
+      const retained = this.#promises?.next(hasRoom);
       if (retained && retained.qos > 0) this.#enter(retained);
-      const delivery = retained ?? this.#waiting?.shift();
+      // What is retained comes first, found or not.
+      const delivery = retained ?? (hasRoom && !this.#promises?.isPending ? this.#waiting?.shift() : undefined);
       if (!delivery) return;
       this.#send(link, delivery);
     }
@@ -234,7 +272,8 @@ export class Sender {
     this.#link = undefined;
     const journal = this.#storedMayBeShared ? this.#journal : undefined;
     let stored = this.#inflight.stored + (this.#waiting?.stored ?? 0);
-    const retained = this.#waiting?.retained ?? 0;
+    const retained = this.#promises?.waiting ?? 0;
+    this.#promises = undefined;
     const giveUp = (delivery: Delivery, shareable: boolean) => {
       const toBeRead = journal !== undefined && shareable && delivery.share !== undefined && delivery.qos > 0;
       if (!toBeRead) return this.#giveUp(delivery, shareable);
@@ -311,6 +350,12 @@ export class Sender {
     return true;
   }
 
+  #newPromises(): RetainedPromises {
+    const { retained, now } = this.#options;
+    const queueQoS0 = () => this.#limits.queueQoS0;
+    return new RetainedPromises({ retained, now, queueQoS0, journal: this.#journal });
+  }
+
   /** The room for what waits, which there is from now on. */
   #wait(): Waiting {
     const { now, onFault } = this.#options;
@@ -327,7 +372,10 @@ export class Sender {
 
   #offerAtMostOnce(link: OutboundLink | undefined, delivery: Delivery): void {
     if (link?.congested) return this.#options.onDrop(delivery.message, "max-outbound-bytes");
-    if (link && !this.#waiting?.holdsBackQoS0) return this.#send(link, delivery);
+    const { topicName } = delivery.message;
+    if (link && !this.#waiting?.holdsQoS0(topicName, this.#attachedAt) && !this.#promises?.owes(topicName)) {
+      return this.#send(link, delivery);
+    }
     if (!link && !this.#limits.queueQoS0) return this.#options.onDrop(delivery.message, "offline-qos0");
     if (delivery.message.isForNow) return this.#options.onDrop(delivery.message, "message-expired");
     delivery.sequence = ++this.#sequence;
@@ -414,9 +462,4 @@ export class Sender {
 /** Whether another client may well be given what this one is not. */
 function isForOthers(refusal: DropReason | undefined): boolean {
   return refusal === "maximum-packet-size" || refusal === "receive-denied";
-}
-
-/** The quality of service that a message is delivered with ([MQTT-3.8.4-6] 3.1.1, [MQTT-3.8.4-8] 5.0). */
-export function deliveryQoS(published: QoS, granted: QoS): QoS {
-  return published < granted ? published : granted;
 }

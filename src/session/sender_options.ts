@@ -1,4 +1,5 @@
 import type { DropReason, Message } from "../message.ts";
+import type { RetainedMessages } from "../topics/retained.ts";
 import type { Delivery } from "./delivery.ts";
 import type { QueueLimits } from "./message_queue.ts";
 
@@ -32,6 +33,8 @@ export type ReturnReason = "detached" | "refused" | "ended";
 
 /** What a {@linkcode Sender} needs to know. */
 export interface SenderOptions extends SenderLimits {
+  /** What new subscriptions bring. */
+  readonly retained: RetainedMessages;
   /** The time, by the clock that messages expire by. */
   readonly now: () => number;
   /** Told of every message that is given up. */

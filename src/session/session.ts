@@ -6,6 +6,7 @@ import type { Delivery } from "./delivery.ts";
 import type { Estate } from "./estate.ts";
 import type { SessionJournal } from "./journal.ts";
 import { Receiver } from "./receiver.ts";
+import type { RetainedPosition } from "./retained_promise.ts";
 import { deliveryQoS, type OutboundLink, type ReturnReason, Sender, type SenderOptions } from "./sender.ts";
 
 /** The expiry interval of a session that never ends (MQTT 5.0 §3.1.2.11.2). */
@@ -31,6 +32,8 @@ export interface SessionOptions {
   readonly disconnectedAtMs?: number;
   /** Subscriptions that a store has, by topic filter as the client gave it. */
   readonly subscriptions?: Iterable<readonly [TopicFilter, Subscription]>;
+  /** What a store has of what those still have to bring of the retained messages. */
+  readonly promises?: Iterable<readonly [TopicFilter, Subscription, RetainedPosition]>;
 }
 
 /** What the broker remembers of a client (MQTT 3.1.1 §4.1, MQTT 5.0 §4.1). No I/O, no timers. */
@@ -63,6 +66,7 @@ export class Session implements Subscriber {
     this.sender = new Sender(options.sender, options.journal, (delivery, why) => onReturn(this, delivery, why));
     this.receiver = new Receiver(options.journal, options.unreleased);
     this.durable = options.journal !== undefined;
+    if (options.promises) this.sender.restorePromises(options.promises);
   }
 
   get connected(): boolean {
@@ -78,12 +82,21 @@ export class Session implements Subscriber {
     return this.#subscriptions ?? NO_SUBSCRIPTIONS;
   }
 
-  /** @param key the topic filter as the client gave it */
-  subscribe(key: TopicFilter, subscription: Subscription): void {
+  /**
+   * Makes a subscription, or puts it in the place of its former self.
+   *
+   * @param key the topic filter as the client gave it
+   * @param options whether it brings what is retained now: {@linkcode Sender.findRetained} has to look for it then. What
+   * its former self still has to bring goes on otherwise
+   */
+  subscribe(key: TopicFilter, subscription: Subscription, { withRetained }: { readonly withRetained: boolean }): void {
     const subscriptions = this.#subscriptions ??= new Map();
     if (!subscriptions.has(key)) this.overlap.add(key);
     subscriptions.set(key, subscription);
-    this.#journal?.subscribed(key, subscription);
+    const promise = withRetained
+      ? this.sender.makePromises()?.promise(key, subscription)
+      : this.sender.promises?.change(key, subscription);
+    this.#journal?.subscribed(key, subscription, promise);
   }
 
   /** Returns what the client was subscribed to; `undefined`: nothing by this filter. */
@@ -93,6 +106,7 @@ export class Session implements Subscriber {
     this.#subscriptions?.delete(key);
     this.overlap.remove(key);
     this.#journal?.unsubscribed(key);
+    this.sender.forgetRetained(key);
     return subscription;
   }
 
@@ -115,15 +129,6 @@ export class Session implements Subscriber {
 
   refuses(message: Message, route: Route): boolean {
     return this.sender.isSelective && this.sender.refuses(deliveryOf(message, route));
-  }
-
-  /** Retained messages matched a new subscription ([MQTT-3.3.1-6], [MQTT-3.3.1-8] 3.1.1). */
-  offerRetained(messages: readonly Message[], subscription: Subscription): void {
-    const subscriptionIdentifiers = subscription.identifier === undefined ? undefined : [subscription.identifier];
-    this.sender.offerRetained(messages.map((message) => {
-      const qos = deliveryQoS(message.qos, subscription.qos);
-      return { message, qos, retain: true, subscriptionIdentifiers, share: undefined, sequence: 0, note: undefined };
-    }));
   }
 
   attach(link: OutboundLink): void {

@@ -1,18 +1,11 @@
+import type { TopicName } from "../packet/topic.ts";
 import type { Delivery } from "./delivery.ts";
-import { Fifo } from "./fifo.ts";
 import { MessageQueue, type QueueLimits, type QueueParts } from "./message_queue.ts";
 
-/** Retained messages that may wait from several SUBSCRIBEs together; one SUBSCRIBE may bring more. */
-const MAXIMUM_BACKLOG = 100_000;
-
-/** What waits for one client: retained messages for new subscriptions, and behind them the queue. */
+/** What waits for one client. */
 export class Waiting {
   readonly #parts: QueueParts;
   readonly #queue: MessageQueue;
-  /** The broker keeps them anyway, so they wait outside the queue's limits. */
-  readonly #backlog = new Fifo<Delivery>();
-  /** Who waits for fewer retained messages than these. */
-  #taken: { readonly messages: number; readonly resume: () => void } | undefined;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
@@ -24,14 +17,9 @@ export class Waiting {
     this.#parts.limits = limits;
   }
 
-  /** Retained messages, and all that the queue has. */
+  /** As {@linkcode MessageQueue.length}. */
   get length(): number {
-    return this.#queue.length + this.#backlog.length;
-  }
-
-  /** Retained messages alone. */
-  get retained(): number {
-    return this.#backlog.length;
+    return this.#queue.length;
   }
 
   /** Bytes of what is queued and in memory. */
@@ -49,9 +37,9 @@ export class Waiting {
     return this.#queue.tailMayBeShared;
   }
 
-  /** Whether a QoS 0 message must not overtake what waits. */
-  get holdsBackQoS0(): boolean {
-    return this.#queue.hasQoS0 || this.#backlog.length > 0;
+  /** As {@linkcode MessageQueue.holdsQoS0}. */
+  holdsQoS0(topicName: TopicName, sequence: number): boolean {
+    return this.#queue.holdsQoS0(topicName, sequence);
   }
 
   /** As {@linkcode MessageQueue.restore}. */
@@ -64,33 +52,7 @@ export class Waiting {
     return this.#queue.push(delivery);
   }
 
-  /** Takes what is retained for a new subscription; too much of that drops what has waited longest. */
-  pushRetained(deliveries: readonly Delivery[]): void {
-    const most = Math.max(MAXIMUM_BACKLOG, deliveries.length);
-    for (const delivery of deliveries) this.#backlog.push(delivery);
-    while (this.#backlog.length > most) this.#parts.onDrop(this.#backlog.shift()!);
-  }
-
-  /** The next retained message. */
-  shiftRetained(): Delivery | undefined {
-    const delivery = this.#backlog.shift();
-    const taken = this.#taken;
-    if (!taken || this.#backlog.length >= taken.messages) return delivery;
-    this.#taken = undefined;
-    taken.resume();
-    return delivery;
-  }
-
-  /** As {@linkcode Sender.whenRetainedTaken}; `resume` must change nothing at once. */
-  whenRetainedTaken(messages: number, resume: () => void): void {
-    this.#taken = { messages, resume };
-  }
-
-  forgetRetainedTaken(): void {
-    this.#taken = undefined;
-  }
-
-  /** As {@linkcode MessageQueue.shift}; what is retained comes before. */
+  /** As {@linkcode MessageQueue.shift}. */
   shift(): Delivery | undefined {
     return this.#queue.shift();
   }
@@ -118,7 +80,6 @@ export class Waiting {
 
   /** The session has ended: gives up what is queued and in memory, and forgets the rest. */
   end(): Iterable<Delivery> {
-    while (this.#backlog.shift());
     return this.#queue.end();
   }
 }

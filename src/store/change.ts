@@ -1,6 +1,6 @@
 /** The changes that a store is told. All times are those of {@linkcode StoredClock.at}. */
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
-import type { StoredClock, StoredMessage, StoredSubscription, StoredWill } from "./stored.ts";
+import type { StoredClock, StoredMessage, StoredPosition, StoredSubscription, StoredWill } from "./stored.ts";
 
 /** What every change of a session says. */
 export interface SessionPart {
@@ -34,6 +34,18 @@ export interface SubscribeChange extends SessionPart {
   readonly type: "subscribe";
   /** What is subscribed to. */
   readonly subscription: StoredSubscription;
+  /** What it still has to bring of the retained messages; `undefined`: nothing. */
+  readonly retained?: StoredPosition;
+}
+
+/** A subscription has brought some more of the retained messages. There may be none by this filter any longer. */
+export interface RetainedSentChange extends SessionPart {
+  /** Tells this change from others. */
+  readonly type: "retained-sent";
+  /** As the client gave it. */
+  readonly topicFilter: TopicFilter;
+  /** What it still has to bring; `undefined`: nothing. */
+  readonly retained?: StoredPosition;
 }
 
 /** A subscription ends. */
@@ -129,6 +141,8 @@ export interface RetainChange {
   readonly topicName: TopicName;
   /** Of a message of this batch, or of one that something else refers to. */
   readonly messageId: number;
+  /** Order of the retained messages, 1 to 2^53 - 1; no two have the same. */
+  readonly serial: number;
 }
 
 /** A topic has no retained message any longer. */
@@ -164,6 +178,7 @@ export type Change =
   | SessionChange
   | SessionEndChange
   | SubscribeChange
+  | RetainedSentChange
   | UnsubscribeChange
   | NewMessageChange
   | DeliveryChange

@@ -79,6 +79,8 @@ export class SqliteBatch {
         return this.#endSession(change.session);
       case "subscribe":
         return this.#subscribe(change);
+      case "retained-sent":
+        return this.#retainedSent(change);
       case "unsubscribe":
         connection.run(
           "DELETE FROM subscription WHERE session = ? AND filter = ?",
@@ -173,21 +175,33 @@ export class SqliteBatch {
     if (!this.#sweep.delete(session)) this.#unswept.push(session);
   }
 
-  #subscribe({ session, subscription }: Of<"subscribe">): void {
+  #subscribe({ session, subscription, retained }: Of<"subscribe">): void {
     this.#connection.run(
-      "INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       session,
       textOf(subscription.topicFilter),
       subscription.qos,
       Number(subscription.noLocal),
       Number(subscription.retainAsPublished),
       subscription.identifier ?? null,
+      retained?.after ?? null,
+      retained?.upTo ?? null,
     );
   }
 
-  #retain({ topicName, messageId }: Of<"retain">): void {
+  #retainedSent({ session, topicFilter, retained }: Of<"retained-sent">): void {
+    this.#connection.run(
+      "UPDATE subscription SET retained_after = ?, retained_up_to = ? WHERE session = ? AND filter = ?",
+      retained?.after ?? null,
+      retained?.upTo ?? null,
+      session,
+      textOf(topicFilter),
+    );
+  }
+
+  #retain({ topicName, messageId, serial }: Of<"retain">): void {
     this.#clear(topicName);
-    this.#connection.run("INSERT INTO retained VALUES (?, ?)", textOf(topicName), messageId);
+    this.#connection.run("INSERT INTO retained VALUES (?, ?, ?)", serial, textOf(topicName), messageId);
     this.#refer(messageId, 1);
   }
 

@@ -20,7 +20,7 @@ import type {
   DeliveryRange,
   StoredClock,
   StoredDelivery,
-  StoredMessage,
+  StoredRetained,
   StoredSession,
   StoredWill,
 } from "./store.ts";
@@ -155,12 +155,13 @@ export class SqliteDatabase {
     });
   }
 
-  /** Retained messages whose topics come after `after`; `undefined`: from the first on. None: there are no more. */
-  retained(after: string | undefined): StoredMessage[] {
-    const joined = `SELECT ${MESSAGE_COLUMNS} FROM retained JOIN message AS m ON m.id = retained.message`;
+  /** Retained messages with serials above `after`, by ascending serial; none: there are no more. */
+  retained(after: number): StoredRetained[] {
+    const sql = `SELECT retained.serial, ${MESSAGE_COLUMNS} FROM retained JOIN message AS m ON m.id = retained.message
+      WHERE retained.serial > ? ORDER BY retained.serial LIMIT ?`;
     return this.#use((connection) => {
-      const rows = pageAfter<MessageRow>(connection, joined, "retained.topic", after);
-      return takeBytes(rows, PAGE_BYTES).map(messageOf);
+      const rows = connection.iterate<MessageRow & { readonly serial: number }>(sql, after, PAGE_ROWS);
+      return takeBytes(rows, PAGE_BYTES).map((row) => ({ serial: row.serial, message: messageOf(row) }));
     });
   }
 

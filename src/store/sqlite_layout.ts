@@ -6,7 +6,7 @@ import { textOf } from "./sqlite_text.ts";
 export type Migration = (connection: SqliteConnection) => void;
 
 /** Migration `n - 1` makes layout `n + 1` of layout `n`. New databases go the same way, from layout 1 on. */
-export const migrations: readonly Migration[] = [tellClock];
+export const migrations: readonly Migration[] = [tellClock, retainedInOrder];
 
 /** Layout 2 knows how its times stand to the system's clock, and keeps strings as `textOf` says. */
 function tellClock(connection: SqliteConnection): void {
@@ -66,6 +66,18 @@ const layout1: readonly string[] = [
     qos INTEGER NOT NULL, retain INTEGER NOT NULL, properties TEXT, delay INTEGER NOT NULL,
     due_at INTEGER) WITHOUT ROWID`,
 ];
+
+/** Layout 3: retained messages have an order, and subscriptions say how far they have got in it. */
+function retainedInOrder(connection: SqliteConnection): void {
+  connection.run("ALTER TABLE retained RENAME TO retained_1");
+  connection.run(
+    "CREATE TABLE retained (serial INTEGER PRIMARY KEY, topic TEXT NOT NULL UNIQUE, message INTEGER NOT NULL)",
+  );
+  connection.run("INSERT INTO retained SELECT row_number() OVER (ORDER BY message), topic, message FROM retained_1");
+  connection.run("DROP TABLE retained_1");
+  connection.run("ALTER TABLE subscription ADD COLUMN retained_after INTEGER");
+  connection.run("ALTER TABLE subscription ADD COLUMN retained_up_to INTEGER");
+}
 
 /** Makes the tables of layout 1 in an empty database. */
 export function createLayout(connection: SqliteConnection): void {

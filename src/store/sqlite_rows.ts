@@ -3,7 +3,7 @@ import type { QoS, Will } from "../packet/packets.ts";
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
 import { decodeProperties } from "./properties_text.ts";
 import { stringOf } from "./sqlite_text.ts";
-import type { DeliveryState, StoredDelivery, StoredMessage, StoredSubscription, StoredWill } from "./store.ts";
+import type { DeliveryState, RestoredSubscription, StoredDelivery, StoredMessage, StoredWill } from "./store.ts";
 
 /** States in the order of their numbers in the table `delivery`. */
 export const deliveryStates: readonly DeliveryState[] = ["queued", "sent", "released"];
@@ -47,6 +47,9 @@ export interface SubscriptionRow {
   readonly no_local: number;
   readonly retain_as_published: number;
   readonly identifier: number | null;
+  /** With the next: `null` if it has nothing more to bring of the retained messages. */
+  readonly retained_after: number | null;
+  readonly retained_up_to: number | null;
 }
 
 /** A row of `will`. */
@@ -92,13 +95,15 @@ export function deliveryOf(row: DeliveryRow): StoredDelivery {
 }
 
 /** What a row of `subscription` stands for. */
-export function subscriptionOf(row: SubscriptionRow): StoredSubscription {
+export function subscriptionOf(row: SubscriptionRow): RestoredSubscription {
+  const { retained_after: after, retained_up_to: upTo } = row;
   return {
     topicFilter: stringOf(row.filter),
     qos: row.qos,
     noLocal: row.no_local === 1,
     retainAsPublished: row.retain_as_published === 1,
     ...row.identifier !== null && { identifier: row.identifier },
+    ...after !== null && upTo !== null && { retained: { after, upTo } },
   };
 }
 

@@ -11,7 +11,7 @@ import {
   type DeliveryRange,
   type Store,
   type StoredDelivery,
-  type StoredMessage,
+  type StoredRetained,
   type StoredSession,
   type StoredState,
   type StoredWill,
@@ -70,10 +70,10 @@ export class SqliteStore implements Store {
           async (after) => await this.#call(["sessions", after]) as StoredSession[],
           ({ session }) => session,
         ),
-        retained: pages<StoredMessage, string | undefined>(
-          undefined,
-          async (after) => await this.#call(["retained", after]) as StoredMessage[],
-          ({ topicName }) => topicName,
+        retained: pages<StoredRetained, number>(
+          0,
+          async (after) => await this.#call(["retained", after]) as StoredRetained[],
+          ({ serial }) => serial,
         ),
         wills: pages<StoredWill, string | undefined>(
           undefined,

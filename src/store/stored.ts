@@ -45,6 +45,22 @@ export interface StoredDelivery {
   readonly packetIdentifier: number;
 }
 
+/** How far a subscription has got with the messages that were retained when it was made. */
+export interface StoredPosition {
+  /** Those with serials up to this one have had their turn. */
+  readonly after: number;
+  /** It brings those with serials up to this one. */
+  readonly upTo: number;
+}
+
+/** A retained message. */
+export interface StoredRetained {
+  /** Order of the retained messages, 1 to 2^53 - 1. */
+  readonly serial: number;
+  /** What is retained. */
+  readonly message: StoredMessage;
+}
+
 /** A subscription of a session. */
 export interface StoredSubscription {
   /** As the client gave it: `$share/…` included. */
@@ -57,6 +73,12 @@ export interface StoredSubscription {
   readonly retainAsPublished: boolean;
   /** `undefined`: none. */
   readonly identifier?: number;
+}
+
+/** A subscription with what it still has to bring. */
+export interface RestoredSubscription extends StoredSubscription {
+  /** Of the retained messages; `undefined`: nothing. */
+  readonly retained?: StoredPosition;
 }
 
 /** What is known of a session without its messages. */
@@ -72,7 +94,7 @@ export interface StoredSession {
   /** When its client was lost; `undefined`: it was connected when the process ended. */
   readonly disconnectedAt?: number;
   /** Its subscriptions. */
-  readonly subscriptions: readonly StoredSubscription[];
+  readonly subscriptions: readonly RestoredSubscription[];
   /** QoS 2 packet identifiers from the client that were not released yet. */
   readonly unreleased: readonly number[];
   /** Deliveries that are `queued`. */
@@ -117,8 +139,8 @@ export interface StoredClock {
 export interface StoredState {
   /** All sessions. */
   readonly sessions: AsyncIterable<StoredSession>;
-  /** All retained messages. */
-  readonly retained: AsyncIterable<StoredMessage>;
+  /** All retained messages, by ascending serial. */
+  readonly retained: AsyncIterable<StoredRetained>;
   /** All wills. */
   readonly wills: AsyncIterable<StoredWill>;
   /** As it was told last; `undefined`: never, and all times are milliseconds since the Unix epoch. */

@@ -1,5 +1,6 @@
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
 import type { Message } from "../message.ts";
+import { RetainedOrder } from "./retained_order.ts";
 import { TopicTree } from "./topic_tree.ts";
 
 /** Ceilings of the retained messages. */
@@ -17,6 +18,8 @@ export class RetainedMessages {
   /** Where {@linkcode RetainedMessages.expire} goes on: a Map's iterator follows the changes of its Map. */
   #rotation = this.#expiring.values();
   #bytes = 0;
+  readonly #order = new RetainedOrder();
+  #lastSerial = 0;
   /** Told of every change: the message that a topic has now, and the one that it had; `undefined`: none. */
   onChange: ((topicName: TopicName, message: Message | undefined, old: Message | undefined) => void) | undefined;
 
@@ -33,11 +36,23 @@ export class RetainedMessages {
     return this.#bytes;
   }
 
+  /** The highest serial that was given: each message that is retained has a higher one than those before. */
+  get lastSerial(): number {
+    return this.#lastSerial;
+  }
+
+  /** Serials up to this one are taken, whether there is a message or not. */
+  reserveSerial(serial: number): void {
+    this.#lastSerial = Math.max(this.#lastSerial, serial);
+  }
+
   /**
    * Replaces the topic's retained message, or clears it if the payload is empty or the message is not to last. A message that would exceed a ceiling
    * is not kept, and what it was to replace goes too: no subscriber shall be told a value that is no longer true.
+   *
+   * @param serial what it has had in a former life; a message that is retained now gets the next one
    */
-  set(message: Message): "kept" | "cleared" | "full" {
+  set(message: Message, serial?: number): "kept" | "cleared" | "full" {
     const old = this.#tree.get(message.topicName);
     // [MQTT-3.3.1-10] 3.1.1, [MQTT-3.3.1-6] 5.0
     if (clears(message)) {
@@ -51,6 +66,8 @@ export class RetainedMessages {
     }
     this.#bytes += costBytes(message) - (old ? costBytes(old) : 0);
     this.#tree.set(message.topicName, message.keep());
+    if (old) this.#forget(old);
+    this.#give(message, serial);
     if (message.expiresAtMs === undefined) this.#expiring.delete(message.topicName);
     else this.#expiring.set(message.topicName, message);
     this.onChange?.(message.topicName, message, old);
@@ -80,8 +97,27 @@ export class RetainedMessages {
     if (!old) return false;
     this.#bytes -= costBytes(old);
     this.#expiring.delete(topicName);
+    this.#forget(old);
     this.onChange?.(topicName, undefined, old);
     return this.#tree.delete(topicName);
+  }
+
+  /** Gives the topic's message the next serial, as if it had been retained just now. */
+  renew(topicName: TopicName): void {
+    const message = this.#tree.get(topicName);
+    if (!message) return;
+    this.#forget(message);
+    this.#give(message);
+  }
+
+  /** The topic's retained message, expired or not. */
+  last(topicName: TopicName): Message | undefined {
+    return this.#tree.get(topicName);
+  }
+
+  /** As {@linkcode RetainedOrder.visit}. */
+  inOrder(after: number, places: number, visit: (message: Message) => boolean): number {
+    return this.#order.visit(after, places, visit);
   }
 
   /**
@@ -124,6 +160,17 @@ export class RetainedMessages {
       removed++;
     }
     return removed;
+  }
+
+  #give(message: Message, serial = this.#lastSerial + 1): void {
+    message.retainedSerial = serial;
+    this.reserveSerial(serial);
+    this.#order.add(message);
+  }
+
+  #forget(message: Message): void {
+    this.#order.remove(message);
+    message.retainedSerial = 0;
   }
 
   #nextExpiring(): Message | undefined {

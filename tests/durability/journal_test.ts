@@ -219,7 +219,10 @@ Deno.test("Under any sequence of steps all that was not taken back is stored, on
 Deno.test("The bytes of messages count until they are stored or taken back", async () => {
   const { store, journal } = await journalOf();
   const message = new Message({ topicName: parseTopicName("a"), payload: new Uint8Array(1000), qos: 1 });
-  const retain = () => ({ message, change: { type: "retain" as const, topicName: message.topicName, messageId: 0 } });
+  const retain = () => ({
+    message,
+    change: { type: "retain" as const, topicName: message.topicName, messageId: 0, serial: 1 },
+  });
   store.hold();
   message.storedReferences++;
   journal.append(retain());

@@ -20,6 +20,7 @@ export class FakeSessionJournal implements SessionJournal {
   ended(): void {}
   subscribed(): void {}
   unsubscribed(): void {}
+  retainedSent(): void {}
   accepted(): void {}
   freed(): void {}
 

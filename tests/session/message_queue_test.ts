@@ -114,16 +114,21 @@ Deno.test("A queue full of live messages is not looked through for every message
   assertEquals([dropped, expired], [["a", "b"], ["c"]]);
 });
 
-Deno.test("A queue tells whether a QoS 0 message waits", () => {
+Deno.test("A queue tells of which topics QoS 0 messages wait", () => {
   const { queue, push } = queueOf(10);
+  const held = () => ["a", "b", "c"].filter((name) => queue.holdsQoS0(parseTopicName(name), 0));
   push(delivery("a", 1));
-  assertEquals(queue.hasQoS0, false);
+  assertEquals(held(), []);
   push(delivery("b", 0));
-  assertEquals(queue.hasQoS0, true);
+  push(delivery("c", 0));
+  push(delivery("b", 0));
+  assertEquals(held(), ["b", "c"]);
+  assertEquals(queue.holdsQoS0(parseTopicName("x"), 1), false);
+  assertEquals(queue.holdsQoS0(parseTopicName("x"), 2), true);
+  for (let time = 0; time < 3; time++) queue.shift();
+  assertEquals(held(), ["b"]);
   queue.shift();
-  assertEquals(queue.hasQoS0, true);
-  queue.shift();
-  assertEquals(queue.hasQoS0, false);
+  assertEquals(held(), []);
 });
 
 Deno.test("A message that waits no longer borrows its payload", () => {

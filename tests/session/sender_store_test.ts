@@ -4,9 +4,10 @@ import type { DropReason } from "../../src/message.ts";
 import type { QoS } from "../../src/packet/packets.ts";
 import { parseTopicFilter } from "../../src/packet/topic.ts";
 import { Sender, type SenderOptions } from "../../src/session/sender.ts";
+import type { RetainedMessages } from "../../src/topics/retained.ts";
 import { ShareGroup } from "../../src/topics/share_group.ts";
 import { FakeSessionJournal } from "./fake_session_journal.ts";
-import { delivery, FakeLink, senderOptions } from "./support.ts";
+import { delivery, FakeLink, message, senderOptions } from "./support.ts";
 
 const PAYLOAD_BYTES = 100;
 const share = new ShareGroup("g", parseTopicFilter("#"));
@@ -17,7 +18,7 @@ function stored(changes: Partial<SenderOptions> = {}) {
   const { options, dropped } = senderOptions({ onLost: (...loss) => void lost.push(loss), ...changes });
   const journal = new FakeSessionJournal();
   const sender = new Sender(options, journal);
-  return { sender, journal, dropped, lost };
+  return { sender, journal, dropped, lost, retained: options.retained };
 }
 
 function offerAll(sender: Sender, ...messages: readonly (readonly [name: string, qos: QoS])[]): void {
@@ -33,6 +34,15 @@ function offline() {
   sender.pubrec(2);
   sender.detach();
   return parts;
+}
+
+/** Subscribes to everything that is retained: these. */
+function offerRetained(sender: Sender, retained: RetainedMessages, ...names: readonly string[]): void {
+  for (const name of names) retained.set(message(name, 1, PAYLOAD_BYTES));
+  const topicFilter = parseTopicFilter("#");
+  const subscription = { topicFilter, qos: 1, noLocal: false, retainAsPublished: false } as const;
+  sender.makePromises()?.promise(topicFilter, subscription);
+  assertEquals(sender.findRetained({ steps: 100, messages: 100 }), false);
 }
 
 /** Lets what was begun go on. */
@@ -61,11 +71,11 @@ Deno.test("[MQTT-4.4.0-1] 3.1.1, [MQTT-4.4.0-1] 5.0: what was let out of memory 
 });
 
 Deno.test("What is sent before something that waited longer keeps its place when it comes back", async () => {
-  const { sender } = stored({ maximumInflight: 2 });
+  const { sender, retained } = stored({ maximumInflight: 2 });
   const link = new FakeLink();
   sender.attach(link);
   offerAll(sender, ["a", 1], ["b", 1], ["c", 1]);
-  sender.offerRetained([delivery("retained", 1)]);
+  offerRetained(sender, retained, "retained");
   sender.puback(1);
   sender.puback(2);
   assertEquals(link.take(), ["a#1", "b#2", "retained#3", "c#4"]);
@@ -120,9 +130,9 @@ Deno.test("At the end of a session a message is told with its name or counted, n
 });
 
 Deno.test("Retained messages that a client has not taken are lost with its session", () => {
-  const { sender, dropped, lost } = stored({ maximumInflight: 1 });
+  const { sender, dropped, lost, retained } = stored({ maximumInflight: 1 });
   sender.attach(new FakeLink());
-  sender.offerRetained(["a", "b", "c"].map((name) => delivery(name, 1)));
+  offerRetained(sender, retained, "a", "b", "c");
   sender.end();
   assertEquals([lost, dropped, sender.queued], [[[2, "session-ended"]], ["a session-ended"], 0]);
 });

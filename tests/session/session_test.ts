@@ -19,7 +19,7 @@ function open(expiryIntervalSeconds = 10) {
   const link = new FakeLink();
   link.sendPublish = (delivery) => sent.push(delivery);
   session.attach(link);
-  return { session, sent };
+  return { session, sent, retained: sender.retained };
 }
 
 const retained = new Message({ topicName: parseTopicName("a"), payload: new Uint8Array(1), qos: 2, retain: true });
@@ -42,15 +42,18 @@ Deno.test("A message is sent with the lower QoS, RETAIN as published only if ask
 });
 
 Deno.test("A retained message for a new subscription is sent with RETAIN 1 and the subscription's identifier", () => {
-  const { session, sent } = open();
+  const { session, sent, retained: messages } = open();
+  messages.set(retained);
   const subscription = {
     topicFilter: parseTopicFilter("a"),
     qos: 0,
     noLocal: false,
     retainAsPublished: false,
   } as const;
-  session.offerRetained([retained], subscription);
-  session.offerRetained([retained], { ...subscription, identifier: 5 });
+  for (const one of [subscription, { ...subscription, identifier: 5 }]) {
+    session.subscribe(one.topicFilter, one, { withRetained: true });
+    assertEquals(session.sender.findRetained({ steps: 100, messages: 100 }), false);
+  }
   assertEquals(sent.map(({ qos, retain, subscriptionIdentifiers }) => [qos, retain, subscriptionIdentifiers]), [
     [0, true, undefined],
     [0, true, [5]],

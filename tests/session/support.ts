@@ -4,6 +4,7 @@ import { parseTopicName } from "../../src/packet/topic.ts";
 import type { QoS } from "../../src/packet/packets.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
 import type { OutboundLink, SenderOptions } from "../../src/session/sender.ts";
+import { RetainedMessages } from "../../src/topics/retained.ts";
 
 /** A message whose topic name tells it from others. */
 export function message(name: string, qos: QoS = 0, payloadBytes = 0): Message {
@@ -59,6 +60,7 @@ export function senderOptions(changes: Partial<SenderOptions> = {}) {
     maximumInflight: 10,
     queue: { maximumMessages: 100, maximumBytes: 1_000_000, policy: "oldest" },
     queueQoS0: false,
+    retained: new RetainedMessages({ maximumMessages: 1_000_000, maximumBytes: 1_000_000_000 }),
     now: () => 0,
     onDrop: ({ topicName }, reason) => dropped.push(`${topicName} ${reason}`),
     onQueue: ({ topicName }) => waiting.push(topicName),

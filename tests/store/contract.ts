@@ -52,7 +52,13 @@ export async function opened(store: Store) {
     const subscriptions = one.subscriptions.toSorted((a, b) => a.topicFilter < b.topicFilter ? -1 : 1);
     sessions.push({ ...one, subscriptions, unreleased: one.unreleased.toSorted((a, b) => a - b) });
   }
-  const retained = await Array.fromAsync(state.retained);
+  const retained: StoredMessage[] = [];
+  const serials: number[] = [];
+  for await (const { serial, message } of state.retained) {
+    retained.push(message);
+    serials.push(serial);
+  }
+  assertEquals(serials, serials.toSorted((a, b) => a - b), "retained messages come by ascending serial");
   const wills = await Array.fromAsync(state.wills);
   return {
     sessions: sessions.sort((a, b) => a.session - b.session),
@@ -312,6 +318,37 @@ export function storeContract(name: string, createPlace: () => Promise<StorePlac
     await store.close();
   });
 
+  test("a subscription says what it still has to bring of the retained messages, until it is over", async (place) => {
+    const options = { qos: 1, noLocal: false, retainAsPublished: false } as const;
+    const subscribe = (name: string, after?: number) => {
+      const subscription = { topicFilter: parseTopicFilter(name), ...options };
+      const retained = after === undefined ? undefined : { after, upTo: 2 ** 53 - 1 };
+      return { type: "subscribe", session: 1, subscription, retained } as const;
+    };
+    const sent = (name: string, after?: number) => {
+      const retained = after === undefined ? undefined : { after, upTo: 2 ** 53 - 1 };
+      return { type: "retained-sent", session: 1, topicFilter: parseTopicFilter(name), retained } as const;
+    };
+    await filled(place, [session(1), ...["a", "b", "c", "d", "e"].map((name) => subscribe(name, 0)), subscribe("f")], [
+      sent("a", 5),
+      sent("a", 7),
+      sent("b", 1),
+      sent("b"),
+      subscribe("c"),
+      { type: "unsubscribe", session: 1, topicFilter: parseTopicFilter("d") },
+      sent("d", 5),
+    ]);
+    const { sessions } = await reopened(place);
+    assertEquals(sessions[0].subscriptions.map(({ topicFilter, retained }) => [topicFilter, retained?.after]), [
+      [parseTopicFilter("a"), 7],
+      [parseTopicFilter("b"), undefined],
+      [parseTopicFilter("c"), undefined],
+      [parseTopicFilter("e"), 0],
+      [parseTopicFilter("f"), undefined],
+    ]);
+    assertEquals(sessions[0].subscriptions[0].retained?.upTo, 2 ** 53 - 1);
+  });
+
   test("retained messages are set, replaced and cleared, and shared with deliveries", async (place) => {
     const topicName = parseTopicName("r");
     await filled(
@@ -319,15 +356,15 @@ export function storeContract(name: string, createPlace: () => Promise<StorePlac
       [
         session(1),
         message(1, { topicName, retain: true }),
-        { type: "retain", topicName, messageId: 1 },
+        { type: "retain", topicName, messageId: 1, serial: 1 },
         delivery(1, 1, 1),
         message(2, { topicName, retain: true, properties }),
       ],
       [
         message(2, { topicName, retain: true, properties }),
-        { type: "retain", topicName, messageId: 2 },
+        { type: "retain", topicName, messageId: 2, serial: 2 },
         message(3),
-        { type: "retain", topicName: messageOf(3).topicName, messageId: 3 },
+        { type: "retain", topicName: messageOf(3).topicName, messageId: 3, serial: 3 },
       ],
       [{ type: "clear", topicName: messageOf(3).topicName }, { type: "clear", topicName: parseTopicName("none") }],
       [
@@ -416,7 +453,12 @@ export function storeContract(name: string, createPlace: () => Promise<StorePlac
     for (let n = 1; n <= 700; n++) {
       const topicName = parseTopicName(`t/${n}`);
       const will = { topicName, payload: new Uint8Array(n), qos: 0, retain: false, delayIntervalSeconds: 0 } as const;
-      changes.push(session(n), message(n, { topicName }), { type: "retain", topicName, messageId: n });
+      changes.push(session(n), message(n, { topicName }), {
+        type: "retain",
+        topicName,
+        messageId: n,
+        serial: 1000 - n,
+      });
       changes.push({ type: "will", clientIdentifier: `c${n}`, will }, delivery(n, n, n));
     }
     await filled(place, changes);
@@ -451,7 +493,7 @@ function named(number: number, name: string): Change[] {
     { type: "subscribe", session: number, subscription: subscriptionTo(name) },
     message(number, { topicName, publisher: name, properties: { userProperties: [[name, name]] } }),
     delivery(number, 1, number, { share: name as TopicFilter }),
-    { type: "retain", topicName, messageId: number },
+    { type: "retain", topicName, messageId: number, serial: number },
     { type: "will", clientIdentifier: name, username: name, will },
   ];
 }

@@ -15,7 +15,7 @@ const LOST: readonly Change[] = [
   delivery(1, 1, 1),
   delivery(1, 2, 2),
   { type: "settled", session: 1, sequence: 1 },
-  { type: "retain", topicName: messageOf(2).topicName, messageId: 2 },
+  { type: "retain", topicName: messageOf(2).topicName, messageId: 2, serial: 1 },
   delivery(1, 3, 2, { qos: 2 }),
   { type: "sent", session: 1, sequence: 3, packetIdentifier: 1 },
   { type: "released", session: 1, sequence: 3 },
@@ -144,14 +144,15 @@ Deno.test("bodies that nobody refers to any more are deleted, and those of one b
     sequence: 1,
   }]);
   assertEquals(bodies(), [[1, 1], [2, 3]]);
-  database.append([{ type: "session-end", session: 1 }, { type: "retain", topicName, messageId: 1 }]);
+  database.append([{ type: "session-end", session: 1 }, { type: "retain", topicName, messageId: 1, serial: 1 }]);
   assertEquals(bodies(), [[1, 2], [2, 1]]);
   database.append([{ type: "session-end", session: 2 }]);
   assertEquals(bodies(), [[1, 1]]);
-  database.append([{ type: "retain", topicName, messageId: 1 }, message(4), {
+  database.append([{ type: "retain", topicName, messageId: 1, serial: 1 }, message(4), {
     type: "retain",
     topicName,
     messageId: 4,
+    serial: 2,
   }]);
   assertEquals(bodies(), [[4, 1]]);
   database.append([{ type: "clear", topicName }]);

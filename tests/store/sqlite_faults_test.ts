@@ -189,11 +189,11 @@ test("names with U+0000 in a database of layout 1 are whole in a later one, and 
     ["c\0d", "\0"],
     ["plain", undefined],
   ]);
-  assertEquals(database.retained(undefined).map(({ topicName, publisher }) => [topicName as string, publisher]), [
+  assertEquals(database.retained(0).map(({ message }) => [message.topicName as string, message.publisher]), [
     ["a\0b", "\ufeffp\0"],
   ]);
   database.append([{ type: "clear", topicName: "a\0b" as TopicName }]);
-  assertEquals(database.retained(undefined), []);
+  assertEquals(database.retained(0), []);
   database.close();
 });
 

@@ -100,7 +100,7 @@ class Script {
     if (extra % 4 === 0) return [{ type: "clear", topicName }];
     const id = ++this.#last;
     this.#retained.set(which % 3, id);
-    return [message(id, { topicName }), { type: "retain", topicName, messageId: id }];
+    return [message(id, { topicName }), { type: "retain", topicName, messageId: id, serial: id }];
   }
 
   #will(which: number, extra: number): Change[] {

@@ -2,13 +2,14 @@ import {
   type Change,
   type DeliveryRange,
   type DeliveryState,
+  type RestoredSubscription,
   type Store,
   type StoredClock,
   type StoredDelivery,
   type StoredMessage,
+  type StoredPosition,
   type StoredSession,
   type StoredState,
-  type StoredSubscription,
   type StoredWill,
   StoreError,
 } from "../../src/store/store.ts";
@@ -21,7 +22,7 @@ interface Delivery {
 
 interface Session {
   readonly head?: Extract<Change, { type: "session" }>;
-  readonly subscriptions: Map<string, StoredSubscription>;
+  readonly subscriptions: Map<string, RestoredSubscription>;
   readonly unreleased: Set<number>;
   readonly deliveries: Map<number, Delivery>;
 }
@@ -30,7 +31,7 @@ interface Session {
 interface Contents {
   readonly sessions: Map<number, Session>;
   readonly messages: Map<number, StoredMessage>;
-  readonly retained: Map<string, number>;
+  readonly retained: Map<string, Extract<Change, { type: "retain" }>>;
   readonly wills: Map<string, StoredWill>;
   clock?: StoredClock;
   lastMessageId: number;
@@ -110,7 +111,10 @@ export class MemoryStore implements Store {
     const { sessions, messages, retained, wills, clock, lastMessageId, lastSession } = this.#contents;
     return Promise.resolve({
       sessions: iterate([...sessions.values()].flatMap((session) => readSession(session) ?? [])),
-      retained: iterate([...retained.values()].map((id) => messages.get(id)!)),
+      retained: iterate(
+        [...retained.values()].sort((a, b) => a.serial - b.serial)
+          .map(({ serial, messageId }) => ({ serial, message: messages.get(messageId)! })),
+      ),
       wills: iterate([...wills.values()]),
       ...clock && { clock },
       lastMessageId,
@@ -177,7 +181,7 @@ function apply(contents: Contents, change: Change): void {
       contents.lastMessageId = Math.max(contents.lastMessageId, change.message.id);
       return void messages.set(change.message.id, change.message);
     case "retain":
-      return void retained.set(change.topicName, change.messageId);
+      return void retained.set(change.topicName, change);
     case "clear":
       return void retained.delete(change.topicName);
     case "will": {
@@ -197,7 +201,15 @@ function apply(contents: Contents, change: Change): void {
 function applyToSession({ subscriptions, unreleased, deliveries }: Session, change: Change): void {
   switch (change.type) {
     case "subscribe":
-      return void subscriptions.set(change.subscription.topicFilter, change.subscription);
+      return void subscriptions.set(
+        change.subscription.topicFilter,
+        withPosition(change.subscription, change.retained),
+      );
+    case "retained-sent": {
+      const subscription = subscriptions.get(change.topicFilter);
+      if (subscription === undefined) return;
+      return void subscriptions.set(change.topicFilter, withPosition(subscription, change.retained));
+    }
     case "unsubscribe":
       return void subscriptions.delete(change.topicFilter);
     case "accept":
@@ -224,6 +236,13 @@ function applyToSession({ subscriptions, unreleased, deliveries }: Session, chan
   }
 }
 
+function withPosition(
+  { retained: _, ...subscription }: RestoredSubscription,
+  retained: StoredPosition | undefined,
+): RestoredSubscription {
+  return { ...subscription, ...retained !== undefined && { retained } };
+}
+
 function sessionOf(sessions: Map<number, Session>, number: number): Session {
   const found = sessions.get(number) ?? { subscriptions: new Map(), unreleased: new Set(), deliveries: new Map() };
   sessions.set(number, found);
@@ -231,7 +250,7 @@ function sessionOf(sessions: Map<number, Session>, number: number): Session {
 }
 
 function forgetUnused({ sessions, messages, retained }: Contents): void {
-  const used = new Set(retained.values());
+  const used = new Set(Array.from(retained.values(), ({ messageId }) => messageId));
   for (const { deliveries } of sessions.values()) {
     for (const { change, state } of deliveries.values()) if (state !== "released") used.add(change.messageId);
   }

@@ -12,6 +12,7 @@ import { authenticate, type Greeting } from "./authenticate.ts";
 import { beginExchange } from "./auth.ts";
 import { describeClient } from "./client_snapshot.ts";
 import { connackProperties, grantedExpirySeconds } from "./connack_properties.ts";
+import { sendRetained } from "./retained_delivery.ts";
 import { authorizeWill, refusalOfWill } from "./will.ts";
 
 /** CONNECT (MQTT 3.1.1 §3.1, MQTT 5.0 §3.1): sign-in, permission for the will, then the session. */
@@ -151,9 +152,13 @@ function openSession(
     retainedWalk: undefined,
   };
   connection.own(open);
-  if (!journal || journal.fault || journal.position === before) return connection.welcome(open, present, properties);
+  const welcome = () => {
+    connection.welcome(open, present, properties);
+    void sendRetained(connection, open);
+  };
+  if (!journal || journal.fault || journal.position === before) return welcome();
   return journal.settled().then(() => {
-    if (connection.open === open) connection.welcome(open, present, properties);
+    if (connection.open === open) welcome();
   });
 }
 

@@ -17,10 +17,9 @@ import type { Subscription } from "../../topics/subscriptions.ts";
 import type { Connection, Open } from "../connection.ts";
 import { describeClient } from "../connection_state.ts";
 import type { Core } from "../core.ts";
-import { errorText } from "../error_text.ts";
 import { subscribeSession } from "../session_subscription.ts";
 import { hasTooManyLevels, reasonCodeOf } from "./message_rules.ts";
-import { RetainedWalk } from "./retained_walk.ts";
+import { sendRetained } from "./retained_delivery.ts";
 
 const granted = [ReasonCode.Success, ReasonCode.GrantedQoS1, ReasonCode.GrantedQoS2] as const;
 
@@ -59,8 +58,6 @@ function subscribe(
   wanted: readonly Wanted[],
   rulings: readonly Ruling[],
 ): void | Promise<void> {
-  // A filter that stands twice in a packet is subscribed to as it stands last, and gets what is retained once.
-  const added = new Map<TopicFilter, Subscription>();
   const refusals: ReasonProperties[] = [];
   const permissions: ReasonProperties[] = [];
   const reasonCodes: ReasonCode[] = [];
@@ -68,9 +65,9 @@ function subscribe(
     const ruling = rulings[index]!;
     const refusal = refusalOf(connection, open, one, ruling);
     const subscription = atAllowedQoS(one.subscription, ruling);
+    // A filter that stands twice in a packet is subscribed to as it stands last, and brings what is retained once.
     if (refusal) refusals.push(refusal);
-    else if (add(connection, open, one, subscription) || added.has(one.key)) added.set(one.key, subscription);
-    else open.retainedWalk?.replace(one.key, subscription);
+    else add(connection, open, one, subscription);
     if (!refusal && ruling !== allowed) permissions.push(ruling);
     // A hook that is told of a subscription may cut the client off.
     if (connection.open !== open) return;
@@ -78,8 +75,12 @@ function subscribe(
   }
   logRefusals(connection, open, wanted, reasonCodes);
   const properties = firstWords(refusals) ?? firstWords(permissions);
-  connection.send({ type: PacketType.Suback, packetIdentifier: packet.packetIdentifier, reasonCodes, properties });
-  return sendRetained(connection, open, added);
+  const { packetIdentifier } = packet;
+  connection.sendSuback(
+    { type: PacketType.Suback, packetIdentifier, reasonCodes, properties },
+    wanted.map(({ subscription }) => subscription.topicFilter),
+  );
+  return sendRetained(connection, open);
 }
 
 /** The subscription at the QoS that plugins allow. */
@@ -111,63 +112,19 @@ function logRefusals(
   });
 }
 
-/** Returns a promise only if there is more than one turn should take: the client's next packet comes after it. */
-function sendRetained(
-  connection: Connection,
-  open: Open,
-  added: ReadonlyMap<TopicFilter, Subscription>,
-): void | Promise<void> {
-  if (added.size === 0 || connection.core.retained.count === 0) return;
-  const walk = open.retainedWalk ??= makeWalk(connection, open);
-  for (const [key, subscription] of added) walk.add(key, subscription);
-  walk.run();
-  if (!walk.suspended) open.retainedWalk = undefined;
-  return walk.pause;
-}
-
-/** It ends for a subscription that is no longer there, and for all when the client has gone. */
-function makeWalk(connection: Connection, open: Open): RetainedWalk {
-  const { retained, clock } = connection.core;
-  const { session } = open;
-  const later = (resume: () => void) => void setTimeout(() => orClose(connection, resume), 0);
-  return new RetainedWalk({
-    retained,
-    now: () => clock.now(),
-    isCurrent: (key, subscription) => connection.open === open && session.subscriptions.get(key) === subscription,
-    waiting: () => session.sender.retainedWaiting,
-    offer: (messages, subscription) => session.offerRetained(messages, subscription),
-    later,
-    whenTaken: (messages, resume) => session.sender.whenRetainedTaken(messages, () => later(resume)),
-  });
-}
-
-/** What fails in a turn of its own has nobody else to catch it. */
-function orClose(connection: Connection, resume: () => void): void {
-  try {
-    resume();
-  } catch (error) {
-    const reason = `retained messages could not be sent: ${errorText(error)}`;
-    connection.close({ reasonCode: ReasonCode.UnspecifiedError, reason });
-  }
-}
-
-/**
- * Adds a subscription, or puts it in the place of its former self.
- *
- * @returns whether retained messages are to be sent for it
- */
+/** Adds a subscription, or puts it in the place of its former self. What it brings that is retained is sent later. */
 function add(
   { core }: Connection,
   { session, client }: Open,
-  { key, request }: Wanted,
+  { key, request: { retainHandling } }: Wanted,
   subscription: Subscription,
-): boolean {
+): void {
   const isNew = !session.subscriptions.has(key);
-  subscribeSession(core.subscriptions, session, key, subscription);
-  core.hooks.clientSubscribed?.(client, snapshotOf(subscription));
   // MQTT 5.0 §3.8.3.1, §4.8.2
-  if (subscription.shareName !== undefined || request.retainHandling === 2) return false;
-  return isNew || request.retainHandling === 0;
+  const withRetained = subscription.shareName === undefined &&
+    (retainHandling === 0 || (retainHandling === 1 && isNew));
+  subscribeSession(core.subscriptions, session, { key, subscription, withRetained });
+  core.hooks.clientSubscribed?.(client, snapshotOf(subscription));
 }
 
 function examine(connection: Connection, open: Open, packet: SubscribePacket, request: SubscriptionRequest): Wanted {
