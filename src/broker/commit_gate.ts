@@ -129,13 +129,13 @@ export class CommitGate implements CommitWaiter {
     if (!last) return this.#outbox.open();
     // Messages of one topic keep their order, also with those that come when the SUBACK has left.
     this.#fence = last;
-    this.#outbox.heldBytes = this.#heldBytes + last.bytes.length;
+    this.#outbox.heldBytes = this.#heldBytes + last.bytes.size;
     return inOrder ? this.#countMessage(last) : last.bytes;
   }
 
   committed(position: number): void {
     for (let held = this.#held.peek(); held && held.position <= position; held = this.#held.peek()) {
-      if (held !== this.#last) this.#heldBytes -= held.bytes.length;
+      if (held !== this.#last) this.#heldBytes -= held.bytes.size;
       held.bytes.moveTo(this.#outbox.open());
       this.#held.shift();
       this.#answers -= held.answers;
@@ -179,7 +179,7 @@ export class CommitGate implements CommitWaiter {
   #buffer(): OutputBuffer {
     if (this.#behind <= this.#journal.committed) return this.#outbox.open();
     if (this.#last?.position === this.#behind) return this.#last.bytes;
-    if (this.#last) this.#heldBytes += this.#last.bytes.length;
+    if (this.#last) this.#heldBytes += this.#last.bytes.size;
     else this.#journal.subscribe(this);
     this.#last = { position: this.#behind, bytes: new OutputBuffer(), answers: 0, messages: 0 };
     this.#held.push(this.#last);

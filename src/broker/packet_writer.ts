@@ -195,6 +195,10 @@ export class PacketWriter implements OutboundLink {
     if (this.#core.hooks.packetSent) this.#tell(message, this.#copy(delivery, packetIdentifier, dup, alias));
   }
 
+  sendPubrel(packetIdentifier: number): void {
+    this.acknowledge(PacketType.Pubrel, packetIdentifier);
+  }
+
   /** Where to append a message that is held back. */
   #held(
     gate: CommitGate,
@@ -203,10 +207,6 @@ export class PacketWriter implements OutboundLink {
   ): OutputBuffer {
     if (kept && qos === 2) return gate.forMessage();
     return behindSuback ? gate.behindSuback({ inOrder: kept }) : gate.behindMessages();
-  }
-
-  sendPubrel(packetIdentifier: number): void {
-    this.acknowledge(PacketType.Pubrel, packetIdentifier);
   }
 
   #forAnswer(): OutputBuffer {

@@ -3,6 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { CommitGate } from "../../src/broker/commit_gate.ts";
 import { Outbox } from "../../src/broker/outbox.ts";
 import { ProtocolError } from "../../src/packet/protocol_error.ts";
+import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import { change, journalOf } from "../durability/support.ts";
@@ -25,7 +26,7 @@ async function gateOf() {
     journal.close();
     for (const transport of [ours, peer]) transport.close();
   };
-  return { journal, store, gate, answer, close };
+  return { journal, store, gate, outbox, answer, close };
 }
 
 Deno.test("A client that goes on without an answer to as many packets as it may send is refused with 0x93", async () => {
@@ -78,5 +79,26 @@ Deno.test("A message at QoS 1 never overtakes another that is held, though what 
   await until("the second commit", () => journal.committed === journal.position);
   await until("everything to have left", () => !gate.holds);
   assertEquals([gate.holdsMessages, gate.behindMessages() === answer], [false, false]);
+  close();
+});
+
+Deno.test("What waits behind a SUBACK counts as bytes for the client until the SUBACK has left", async () => {
+  const { journal, store, gate, outbox, close } = await gateOf();
+  store.hold();
+  gate.begin();
+  journal.append(change(1));
+  gate.forAnswer();
+  gate.fence([parseTopicFilter("a/+")]);
+  assertEquals([gate.holdsBack(parseTopicName("a/1")), gate.holdsBack(parseTopicName("b"))], [true, false]);
+  gate.behindSuback({ inOrder: true }).set(new Uint8Array(2 ** 20));
+  journal.append(change(2));
+  gate.begin();
+  gate.forMessage();
+  assertEquals([gate.holdsMessages, outbox.congested], [true, false]);
+  gate.behindSuback({ inOrder: false });
+  assertEquals([outbox.congested, outbox.heldBytes], [true, 2 ** 20]);
+  store.release();
+  await until("the commits", () => !gate.holds);
+  assertEquals([gate.holdsBack(parseTopicName("a/1")), outbox.heldBytes], [false, 0]);
   close();
 });
