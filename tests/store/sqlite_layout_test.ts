@@ -1,14 +1,13 @@
 /** Databases as older versions left them. */
 import { assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { SqliteConnection } from "../../src/store/sqlite_connection.ts";
 import { SqliteDatabase } from "../../src/store/sqlite_database.ts";
 import { TemporaryFolder } from "./support.ts";
 
 Deno.test("Retained messages of layout 1 come in the order they were stored in, and its subscriptions owe nothing", async () => {
   await using place = new TemporaryFolder();
-  const first = new SqliteDatabase({ path: place.file, commit: "os" }, { migrations: [] });
-  first.open();
-  first.close();
+  SqliteConnection.open({ path: place.file, commit: "os" }, { migrations: [] }).close();
   const old = new DatabaseSync(place.file);
   old.exec(`INSERT INTO session VALUES (1, 'c', NULL, 60, NULL);
     INSERT INTO subscription VALUES (1, 'a/#', 1, 0, 0, NULL);
