@@ -82,6 +82,14 @@ export class WorkBudget {
     return this.#waiting;
   }
 
+  /** A party that nothing is known of yet: while there is much to do it waits for those that ask little. */
+  newcomer(): WorkParty {
+    const party = new WorkParty();
+    party.usedMs = 2 * LIGHT_MS;
+    party.atMs = this.#parts.now();
+    return party;
+  }
+
   /** Work begins, or goes on after something was waited for. */
   begin(): void {
     this.#lookedAtMs = this.#parts.now();

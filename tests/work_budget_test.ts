@@ -152,3 +152,16 @@ Deno.test("Chores are done one after the other, and somebody else's little work 
   await chores.done();
   assertEquals(done, ["first", "second"]);
 });
+
+Deno.test("Who asks little does not wait for a crowd that has just come", async () => {
+  const machine = new Machine();
+  const known = new WorkParty();
+  await machine.run(known, 1, 0.05);
+  machine.nowMs += 1000;
+  const crowd = Array.from({ length: 1000 }, () => machine.run(machine.work.newcomer(), 1, 0.2));
+  for (let n = 0; n < 200; n++) await Promise.resolve();
+  const askedMs = machine.nowMs;
+  await machine.run(known, 1, 0.05);
+  assertLessOrEqual(machine.nowMs - askedMs, 10);
+  await Promise.all(crowd);
+});

@@ -37,7 +37,7 @@ import { Outbox } from "./outbox.ts";
 import { PacketWriter } from "./packet_writer.ts";
 import { GRACE_MS, Parting } from "./parting.ts";
 import { Throttle } from "./throttle.ts";
-import { WorkParty } from "../work_budget.ts";
+import type { WorkParty } from "../work_budget.ts";
 
 export type { ConnectRefusal, Ending, Open } from "./connection_state.ts";
 
@@ -62,7 +62,7 @@ export class Connection {
   readonly #throttle: Throttle;
   readonly #parting: Parting;
   /** The broker's work for this client. */
-  readonly work = new WorkParty();
+  readonly work: WorkParty;
   #state: ConnectionState = { at: "awaiting-connect" };
   /** Frames are being handled: the connection finds out by itself that it was closed. */
   #serving = false;
@@ -72,6 +72,7 @@ export class Connection {
   constructor(core: Core, transport: Transport, { listener, hurried }: ConnectionOptions) {
     this.core = core;
     this.transport = transport;
+    this.work = core.work.newcomer();
     this.listener = listener;
     const sinceAcceptMs = performance.now() - transport.acceptedAt;
     const patienceMs = hurried ? GRACE_MS : listener.limits.connectTimeout * 1000;

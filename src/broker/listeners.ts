@@ -6,7 +6,7 @@ import type { OnRefused } from "../transport/refusal.ts";
 import { listenTls } from "../transport/tls.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 import { listenWebSocket } from "../transport/websocket.ts";
-import type { WorkBudget } from "../work_budget.ts";
+import { type WorkBudget, WorkParty } from "../work_budget.ts";
 import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
 import { errorText } from "./error_text.ts";
 
@@ -142,8 +142,13 @@ export class Listeners {
     config: ResolvedListener,
     accept: (transport: Transport, config: ResolvedListener) => void,
   ): Promise<void> {
+    const party = new WorkParty();
     try {
-      for await (const transport of listener) accept(transport, config);
+      for await (const transport of listener) {
+        this.#work.begin();
+        accept(transport, config);
+        if (this.#work.look(party)) await this.#work.turn(party);
+      }
     } catch (error) {
       const reason = errorText(error);
       this.#logger.error(`listeners.${config.name} accepts no more connections: ${reason}`);
