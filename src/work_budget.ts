@@ -180,14 +180,18 @@ export class WorkBudget {
  *
  * @returns what the work returns; a promise only if it had to wait
  */
-export function inTurns<T>(budget: WorkBudget, party: WorkParty, work: Iterator<void, T>): T | Promise<T> {
+export function inTurns<T>(
+  budget: WorkBudget,
+  party: WorkParty,
+  work: Iterator<void, T>,
+): T | Promise<Awaited<T>> {
   for (let step = work.next();; step = work.next()) {
     if (step.done) return step.value;
     if (budget.isDue && budget.look(party)) return goOn(budget, party, work);
   }
 }
 
-async function goOn<T>(budget: WorkBudget, party: WorkParty, work: Iterator<void, T>): Promise<T> {
+async function goOn<T>(budget: WorkBudget, party: WorkParty, work: Iterator<void, T>): Promise<Awaited<T>> {
   await budget.turn(party);
   return await inTurns(budget, party, work);
 }

@@ -21,9 +21,12 @@ function makeWalk(connection: Connection, open: Open): RetainedWalk {
   const resumed = (resume: () => void) => {
     if (connection.open === open) orClose(connection, resume);
   };
+  const { core: { work }, work: party } = connection;
   return new RetainedWalk({
     sender: open.session.sender,
-    later: (resume) => void setTimeout(() => resumed(resume), 0),
+    work,
+    party,
+    later: (resume) => void work.turn(party).then(() => resumed(resume)),
   });
 }
 

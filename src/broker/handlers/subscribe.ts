@@ -14,12 +14,16 @@ import { parseSharedFilter, TopicError, type TopicFilter } from "../../packet/to
 import { quote } from "../../quote.ts";
 import type { Session } from "../../session/session.ts";
 import type { Subscription } from "../../topics/subscriptions.ts";
+import { inTurns } from "../../work_budget.ts";
 import type { Connection, Open } from "../connection.ts";
 import { describeClient } from "../connection_state.ts";
 import type { Core } from "../core.ts";
 import { subscribeSession } from "../session_subscription.ts";
 import { hasTooManyLevels, reasonCodeOf } from "./message_rules.ts";
 import { sendRetained } from "./retained_delivery.ts";
+
+/** What it takes to subscribe to a filter, as the budget counts. */
+const SUBSCRIPTION_STEPS = 4;
 
 const granted = [ReasonCode.Success, ReasonCode.GrantedQoS1, ReasonCode.GrantedQoS2] as const;
 
@@ -50,7 +54,7 @@ export function handleSubscribe(connection: Connection, open: Open, packet: Subs
   });
 }
 
-/** Synchronous until the answer: the session changes and the answer are in order. Then comes what is retained. */
+/** Subscribes, which may take several turns, answers, and only then sends what is retained. */
 function subscribe(
   connection: Connection,
   open: Open,
@@ -58,6 +62,16 @@ function subscribe(
   wanted: readonly Wanted[],
   rulings: readonly Ruling[],
 ): void | Promise<void> {
+  return inTurns(connection.core.work, connection.work, subscribing(connection, open, packet, wanted, rulings));
+}
+
+function* subscribing(
+  connection: Connection,
+  open: Open,
+  packet: SubscribePacket,
+  wanted: readonly Wanted[],
+  rulings: readonly Ruling[],
+): Generator<void, void | Promise<void>> {
   const refusals: ReasonProperties[] = [];
   const permissions: ReasonProperties[] = [];
   const reasonCodes: ReasonCode[] = [];
@@ -69,9 +83,11 @@ function subscribe(
     if (refusal) refusals.push(refusal);
     else add(connection, open, one, subscription);
     if (!refusal && ruling !== allowed) permissions.push(ruling);
-    // A hook that is told of a subscription may cut the client off.
-    if (connection.open !== open) return;
     reasonCodes.push(refusal?.reasonCode ?? granted[subscription.qos]);
+    connection.core.work.steps += SUBSCRIPTION_STEPS;
+    yield;
+    // A hook that is told of a subscription may cut the client off, or it has gone meanwhile.
+    if (connection.open !== open) return;
   }
   logRefusals(connection, open, wanted, reasonCodes);
   const properties = firstWords(refusals) ?? firstWords(permissions);
