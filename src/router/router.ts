@@ -62,7 +62,7 @@ export class Router {
     }
     for (const share of shares) {
       // Where nobody can take it, it is dropped in the name of who is next.
-      const route = share.choose(message) ?? share.next();
+      const route = share.choose(message, undefined, this.#work) ?? share.next();
       if (!route) continue;
       subscribers++;
       if (route.subscriber.offer(message, route)) taken++;
@@ -80,7 +80,7 @@ export class Router {
   handOver(message: Message, share: ShareGroup, from: Subscriber, options: HandOverOptions): boolean {
     if (this.#handOvers === MAXIMUM_HAND_OVERS) return false;
     if (options.onlyConnected && !share.hasConnectedOther(from)) return false;
-    const route = share.choose(message, from);
+    const route = share.choose(message, from, this.#work);
     if (!route) return false;
     this.#handOvers++;
     try {

@@ -1,6 +1,7 @@
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Message } from "../message.ts";
 import { Overlap } from "../topics/overlap.ts";
+import type { ShareGroup } from "../topics/share_group.ts";
 import type { Availability, Route, Subscriber, Subscription } from "../topics/subscriptions.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Estate } from "./estate.ts";
@@ -46,6 +47,8 @@ export class Session implements Subscriber {
   #subscriptions: Map<TopicFilter, Subscription> | undefined;
   /** How many of its subscriptions one topic can match. */
   readonly overlap = new Overlap();
+  /** That it is a member of; `undefined`: there never was one. */
+  #groups: Set<ShareGroup> | undefined;
   readonly #journal: SessionJournal | undefined;
   #expiryIntervalSeconds: number;
   #disconnectedAtMs: number | undefined;
@@ -118,6 +121,14 @@ export class Session implements Subscriber {
     this.#noteChange();
   }
 
+  joined(group: ShareGroup): void {
+    (this.#groups ??= new Set()).add(group);
+  }
+
+  left(group: ShareGroup): void {
+    this.#groups?.delete(group);
+  }
+
   get availability(): Availability {
     return this.ended ? "ended" : this.sender.availability;
   }
@@ -135,6 +146,7 @@ export class Session implements Subscriber {
     this.#disconnectedAtMs = undefined;
     this.receiver.attach();
     this.sender.attach(link);
+    for (const group of this.#groups ?? []) group.returned(this);
   }
 
   detach(nowMs: number): void {

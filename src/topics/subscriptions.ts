@@ -40,6 +40,10 @@ export interface Subscriber {
    * permission. Asked for each message, so it has to be cheap where that cannot be. @default never
    */
   refuses?(message: Message, route: Route): boolean;
+  /** It has become a member of a group, which is to be told when it is connected again: {@linkcode ShareGroup.returned}. */
+  joined?(group: ShareGroup): void;
+  /** It is a member no longer. */
+  left?(group: ShareGroup): void;
   /** What is offered at QoS 1 and 2 outlives the process. @default false */
   readonly durable?: boolean;
   /** Takes a message or drops one by its own stated policy; never throws, never waits. False: it did not take this one. */
