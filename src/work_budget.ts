@@ -201,6 +201,7 @@ export class Chores {
   readonly #budget: WorkBudget;
   readonly #party = new WorkParty();
   readonly #waiting: Iterator<void, void>[] = [];
+  #isWorking = false;
   #running: Promise<void> | undefined;
 
   constructor(budget: WorkBudget) {
@@ -211,26 +212,26 @@ export class Chores {
   add(work: Iterator<void, void>): void {
     this.#waiting.push(work);
     // A piece of work may bring others with it.
-    if (this.#running || this.#waiting.length > 1) return;
+    if (this.#isWorking) return;
     this.#budget.begin();
-    const running = inTurns(this.#budget, this.#party, this.#all());
-    if (running) this.#running = running.finally(() => this.#running = undefined);
+    this.#running = inTurns(this.#budget, this.#party, this.#all()) ?? undefined;
   }
 
   /** Nothing is left to do. */
   get idle(): boolean {
-    return this.#running === undefined;
+    return !this.#isWorking;
   }
 
   /** Resolves when nothing is left to do. */
   async done(): Promise<void> {
-    await this.#running;
+    while (this.#isWorking) await this.#running;
   }
 
   *#all(): Generator<void, void> {
-    for (let work = this.#waiting[0]; work; work = this.#waiting[0]) {
+    this.#isWorking = true;
+    for (let work = this.#waiting.shift(); work; work = this.#waiting.shift()) {
       for (let step = work.next(); !step.done; step = work.next()) yield;
-      this.#waiting.shift();
     }
+    this.#isWorking = false;
   }
 }

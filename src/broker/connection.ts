@@ -358,10 +358,11 @@ export class Connection {
     }
   }
 
-  /** Lets the others have their turn; the client is not read meanwhile. */
+  /** Lets the others have their turn. The client was heard of, and is read no further before. */
   async #turn(): Promise<void> {
-    this.#unread();
+    this.#heard();
     await this.#untilClosed(this.core.work.turn(this.work));
+    this.#heard();
   }
 
   /** Waits for a handler, but not longer than the connection lasts: a plugin may never answer. */
