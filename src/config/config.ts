@@ -276,6 +276,7 @@ export interface ResolvedConfig {
   readonly limits: ResolvedLimits;
   /** Sessions, with and without a connected client. */
   readonly maxSessions: number;
+  /** Groups of shared subscriptions with one topic filter. */
   readonly maxShareGroups: number;
   /** Retained messages that are kept. */
   readonly maxRetained: number;

@@ -118,7 +118,10 @@ async function settle({ broker, members, random }: Stress, steady: Member): Prom
   for (const member of members) if (!member.client && random(2) === 0) await member.join();
   broker.clock.advance((EXPIRY_SECONDS + 1) * 1000);
   // Sessions end when others do not need the time.
-  while ([...broker.broker.sessions()].some(({ connected }) => !connected)) await steady.drain(() => true);
+  while ([...broker.broker.sessions()].some(({ connected }) => !connected)) {
+    await steady.drain(() => true);
+    broker.clock.advance(1000);
+  }
   const connected = [steady, ...members.filter(({ client }) => client)];
   // Whatever was left unacknowledged comes again with the next connection only.
   for (const member of connected) {
