@@ -104,11 +104,20 @@ export class Message implements ApplicationMessage {
     return this.expiresAtMs !== undefined && nowMs > this.expiresAtMs;
   }
 
-  /** What plugins and programs get: a plain frozen object that lasts. */
+  /** What plugins and programs get: a frozen object that lasts, whose properties are read when they are asked for. */
   snapshot(): ApplicationMessage {
     if (!this.#snapshot) {
-      const { topicName, payload, qos, retain, properties, publisher } = this.keep();
-      this.#snapshot = Object.freeze({ topicName, payload, qos, retain, properties, publisher });
+      const { topicName, payload, qos, retain, publisher, body } = this.keep();
+      this.#snapshot = Object.freeze({
+        topicName,
+        payload,
+        qos,
+        retain,
+        get properties() {
+          return body.properties;
+        },
+        publisher,
+      });
     }
     return this.#snapshot;
   }

@@ -64,3 +64,13 @@ Deno.test("Small payloads that are kept briefly share memory, and get their own 
   assertEquals([new TextDecoder().decode(own), own.buffer.byteLength], ["one", 3]);
   assertStrictEquals(first!.snapshot().payload, own);
 });
+
+Deno.test("Properties that somebody has looked at do not stay in memory as objects", () => {
+  const properties = { contentType: "t", messageExpiryIntervalSeconds: 7, userProperties: [["a", "b"]] as const };
+  const message = new Message({ topicName, payload: new Uint8Array([1]), properties });
+  assertEquals(message.properties, properties);
+  assertEquals({ ...message.snapshot() }.properties, properties);
+  assert(message.properties !== message.properties);
+  assert(message.snapshot().properties !== message.snapshot().properties);
+  assertEquals(message.payload, new Uint8Array([1]));
+});

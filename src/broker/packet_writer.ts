@@ -235,9 +235,9 @@ export class PacketWriter implements OutboundLink {
   }
 
   #tell(message: Message, { messageExpiryIntervalSeconds, ...copy }: PublishCopy): void {
-    const { payload } = message;
+    const { payload, properties: own } = message;
     const topicName = copy.topicName === "" ? "" as const : message.topicName;
-    const properties = message.properties && { ...message.properties, messageExpiryIntervalSeconds };
+    const properties = own && { ...own, messageExpiryIntervalSeconds };
     this.#core.hooks.packetSent?.(this.#client(), {
       ...copy,
       type: PacketType.Publish,

@@ -4,6 +4,7 @@ import { expiryTime, Message } from "../message.ts";
 import { quote } from "../quote.ts";
 import type { Will } from "../packet/packets.ts";
 import type { TopicName } from "../packet/topic.ts";
+import { compactWill } from "../packet/will.ts";
 import type { Session } from "../session/session.ts";
 import type { Journal } from "../durability/journal.ts";
 import type { Times } from "../durability/stored_message.ts";
@@ -77,7 +78,8 @@ export class Wills {
    * whose session is gone has nothing to wait for.
    */
   restore(stored: StoredWill, session: Session | undefined, times: Times): void {
-    const { clientIdentifier, username, will, dueAt } = stored;
+    const { clientIdentifier, username, dueAt } = stored;
+    const will = compactWill(stored.will);
     const nowMs = this.#parts.clock.now();
     const delayedMs = dueAt === undefined ? nowMs + will.delayIntervalSeconds * 1000 : times.fromStored(dueAt);
     const client = ghost(clientIdentifier, username, will);

@@ -8,6 +8,7 @@ import { readProperties } from "./property_codec.ts";
 import { malformed, ProtocolError, protocolError } from "./protocol_error.ts";
 import { ReasonCode } from "./reason_code.ts";
 import { topicNameField } from "./topic_field.ts";
+import { compactWill } from "./will.ts";
 
 /** A CONNECT that cannot be served but whose sender understands a CONNACK: its level is not spoken here, or it is 5.0. */
 export class ConnectError extends ProtocolError {
@@ -200,12 +201,12 @@ function readConnect5(reader: ByteReader, flags: number, limits: DecodeLimits): 
 
 function readWill(reader: ByteReader, flags: number, limits: DecodeLimits): Will {
   const { delayIntervalSeconds = 0, ...properties } = readProperties(reader, "will", limits);
-  return {
+  return compactWill({
     topicName: topicNameField(reader.string("will topic"), "CONNECT: will topic"),
     payload: reader.binary("will payload"),
     qos: (flags >> 3 & 3) as QoS,
     retain: (flags & WILL_RETAIN_FLAG) !== 0,
     delayIntervalSeconds,
-    ...Object.keys(properties).length > 0 && { properties },
-  };
+    properties,
+  });
 }

@@ -40,7 +40,6 @@ export class PublishBody {
   #whole: Uint8Array | undefined = undefined;
   #content: Uint8Array | undefined = undefined;
   #payload: Uint8Array | undefined = undefined;
-  #properties: MessageProperties | undefined = undefined;
 
   private constructor(bytes: Uint8Array, layout: PublishLayout, held: "borrowed" | "own") {
     const { start, identifierAt } = layout;
@@ -66,13 +65,14 @@ export class PublishBody {
    * @throws {RangeError} if a property is longer than the format can tell
    */
   static of(payload: Uint8Array, properties?: MessageProperties): PublishBody {
-    const constants = properties && propertyBytes("will", { ...properties, messageExpiryIntervalSeconds: undefined });
-    const payloadStart = constants?.length ?? 0;
-    const bytes = payloadStart === 0 ? payload : joined(constants!, payload);
-    const end = bytes.length;
-    const layout = { start: 0, identifierAt: 0, propertiesStart: 0, constantsStart: 0, payloadStart, end };
+    const { messageExpiryIntervalSeconds, ...others } = properties ?? {};
+    const expiry = properties ? propertyBytes("will", { messageExpiryIntervalSeconds }) : NOTHING;
+    const constants = properties ? propertyBytes("will", others) : NOTHING;
+    const constantsStart = expiry.length;
+    const payloadStart = constantsStart + constants.length;
+    const bytes = payloadStart === 0 ? payload : joined(expiry, constants, payload);
+    const layout = { start: 0, identifierAt: 0, propertiesStart: 0, constantsStart, payloadStart, end: bytes.length };
     const body = new PublishBody(bytes, { ...layout, form: undefined }, "own");
-    body.#properties = properties;
     if (payloadStart === 0) body.#payload = payload;
     return body;
   }
@@ -91,12 +91,13 @@ export class PublishBody {
     return this.#payloadStart - this.#propertiesStart;
   }
 
-  /** The properties, read when they are first asked for; `undefined`: none. */
+  /**
+   * The properties; `undefined`: none. They are read anew each time: as objects they take many times their bytes, and must
+   * not last as long as the message.
+   */
   get properties(): MessageProperties | undefined {
-    if (this.#properties === undefined && this.#propertiesStart < this.#payloadStart) {
-      this.#properties = readMessageProperties(this.#bytes, this.#propertiesStart, this.#payloadStart);
-    }
-    return this.#properties;
+    if (this.#propertiesStart === this.#payloadStart) return undefined;
+    return readMessageProperties(this.#bytes, this.#propertiesStart, this.#payloadStart);
   }
 
   /** What the properties take that are the same in every copy: all but the message expiry interval. */
@@ -177,11 +178,16 @@ export class PublishBody {
   }
 }
 
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
+const NOTHING = new Uint8Array(0);
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** Bodies from this size on are not copied for each who sends them. */

@@ -1,4 +1,5 @@
-/** The properties of a PUBLISH as bytes: most messages pass without an object being made of them. */
+/** The properties of a PUBLISH as bytes: messages pass, and are kept, without an object being made of them. */
+import { isUtf8 } from "node:buffer";
 import { ByteReader } from "./byte_reader.ts";
 import { type MessageProperties, PacketType } from "./packets.ts";
 import { readPropertyBlock } from "./property_codec.ts";
@@ -34,7 +35,7 @@ const NOWHERE = Infinity;
  * the order of different properties means nothing (MQTT 5.0 §2.2.2.2).
  *
  * @param maxUserProperties more of them are wrong
- * @returns `undefined` if they have to be read one by one: something is wrong, or a text is not ASCII
+ * @returns `undefined` if something is wrong: who reads them one by one finds out what
  */
 export function arrangeProperties(
   bytes: Uint8Array,
@@ -42,11 +43,16 @@ export function arrangeProperties(
   end: number,
   maxUserProperties: number,
 ): ArrangedProperties | undefined {
-  const isShort = bytes[start]! < 0x80;
-  const size = isShort ? bytes[start]! : bytes[start]! & 0x7f | bytes[start + 1]! << 7;
-  const first = start + (isShort ? 1 : 2);
-  // A length of more bytes, or of more than it needs.
-  if (first + size > end || size >= 0x4000 || !isShort && size < 0x80) return undefined;
+  let size = 0;
+  let first = start;
+  for (let shift = 0;; shift += 7) {
+    const byte = bytes[first++]!;
+    size += (byte & 0x7f) << shift;
+    // A length of more bytes, or of more than it needs.
+    if (first > end || shift > 21 || byte === 0 && shift > 0) return undefined;
+    if (byte < 0x80) break;
+  }
+  if (first + size > end) return undefined;
   const arrangement = new Arrangement(first, first + size, maxUserProperties);
   return arrangement.make(bytes) ? arrangement : undefined;
 }
@@ -129,16 +135,19 @@ function endOfProperty(bytes: Uint8Array, at: number, limit: number): number {
   }
 }
 
-/** Where a UTF-8 Encoded String of ASCII without NUL ends. */
+/** Where a UTF-8 Encoded String without NUL ends. */
 function endOfText(bytes: Uint8Array, at: number, limit: number): number {
   const start = at + 2;
   const end = start > limit ? NOWHERE : start + u16(bytes, at);
   if (end > limit) return NOWHERE;
+  let bits = 0;
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!;
-    if (byte === 0 || byte >= 0x80) return NOWHERE;
+    if (byte === 0) return NOWHERE;
+    bits |= byte;
   }
-  return end;
+  // No byte of a character beyond ASCII looks like one of ASCII.
+  return bits < 0x80 || isUtf8(bytes.subarray(start, end)) ? end : NOWHERE;
 }
 
 const HASH = 0x23;

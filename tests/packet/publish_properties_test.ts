@@ -7,9 +7,10 @@ import { OutputBuffer } from "../../src/packet/output_buffer.ts";
 import { PacketType } from "../../src/packet/packets.ts";
 import { type Properties, type PropertyDefinition, propertyTable } from "../../src/packet/properties.ts";
 import { noDecodeLimits } from "../../src/packet/decode_limits.ts";
-import { readProperties } from "../../src/packet/property_codec.ts";
+import { propertyBytes, readProperties } from "../../src/packet/property_codec.ts";
 import { ProtocolError } from "../../src/packet/protocol_error.ts";
-import { arrangeProperties } from "../../src/packet/publish_properties.ts";
+import { arrangeProperties, readMessageProperties } from "../../src/packet/publish_properties.ts";
+import { parseTopicName } from "../../src/packet/topic.ts";
 import { TopicNames } from "../../src/packet/topic_names.ts";
 import { concat, encodeProperties, packetOf, string, varint } from "../support/client_codec.ts";
 
@@ -124,4 +125,27 @@ Deno.test("A property that reaches beyond the properties is not taken, whatever 
   // A length that takes a byte too many, and one that reaches behind the packet.
   assertEquals(arrangeProperties(Uint8Array.of(0x82, 0, 1, 1), 0, 4, Infinity), undefined);
   assertEquals(arrangeProperties(Uint8Array.of(3, 1, 1), 0, 3, Infinity), undefined);
+});
+
+Deno.test("Properties of any size, in any script, pass as bytes", () => {
+  const properties = {
+    contentType: "温度".repeat(3000),
+    responseTopic: parseTopicName("ответ/" + "я".repeat(9000)),
+    userProperties: Array.from({ length: 3000 }, (_, index) => [`größe ${index}`, "🌡"] as const),
+  };
+  const block = propertyBytes("will", properties);
+  const out = new OutputBuffer();
+  out.variableByteInteger(block.length);
+  out.set(block);
+  const bytes = out.take();
+  const arranged = arrangeProperties(bytes, 0, bytes.length, Infinity);
+  assertEquals(arranged?.payloadStart, bytes.length);
+  assertEquals(readMessageProperties(bytes, arranged!.propertiesStart, bytes.length), properties);
+});
+
+Deno.test("A text that is not UTF-8 or holds NUL beside other characters is wrong", () => {
+  for (const text of [[0xc3, 0x28], [0xed, 0xa0, 0x80], [0xc3, 0xa4, 0], [0xc3]]) {
+    const bytes = Uint8Array.of(3 + text.length, 3, 0, text.length, ...text);
+    assertEquals(arrangeProperties(bytes, 0, bytes.length, Infinity), undefined);
+  }
 });

@@ -18,7 +18,7 @@ export function describeClient(connection: Connection, packet: ConnectPacket): C
     certificate: certificate && Object.freeze({ ...certificate }),
     cleanStart: packet.cleanStart,
     keepAliveSeconds: grantedKeepAliveSeconds(connection, packet),
-    will: packet.will && Object.freeze({ ...packet.will }),
+    will: packet.will && Object.freeze(packet.will),
     ...userProperties && { userProperties: Object.freeze(userProperties) },
     ...authenticationMethod !== undefined && { authenticationMethod },
   });
