@@ -32,6 +32,7 @@ import { Losses } from "./losses.ts";
 import { MemoryCeiling } from "./memory_ceiling.ts";
 import { MessagePipe } from "./message_pipe.ts";
 import type { PluginPowers } from "./plugin_context.ts";
+import type { ProcessMemory } from "./process_memory.ts";
 import { pluginLoader } from "./plugin_loader.ts";
 import { SenderLimitsOf } from "./sender_limits.ts";
 import { Refusals } from "./refusals.ts";
@@ -73,6 +74,7 @@ export class Assembly {
   /** What is done for nobody in particular. */
   readonly chores: Chores;
   readonly #senderLimits = new SenderLimitsOf();
+  readonly #process: ProcessMemory | undefined;
   /** Clients whose messages could not be read from the store, and when to try again. */
   readonly #unread = new Map<string, number>();
   readonly #timers: (() => void)[] = [];
@@ -85,6 +87,7 @@ export class Assembly {
     this.logger = environment.logger ?? libraryLogger();
     this.admissions = new Admissions();
     this.clock = environment.clock ?? systemClock;
+    this.#process = environment.process;
     this.work = new WorkBudget({
       now: () => performance.now(),
       pollSockets: () => this.#sockets.look(),
@@ -94,8 +97,9 @@ export class Assembly {
     this.clientTime = new ClientTime(this.clock, TICK_MS);
     this.subscriptions = new Subscriptions(this.work);
     this.sessions = new Sessions((session, estate) => this.#forget(session, estate));
-    const { maxRetained, maxRetainedBytes } = config;
-    this.retained = new RetainedMessages({ maximumMessages: maxRetained, maximumBytes: maxRetainedBytes });
+    const { maxRetained, maxRetainedBytes, maxTotalBytes } = config;
+    const maximumBytes = Math.min(maxRetainedBytes, maxTotalBytes / 2);
+    this.retained = new RetainedMessages({ maximumMessages: maxRetained, maximumBytes });
     this.statistics = new Statistics({
       clients: () => this.owners,
       sessions: () => this.sessions,
@@ -223,6 +227,7 @@ export class Assembly {
       this;
     const hooks = this.#hooks;
     const pipe = new MessagePipe({ hooks, router: this.#router, statistics, refusals, clock });
+    const wills = this.#makeWills(pipe, durability);
     return {
       config,
       clock,
@@ -234,11 +239,11 @@ export class Assembly {
       subscriptions,
       retained,
       pipe,
-      wills: this.#makeWills(pipe, durability),
+      wills,
       durability,
       statistics,
       refusals,
-      memory: new MemoryCeiling({ maximumBytes: config.maxTotalBytes, sessions, owners, logger }),
+      memory: this.#makeMemory(() => retained.bytes + wills.heldBytes),
       handlePacket,
       topicNames: new TopicNames(),
       buffers: new BufferPool(),
@@ -249,6 +254,21 @@ export class Assembly {
       senderLimits: this.#senderLimits,
       sessionParts: (clientIdentifier) => this.#sessionParts(clientIdentifier),
     };
+  }
+
+  /** @param others what belongs to no session and no connection */
+  #makeMemory(others: () => number): MemoryCeiling {
+    const { config, sessions, connections, owners, logger } = this;
+    const process = this.#process;
+    return new MemoryCeiling({
+      maximumBytes: config.maxTotalBytes,
+      sessions,
+      connections,
+      owners,
+      logger,
+      others,
+      process,
+    });
   }
 
   #makeWills(pipe: MessagePipe, durability: Durability | undefined): Wills {

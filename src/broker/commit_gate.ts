@@ -16,6 +16,9 @@ interface Held {
   messages: number;
 }
 
+/** What the objects take that hold one position's answers. */
+const HELD_BYTES = 256;
+
 /** As many packets as a client can have under way: it has no more packet identifiers. */
 const MAXIMUM_ANSWERS = 65_535;
 /** Behind more filters than these no message passes by, since comparing them all would take too long. */
@@ -59,6 +62,13 @@ export class CommitGate implements CommitWaiter {
   /** Something is held back. */
   get holds(): boolean {
     return this.#last !== undefined;
+  }
+
+  /** What is held back, in bytes, with the objects around it. */
+  get heldBytes(): number {
+    let bytes = 0;
+    this.#held.forEach((held) => bytes += HELD_BYTES + held.bytes.size);
+    return bytes;
   }
 
   /** A message is held back. */

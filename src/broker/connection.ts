@@ -44,6 +44,10 @@ export type { ConnectRefusal, Ending, Open } from "./connection_state.ts";
 /** Largest packet before sign-in, in bytes: a CONNECT with its will. */
 const MAXIMUM_CONNECT_BYTES = 128 * 1024;
 
+/** What a sign-in takes, under way or over, beside its CONNECT; and each user property beside its text. */
+const CONNECT_BYTES = 2048;
+const USER_PROPERTY_BYTES = 160;
+
 /** A KiB of a packet is a step of work, as the packet itself is. */
 const STEP_BYTES_SHIFT = 10;
 
@@ -64,6 +68,9 @@ export class Connection {
   /** The broker's work for this client. */
   readonly work: WorkParty;
   #state: ConnectionState = { at: "awaiting-connect" };
+  #frameBytes = 0;
+  /** What its CONNECT has made the broker hold. */
+  #connectBytes = 0;
   /** Frames are being handled: the connection finds out by itself that it was closed. */
   #serving = false;
   /** Ends the wait for a handler. */
@@ -104,9 +111,16 @@ export class Connection {
     return this.#state.at === "closed";
   }
 
-  /** Bytes that the client's socket has not taken yet. */
-  get waitingBytes(): number {
-    return this.#outbox.waitingBytes;
+  /**
+   * What it holds in memory, roughly: what is read and not whole, what its CONNECT said, what waits to be handled and what
+   * waits for the socket. The session's is not among it.
+   */
+  get heldBytes(): number {
+    const { open } = this;
+    const waits = this.#outbox.waitingBytes + (this.transport.bufferedBytes ?? 0);
+    if (this.closed) return waits;
+    const inbound = open ? open.held.bytes + open.topicAliases.heldBytes : 0;
+    return waits + this.#reader.capacityBytes + this.#connectBytes + this.#writer.heldBytes + inbound;
   }
 
   /** As {@linkcode Outbox.sharedBytes}. */
@@ -126,6 +140,7 @@ export class Connection {
     if (!this.core.signal.aborted) await this.#parting.linger();
     else await this.finish();
     this.cut();
+    this.#reader.release();
   }
 
   /**
@@ -162,6 +177,8 @@ export class Connection {
     if (this.#state.at !== "awaiting-connect") throw protocolError("a second CONNECT");
     const gone = new AbortController();
     const { limits } = this.listener;
+    this.#connectBytes = CONNECT_BYTES + 2 * this.#frameBytes +
+      USER_PROPERTY_BYTES * (packet.userProperties?.length ?? 0);
     const { clientIdentifier } = packet;
     this.#state = { at: "signing-in", gone, clientIdentifier, authentication: undefined };
     this.#reader.version = packet.protocolVersion;
@@ -304,12 +321,13 @@ export class Connection {
   }
 
   async #readPackets(): Promise<void> {
-    const { work, statistics } = this.core;
+    const { work, statistics, memory } = this.core;
     while (!this.closed) {
       const count = await this.transport.read(this.#reader.space());
       if (count === null || this.closed) return;
       statistics.bytesReceived += count;
       this.#reader.filled(count);
+      memory.received(count);
       work.begin();
       if (work.mustWait(this.work)) await this.#turn();
       await this.#handleFrames();
@@ -342,6 +360,7 @@ export class Connection {
         const version = this.#state.at === "awaiting-connect" ? undefined : this.#writer.version;
         const size = frame.end - frame.start;
         const packet = receive(frame, version, this.core.topicNames, this.listener.limits);
+        this.#frameBytes = size;
         this.#received(packet);
         this.#writer.begin();
         const pending = this.core.handlePacket(this, packet);

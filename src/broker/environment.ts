@@ -1,5 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import type { Logger } from "../logger.ts";
+import type { ProcessMemory } from "./process_memory.ts";
 
 /** Time as the broker sees it. */
 export interface Clock {
@@ -19,6 +20,8 @@ export interface BrokerEnvironment {
   readonly logger?: Logger;
   /** What tells the time and calls at intervals. @default the system's */
   readonly clock?: Clock;
+  /** The memory of a process that is the broker's alone. @default it is not looked at */
+  readonly process?: ProcessMemory;
 }
 
 /** The system's clock. */

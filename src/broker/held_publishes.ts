@@ -2,7 +2,7 @@ import type { ReceivedPublish } from "../packet/decode.ts";
 import { Fifo } from "../session/fifo.ts";
 
 /** What the objects around one message take, roughly. */
-const OVERHEAD_BYTES = 128;
+const OVERHEAD_BYTES = 512;
 
 /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room; 3.x clients only. */
 export class HeldPublishes {
@@ -44,5 +44,5 @@ export class HeldPublishes {
 }
 
 function sizeBytes({ body, topicName }: ReceivedPublish): number {
-  return OVERHEAD_BYTES + body.payloadLength + topicName.length;
+  return OVERHEAD_BYTES + body.payloadLength + body.propertiesSizeBytes + topicName.length;
 }

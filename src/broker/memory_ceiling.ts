@@ -4,29 +4,52 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Connection } from "./connection.ts";
+import type { ProcessMemory } from "./process_memory.ts";
 
 /** What a {@linkcode MemoryCeiling} works with. */
 export interface MemoryCeilingParts {
   /** `max-total-bytes` */
   readonly maximumBytes: number;
-  readonly sessions: Pick<Sessions, "heldOffline" | "holdersOffline" | "changed">;
+  readonly sessions: Pick<Sessions, "heldOffline" | "holdersOffline" | "changed" | "baseBytes" | "end">;
+  /** Every connection, signed in or not. */
+  readonly connections: ReadonlySet<Connection>;
   readonly owners: ReadonlyMap<Session, Connection>;
   readonly logger: Logger;
+  /** Bytes that belong to no session and no connection. @default there are none */
+  readonly others?: () => number;
+  /** The process, if the broker is all of it. @default it is not looked at */
+  readonly process?: ProcessMemory;
 }
 
 /** Above this part of the ceiling publishers are read less. */
 const NEAR = 0.9;
+/** A session whose subscriptions take more than this part of the ceiling goes before the messages of others do. */
+const GREEDY = 1 / 16;
+/** Holders that are looked at in one step; the next look finds the others. */
+const MAXIMUM_HOLDERS = 100;
+/** So many bytes that clients have sent are worth a look, however near the ceiling is. */
+const LEAST_UNSEEN_BYTES = 256 * 1024;
+/** The same for each connection that has to be looked at. */
+const UNSEEN_BYTES_PER_CONNECTION = 256;
 
-/** Whoever holds messages in memory. */
+/** Whoever makes the broker hold something: a client, its session, or both. */
 interface Holder {
-  readonly session: Session;
+  readonly session: Session | undefined;
+  readonly connection: Connection | undefined;
   readonly bytes: number;
 }
 
+/** One way to get room: what it could free of a holder, and how. */
+interface Step {
+  bytesOf(session: Session | undefined, connection: Connection | undefined): number;
+  relieve(holder: Holder, bytes: number): void;
+}
+
 /**
- * Keeps the bytes of all messages in memory, and of all that waits for sockets, under a ceiling. Above it the largest
- * holders go first: what a store has is let out of memory, slow clients are disconnected, and only what nobody but memory
- * has is given up, oldest first.
+ * Keeps the bytes of all that clients make the broker hold under a ceiling: sessions with their messages and
+ * subscriptions, and connections with what is read, waits to be handled and waits for the socket. Each tells its own bytes;
+ * here they are added. Above the ceiling the largest holders go first: what a store has is let out of memory, slow clients
+ * are disconnected, and only what nobody but memory has is given up, oldest first; whole sessions come last.
  */
 export class MemoryCeiling {
   readonly #parts: MemoryCeilingParts;
@@ -34,6 +57,11 @@ export class MemoryCeiling {
   /** The last look found too much, which is worth one line for as long as it lasts. */
   #exceeded = false;
   #waiting: (() => void)[] = [];
+  /** As of the last look, and with what was let in since. */
+  #totalBytes = 0;
+  /** Bytes that clients have sent since the last look, and how many make the next one. */
+  #unseenBytes = 0;
+  #mostUnseenBytes = LEAST_UNSEEN_BYTES;
 
   constructor(parts: MemoryCeilingParts) {
     this.#parts = parts;
@@ -49,84 +77,136 @@ export class MemoryCeiling {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Lets something in that lasts, if there is room for so many bytes; false: there is none. */
+  admit(bytes: number): boolean {
+    if (this.#totalBytes + bytes > this.#parts.maximumBytes) return false;
+    this.#totalBytes += bytes;
+    return true;
+  }
+
+  /** A client has sent so many bytes: it cannot send much more before the next look. */
+  received(bytes: number): void {
+    this.#unseenBytes += bytes;
+    if (this.#unseenBytes > this.#mostUnseenBytes) this.#measure();
+  }
+
   /** Called by the broker's coarse timer. */
   look(): void {
-    const { maximumBytes, logger } = this.#parts;
-    let total = this.#total();
-    const exceeded = total > maximumBytes;
-    if (exceeded && !this.#exceeded) {
-      logger.warn(`messages in memory take ${formatBytes(total)} (max-total-bytes is ${formatBytes(maximumBytes)})`);
-    }
-    this.#exceeded = exceeded;
-    if (exceeded) total = this.#relieve(total);
-    this.#near = total > maximumBytes * NEAR;
+    this.#measure();
+    if (!this.#near) this.#exceeded = false;
     for (const resume of this.#waiting.splice(0)) resume();
   }
 
+  #measure(): void {
+    const { maximumBytes, logger, connections } = this.#parts;
+    let total = this.#total();
+    const exceeded = total > maximumBytes;
+    if (exceeded && !this.#exceeded) {
+      const took = formatBytes(total);
+      logger.warn(`what clients make the broker hold takes ${took} (max-total-bytes is ${formatBytes(maximumBytes)})`);
+    }
+    if (exceeded) this.#exceeded = true;
+    if (exceeded) total = this.#relieve(total);
+    this.#near = total > maximumBytes * NEAR;
+    this.#totalBytes = total;
+    this.#unseenBytes = 0;
+    const least = Math.max(LEAST_UNSEEN_BYTES, connections.size * UNSEEN_BYTES_PER_CONNECTION);
+    this.#mostUnseenBytes = Math.max(least, (maximumBytes - total) / 8);
+    this.#parts.process?.look(maximumBytes);
+  }
+
   #total(): number {
-    const { sessions, owners } = this.#parts;
-    let total = sessions.heldOffline().bytes;
+    const { sessions, connections, owners, others } = this.#parts;
+    let total = sessions.heldOffline().bytes + sessions.baseBytes + (others?.() ?? 0);
+    for (const session of owners.keys()) total += session.heldBytes;
     // A large body is one, however many clients it waits for.
     const known = new Set<ArrayBufferLike>();
-    for (const [session, connection] of owners) {
-      total += session.sender.memoryBytes + connection.waitingBytes - connection.sharedBytes(known);
-    }
+    for (const connection of connections) total += connection.heldBytes - connection.sharedBytes(known);
     return total;
   }
 
   #relieve(total: number): number {
     const enough = this.#parts.maximumBytes * NEAR;
-    for (const step of [this.#spill, this.#disconnect, this.#shed]) {
+    for (const step of [this.#spill, this.#endGreedy, this.#disconnect, this.#shed, this.#end]) {
       if (total <= enough) return total;
-      for (const holder of this.#holders()) {
+      for (const holder of this.#holders(step)) {
         if (total <= enough) return total;
-        step.call(this, holder, total - enough);
-        this.#parts.sessions.changed(holder.session);
+        const { session, connection } = holder;
+        const before = this.#bytesOf(session, connection);
+        step.relieve(holder, total - enough);
+        if (session) this.#parts.sessions.changed(session);
         // What others were given of it the next look will find.
-        total += this.#bytesOf(holder.session) - holder.bytes;
+        total += this.#bytesOf(session, connection) - before;
       }
     }
     return total;
   }
 
   /** The largest first; as many as can matter. There may be a million to choose from. */
-  #holders(): Holder[] {
-    const { sessions, owners } = this.#parts;
+  #holders(step: Step): Holder[] {
+    const { sessions, connections, owners } = this.#parts;
     let largest: Holder[] = [];
     let least = 0;
-    for (const some of [owners.keys(), sessions.holdersOffline()]) {
-      for (const session of some) {
-        const bytes = this.#bytesOf(session);
-        if (bytes <= least || largest.push({ session, bytes }) < 2 * MAXIMUM_HOLDERS) continue;
-        largest = largestOf(largest);
-        least = largest.at(-1)!.bytes;
-      }
-    }
+    const consider = (session: Session | undefined, connection: Connection | undefined) => {
+      const bytes = step.bytesOf(session, connection);
+      if (bytes <= least || largest.push({ session, connection, bytes }) < 2 * MAXIMUM_HOLDERS) return;
+      largest = largestOf(largest);
+      least = largest.at(-1)!.bytes;
+    };
+    for (const [session, connection] of owners) consider(session, connection);
+    for (const session of sessions.holdersOffline()) consider(session, undefined);
+    for (const connection of connections) if (!connection.open) consider(undefined, connection);
     return largestOf(largest);
   }
 
-  #bytesOf(session: Session): number {
-    return session.sender.memoryBytes + (this.#parts.owners.get(session)?.waitingBytes ?? 0);
+  #bytesOf(session: Session | undefined, connection: Connection | undefined): number {
+    const ofSession = session && !session.ended ? session.heldBytes : 0;
+    return ofSession + (connection && !connection.closed ? connection.heldBytes : 0);
   }
 
-  #spill({ session }: Holder): void {
-    session.sender.spill();
-  }
+  readonly #spill: Step = {
+    bytesOf: (session) => session?.sender.memoryBytes ?? 0,
+    relieve: ({ session }) => session?.sender.spill(),
+  };
 
-  #disconnect({ session }: Holder): void {
-    const connection = this.#parts.owners.get(session);
-    const reason = "the broker's memory is full, and this client has the most messages waiting (max-total-bytes)";
-    connection?.close({ reasonCode: ReasonCode.QuotaExceeded, reason });
-    connection?.cut();
-  }
+  readonly #endGreedy: Step = {
+    bytesOf: (session) => {
+      const bytes = session?.subscriptionBytes ?? 0;
+      return bytes > this.#parts.maximumBytes * GREEDY ? bytes : 0;
+    },
+    relieve: (holder) => this.#endSession(holder),
+  };
 
-  #shed({ session }: Holder, bytes: number): void {
-    session.sender.shed(bytes);
+  readonly #disconnect: Step = {
+    bytesOf: (session, connection) => connection ? connection.heldBytes + (session?.sender.memoryBytes ?? 0) : 0,
+    relieve: ({ connection }) => cut(connection),
+  };
+
+  readonly #shed: Step = {
+    bytesOf: (session) => session?.sender.memoryBytes ?? 0,
+    relieve: ({ session }, bytes) => session?.sender.shed(bytes),
+  };
+
+  readonly #end: Step = {
+    bytesOf: (session) => session?.heldBytes ?? 0,
+    relieve: (holder) => this.#endSession(holder),
+  };
+
+  #endSession({ session, connection }: Holder): void {
+    if (!session) return;
+    const { logger, sessions } = this.#parts;
+    const held = formatBytes(session.heldBytes);
+    logger.warn(`session ended: client ${session.clientIdentifier}: it holds ${held} (max-total-bytes)`);
+    cut(connection);
+    sessions.end(session);
   }
 }
 
-/** Holders that are looked at in one step; the next look finds the others. */
-const MAXIMUM_HOLDERS = 100;
+function cut(connection: Connection | undefined): void {
+  const reason = "the broker's memory is full, and this client makes it hold the most (max-total-bytes)";
+  connection?.close({ reasonCode: ReasonCode.QuotaExceeded, reason });
+  connection?.cut();
+}
 
 function largestOf(holders: Holder[]): Holder[] {
   return holders.sort((a, b) => b.bytes - a.bytes).slice(0, MAXIMUM_HOLDERS);

@@ -99,6 +99,11 @@ export class PacketWriter implements OutboundLink {
     this.#gate?.close();
   }
 
+  /** What is held back and the names that have aliases, in bytes. */
+  get heldBytes(): number {
+    return (this.#gate?.heldBytes ?? 0) + (this.#aliases?.heldBytes ?? 0);
+  }
+
   get version(): ProtocolVersion {
     return this.#takes.protocolVersion;
   }

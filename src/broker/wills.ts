@@ -34,6 +34,7 @@ export interface WillsParts {
 export class Wills {
   /** Those that wait for their delay, by client identifier. */
   readonly #pending = new Map<string, PendingWill>();
+  #pendingBytes = 0;
   /**
    * Whose will the journal has for each client identifier, so that the end of an older one, which a plugin has taken its time for,
    * does not end a newer. There is one of each client: a crash while a plugin still decides loses one that was replaced.
@@ -45,13 +46,17 @@ export class Wills {
     this.#parts = parts;
   }
 
+  /** What the wills of clients that are gone take in memory, roughly. */
+  get heldBytes(): number {
+    return this.#pendingBytes;
+  }
+
   /** A client has signed in: what it left before is void ([MQTT-3.1.3-9] 5.0), what it leaves now is remembered. */
   signedIn(client: ClientSnapshot): void {
     const { clientIdentifier, will } = client;
     // One that was due already comes late, but it comes.
     if (this.#isDue(clientIdentifier)) this.ended(clientIdentifier);
-    const old = this.#pending.get(clientIdentifier);
-    this.#pending.delete(clientIdentifier);
+    const old = this.#takePending(clientIdentifier);
     if (will) this.#note(client, will);
     else if (old) this.#forget(old.client);
   }
@@ -69,7 +74,7 @@ export class Wills {
   lost(session: Session, client: ClientSnapshot, will: Will): void | Promise<void> {
     if (will.delayIntervalSeconds === 0) return this.publish(client, will);
     const dueAtMs = this.#parts.clock.now() + will.delayIntervalSeconds * 1000;
-    this.#pending.set(client.clientIdentifier, { will, client, dueAtMs, durable: session.durable });
+    this.#keepPending({ will, client, dueAtMs, durable: session.durable });
     this.#note(client, will, dueAtMs);
   }
 
@@ -84,7 +89,7 @@ export class Wills {
     const delayedMs = dueAt === undefined ? nowMs + will.delayIntervalSeconds * 1000 : times.fromStored(dueAt);
     const client = ghost(clientIdentifier, username, will);
     const durable = session !== undefined;
-    this.#pending.set(clientIdentifier, { will, client, dueAtMs: durable ? delayedMs : nowMs, durable });
+    this.#keepPending({ will, client, dueAtMs: durable ? delayedMs : nowMs, durable });
     this.#noted.set(clientIdentifier, client);
     // Else the delay would begin anew with each crash.
     if (dueAt === undefined && durable) this.#note(client, will, delayedMs);
@@ -92,10 +97,8 @@ export class Wills {
 
   /** A session has ended: there is nothing to wait for any longer. */
   ended(clientIdentifier: string): void {
-    const pending = this.#pending.get(clientIdentifier);
-    if (!pending) return;
-    this.#pending.delete(clientIdentifier);
-    void this.publish(pending.client, pending.will);
+    const pending = this.#takePending(clientIdentifier);
+    if (pending) void this.publish(pending.client, pending.will);
   }
 
   /** Called by the broker's coarse timer. */
@@ -109,6 +112,7 @@ export class Wills {
   async publishLast(): Promise<void> {
     const last = [...this.#pending.values()].filter(({ durable }) => !durable);
     this.#pending.clear();
+    this.#pendingBytes = 0;
     await Promise.all(last.map(({ client, will }) => this.publish(client, will)));
   }
 
@@ -131,6 +135,21 @@ export class Wills {
     }
     // One that was denied was not routed, but has had its time.
     this.#forget(client);
+  }
+
+  #keepPending(pending: PendingWill): void {
+    const { clientIdentifier } = pending.client;
+    this.#takePending(clientIdentifier);
+    this.#pending.set(clientIdentifier, pending);
+    this.#pendingBytes += costBytes(pending);
+  }
+
+  #takePending(clientIdentifier: string): PendingWill | undefined {
+    const pending = this.#pending.get(clientIdentifier);
+    if (!pending) return undefined;
+    this.#pending.delete(clientIdentifier);
+    this.#pendingBytes -= costBytes(pending);
+    return pending;
   }
 
   /** Takes a will down in place of the client's last one. `dueAtMs`: its delay runs. */
@@ -160,6 +179,16 @@ export class Wills {
 /** Where a bridge of Mosquitto leaves its will, though none but the broker itself publishes below `$SYS`. */
 export function isBridgeState(topicName: TopicName): boolean {
   return topicName.startsWith("$SYS/broker/connection/") && topicName.endsWith("/state");
+}
+
+/** What a will takes beside its texts and bytes, with its client; and each of that one's user properties. */
+const WILL_BYTES = 1024;
+const USER_PROPERTY_BYTES = 200;
+
+function costBytes({ will, client }: PendingWill): number {
+  const userProperties = client.userProperties?.length ?? 0;
+  // A will's properties lie in front of its payload.
+  return WILL_BYTES + 2 * will.topicName.length + will.payload.buffer.byteLength + userProperties * USER_PROPERTY_BYTES;
 }
 
 /** A client of an earlier run, of whom no more is known. */

@@ -50,7 +50,8 @@ export interface CliServices {
 export const services: CliServices = {
   createBroker: async (config, options) => {
     const { Broker } = await import("../broker/broker.ts");
-    return new Broker(config, options);
+    const { processMemory } = await import("../broker/process_memory.ts");
+    return new Broker(config, { ...options, process: processMemory() });
   },
   checkStart: async (config) => {
     const { checkStart } = await import("../broker/check_start.ts");

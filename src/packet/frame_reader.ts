@@ -44,7 +44,7 @@ export class FrameReader {
   version: ProtocolVersion | undefined;
   /** Where that limit comes from, for people: a key of the config. */
   limitedBy: string;
-  #bytes = NOTHING;
+  #bytes: Uint8Array<ArrayBuffer> = NOTHING;
   /** Packets are taken from here … */
   #taken = 0;
   /** … to here. */
@@ -62,6 +62,13 @@ export class FrameReader {
     this.limitedBy = options.limitedBy ?? "maximum packet size";
   }
 
+  /** Frees the memory: nothing will be read any more. Ends the life of every frame given out, and of views into it. */
+  release(): void {
+    if (this.#bytes !== NOTHING) this.#bytes.buffer.transfer(0);
+    this.#bytes = NOTHING;
+    this.#taken = this.#filled = 0;
+  }
+
   /** How many bytes were read and not given out in a packet. */
   get bufferedBytes(): number {
     return this.#filled - this.#taken;
@@ -72,18 +79,24 @@ export class FrameReader {
     return this.#bytes.subarray(0, this.#filled);
   }
 
+  /** What the read buffer takes in memory. */
+  get capacityBytes(): number {
+    return this.#bytes.length;
+  }
+
   /** Where the next read goes: at least one byte. Ends the life of every frame given out, and of views into it. */
   space(): Uint8Array {
     const capacity = this.#nextCapacity();
     const waiting = this.#bytes.subarray(this.#taken, this.#filled);
-    if (capacity !== this.#bytes.length) {
+    if (capacity > this.#bytes.length && this.#bytes.length >= BUSY_BYTES) this.#growInPlace(capacity);
+    else if (capacity !== this.#bytes.length) {
       const grown = new Uint8Array(capacity);
       grown.set(waiting);
       this.#bytes = grown;
     } else if (this.#taken > 0 && waiting.length > 0) {
       this.#bytes.copyWithin(0, this.#taken, this.#filled);
     }
-    this.#filled = waiting.length;
+    this.#filled -= this.#taken;
     this.#taken = 0;
     const space = this.#bytes.subarray(this.#filled);
     this.#roomBytes = space.length;
@@ -177,6 +190,12 @@ export class FrameReader {
       return smaller;
     }
     return this.#lastReadBytes === this.#roomBytes ? sizeAbove(capacity) : capacity;
+  }
+
+  /** The memory of before is free at once: as garbage it would lie there for a while, as much again as what came. */
+  #growInPlace(capacity: number): void {
+    this.#bytes.copyWithin(0, this.#taken, this.#filled);
+    this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(capacity));
   }
 
   /** Only what really came makes the buffer larger than the busy size, never a header's claim. */

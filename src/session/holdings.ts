@@ -2,7 +2,7 @@ import type { Session } from "./session.ts";
 
 /** What sessions hold, in figures. */
 export interface Held {
-  /** Bytes of messages in memory. */
+  /** Bytes in memory. */
   readonly bytes: number;
   /** Messages that wait. */
   readonly queued: number;
@@ -93,9 +93,9 @@ export class Holdings {
 }
 
 /** What a session holds now. */
-export function heldBy({ sender, receiver }: Session): Held {
+export function heldBy({ sender, receiver, heldBytes }: Session): Held {
   return {
-    bytes: sender.memoryBytes,
+    bytes: heldBytes,
     queued: sender.queued,
     inflightInbound: receiver.inflight,
     inflightOutbound: sender.inflight,

@@ -1,8 +1,12 @@
+import type { Message } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import type { Delivery, DeliveryNote } from "./delivery.ts";
 import { IdentifierMap } from "./identifier_map.ts";
 import type { SessionJournal } from "./journal.ts";
 import { PacketIdentifiers } from "./packet_identifiers.ts";
+
+/** What the objects around a message that waits take beside what is counted of the message; measured roughly. */
+export const DELIVERY_BYTES = 256;
 
 /** A delivery at QoS 2 of which the client has the message: only the identifier is still to be released. */
 export interface Released extends DeliveryNote {
@@ -26,6 +30,8 @@ export class Inflight {
   readonly #identifiers = new PacketIdentifiers();
   readonly #entries = new IdentifierMap<Entry>();
   #bytes = 0;
+  /** Messages in memory. */
+  #messages = 0;
   #stored = 0;
   /** Messages of an earlier run, which only the store has. */
   #earlier = 0;
@@ -49,6 +55,11 @@ export class Inflight {
   /** Bytes of the messages in memory. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** The same with the objects around them. */
+  get memoryBytes(): number {
+    return this.#bytes + this.#messages * DELIVERY_BYTES;
   }
 
   /** Messages that only the store has. */
@@ -111,7 +122,7 @@ export class Inflight {
   /** The client has the message, so the identifier is all there is to remember. */
   release(packetIdentifier: number, delivery: Delivery): void {
     this.sentAgain(packetIdentifier);
-    this.#bytes -= delivery.message.sizeBytes;
+    this.#count(delivery.message, -1);
     this.#entries.set(packetIdentifier, releasedOf(delivery));
     this.#journal?.released(delivery);
   }
@@ -119,7 +130,7 @@ export class Inflight {
   /** It is over: frees the identifier, and with it the quota. */
   remove(packetIdentifier: number, delivery: Delivery | Released): void {
     this.sentAgain(packetIdentifier);
-    if (this.#entries.delete(packetIdentifier) && delivery.message) this.#bytes -= delivery.message.sizeBytes;
+    if (this.#entries.delete(packetIdentifier) && delivery.message) this.#count(delivery.message, -1);
     this.#journal?.settled(delivery);
   }
 
@@ -128,7 +139,11 @@ export class Inflight {
     const messages = this.#entries.identifiers().flatMap((packetIdentifier) => this.message(packetIdentifier) ?? []);
     this.#entries.clear();
     this.#again = this.#order = undefined;
-    this.#bytes = this.#stored = this.#earlier = 0;
+    this.#bytes =
+      this.#messages =
+      this.#stored =
+      this.#earlier =
+        0;
     this.isUnread = false;
     return messages;
   }
@@ -167,7 +182,7 @@ export class Inflight {
       const delivery = this.message(packetIdentifier);
       // [MQTT-4.8.2-5] 5.0: what is shared goes to others if the session ends, unless it is under way at QoS 2.
       if (!delivery || (delivery.share && delivery.qos === 1)) continue;
-      this.#bytes -= delivery.message.sizeBytes;
+      this.#count(delivery.message, -1);
       this.#stored++;
       this.#entries.set(packetIdentifier, STORED);
       this.#journal.forgotten(delivery);
@@ -202,8 +217,13 @@ export class Inflight {
     }
   }
 
+  #count({ sizeBytes }: Message, sign: 1 | -1): void {
+    this.#bytes += sign * sizeBytes;
+    this.#messages += sign;
+  }
+
   #set(packetIdentifier: number, delivery: Delivery): void {
-    this.#bytes += delivery.message.sizeBytes;
+    this.#count(delivery.message, 1);
     if (delivery.sequence > this.#newest) this.#newest = delivery.sequence;
     this.#entries.set(packetIdentifier, delivery);
   }

@@ -84,9 +84,9 @@ export class Sender {
     }
   }
 
-  /** Bytes of the messages in memory. */
+  /** Bytes of the messages in memory, with the objects around them. */
   get memoryBytes(): number {
-    return this.#inflight.bytes + (this.#waiting?.memoryBytes ?? 0);
+    return this.#inflight.memoryBytes + (this.#waiting?.memoryBytes ?? 0);
   }
 
   /** Messages under way are in the store only: {@linkcode Sender.readInflight} comes before the client is attached. */

@@ -13,6 +13,21 @@ import { deliveryQoS, type OutboundLink, type ReturnReason, Sender, type SenderO
 /** The expiry interval of a session that never ends (MQTT 5.0 §3.1.2.11.2). */
 const NEVER_SECONDS = 0xffff_ffff;
 
+/** What one subscription takes, and each level of its filter, with its place in the tree of all; measured roughly. */
+const SUBSCRIPTION_BYTES = 256;
+const LEVEL_BYTES = 84;
+/** What an identifier under way takes without its message. */
+const IDENTIFIER_BYTES = 48;
+/** What a session takes that has nothing, beside its texts. */
+const SESSION_BYTES = 512;
+
+/** What a subscription takes in memory, roughly, by its topic filter as the client gave it. */
+export function subscriptionCostBytes(key: TopicFilter): number {
+  let levels = 1;
+  for (let at = key.indexOf("/"); at >= 0; at = key.indexOf("/", at + 1)) levels++;
+  return SUBSCRIPTION_BYTES + 2 * key.length + levels * LEVEL_BYTES;
+}
+
 const NO_SUBSCRIPTIONS: ReadonlyMap<TopicFilter, Subscription> = new Map();
 
 /** What a session is opened with. */
@@ -52,6 +67,7 @@ export class Session implements Subscriber {
   readonly #journal: SessionJournal | undefined;
   #expiryIntervalSeconds: number;
   #disconnectedAtMs: number | undefined;
+  #subscriptionBytes = 0;
   /** Whether it outlives the process. */
   readonly durable: boolean;
   /** It is over: {@linkcode Session.end} was called. */
@@ -64,7 +80,7 @@ export class Session implements Subscriber {
     this.#disconnectedAtMs = options.disconnectedAtMs;
     this.#journal = options.journal;
     if (options.subscriptions) this.#subscriptions = new Map(options.subscriptions);
-    for (const key of this.subscriptions.keys()) this.overlap.add(key);
+    for (const key of this.subscriptions.keys()) this.#entered(key);
     const { onReturn } = options;
     this.sender = new Sender(options.sender, options.journal, (delivery, why) => onReturn(this, delivery, why));
     this.receiver = new Receiver(options.journal, options.unreleased);
@@ -78,6 +94,22 @@ export class Session implements Subscriber {
 
   get expiryIntervalSeconds(): number {
     return this.#expiryIntervalSeconds;
+  }
+
+  /** What its subscriptions take in memory, roughly. */
+  get subscriptionBytes(): number {
+    return this.#subscriptionBytes;
+  }
+
+  /** What it holds in memory, roughly, beside {@linkcode Session.baseBytes}; 0: nothing. */
+  get heldBytes(): number {
+    const { sender, receiver } = this;
+    return sender.memoryBytes + this.#subscriptionBytes + (sender.inflight + receiver.inflight) * IDENTIFIER_BYTES;
+  }
+
+  /** What it takes in memory for being there. */
+  get baseBytes(): number {
+    return SESSION_BYTES + 2 * (this.clientIdentifier.length + (this.username?.length ?? 0));
   }
 
   /** By topic filter, as the client gave it: `$share/…` included. */
@@ -94,7 +126,7 @@ export class Session implements Subscriber {
    */
   subscribe(key: TopicFilter, subscription: Subscription, { withRetained }: { readonly withRetained: boolean }): void {
     const subscriptions = this.#subscriptions ??= new Map();
-    if (!subscriptions.has(key)) this.overlap.add(key);
+    if (!subscriptions.has(key)) this.#entered(key);
     subscriptions.set(key, subscription);
     const promise = withRetained
       ? this.sender.makePromises()?.promise(key, subscription)
@@ -108,6 +140,7 @@ export class Session implements Subscriber {
     if (!subscription) return undefined;
     this.#subscriptions?.delete(key);
     this.overlap.remove(key);
+    this.#subscriptionBytes -= subscriptionCostBytes(key);
     this.#journal?.unsubscribed(key);
     this.sender.forgetRetained(key);
     return subscription;
@@ -178,6 +211,11 @@ export class Session implements Subscriber {
   /** Whether its time without a connection is over. */
   isExpired(nowMs: number): boolean {
     return nowMs >= this.endsAtMs;
+  }
+
+  #entered(key: TopicFilter): void {
+    this.overlap.add(key);
+    this.#subscriptionBytes += subscriptionCostBytes(key);
   }
 
   #noteChange(): void {

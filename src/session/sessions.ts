@@ -6,6 +6,7 @@ import type { Session, SessionOptions } from "./session.ts";
 /** The sessions by client identifier, connected or not. */
 export class Sessions {
   readonly #sessions = new Map<string, Session>();
+  #baseBytes = 0;
   readonly #onEnd: (session: Session, estate: Estate | undefined) => void;
   /** Those whose client has gone. */
   readonly #endings = new Deadlines<Session>((session, atMs) => this.#has(session) && session.endsAtMs === atMs);
@@ -14,6 +15,11 @@ export class Sessions {
   /** @param onEnd told of every session that ends, once it is no longer found here, and of what is left of it for others */
   constructor(onEnd: (session: Session, estate: Estate | undefined) => void) {
     this.#onEnd = onEnd;
+  }
+
+  /** What all sessions take in memory for being there. */
+  get baseBytes(): number {
+    return this.#baseBytes;
   }
 
   get size(): number {
@@ -44,14 +50,14 @@ export class Sessions {
     }
     if (old) this.end(old);
     const session = create();
-    this.#sessions.set(options.clientIdentifier, session);
+    this.#enter(session);
     session.resume(options.expiryIntervalSeconds);
     return { session, present: false };
   }
 
   /** Takes in a session that was read from a store; there is none of its client yet. */
   restore(session: Session): void {
-    this.#sessions.set(session.clientIdentifier, session);
+    this.#enter(session);
     if (holdsSomething(session)) this.#offline.changed(session);
     this.#expectEnd(session);
   }
@@ -67,6 +73,7 @@ export class Sessions {
   end(session: Session): void {
     if (!this.#has(session)) return;
     this.#sessions.delete(session.clientIdentifier);
+    this.#baseBytes -= session.baseBytes;
     this.#offline.changed(session);
     const estate = session.end();
     this.#onEnd(session, estate);
@@ -111,6 +118,11 @@ export class Sessions {
 
   [Symbol.iterator](): IterableIterator<Session> {
     return this.#sessions.values();
+  }
+
+  #enter(session: Session): void {
+    this.#sessions.set(session.clientIdentifier, session);
+    this.#baseBytes += session.baseBytes;
   }
 
   #has(session: Session): boolean {

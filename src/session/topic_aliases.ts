@@ -6,9 +6,15 @@ export class InboundTopicAliases {
   #names: Map<number, TopicName> | undefined;
   /** Highest alias that may be used; 0: none. */
   readonly maximum: number;
+  #heldBytes = 0;
 
   constructor(maximum: number) {
     this.maximum = maximum;
+  }
+
+  /** What the names take in memory, roughly. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   get(alias: number): TopicName | undefined {
@@ -16,8 +22,18 @@ export class InboundTopicAliases {
   }
 
   set(alias: number, topicName: TopicName): void {
-    (this.#names ??= new Map()).set(alias, topicName);
+    const names = this.#names ??= new Map();
+    const former = names.get(alias);
+    this.#heldBytes += costBytes(topicName) - (former === undefined ? 0 : costBytes(former));
+    names.set(alias, topicName);
   }
+}
+
+/** What a name takes beside its text. */
+const NAME_BYTES = 64;
+
+function costBytes(topicName: TopicName): number {
+  return NAME_BYTES + 2 * topicName.length;
 }
 
 /** Names that are counted for each alias there is, so that those that come in turn are met again. */
@@ -46,12 +62,18 @@ export class OutboundTopicAliases {
   readonly #byName = new Map<TopicName, Entry>();
   /** How often names without an alias have come. */
   readonly #candidates = new Map<TopicName, number>();
+  #heldBytes = 0;
   /** The entry that is looked at next when one has to go. */
   #hand = 0;
 
   /** @param maximum highest alias that the client takes; 0: none */
   constructor(maximum: number) {
     this.#maximum = maximum;
+  }
+
+  /** What the names take in memory, roughly, with those that are candidates. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /** `undefined`: the name is sent without an alias. */
@@ -78,7 +100,7 @@ export class OutboundTopicAliases {
   }
 
   #give(alias: number, topicName: TopicName, uses: number): ChosenAlias {
-    this.#candidates.delete(topicName);
+    if (!this.#candidates.delete(topicName)) this.#heldBytes += costBytes(topicName);
     const entry: Entry = { alias, topicName, uses, known: { alias, isNew: false } };
     this.#entries[alias - 1] = entry;
     this.#byName.set(topicName, entry);
@@ -87,8 +109,14 @@ export class OutboundTopicAliases {
 
   /** Beyond so many candidates the counting starts anew, which also lets old uses fade. */
   #remember(topicName: TopicName, uses: number): void {
-    if (this.#candidates.size > CANDIDATES_PER_ALIAS * this.#maximum) this.#candidates.clear();
+    if (this.#candidates.size > CANDIDATES_PER_ALIAS * this.#maximum) this.#forgetCandidates();
+    if (!this.#candidates.has(topicName)) this.#heldBytes += costBytes(topicName);
     this.#candidates.set(topicName, uses);
+  }
+
+  #forgetCandidates(): void {
+    for (const topicName of this.#candidates.keys()) this.#heldBytes -= costBytes(topicName);
+    this.#candidates.clear();
   }
 
   /** Looks at one entry, whose uses fade by that: frees its alias if the candidate is in more use. */
@@ -100,6 +128,7 @@ export class OutboundTopicAliases {
       return undefined;
     }
     this.#byName.delete(entry.topicName);
+    this.#heldBytes -= costBytes(entry.topicName);
     return entry.alias;
   }
 }

@@ -1,5 +1,6 @@
 import type { TopicName } from "../packet/topic.ts";
 import type { Delivery } from "./delivery.ts";
+import { DELIVERY_BYTES } from "./inflight.ts";
 import { MessageQueue, type QueueLimits, type QueueParts } from "./message_queue.ts";
 
 /** What waits for one client. */
@@ -22,9 +23,10 @@ export class Waiting {
     return this.#queue.length;
   }
 
-  /** Bytes of what is queued and in memory. */
+  /** Bytes of what is in memory, with the objects around it. */
   get memoryBytes(): number {
-    return this.#queue.memoryBytes;
+    const { memoryBytes, length, tailLength } = this.#queue;
+    return memoryBytes + (length - tailLength) * DELIVERY_BYTES;
   }
 
   /** Queued messages that only the journal's store has. */

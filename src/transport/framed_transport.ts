@@ -68,6 +68,11 @@ export class FramedTransport implements Transport {
     return this.#below.takenBytes;
   }
 
+  /** What came with the request is in the request's memory; a frame is not gathered. */
+  get bufferedBytes(): number {
+    return (this.#rest.length > 0 ? this.#rest.buffer.byteLength : 0) + (this.#below.bufferedBytes ?? 0);
+  }
+
   async read(into: Uint8Array): Promise<number | null> {
     while (!this.#closeReceived) {
       const length = this.#rest.length > 0 ? this.#takeRest(into) : await this.#below.read(into);

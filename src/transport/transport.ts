@@ -30,6 +30,8 @@ export interface Transport {
   readonly certificate?: ClientCertificate;
   /** Milliseconds on the clock of `performance.now()` at which the peer reached us, before any handshake. */
   readonly acceptedAt: number;
+  /** Bytes that came and were not read yet, or were written and did not leave, as far as they are in this process. @default none */
+  readonly bufferedBytes?: number;
   /**
    * Bytes that the carrier has taken over so far, those of a write under way included, in a measure of its own: that more
    * were taken is all it tells. `undefined`: that is not known before a write is over.

@@ -88,6 +88,10 @@ class WebSocketTransport implements Transport {
     return this.#givenBytes - this.#socket.bufferedAmount;
   }
 
+  get bufferedBytes(): number {
+    return this.#inbound.length + (this.#socket.bufferedAmount ?? 0);
+  }
+
   read(into: Uint8Array): Promise<number | null> {
     return this.#inbound.read(into);
   }

@@ -173,13 +173,20 @@ Deno.test("What sessions without a client hold is told together, and changes wit
   assertEquals([sessions.heldOffline(), [...sessions.holdersOffline()]], [nothing, []]);
   sessions.detach(a, 0);
   sessions.detach(b, 0);
-  const { sizeBytes: bytes } = message.message;
-  assertEquals(sessions.heldOffline(), { bytes, queued: 1, inflightInbound: 1, inflightOutbound: 0 });
+  const bytes = a.sender.memoryBytes;
+  const identifiers = a.heldBytes - bytes;
+  assert(bytes > message.message.sizeBytes && identifiers > 0);
+  assertEquals(sessions.heldOffline(), { bytes: a.heldBytes, queued: 1, inflightInbound: 1, inflightOutbound: 0 });
   assertEquals([...sessions.holdersOffline()], [a]);
   b.sender.offer(delivery("x", 1));
   sessions.changed(b);
   assertEquals([...sessions.holdersOffline()], [a, b]);
-  assertEquals(sessions.heldOffline(), { bytes: 2 * bytes, queued: 2, inflightInbound: 1, inflightOutbound: 0 });
+  assertEquals(sessions.heldOffline(), {
+    bytes: 2 * bytes + identifiers,
+    queued: 2,
+    inflightInbound: 1,
+    inflightOutbound: 0,
+  });
   open(sessions, options("a").session, false);
   assertEquals(sessions.heldOffline(), { bytes, queued: 1, inflightInbound: 0, inflightOutbound: 0 });
   sessions.end(b);

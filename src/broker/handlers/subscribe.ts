@@ -12,7 +12,7 @@ import { malformed, protocolError } from "../../packet/protocol_error.ts";
 import { describeReasonCode, ReasonCode } from "../../packet/reason_code.ts";
 import { parseSharedFilter, TopicError, type TopicFilter } from "../../packet/topic.ts";
 import { quote } from "../../quote.ts";
-import type { Session } from "../../session/session.ts";
+import { type Session, subscriptionCostBytes } from "../../session/session.ts";
 import type { Subscription } from "../../topics/subscriptions.ts";
 import { inTurns } from "../../work_budget.ts";
 import type { Connection, Open } from "../connection.ts";
@@ -207,7 +207,7 @@ function refusalOf(
 
 /** Why a session may not have one more subscription. */
 function noRoom(
-  { core: { config, subscriptions }, listener: { limits } }: Connection,
+  { core: { config, memory, subscriptions }, listener: { limits } }: Connection,
   session: Session,
   { key, subscription: { topicFilter, shareName } }: Wanted,
 ): Omit<Denial, "allowed"> | undefined {
@@ -223,7 +223,8 @@ function noRoom(
   if (isNewGroup && subscriptions.shareGroups(topicFilter) >= config.maxShareGroups) {
     return quotaExceeded(`no more than ${config.maxShareGroups} groups may share a topic filter (max-share-groups)`);
   }
-  return undefined;
+  const reason = "the broker's memory is full (max-total-bytes)";
+  return memory.admit(subscriptionCostBytes(key)) ? undefined : quotaExceeded(reason);
 }
 
 function quotaExceeded(reasonString: string): Omit<Denial, "allowed"> {
