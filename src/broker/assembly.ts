@@ -75,6 +75,8 @@ export class Assembly {
   readonly chores: Chores;
   readonly #senderLimits = new SenderLimitsOf();
   readonly #process: ProcessMemory | undefined;
+  /** Subscriptions of sessions that are over, which are taken apart by and by. */
+  #leavingBytes = 0;
   /** Clients whose messages could not be read from the store, and when to try again. */
   readonly #unread = new Map<string, number>();
   readonly #timers: (() => void)[] = [];
@@ -87,7 +89,7 @@ export class Assembly {
     this.logger = environment.logger ?? libraryLogger();
     this.admissions = new Admissions();
     this.clock = environment.clock ?? systemClock;
-    this.#process = environment.process;
+    this.#process = environment.processMemory?.(config.maxTotalBytes);
     this.work = new WorkBudget({
       now: () => performance.now(),
       pollSockets: () => this.#sockets.look(),
@@ -267,6 +269,7 @@ export class Assembly {
       owners,
       logger,
       others,
+      leaving: () => this.#leavingBytes,
       process,
     });
   }
@@ -340,9 +343,11 @@ export class Assembly {
       this.subscriptions.remove(session, topicFilter, shareName);
       yield;
     }
+    this.#leavingBytes -= session.subscriptionBytes;
   }
 
   #forget(session: Session, estate: Estate | undefined): void {
+    this.#leavingBytes += session.subscriptionBytes;
     this.chores.add(this.#unsubscribe(session));
     this.losses.forget(session.clientIdentifier);
     this.#core?.durability?.forget(session, estate);

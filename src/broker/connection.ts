@@ -46,7 +46,7 @@ const MAXIMUM_CONNECT_BYTES = 128 * 1024;
 
 /** What a sign-in takes, under way or over, beside its CONNECT; and each user property beside its text. */
 const CONNECT_BYTES = 2048;
-const USER_PROPERTY_BYTES = 160;
+const USER_PROPERTY_BYTES = 200;
 
 /** A KiB of a packet is a step of work, as the packet itself is. */
 const STEP_BYTES_SHIFT = 10;
@@ -396,8 +396,8 @@ export class Connection {
     this.core.statistics.packetsReceived++;
     if (packet.type === PacketType.Publish) {
       this.core.statistics.publishesReceived++;
-      this.#throttle.published();
-    }
+      this.#throttle.fills();
+    } else if (packet.type === PacketType.Subscribe) this.#throttle.fills();
     this.core.hooks.packetReceived?.(this.open?.client, plain(packet));
   }
 

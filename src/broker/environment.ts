@@ -20,8 +20,12 @@ export interface BrokerEnvironment {
   readonly logger?: Logger;
   /** What tells the time and calls at intervals. @default the system's */
   readonly clock?: Clock;
-  /** The memory of a process that is the broker's alone. @default it is not looked at */
-  readonly process?: ProcessMemory;
+  /**
+   * Told `max-total-bytes`, gives what keeps the memory of the process near it. For a process that is the broker's alone.
+   *
+   * @default the process is not looked at
+   */
+  readonly processMemory?: (maximumBytes: number) => ProcessMemory;
 }
 
 /** The system's clock. */

@@ -17,20 +17,28 @@ export interface MemoryCeilingParts {
   readonly logger: Logger;
   /** Bytes that belong to no session and no connection. @default there are none */
   readonly others?: () => number;
+  /** Bytes of what is being taken apart: they are not free yet, and nobody else has to go for them. @default there are none */
+  readonly leaving?: () => number;
   /** The process, if the broker is all of it. @default it is not looked at */
   readonly process?: ProcessMemory;
 }
 
-/** Above this part of the ceiling publishers are read less. */
+/** Above this part of the ceiling whoever publishes or subscribes is read less. */
 const NEAR = 0.9;
 /** A session whose subscriptions take more than this part of the ceiling goes before the messages of others do. */
 const GREEDY = 1 / 16;
+/** What a connection holds that does nothing out of the ordinary: its read buffer; and one that signs in. */
+const ORDINARY_BYTES = 72 * 1024;
+const ORDINARY_SIGN_IN_BYTES = 8 * 1024;
 /** Holders that are looked at in one step; the next look finds the others. */
 const MAXIMUM_HOLDERS = 100;
 /** So many bytes that clients have sent are worth a look, however near the ceiling is. */
 const LEAST_UNSEEN_BYTES = 256 * 1024;
 /** The same for each connection that has to be looked at. */
 const UNSEEN_BYTES_PER_CONNECTION = 256;
+
+/** After so much of the ceiling in bytes that clients have sent the process is looked at, which costs little. */
+const GLANCE = 1 / 128;
 
 /** Whoever makes the broker hold something: a client, its session, or both. */
 interface Holder {
@@ -62,12 +70,13 @@ export class MemoryCeiling {
   /** Bytes that clients have sent since the last look, and how many make the next one. */
   #unseenBytes = 0;
   #mostUnseenBytes = LEAST_UNSEEN_BYTES;
+  #nextGlanceBytes = LEAST_UNSEEN_BYTES;
 
   constructor(parts: MemoryCeilingParts) {
     this.#parts = parts;
   }
 
-  /** Publishers should be read less. */
+  /** Whoever publishes or subscribes should be read less. */
   get near(): boolean {
     return this.#near;
   }
@@ -87,7 +96,11 @@ export class MemoryCeiling {
   /** A client has sent so many bytes: it cannot send much more before the next look. */
   received(bytes: number): void {
     this.#unseenBytes += bytes;
-    if (this.#unseenBytes > this.#mostUnseenBytes) this.#measure();
+    if (this.#unseenBytes < this.#nextGlanceBytes) return;
+    if (this.#unseenBytes >= this.#mostUnseenBytes) return this.#measure();
+    // What was sent may be garbage by now, which is not among what is held.
+    if (this.#processIsBeyond()) this.#near = true;
+    this.#nextGlanceBytes = this.#unseenBytes + this.#parts.maximumBytes * GLANCE;
   }
 
   /** Called by the broker's coarse timer. */
@@ -107,12 +120,16 @@ export class MemoryCeiling {
     }
     if (exceeded) this.#exceeded = true;
     if (exceeded) total = this.#relieve(total);
-    this.#near = total > maximumBytes * NEAR;
-    this.#totalBytes = total;
+    this.#totalBytes = total + (this.#parts.leaving?.() ?? 0);
+    this.#near = this.#processIsBeyond() || this.#totalBytes > maximumBytes * NEAR;
     this.#unseenBytes = 0;
     const least = Math.max(LEAST_UNSEEN_BYTES, connections.size * UNSEEN_BYTES_PER_CONNECTION);
     this.#mostUnseenBytes = Math.max(least, (maximumBytes - total) / 8);
-    this.#parts.process?.look(maximumBytes);
+    this.#nextGlanceBytes = Math.min(this.#mostUnseenBytes, maximumBytes * GLANCE);
+  }
+
+  #processIsBeyond(): boolean {
+    return this.#parts.process?.look(this.#totalBytes) ?? false;
   }
 
   #total(): number {
@@ -127,7 +144,7 @@ export class MemoryCeiling {
 
   #relieve(total: number): number {
     const enough = this.#parts.maximumBytes * NEAR;
-    for (const step of [this.#spill, this.#endGreedy, this.#disconnect, this.#shed, this.#end]) {
+    for (const step of this.#steps) {
       if (total <= enough) return total;
       for (const holder of this.#holders(step)) {
         if (total <= enough) return total;
@@ -164,6 +181,11 @@ export class MemoryCeiling {
     return ofSession + (connection && !connection.closed ? connection.heldBytes : 0);
   }
 
+  /** In the order in which they are taken. */
+  get #steps(): readonly Step[] {
+    return [this.#spill, this.#endGreedy, this.#disconnect, this.#shed, this.#disconnectAny, this.#end];
+  }
+
   readonly #spill: Step = {
     bytesOf: (session) => session?.sender.memoryBytes ?? 0,
     relieve: ({ session }) => session?.sender.spill(),
@@ -178,7 +200,15 @@ export class MemoryCeiling {
   };
 
   readonly #disconnect: Step = {
-    bytesOf: (session, connection) => connection ? connection.heldBytes + (session?.sender.memoryBytes ?? 0) : 0,
+    bytesOf: (session, connection) => {
+      if (!connection) return 0;
+      return connection.heldBytes + (session ? session.sender.memoryBytes - ORDINARY_BYTES : -ORDINARY_SIGN_IN_BYTES);
+    },
+    relieve: ({ connection }) => cut(connection),
+  };
+
+  readonly #disconnectAny: Step = {
+    bytesOf: (_, connection) => connection?.heldBytes ?? 0,
     relieve: ({ connection }) => cut(connection),
   };
 

@@ -3,33 +3,58 @@ import { runInNewContext } from "node:vm";
 
 /** What the process as a whole takes. */
 export interface ProcessMemory {
-  /** Makes sure that garbage is not left lying while what is held nears the ceiling of so many bytes. */
-  look(maximumBytes: number): void;
+  /**
+   * Makes sure that garbage is not left lying while what is held nears its ceiling.
+   *
+   * @param heldBytes what the broker knows to be held
+   * @returns whether the process is so far beyond the ceiling that clients should be read less
+   */
+  look(heldBytes: number): boolean;
 }
 
-/** Memory beyond what is held may be so much of the ceiling before garbage is looked for. */
-const SLACK = 0.2;
+/** So much of the ceiling has to be taken before garbage is looked for, and so much of it has to be garbage. */
+const WORTHWHILE = 0.4;
+const GARBAGE = 0.15;
 /** Time between two collections, in times of what the last one took. */
-const PAUSES = 10;
+const PAUSES = 3;
+/** A ceiling up to this goes with a smaller young generation: three times a semi-space. */
+const SMALL_BYTES = 256 * 2 ** 20;
+const SMALL_SEMI_SPACE_MIB = 4;
+/** The process is beyond the ceiling by so much of it. */
+const BEYOND = 1.1;
 
 /**
  * The memory of a process that does nothing but run one broker. The engine lets garbage lie for as long as the machine has
- * room, of which the ceiling knows nothing: when the process has grown by more than the ceiling, garbage is collected.
+ * room, of which the ceiling knows nothing: when the process has grown by more than what is held, garbage is collected.
+ *
+ * @param maximumBytes `max-total-bytes`
  */
-export function processMemory(): ProcessMemory {
-  const emptyBytes = Deno.memoryUsage().rss;
+export function processMemory(maximumBytes: number): ProcessMemory {
+  // Where the young generation would take a large part of the ceiling.
+  if (maximumBytes <= SMALL_BYTES) setFlagsFromString(`--max-semi-space-size=${SMALL_SEMI_SPACE_MIB}`);
+  let emptyBytes: number | undefined;
   let collect: (() => void) | undefined;
   let notBeforeMs = 0;
   return {
-    look(maximumBytes) {
+    look(heldBytes) {
+      let grownBytes = usedBytes() - (emptyBytes ??= usedBytes() - heldBytes);
+      const isWorthwhile = grownBytes > maximumBytes * WORTHWHILE && grownBytes - heldBytes > maximumBytes * GARBAGE;
       const nowMs = performance.now();
-      if (nowMs < notBeforeMs) return;
-      if (Deno.memoryUsage().rss - emptyBytes < maximumBytes * (1 + SLACK)) return;
-      collect ??= collector();
-      collect();
-      notBeforeMs = nowMs + (PAUSES + 1) * (performance.now() - nowMs);
+      if (isWorthwhile && nowMs >= notBeforeMs) {
+        collect ??= collector();
+        collect();
+        notBeforeMs = nowMs + (PAUSES + 1) * (performance.now() - nowMs);
+        grownBytes = usedBytes() - emptyBytes;
+      }
+      return grownBytes > maximumBytes * BEYOND;
     },
   };
+}
+
+/** With garbage, but without what the system has not got back: that would look like garbage for ever. */
+function usedBytes(): number {
+  const { heapUsed, external } = Deno.memoryUsage();
+  return heapUsed + external;
 }
 
 /** The engine's collector, which is there for who asks with a flag. */

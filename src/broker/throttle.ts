@@ -12,7 +12,7 @@ export class Throttle {
   readonly #core: Core;
   readonly #outbox: Outbox;
   readonly #writer: PacketWriter;
-  #hasPublished = false;
+  #hasFilled = false;
 
   constructor(core: Core, outbox: Outbox, writer: PacketWriter) {
     this.#core = core;
@@ -20,9 +20,9 @@ export class Throttle {
     this.#writer = writer;
   }
 
-  /** The client has published something. */
-  published(): void {
-    this.#hasPublished = true;
+  /** The client has sent something that may last in memory. */
+  fills(): void {
+    this.#hasFilled = true;
   }
 
   /** What to wait for; each is waited for before the next is asked for. */
@@ -30,9 +30,9 @@ export class Throttle {
     // A client that does not take its answers is not read until it does, nor one that they cannot be given to yet.
     if (this.#outbox.congested) yield this.#outbox.relieved();
     if (this.#writer.waits && this.#hasManyUnstored) yield this.#core.durability!.journal.settled();
-    // Near the ceiling of all memory whoever publishes is slowed down; others notice little of it.
-    if (!this.#hasPublished || !this.#core.memory.near) return;
-    this.#hasPublished = false;
+    // Near the ceiling of all memory whoever fills it is slowed down; others notice little of it.
+    if (!this.#hasFilled || !this.#core.memory.near) return;
+    this.#hasFilled = false;
     yield this.#core.memory.nextLook();
   }
 

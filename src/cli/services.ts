@@ -51,7 +51,7 @@ export const services: CliServices = {
   createBroker: async (config, options) => {
     const { Broker } = await import("../broker/broker.ts");
     const { processMemory } = await import("../broker/process_memory.ts");
-    return new Broker(config, { ...options, process: processMemory() });
+    return new Broker(config, { ...options, processMemory });
   },
   checkStart: async (config) => {
     const { checkStart } = await import("../broker/check_start.ts");

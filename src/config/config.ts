@@ -175,6 +175,15 @@ export interface BrokerConfig extends ConnectionLimits {
    */
   readonly maxSessions?: number;
   /**
+   * The same for the sessions of one user, at least 1. All anonymous clients together are one user. @default 100000
+   */
+  readonly maxSessionsPerUser?: number;
+  /**
+   * The same for the sessions whose clients first came from one address, at least 1: an IPv4 address, or the first 64 bits of
+   * an IPv6 address. Sessions that a store has from an earlier run are of no address. @default 100000
+   */
+  readonly maxSessionsPerAddress?: number;
+  /**
    * Groups of shared subscriptions with one topic filter, at least 1; each message goes to a member of every one. More are
    * refused (0x97 in 5.0). @default 1000
    */
@@ -276,6 +285,10 @@ export interface ResolvedConfig {
   readonly limits: ResolvedLimits;
   /** Sessions, with and without a connected client. */
   readonly maxSessions: number;
+  /** Those of one user. */
+  readonly maxSessionsPerUser: number;
+  /** Those whose clients first came from one address. */
+  readonly maxSessionsPerAddress: number;
   /** Groups of shared subscriptions with one topic filter. */
   readonly maxShareGroups: number;
   /** Retained messages that are kept. */

@@ -87,6 +87,8 @@ export const brokerQuantities = {
   sysInterval: { unit: "seconds", default: 20, minimum: 0, maximum: LONGEST_TIMER, fractional: true },
   maxShareGroups: { unit: "groups", default: 1000, minimum: 1 },
   maxSessions: { unit: "sessions", default: 1_000_000, minimum: 1 },
+  maxSessionsPerUser: { unit: "sessions", default: 100_000, minimum: 1 },
+  maxSessionsPerAddress: { unit: "sessions", default: 100_000, minimum: 1 },
   maxRetained: { unit: "messages", default: 1_000_000, minimum: 1 },
   maxRetainedBytes: { unit: "bytes", default: 256 * MIB, minimum: 1 },
   maxTotalBytes: { unit: "bytes", default: 1024 * MIB, minimum: MIB },

@@ -44,6 +44,8 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
     plugins: withLog(plugins.plugins, log),
     limits,
     maxSessions: values.maxSessions ?? brokerQuantities.maxSessions.default,
+    maxSessionsPerUser: values.maxSessionsPerUser ?? brokerQuantities.maxSessionsPerUser.default,
+    maxSessionsPerAddress: values.maxSessionsPerAddress ?? brokerQuantities.maxSessionsPerAddress.default,
     maxShareGroups: values.maxShareGroups ?? brokerQuantities.maxShareGroups.default,
     maxRetained: values.maxRetained ?? brokerQuantities.maxRetained.default,
     maxRetainedBytes: values.maxRetainedBytes ?? brokerQuantities.maxRetainedBytes.default,

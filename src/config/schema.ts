@@ -75,6 +75,8 @@ export const brokerSchema = z.strictObject({
   log: later,
   sysInterval: quantity(brokerQuantities.sysInterval),
   maxSessions: quantity(brokerQuantities.maxSessions),
+  maxSessionsPerUser: quantity(brokerQuantities.maxSessionsPerUser),
+  maxSessionsPerAddress: quantity(brokerQuantities.maxSessionsPerAddress),
   maxShareGroups: quantity(brokerQuantities.maxShareGroups),
   maxRetained: quantity(brokerQuantities.maxRetained),
   maxRetainedBytes: quantity(brokerQuantities.maxRetainedBytes),

@@ -21,6 +21,11 @@ const IDENTIFIER_BYTES = 48;
 /** What a session takes that has nothing, beside its texts. */
 const SESSION_BYTES = 512;
 
+/** What a session that has nothing takes in memory, roughly. */
+export function sessionCostBytes(clientIdentifier: string, username: string | undefined): number {
+  return SESSION_BYTES + 2 * (clientIdentifier.length + (username?.length ?? 0));
+}
+
 /** What a subscription takes in memory, roughly, by its topic filter as the client gave it. */
 export function subscriptionCostBytes(key: TopicFilter): number {
   let levels = 1;
@@ -35,6 +40,8 @@ export interface SessionOptions {
   readonly clientIdentifier: string;
   /** The user it belongs to; `undefined`: an anonymous client. */
   readonly username: string | undefined;
+  /** Where its client first came from, see `networkOf`. @default no network address, or an earlier run */
+  readonly network?: string;
   /** Seconds it outlives its connection; 0: it ends with it; 4,294,967,295: it never ends. */
   readonly expiryIntervalSeconds: number;
   readonly sender: Omit<SenderOptions, "onReturn">;
@@ -56,6 +63,8 @@ export interface SessionOptions {
 export class Session implements Subscriber {
   readonly clientIdentifier: string;
   readonly username: string | undefined;
+  /** Where its client first came from; `undefined`: no network address, or an earlier run. */
+  readonly network: string | undefined;
   readonly sender: Sender;
   readonly receiver: Receiver;
   /** `undefined`: there have never been any. */
@@ -76,6 +85,7 @@ export class Session implements Subscriber {
   constructor(options: SessionOptions) {
     this.clientIdentifier = options.clientIdentifier;
     this.username = options.username;
+    this.network = options.network;
     this.#expiryIntervalSeconds = options.expiryIntervalSeconds;
     this.#disconnectedAtMs = options.disconnectedAtMs;
     this.#journal = options.journal;
@@ -109,7 +119,7 @@ export class Session implements Subscriber {
 
   /** What it takes in memory for being there. */
   get baseBytes(): number {
-    return SESSION_BYTES + 2 * (this.clientIdentifier.length + (this.username?.length ?? 0));
+    return sessionCostBytes(this.clientIdentifier, this.username);
   }
 
   /** By topic filter, as the client gave it: `$share/…` included. */

@@ -2,11 +2,14 @@ import { Deadlines } from "./deadlines.ts";
 import type { Estate } from "./estate.ts";
 import { type Held, Holdings, holdsSomething } from "./holdings.ts";
 import type { Session, SessionOptions } from "./session.ts";
+import { SessionOwners } from "./session_owners.ts";
 
 /** The sessions by client identifier, connected or not. */
 export class Sessions {
   readonly #sessions = new Map<string, Session>();
   #baseBytes = 0;
+  /** How many sessions each user and each network has. */
+  readonly owners = new SessionOwners();
   readonly #onEnd: (session: Session, estate: Estate | undefined) => void;
   /** Those whose client has gone. */
   readonly #endings = new Deadlines<Session>((session, atMs) => this.#has(session) && session.endsAtMs === atMs);
@@ -74,6 +77,7 @@ export class Sessions {
     if (!this.#has(session)) return;
     this.#sessions.delete(session.clientIdentifier);
     this.#baseBytes -= session.baseBytes;
+    this.owners.remove(session);
     this.#offline.changed(session);
     const estate = session.end();
     this.#onEnd(session, estate);
@@ -123,6 +127,7 @@ export class Sessions {
   #enter(session: Session): void {
     this.#sessions.set(session.clientIdentifier, session);
     this.#baseBytes += session.baseBytes;
+    this.owners.add(session);
   }
 
   #has(session: Session): boolean {

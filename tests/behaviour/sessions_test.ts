@@ -1,6 +1,7 @@
 /** What the program and plugins are told of sessions, and how many there may be. */
 import { assert, assertEquals } from "@std/assert";
 import type { PluginContext, SessionSnapshot } from "../../src/hooks/plugin.ts";
+import { subscribePacket } from "../support/client_packets.ts";
 import { startDurable, until } from "../support/durable_broker.ts";
 import { anybody, hooks, startBroker } from "../support/test_broker.ts";
 
@@ -150,4 +151,48 @@ Deno.test("The figures are those of all sessions together, whoever comes and goe
   await broker.connect({ clientIdentifier: "away", clean: true });
   assertEquals(figures(), [1, 0, 0, 0, 0]);
   await anew.close();
+});
+
+Deno.test("One user cannot have more sessions than max-sessions-per-user, and all anonymous clients are one user", async () => {
+  await using broker = await startBroker({ auth: anybody, maxSessionsPerUser: 1 });
+  for (const username of [undefined, "a"]) {
+    const credentials = username === undefined ? {} : { username };
+    await broker.connect5({ ...credentials, clientIdentifier: `first ${username}` });
+    const second = broker.open();
+    const { reasonCode, properties } = await second.connect({
+      ...credentials,
+      clientIdentifier: `second ${username}`,
+      protocolVersion: 5,
+    });
+    assertEquals([reasonCode as number, properties?.reasonString], [0x97, "max-sessions-per-user (1) is reached"]);
+    await broker.connect5({ ...credentials, clientIdentifier: `first ${username}` });
+  }
+});
+
+Deno.test("One address cannot have more sessions than max-sessions-per-address", async () => {
+  const tcp = { type: "tcp", bind: "127.0.0.1:0" } as const;
+  await using broker = await startBroker({ listeners: { tcp }, auth: anybody, maxSessionsPerAddress: 2 });
+  const clients = await Promise.all([broker.openTcp(), broker.openTcp(), broker.openTcp()]);
+  const codes: number[] = [];
+  for (const [index, client] of clients.entries()) {
+    codes.push((await client.connect({ clientIdentifier: `c${index}`, clean: true })).reasonCode);
+  }
+  assertEquals(codes, [0, 0, 3]);
+  assert(broker.log.complains("max-sessions-per-address (2) is reached"));
+  // What the program hands in has no address.
+  await broker.connect({ clientIdentifier: "no address" });
+});
+
+Deno.test("At max-total-bytes further subscriptions and sessions are refused, and it is said why", async () => {
+  await using broker = await startBroker({ auth: anybody, maxTotalBytes: 2 ** 20, maxTopicLevels: 1000 });
+  const reason = "the broker's memory is full (max-total-bytes)";
+  const client = await broker.connect5({ clientIdentifier: "a" });
+  const codes: number[] = [];
+  const filter = (index: number) => `${index}${"/a".repeat(190)}`;
+  for (let index = 0; index < 80; index++) codes.push(...await client.subscribe(filter(index)));
+  assertEquals(new Set(codes), new Set([0, 0x97]));
+  await client.sendPacket(subscribePacket(9, [[filter(99), 0]]));
+  assertEquals((await client.expect("Suback")).properties?.reasonString, reason);
+  const old = await broker.connect({ clientIdentifier: "3.x" });
+  assertEquals(await old.subscribe(filter(99)), [0x80]);
 });

@@ -22,6 +22,11 @@ export class BrokerProcess {
     return this.#port;
   }
 
+  /** Of the process that runs; it has been started. */
+  get pid(): number {
+    return this.#child!.pid;
+  }
+
   /** @throws {Error} with its log if it does not get as far as listening */
   async start(): Promise<void> {
     const child = new Deno.Command(Deno.execPath(), {

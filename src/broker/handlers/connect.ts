@@ -5,6 +5,7 @@ import { ReasonCode } from "../../packet/reason_code.ts";
 import { quote } from "../../quote.ts";
 import { Session } from "../../session/session.ts";
 import { InboundTopicAliases } from "../../session/topic_aliases.ts";
+import { networkOf } from "../../transport/address.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
 import { toldRefusal } from "../connection_state.ts";
 import { HeldPublishes } from "../held_publishes.ts";
@@ -13,6 +14,7 @@ import { beginExchange } from "./auth.ts";
 import { describeClient } from "./client_snapshot.ts";
 import { connackProperties, grantedExpirySeconds } from "./connack_properties.ts";
 import { sendRetained } from "./retained_delivery.ts";
+import { refusalOfSession } from "./session_room.ts";
 import { authorizeWill, refusalOfWill } from "./will.ts";
 
 /** CONNECT (MQTT 3.1.1 §3.1, MQTT 5.0 §3.1): sign-in, permission for the will, then the session. */
@@ -119,7 +121,8 @@ function openSession(
   const old = core.sessions.get(clientIdentifier);
   const journal = core.durability?.journal;
   const refusal = refusalOfPlace(connection, clientIdentifier) ??
-    (old ? refusalOfStranger(core, old, client) : refusalOfNumber(core)) ?? refusalOfSize(packet, properties);
+    (old ? refusalOfStranger(core, old, client) : refusalOfSession(connection, client)) ??
+    refusalOfSize(packet, properties);
   if (refusal) return connection.refuse(refusal);
   // Before anything changes, so that clients that come again and again leave nothing that waits for the store.
   if (journal?.fault && (expiryIntervalSeconds > 0 || old?.durable || packet.will)) {
@@ -162,12 +165,13 @@ function openSession(
   });
 }
 
-function newSession({ core }: Connection, client: ClientSnapshot, expiryIntervalSeconds: number): Session {
+function newSession({ core, transport }: Connection, client: ClientSnapshot, expiryIntervalSeconds: number): Session {
   const { clientIdentifier, username } = client;
   // What ends with its connection has nothing to be remembered for.
   const journal = expiryIntervalSeconds > 0 ? core.durability?.notesOf(clientIdentifier, username) : undefined;
   const parts = core.sessionParts(clientIdentifier);
-  return new Session({ clientIdentifier, username, expiryIntervalSeconds, journal, ...parts });
+  const network = networkOf(transport.remote.hostname);
+  return new Session({ clientIdentifier, username, network, expiryIntervalSeconds, journal, ...parts });
 }
 
 /**
@@ -182,11 +186,6 @@ function refusalOfPlace({ core, listener }: Connection, clientIdentifier: string
   const { name, maxConnections } = listener;
   const reason = `listeners.${name}.max-connections (${maxConnections}) is reached`;
   return { ...toldRefusal(ReasonCode.QuotaExceeded, reason), kind: "max-connections" };
-}
-
-function refusalOfNumber({ sessions, config }: Connection["core"]): ConnectRefusal | undefined {
-  if (sessions.size < config.maxSessions) return undefined;
-  return toldRefusal(ReasonCode.QuotaExceeded, `max-sessions (${config.maxSessions}) is reached`);
 }
 
 /** Whose client is connected is protected from others; a session without one is replaced. */

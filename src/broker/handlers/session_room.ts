@@ -1,0 +1,28 @@
+import type { ClientSnapshot } from "../../hooks/plugin.ts";
+import { ReasonCode } from "../../packet/reason_code.ts";
+import { sessionCostBytes } from "../../session/session.ts";
+import { networkOf } from "../../transport/address.ts";
+import type { Connection, ConnectRefusal } from "../connection.ts";
+import { toldRefusal } from "../connection_state.ts";
+
+/** Why the client may not have a session, if it has none yet. */
+export function refusalOfSession(
+  { core: { config, memory, sessions }, transport }: Connection,
+  { clientIdentifier, username }: ClientSnapshot,
+): ConnectRefusal | undefined {
+  const { maxSessions, maxSessionsPerUser, maxSessionsPerAddress } = config;
+  const { owners } = sessions;
+  if (sessions.size >= maxSessions) return full(`max-sessions (${maxSessions}) is reached`);
+  if (owners.ofUser(username) >= maxSessionsPerUser) {
+    return full(`max-sessions-per-user (${maxSessionsPerUser}) is reached`);
+  }
+  if (owners.ofNetwork(networkOf(transport.remote.hostname)) >= maxSessionsPerAddress) {
+    return full(`max-sessions-per-address (${maxSessionsPerAddress}) is reached`);
+  }
+  const fits = memory.admit(sessionCostBytes(clientIdentifier, username));
+  return fits ? undefined : full("the broker's memory is full (max-total-bytes)");
+}
+
+function full(reason: string): ConnectRefusal {
+  return toldRefusal(ReasonCode.QuotaExceeded, reason);
+}
