@@ -32,7 +32,7 @@ import { Losses } from "./losses.ts";
 import { MemoryCeiling } from "./memory_ceiling.ts";
 import { MessagePipe } from "./message_pipe.ts";
 import type { PluginPowers } from "./plugin_context.ts";
-import type { ProcessMemory } from "./process_memory.ts";
+import type { ProcessMemory } from "./environment.ts";
 import { pluginLoader } from "./plugin_loader.ts";
 import { SenderLimitsOf } from "./sender_limits.ts";
 import { Refusals } from "./refusals.ts";

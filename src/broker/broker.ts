@@ -24,7 +24,7 @@ import { PLUGIN_PATIENCE_MS, shutDown } from "./shutdown.ts";
 import { within } from "./within.ts";
 
 export type { ListenerAddress } from "./listeners.ts";
-export type { BrokerEnvironment, Clock } from "./environment.ts";
+export type { BrokerEnvironment, Clock, ProcessMemory } from "./environment.ts";
 
 /** How often the files of certificates are looked at, in milliseconds. */
 const CERTIFICATE_LOOK_MS = 2000;

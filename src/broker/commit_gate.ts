@@ -66,9 +66,7 @@ export class CommitGate implements CommitWaiter {
 
   /** What is held back, in bytes, with the objects around it. */
   get heldBytes(): number {
-    let bytes = 0;
-    this.#held.forEach((held) => bytes += HELD_BYTES + held.bytes.size);
-    return bytes;
+    return this.#held.length * HELD_BYTES + this.#heldBytes + (this.#last?.bytes.size ?? 0);
   }
 
   /** A message is held back. */

@@ -397,7 +397,7 @@ export class Connection {
     if (packet.type === PacketType.Publish) {
       this.core.statistics.publishesReceived++;
       this.#throttle.fills();
-    } else if (packet.type === PacketType.Subscribe) this.#throttle.fills();
+    }
     this.core.hooks.packetReceived?.(this.open?.client, plain(packet));
   }
 

@@ -1,6 +1,5 @@
 import { getLogger } from "@logtape/logtape";
 import type { Logger } from "../logger.ts";
-import type { ProcessMemory } from "./process_memory.ts";
 
 /** Time as the broker sees it. */
 export interface Clock {
@@ -10,6 +9,17 @@ export interface Clock {
   epoch(): number;
   /** Calls `tick` every `ms` milliseconds until the returned function is called. */
   every(ms: number, tick: () => void): () => void;
+}
+
+/** What the process as a whole takes. */
+export interface ProcessMemory {
+  /**
+   * Makes sure that garbage is not left lying while what is held nears its ceiling.
+   *
+   * @param heldBytes what the broker knows to be held
+   * @returns whether the process is so far beyond the ceiling that clients should be read less
+   */
+  look(heldBytes: number): boolean;
 }
 
 /** What a broker is given from outside beside its config; every part has a default. */

@@ -4,7 +4,7 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Connection } from "./connection.ts";
-import type { ProcessMemory } from "./process_memory.ts";
+import type { ProcessMemory } from "./environment.ts";
 
 /** What a {@linkcode MemoryCeiling} works with. */
 export interface MemoryCeilingParts {
@@ -23,7 +23,7 @@ export interface MemoryCeilingParts {
   readonly process?: ProcessMemory;
 }
 
-/** Above this part of the ceiling whoever publishes or subscribes is read less. */
+/** Above this part of the ceiling publishers are read less. */
 const NEAR = 0.9;
 /** A session whose subscriptions take more than this part of the ceiling goes before the messages of others do. */
 const GREEDY = 1 / 16;
@@ -76,7 +76,7 @@ export class MemoryCeiling {
     this.#parts = parts;
   }
 
-  /** Whoever publishes or subscribes should be read less. */
+  /** Publishers should be read less. */
   get near(): boolean {
     return this.#near;
   }

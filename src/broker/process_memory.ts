@@ -1,16 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-
-/** What the process as a whole takes. */
-export interface ProcessMemory {
-  /**
-   * Makes sure that garbage is not left lying while what is held nears its ceiling.
-   *
-   * @param heldBytes what the broker knows to be held
-   * @returns whether the process is so far beyond the ceiling that clients should be read less
-   */
-  look(heldBytes: number): boolean;
-}
+import type { ProcessMemory } from "./environment.ts";
 
 /** So much of the ceiling has to be taken before garbage is looked for, and so much of it has to be garbage. */
 const WORTHWHILE = 0.4;

@@ -33,11 +33,6 @@ export class Fifo<T> {
     return item;
   }
 
-  /** Calls back with each, the first one first; it must change nothing here. */
-  forEach(visit: (item: T) => void): void {
-    for (let i = 0; i < this.#length; i++) visit(this.#places[this.#head + i & this.#places.length - 1] as T);
-  }
-
   /** What `wanted` says yes to; it stays. */
   filter(wanted: (item: T) => boolean): T[] {
     const found: T[] = [];

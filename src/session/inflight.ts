@@ -6,7 +6,7 @@ import type { SessionJournal } from "./journal.ts";
 import { PacketIdentifiers } from "./packet_identifiers.ts";
 
 /** What the objects around a message that waits take beside what is counted of the message; measured roughly. */
-export const DELIVERY_BYTES = 400;
+export const DELIVERY_BYTES = 512;
 
 /** A delivery at QoS 2 of which the client has the message: only the identifier is still to be released. */
 export interface Released extends DeliveryNote {
