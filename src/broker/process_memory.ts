@@ -2,8 +2,11 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { ProcessMemory } from "./environment.ts";
 
-/** So much of the ceiling has to be taken before garbage is looked for, and so much of it has to be garbage. */
-const WORTHWHILE = 0.4;
+/**
+ * The process has to have grown by so much of the ceiling before garbage is collected by force, and so much has to be garbage:
+ * a collection holds everybody up, so that it is for when the process would otherwise outgrow the ceiling.
+ */
+const WORTHWHILE = 0.9;
 const GARBAGE = 0.15;
 /** Time between two collections, in times of what the last one took. */
 const PAUSES = 3;
@@ -15,7 +18,7 @@ const BEYOND = 1.1;
 
 /**
  * The memory of a process that does nothing but run one broker. The engine lets garbage lie for as long as the machine has
- * room, of which the ceiling knows nothing: when the process has grown by more than what is held, garbage is collected.
+ * room, of which the ceiling knows nothing: when the process reaches the ceiling, though what is held does not, garbage is collected.
  *
  * @param maximumBytes `max-total-bytes`
  */
