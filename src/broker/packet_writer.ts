@@ -186,7 +186,8 @@ export class PacketWriter implements OutboundLink {
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
     const { message, qos, retain } = delivery;
-    const kept = this.#durable && qos > 0;
+    // Another member of the share may have it in the store: it must not come to both.
+    const kept = this.#durable ? qos > 0 : qos === 2 && delivery.share !== undefined;
     const behindSuback = this.#gate?.holdsBack(message.topicName) ?? false;
     const gated = behindSuback || (kept && this.#gate !== undefined && (qos === 2 || this.#gate.holdsMessages));
     const out = this.#gate && gated ? this.#held(this.#gate, qos, { kept, behindSuback }) : this.#outbox.open();
