@@ -24,6 +24,7 @@ export {
   type BrokerEnvironment,
   type Clock,
   type ListenerAddress,
+  type Machine,
   type ProcessMemory,
   type ReloadReport,
 } from "./src/broker/broker.ts";

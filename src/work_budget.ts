@@ -17,12 +17,12 @@ const ROWS = 8;
 
 /** What a {@linkcode WorkBudget} works with. */
 export interface WorkBudgetParts {
-  /** Milliseconds that only grow. This is about the machine, not about the protocol. */
-  readonly now: () => number;
+  /** Milliseconds that only grow. This is about the machine, not about the protocol. It is told the steps since it was. */
+  now(steps: number): number;
   /** Resolves once the runtime has looked at every socket. */
-  readonly pollSockets: () => Promise<void>;
+  pollSockets(): Promise<void>;
   /** Resolves after everything that is ready to run has run. */
-  readonly letRun: () => Promise<void>;
+  letRun(): Promise<void>;
 }
 
 /** Somebody who makes the broker work: a connection, or a chore such as ending sessions. */
@@ -92,7 +92,7 @@ export class WorkBudget {
 
   /** Work begins, or goes on after something was waited for. */
   begin(): void {
-    this.#lookedAtMs = this.#parts.now();
+    this.#lookedAtMs = this.#parts.now(this.steps);
     this.steps = 0;
   }
 
@@ -116,7 +116,7 @@ export class WorkBudget {
 
   /** Resolves when it is the party's turn. {@linkcode WorkBudget.begin} is called for it. */
   turn(party: WorkParty): Promise<void> {
-    const used = party.usedAt(this.#parts.now());
+    const used = party.usedAt(this.#parts.now(0));
     const row = Math.min(ROWS - 1, Math.max(0, Math.ceil(Math.log2(used / LIGHT_MS))));
     this.#waiting++;
     return new Promise((resume) => {
@@ -131,7 +131,7 @@ export class WorkBudget {
   }
 
   #charge(party: WorkParty): void {
-    const nowMs = this.#parts.now();
+    const nowMs = this.#parts.now(this.steps);
     const spentMs = nowMs - this.#lookedAtMs;
     this.#lookedAtMs = nowMs;
     this.steps = 0;
@@ -143,19 +143,19 @@ export class WorkBudget {
   }
 
   async #serve(): Promise<void> {
-    const { pollSockets, letRun } = this.#parts;
+    const parts = this.#parts;
     while (this.#waiting > 0) {
-      await pollSockets();
+      await parts.pollSockets();
       this.#usedMs = 0;
       // Who was heard of just now and asks little goes first.
-      await letRun();
+      await parts.letRun();
       while (this.#waiting > 0 && this.#usedMs < TURN_MS) {
         const { party, resume } = this.#next();
         this.#waiting--;
         party.sliceMs = 0;
         this.begin();
         resume();
-        await letRun();
+        await parts.letRun();
       }
     }
     this.#serving = undefined;
@@ -163,7 +163,7 @@ export class WorkBudget {
 
   /** Who has used least of those that have waited longest in their rows. */
   #next(): Waiter {
-    const nowMs = this.#parts.now();
+    const nowMs = this.#parts.now(0);
     let best: Waiter[] | undefined;
     let least = Infinity;
     for (const row of this.#rows) {

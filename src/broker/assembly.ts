@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers";
 import type { ResolvedConfig } from "../config/config.ts";
 import { Durability } from "../durability/durability.ts";
 import { buildHookChain, type HookChain } from "../hooks/chain.ts";
@@ -19,7 +18,6 @@ import { Sessions } from "../session/sessions.ts";
 import { StoreError } from "../store/store.ts";
 import { RetainedMessages } from "../topics/retained.ts";
 import { Subscriptions } from "../topics/subscriptions.ts";
-import { SocketPoll } from "../transport/socket_poll.ts";
 import { Chores, WorkBudget } from "../work_budget.ts";
 import { Admissions } from "./admission.ts";
 import { ClientTime } from "./client_time.ts";
@@ -29,6 +27,7 @@ import type { Core } from "./core.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "./environment.ts";
 import { handlePacket } from "./handlers/handle_packet.ts";
 import { Losses } from "./losses.ts";
+import { type Machine, systemMachine } from "./machine.ts";
 import { MemoryCeiling } from "./memory_ceiling.ts";
 import { MessagePipe } from "./message_pipe.ts";
 import type { PluginPowers } from "./plugin_context.ts";
@@ -56,6 +55,7 @@ export class Assembly {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly clientTime: ClientTime;
+  readonly machine: Machine;
   readonly subscriptions: Subscriptions;
   readonly sessions: Sessions;
   readonly retained: RetainedMessages;
@@ -68,7 +68,6 @@ export class Assembly {
   readonly losses = new Losses((clientIdentifier) => this.sessions.get(clientIdentifier) !== undefined);
   /** Aborted at shutdown. */
   readonly ending = new AbortController();
-  readonly #sockets = new SocketPoll();
   /** One budget for all that clients make the broker do. */
   readonly work: WorkBudget;
   /** What is done for nobody in particular. */
@@ -90,11 +89,8 @@ export class Assembly {
     this.admissions = new Admissions();
     this.clock = environment.clock ?? systemClock;
     this.#process = environment.processMemory?.(config.maxTotalBytes);
-    this.work = new WorkBudget({
-      now: () => performance.now(),
-      pollSockets: () => this.#sockets.look(),
-      letRun: () => new Promise((resolve) => setImmediate(resolve)),
-    });
+    this.machine = environment.machine ?? systemMachine();
+    this.work = new WorkBudget(this.machine);
     this.chores = new Chores(this.work);
     this.clientTime = new ClientTime(this.clock, TICK_MS);
     this.subscriptions = new Subscriptions(this.work);
@@ -153,7 +149,7 @@ export class Assembly {
   async close(): Promise<void> {
     await this.chores.done();
     await this.work.idle();
-    await this.#sockets.close();
+    await this.machine.close();
   }
 
   stopTimers(): void {
@@ -215,6 +211,7 @@ export class Assembly {
       store,
       logger: loggerOf(this.logger, "store"),
       clock: this.clock,
+      after: this.machine.after,
       sessions: this.sessions,
       subscriptions: this.subscriptions,
       retained: this.retained,
@@ -225,8 +222,8 @@ export class Assembly {
   }
 
   #makeCore(durability: Durability | undefined): Core {
-    const { config, clock, logger, sessions, subscriptions, retained, statistics, refusals, connections, owners } =
-      this;
+    const { config, clock, machine, logger, sessions, subscriptions, retained, statistics, refusals } = this;
+    const { connections, owners } = this;
     const hooks = this.#hooks;
     const pipe = new MessagePipe({ hooks, router: this.#router, statistics, refusals, clock });
     const wills = this.#makeWills(pipe, durability);
@@ -234,6 +231,7 @@ export class Assembly {
       config,
       clock,
       clientTime: this.clientTime,
+      machine,
       work: this.work,
       logger: loggerOf(logger, "connections"),
       hooks,

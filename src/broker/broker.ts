@@ -25,6 +25,7 @@ import { within } from "./within.ts";
 
 export type { ListenerAddress } from "./listeners.ts";
 export type { BrokerEnvironment, Clock, ProcessMemory } from "./environment.ts";
+export type { Machine } from "./machine.ts";
 
 /** How often the files of certificates are looked at, in milliseconds. */
 const CERTIFICATE_LOOK_MS = 2000;
@@ -287,7 +288,7 @@ export class Broker implements AsyncDisposable {
     // A start under way is let finish, so that nothing is opened behind this; a store is not waited for.
     if (this.#state === "starting") assembly.ending.abort();
     await this.#opening?.catch(() => {});
-    if (this.#state === "started") await within(PLUGIN_PATIENCE_MS, assembly.hooks.beforeShutdown());
+    if (this.#state === "started") await within(PLUGIN_PATIENCE_MS, assembly.hooks.beforeShutdown(), assembly.machine);
     this.#state = "stopping";
     try {
       await shutDown(run);

@@ -77,7 +77,7 @@ async function checkPlugins(config: ResolvedConfig, logger: Logger, faults: Star
   }
   assembly.ending.abort();
   assembly.stopTimers();
-  await within(PLUGIN_PATIENCE_MS, buildHookChain(loaded, logger).afterShutdown());
+  await within(PLUGIN_PATIENCE_MS, buildHookChain(loaded, logger).afterShutdown(), assembly.machine);
   await assembly.close();
 }
 

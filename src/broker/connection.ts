@@ -81,7 +81,7 @@ export class Connection {
     this.transport = transport;
     this.work = core.work.newcomer();
     this.listener = listener;
-    const sinceAcceptMs = performance.now() - transport.acceptedAt;
+    const sinceAcceptMs = core.machine.now(0) - transport.acceptedAt;
     const patienceMs = hurried ? GRACE_MS : listener.limits.connectTimeout * 1000;
     this.#deadline = new Deadline(core.clientTime, patienceMs - sinceAcceptMs);
     this.#outbox = new Outbox(transport, {
@@ -92,7 +92,7 @@ export class Connection {
     });
     this.#writer = new PacketWriter(core, this.#outbox, () => this.open?.client);
     this.#throttle = new Throttle(core, this.#outbox, this.#writer);
-    this.#parting = new Parting(transport, this.#outbox, (reason) => {
+    this.#parting = new Parting(core.machine, transport, this.#outbox, (reason) => {
       core.logger.debug(`connection did not close: ${this.#where()}: ${reason}`);
     });
   }

@@ -13,6 +13,7 @@ import type { Admissions } from "./admission.ts";
 import type { ClientTime } from "./client_time.ts";
 import type { Connection } from "./connection.ts";
 import type { Clock } from "./environment.ts";
+import type { Machine } from "./machine.ts";
 import type { MemoryCeiling } from "./memory_ceiling.ts";
 import type { MessagePipe } from "./message_pipe.ts";
 import type { SenderLimitsOf } from "./sender_limits.ts";
@@ -35,6 +36,7 @@ export interface Core {
   readonly clock: Clock;
   /** What time clients are given is measured by. */
   readonly clientTime: ClientTime;
+  readonly machine: Machine;
   readonly work: WorkBudget;
   readonly logger: Logger;
   readonly hooks: HookChain;

@@ -1,5 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import type { Logger } from "../logger.ts";
+import type { Machine } from "./machine.ts";
 
 /** Time as the broker sees it. */
 export interface Clock {
@@ -36,6 +37,8 @@ export interface BrokerEnvironment {
    * @default the process is not looked at
    */
   readonly processMemory?: (maximumBytes: number) => ProcessMemory;
+  /** What the machine does for it, for a broker in a simulated world. @default the machine that it runs on */
+  readonly machine?: Machine;
 }
 
 /** The system's clock. */

@@ -1,5 +1,6 @@
 import type { Transport } from "../transport/transport.ts";
 import { errorText } from "./error_text.ts";
+import type { Machine } from "./machine.ts";
 import type { Outbox } from "./outbox.ts";
 import { within } from "./within.ts";
 
@@ -8,12 +9,14 @@ export const GRACE_MS = 1000;
 
 /** The end of a network connection. */
 export class Parting {
+  readonly #machine: Machine;
   readonly #transport: Transport;
   readonly #outbox: Outbox;
   readonly #onFault: (reason: string) => void;
 
   /** @param onFault told if the connection does not close as it should */
-  constructor(transport: Transport, outbox: Outbox, onFault: (reason: string) => void) {
+  constructor(machine: Machine, transport: Transport, outbox: Outbox, onFault: (reason: string) => void) {
+    this.#machine = machine;
     this.#transport = transport;
     this.#outbox = outbox;
     this.#onFault = onFault;
@@ -28,9 +31,9 @@ export class Parting {
     }
   }
 
-  /** Gives what was written up to `GRACE_MS` of the system's time to leave, then cuts. */
+  /** Gives what was written up to `GRACE_MS` of the machine's time to leave, then cuts. */
   async finish(): Promise<void> {
-    await within(GRACE_MS, this.#outbox.drained());
+    await within(GRACE_MS, this.#outbox.drained(), this.#machine);
     this.cut();
   }
 

@@ -26,7 +26,7 @@ export async function shutDown({ assembly, listeners, reception, inProcess }: Sh
   await listeners.close();
   const connections = [...assembly.connections];
   // Before anything is closed, so that waiting sessions and other clients still get them.
-  await within(PLUGIN_PATIENCE_MS, publishWills(assembly, connections));
+  await within(PLUGIN_PATIENCE_MS, publishWills(assembly, connections), assembly.machine);
   // What was taken is still acknowledged.
   await settle(assembly);
   assembly.ending.abort();
@@ -39,21 +39,21 @@ export async function shutDown({ assembly, listeners, reception, inProcess }: Sh
   assembly.stopTimers();
   assembly.refusals.close();
   await closeStore(assembly);
-  await within(PLUGIN_PATIENCE_MS, assembly.hooks.afterShutdown());
+  await within(PLUGIN_PATIENCE_MS, assembly.hooks.afterShutdown(), assembly.machine);
   await assembly.close();
 }
 
 /** Gives the store time for what it has not stored yet, unless it does not store at all. */
-async function settle({ core }: Assembly): Promise<void> {
+async function settle({ core, machine }: Assembly): Promise<void> {
   const journal = core?.durability?.journal;
-  if (journal && !journal.fault) await within(STORE_PATIENCE_MS, journal.settled());
+  if (journal && !journal.fault) await within(STORE_PATIENCE_MS, journal.settled(), machine);
 }
 
 async function closeStore(assembly: Assembly): Promise<void> {
   const durability = assembly.core?.durability;
   if (!durability) return;
   await settle(assembly);
-  await within(STORE_PATIENCE_MS, durability.close());
+  await within(STORE_PATIENCE_MS, durability.close(), assembly.machine);
 }
 
 /** A will whose delay the session outlives with the store is left to the next run. */

@@ -1,10 +1,20 @@
-/** Waits for `work`, but for no more than `ms` milliseconds of the system's time. Rejects as `work` does. */
-export async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+import { type Machine, systemTimer } from "./machine.ts";
+
+/**
+ * Waits for `work`, but for no more than `ms` milliseconds of the machine's time. Rejects as `work` does.
+ *
+ * @param machine whose time counts. @default the system's
+ */
+export async function within(
+  ms: number,
+  work: Promise<unknown>,
+  { after }: Pick<Machine, "after"> = systemTimer,
+): Promise<void> {
+  let cancel: (() => void) | undefined;
+  const patience = new Promise<void>((resolve) => cancel = after(ms, resolve));
   try {
     await Promise.race([work, patience]);
   } finally {
-    clearTimeout(timer);
+    cancel?.();
   }
 }

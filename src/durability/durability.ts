@@ -11,7 +11,7 @@ import type { RetainedMessages } from "../topics/retained.ts";
 import type { ShareGroup } from "../topics/share_group.ts";
 import type { Subscription, Subscriptions } from "../topics/subscriptions.ts";
 import { Estates } from "./estates.ts";
-import { Journal } from "./journal.ts";
+import { Journal, type JournalParts } from "./journal.ts";
 import { noteRetained } from "./retained_notes.ts";
 import { SessionNotes } from "./session_notes.ts";
 import { StoreTime, type TwoClocks } from "./store_time.ts";
@@ -22,6 +22,8 @@ export interface DurabilityParts {
   readonly store: Store;
   readonly logger: Logger;
   readonly clock: TwoClocks;
+  /** See {@linkcode JournalParts.after}. */
+  readonly after?: JournalParts["after"];
   readonly sessions: Sessions;
   readonly subscriptions: Subscriptions;
   readonly retained: RetainedMessages;
@@ -86,7 +88,7 @@ export class Durability {
   }
 
   static async #open(parts: DurabilityParts): Promise<Durability> {
-    const { store, logger, clock, retained } = parts;
+    const { store, logger, clock, retained, after } = parts;
     // What the program retains and clears during the start is newer than what the store has of these topics.
     const newer = new Map(
       Array.from(retained, ({ topicName }): [TopicName, Message | undefined] => [topicName, undefined]),
@@ -99,7 +101,7 @@ export class Durability {
     const onFault = (fault: unknown) => fault && parts.onFault();
     const opened = Promise.withResolvers<void>();
     const journal = new Journal({
-      ...{ store, logger, times, lastMessageId, onFault },
+      ...{ store, logger, times, lastMessageId, onFault, after },
       clock: () => times.withBatch(),
       opened: opened.promise,
     });

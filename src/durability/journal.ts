@@ -36,6 +36,8 @@ export interface JournalParts {
   readonly opened?: Promise<void>;
   /** Told when the store begins to fail, and when it works again. */
   readonly onFault?: (fault: StoreError | undefined) => void;
+  /** Calls once in so many milliseconds, unless what it returns is called before. @default the system's timer */
+  readonly after?: (ms: number, run: () => void) => () => void;
   /** How long to wait after a fault before the changes are given again, in milliseconds. @default 1000 */
   readonly retryMs?: number;
   /** The same after a fault that will not pass by itself. @default 60,000 */
@@ -215,9 +217,10 @@ export class Journal {
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#retryMs);
+      const { after = bySystemTimer } = this.#parts;
+      const cancel = after(this.#retryMs, resolve);
       this.#wake = () => {
-        clearTimeout(timer);
+        cancel();
         resolve();
       };
     });
@@ -251,6 +254,11 @@ export class Journal {
     this.#batch++;
     return changes;
   }
+}
+
+function bySystemTimer(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
 }
 
 function sizeBytes(entry: Entry): number {
