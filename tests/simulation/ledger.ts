@@ -1,0 +1,468 @@
+/**
+ * What the specification and the README promise, and whether it was kept. Only what a client can know counts: a session is
+ * there until its client is told otherwise, a message is accepted when its publisher is told so.
+ */
+import { matches, parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
+import type { QoS } from "../../src/packet/packets.ts";
+import { payloadOf, type Sent, Wills } from "./promises.ts";
+
+export { payloadOf, type Sent } from "./promises.ts";
+
+/** What a client wants of a subscription. */
+export interface Wanted {
+  readonly filter: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+}
+
+/** A PUBLISH as it came. */
+export interface Arrived {
+  readonly topicName: string;
+  readonly payload: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+}
+
+interface Entry {
+  readonly sent: Sent;
+  readonly attemptedAt: number;
+  readonly expires: boolean;
+  acknowledged: boolean;
+  /** Its publisher has sent it to two sessions. */
+  mayRepeat: boolean;
+}
+
+interface Subscription {
+  readonly wanted: Wanted;
+  readonly share: string | undefined;
+  readonly topicFilter: string;
+  /** When SUBACK came; `undefined`: not yet. */
+  since: number | undefined;
+  /** SUBACK is still to come on this connection. */
+  awaits: boolean;
+  /** When UNSUBACK came, or UNSUBSCRIBE left. */
+  endedAt: number | undefined;
+  endsAt: number | undefined;
+  /** Topics whose retained message is promised, with the least number. */
+  readonly retained: Map<string, number>;
+}
+
+/** A message that did not come as a retained one. */
+interface Live {
+  readonly sent: Sent;
+  readonly qos: QoS;
+  readonly payload: string;
+  /** It was sent after SUBACK. */
+  readonly isPromised: boolean;
+}
+
+interface SessionBook {
+  readonly client: string;
+  readonly transient: boolean;
+  /** When the client was told of the session that came after it, so that it was over for sure. */
+  followedAt: number;
+  readonly subscriptions: Subscription[];
+  readonly got: Map<string, number>;
+  /** What came at a lower QoS than 2, too. */
+  readonly notOnce: Set<string>;
+  readonly gotRetained: Set<string>;
+  readonly last: Map<string, number>;
+  over: boolean;
+}
+
+/** What is retained for a topic: the number of the last message that was accepted and of the last that was tried. */
+interface RetainedBook {
+  acknowledged: number;
+  attempted: number;
+  readonly clears: Set<number>;
+  uncertain: boolean;
+}
+
+interface Group {
+  readonly members: Set<SessionBook>;
+  readonly got: Map<string, number>;
+  readonly notOnce: Set<string>;
+  hasTransient: boolean;
+  /** Somebody has given up what it had got. */
+  isVague: boolean;
+}
+
+/** Whether SUBACK has to come before what its subscription brings. */
+const SUBACK_FIRST = false;
+/** Texts that are told at most. */
+const MOST_FAULTS = 20;
+
+export class Ledger {
+  readonly wills = new Wills((text) => this.fault(text));
+  readonly #messages = new Map<string, Entry>();
+  readonly #sessions: SessionBook[] = [];
+  readonly #current = new Map<string, SessionBook>();
+  readonly #retained = new Map<string, RetainedBook>();
+  readonly #groups = new Map<string, Group>();
+  readonly #dropped = new Set<string>();
+  readonly #faults: string[] = [];
+  #faultCount = 0;
+  #now = 0;
+  #deliveries = 0;
+  /** The broker died without warning. */
+  crashed = false;
+  /** Messages that may be missing, since a stated limit has dropped that many. */
+  allowance = 0;
+
+  get faults(): readonly string[] {
+    return this.#faultCount > this.#faults.length
+      ? [...this.#faults, `and ${this.#faultCount - this.#faults.length} more`]
+      : this.#faults;
+  }
+
+  get deliveries(): number {
+    return this.#deliveries;
+  }
+
+  fault(text: string): void {
+    if (this.#faultCount++ < MOST_FAULTS) this.#faults.push(text);
+  }
+
+  /** A publisher begins to send. */
+  attempted(sent: Sent, expires: boolean): void {
+    this.#messages.set(payloadOf(sent), {
+      sent,
+      attemptedAt: ++this.#now,
+      expires,
+      acknowledged: false,
+      mayRepeat: false,
+    });
+    if (!sent.retain) return;
+    const book = this.#retainedBook(sent.topicName);
+    book.attempted = sent.number;
+    book.uncertain ||= expires;
+    if (sent.clears) book.clears.add(sent.number);
+  }
+
+  /** The publisher has PUBACK or PUBREC, without a refusal. */
+  acknowledged(sent: Sent): void {
+    this.#now++;
+    this.#messages.get(payloadOf(sent))!.acknowledged = true;
+    if (sent.retain) this.#retainedBook(sent.topicName).acknowledged = sent.number;
+  }
+
+  /** The publisher cannot know whether this has come already. */
+  mayRepeat(sent: Sent): void {
+    this.#messages.get(payloadOf(sent))!.mayRepeat = true;
+  }
+
+  /** The broker tells why it gives a message up for a client; `undefined`: for all. */
+  dropped(client: string | undefined, payload: string): void {
+    this.#dropped.add(`${client ?? "*"} ${payload}`);
+  }
+
+  /** A client is told that it has a new session. */
+  sessionBegins(client: string, transient: boolean): void {
+    this.sessionEnds(client);
+    const former = this.#current.get(client);
+    if (former) former.followedAt = this.#now;
+    const session: SessionBook = {
+      client,
+      transient,
+      followedAt: Infinity,
+      subscriptions: [],
+      got: new Map(),
+      notOnce: new Set(),
+      gotRetained: new Set(),
+      last: new Map(),
+      over: false,
+    };
+    this.#sessions.push(session);
+    this.#current.set(client, session);
+  }
+
+  /** A client is told that it has a session; one that it did not know of, or had given up, promises nothing of before. */
+  sessionGoesOn(client: string, transient: boolean): void {
+    const former = this.#current.get(client);
+    for (const one of former?.subscriptions ?? []) one.awaits = false;
+    if (former && !former.over) return;
+    this.sessionBegins(client, transient);
+    const { subscriptions } = this.#current.get(client)!;
+    for (const one of former?.subscriptions ?? []) {
+      subscriptions.push({ ...one, endsAt: this.#now });
+      if (one.share === undefined) continue;
+      const group = this.#group(one.share);
+      group.isVague = true;
+      group.members.add(this.#current.get(client)!);
+    }
+  }
+
+  /** The broker's process has ended. */
+  processEnds(): void {
+    for (const { subscriptions } of this.#sessions) for (const { retained } of subscriptions) retained.clear();
+  }
+
+  /** A client knows, or has to reckon with it, that its session is over. */
+  sessionEnds(client: string): void {
+    this.#now++;
+    const session = this.#current.get(client);
+    if (!session || session.over) return;
+    session.over = true;
+  }
+
+  /** A client sends SUBSCRIBE. */
+  subscribing(client: string, wanted: Wanted): void {
+    const shared = /^\$share\/([^/]+)\/(.*)$/.exec(wanted.filter);
+    const topicFilter = shared ? shared[2]! : wanted.filter;
+    const share = shared ? wanted.filter : undefined;
+    const retained = new Map<string, number>();
+    if (!share) this.#promiseRetained(topicFilter, retained);
+    this.#now++;
+    const session = this.#current.get(client)!;
+    for (const one of session.subscriptions) if (one.wanted.filter === wanted.filter) one.endsAt ??= this.#now;
+    session.subscriptions.push({
+      wanted,
+      share,
+      topicFilter,
+      since: undefined,
+      awaits: true,
+      endedAt: undefined,
+      endsAt: undefined,
+      retained,
+    });
+    if (share === undefined) return;
+    const group = this.#group(share);
+    group.members.add(session);
+    group.hasTransient ||= session.transient;
+  }
+
+  /** A client has SUBACK. */
+  subscribed(client: string, wanted: Wanted, refused: boolean): void {
+    this.#now++;
+    const one = this.#current.get(client)?.subscriptions.findLast((known) => known.wanted === wanted);
+    if (!one) return;
+    one.awaits = false;
+    if (refused) one.endsAt = one.endedAt = this.#now;
+    else one.since = this.#now;
+  }
+
+  /** A client sends UNSUBSCRIBE. */
+  unsubscribing(client: string, filter: string): void {
+    this.#now++;
+    for (const one of this.#current.get(client)?.subscriptions ?? []) {
+      if (one.wanted.filter !== filter) continue;
+      one.endsAt ??= this.#now;
+    }
+  }
+
+  /** A client has UNSUBACK. */
+  unsubscribed(client: string, filter: string, before: number): void {
+    this.#now++;
+    for (const one of this.#current.get(client)?.subscriptions ?? []) {
+      if (one.wanted.filter === filter && one.endsAt !== undefined && one.endsAt <= before) one.endedAt ??= this.#now;
+    }
+  }
+
+  /** Counts what happens. */
+  get now(): number {
+    return this.#now;
+  }
+
+  /** A client's application has got a message. */
+  delivered(client: string, arrived: Arrived): void {
+    this.#now++;
+    this.#deliveries++;
+    const { topicName, payload, qos, retain } = arrived;
+    if (topicName.startsWith("w/")) return this.wills.delivered(client, payload);
+    const session = this.#current.get(client);
+    const entry = this.#messages.get(payload);
+    if (!session || !entry || entry.sent.topicName !== topicName) {
+      return this.fault(`${client} got ${payload} on ${topicName}, which nobody has sent so`);
+    }
+    const { sent } = entry;
+    const possible = session.subscriptions.filter((one) =>
+      // What is retained is forwarded by nobody's connection.
+      isMatch(one, topicName) && (retain || !one.wanted.noLocal || sent.publisher !== client)
+    );
+    if (!possible.some(({ endedAt }) => endedAt === undefined || endedAt > entry.attemptedAt)) {
+      return this.fault(`${client} got ${payload} without a subscription`);
+    }
+    if (!possible.some(({ wanted }) => Math.min(wanted.qos, sent.qos) === qos)) {
+      this.fault(`${client} got ${payload} at QoS ${qos}`);
+    }
+    if (SUBACK_FIRST && possible.every(({ awaits }) => awaits)) this.fault(`${client} got ${payload} before SUBACK`);
+    if (retain) return this.#gotRetained(session, sent, qos, payload);
+    const isPromised = possible.some(({ since }) => since !== undefined && since < entry.attemptedAt);
+    this.#gotLive(session, possible, { sent, qos, payload, isPromised });
+  }
+
+  /** What a topic holds at the end; `undefined`: nothing. */
+  checkRetained(topicName: string, payload: string | undefined): void {
+    const book = this.#retained.get(topicName);
+    const held = payload === undefined ? undefined : this.#messages.get(payload)?.sent;
+    if (!book || book.uncertain) return;
+    const { acknowledged, attempted, clears } = book;
+    const isRight = held === undefined
+      ? acknowledged === 0 || [...clears].some((number) => number >= acknowledged && number <= attempted)
+      : held.topicName === topicName && held.number >= acknowledged && !clears.has(held.number);
+    if (isRight) return;
+    const last = `${acknowledged}${clears.has(acknowledged) ? " (cleared)" : ""}`;
+    this.fault(`retained on ${topicName} is ${payload ?? "nothing"} in place of number ${last}`);
+  }
+
+  /** Topics on which something was retained. */
+  get retainedTopics(): Iterable<string> {
+    return this.#retained.keys();
+  }
+
+  /** Everything was given its time: what is missing now is lost. */
+  finish(): void {
+    const missing = [...this.#sessions].filter(({ over }) => !over).flatMap((session) => this.#missing(session));
+    for (const [share, group] of this.#groups) missing.push(...this.#missingOf(share, group));
+    missing.push(...this.wills.missing());
+    if (missing.length > this.allowance) { for (const text of missing) this.fault(text); }
+    this.wills.finish();
+  }
+
+  #gotRetained(
+    session: SessionBook,
+    { topicName, number, publisher, qos: sentQoS }: Sent,
+    qos: QoS,
+    payload: string,
+  ): void {
+    // One that came before and is sent again, or was asked for anew, is no step back.
+    if (session.got.has(payload) || session.gotRetained.has(payload)) return;
+    session.gotRetained.add(payload);
+    const before = session.last.get(`${publisher} ${topicName} ${sentQoS} ${qos}`) ?? 0;
+    if (number < before) {
+      this.fault(`${session.client} got retained ${payload} after number ${before}`);
+    }
+  }
+
+  #gotLive(session: SessionBook, possible: readonly Subscription[], live: Live): void {
+    const { client, got, last } = session;
+    const { sent, qos, payload, isPromised } = live;
+    const count = (got.get(payload) ?? 0) + 1;
+    got.set(payload, count);
+    if (qos < 2 || this.#messages.get(payload)!.mayRepeat) session.notOnce.add(payload);
+    if (count > 1) {
+      if ((qos === 2 && !session.notOnce.has(payload)) || sent.qos === 0) this.fault(`${client} got ${payload} twice`);
+      return;
+    }
+    const shares = new Set(possible.map(({ share }) => share));
+    if (shares.size === 1 && !shares.has(undefined)) {
+      const group = this.#group([...shares][0]!);
+      const inGroup = (group.got.get(payload) ?? 0) + 1;
+      group.got.set(payload, inGroup);
+      if (inGroup > 1 && qos === 2 && !group.isVague && !group.notOnce.has(payload)) {
+        this.fault(`the members of ${[...shares][0]} got ${payload} twice`);
+      }
+      // Who is given it at a lower QoS has no part in the promise.
+      if (session.notOnce.has(payload)) group.notOnce.add(payload);
+      if (group.members.size > 1) return;
+    } else if (shares.size > 1) return;
+    const stream = `${sent.publisher} ${sent.topicName} ${sent.qos} ${qos}`;
+    const before = last.get(stream) ?? 0;
+    // What was dropped by a limit, or came before there was a subscription, comes behind others if its publisher sends it again.
+    if (sent.number < before && isPromised && !this.#isDropped(client, payload)) {
+      this.fault(`${client} got ${payload} after number ${before}`);
+    }
+    last.set(stream, Math.max(before, sent.number));
+  }
+
+  #missing({ client, subscriptions, got, gotRetained }: SessionBook): string[] {
+    const missing: string[] = [];
+    for (const { wanted, share, topicFilter, since, endsAt, retained } of subscriptions) {
+      if (share !== undefined || since === undefined || endsAt !== undefined || wanted.qos === 0) continue;
+      for (const [payload, { sent, attemptedAt, acknowledged, expires }] of this.#messages) {
+        if (!acknowledged || sent.qos === 0 || attemptedAt < since || expires || sent.clears && sent.retain) continue;
+        if (!matchesTopic(topicFilter, sent.topicName) || (wanted.noLocal && sent.publisher === client)) continue;
+        if (got.has(payload) || gotRetained.has(payload) || this.#isDropped(client, payload)) continue;
+        missing.push(`${client} has not got ${payload}, which was acknowledged`);
+      }
+      for (const [topicName, number] of retained) {
+        const came = [...got.keys(), ...gotRetained].some((payload) => {
+          const sent = this.#messages.get(payload)?.sent;
+          return sent?.topicName === topicName && sent.number >= number;
+        });
+        const book = this.#retainedBook(topicName);
+        const isCleared = [...book.clears].some((clear) => clear > number);
+        if (!came && !isCleared && !book.uncertain) {
+          missing.push(`${client} has not got what is retained on ${topicName} (number ${number} or later)`);
+        }
+      }
+    }
+    return missing;
+  }
+
+  /** A group in which somebody has stayed all the time gets everything. */
+  #missingOf(share: string, group: Group): string[] {
+    const { topicFilter } = [...group.members][0]!.subscriptions.find((one) => one.share === share)!;
+    const stayed = [...group.members].flatMap(({ over, subscriptions, transient }) =>
+      over || transient
+        ? []
+        : subscriptions.filter((one) => one.share === share && one.since !== undefined && one.endsAt === undefined)
+    );
+    const since = Math.min(...stayed.map((one) => one.since!));
+    // Who has subscribed at QoS 0 takes messages that may be lost.
+    const all = [...group.members].flatMap(({ subscriptions }) => subscriptions).filter((one) => one.share === share);
+    const least = Math.min(...all.map(({ wanted }) => wanted.qos));
+    if (stayed.length === 0 || least === 0 || (group.hasTransient && this.crashed)) return [];
+    return [...this.#messages].filter(([payload, { sent, attemptedAt, acknowledged, expires }]) =>
+      acknowledged && attemptedAt > since && !expires && sent.qos > 0 && matchesTopic(topicFilter, sent.topicName) &&
+      !group.got.has(payload) && !this.#isDroppedForGroup(group, payload) &&
+      // What was under way at QoS 2 to a member whose session has ended is nobody else's.
+      !(sent.qos === 2 && [...group.members].some((member) => mayHaveLeft(member, share, attemptedAt)))
+    ).map(([payload]) => `no member of ${share} has got ${payload}, which was acknowledged`);
+  }
+
+  #isDropped(client: string, payload: string): boolean {
+    return this.#dropped.has(`${client} ${payload}`) || this.#dropped.has(`* ${payload}`);
+  }
+
+  #isDroppedForGroup({ members }: Group, payload: string): boolean {
+    return [...members].some(({ client }) => this.#isDropped(client, payload));
+  }
+
+  #promiseRetained(topicFilter: string, retained: Map<string, number>): void {
+    for (const [topicName, { acknowledged, attempted, clears, uncertain }] of this.#retained) {
+      if (!matchesTopic(topicFilter, topicName) || uncertain) continue;
+      if (acknowledged > 0 && acknowledged === attempted && !clears.has(acknowledged)) {
+        retained.set(topicName, acknowledged);
+      }
+    }
+  }
+
+  #retainedBook(topicName: string): RetainedBook {
+    let book = this.#retained.get(topicName);
+    if (!book) {
+      book = { acknowledged: 0, attempted: 0, clears: new Set(), uncertain: false };
+      this.#retained.set(topicName, book);
+    }
+    return book;
+  }
+
+  #group(share: string): Group {
+    let group = this.#groups.get(share);
+    if (!group) {
+      group = { members: new Set(), got: new Map(), notOnce: new Set(), hasTransient: false, isVague: false };
+      this.#groups.set(share, group);
+    }
+    return group;
+  }
+}
+
+function isMatch({ topicFilter }: Subscription, topicName: string): boolean {
+  return matchesTopic(topicFilter, topicName);
+}
+
+function mayHaveLeft({ over, followedAt, subscriptions }: SessionBook, share: string, at: number): boolean {
+  return (over && followedAt > at) || subscriptions.some((one) => one.share === share && one.endsAt !== undefined);
+}
+
+const known = new Map<string, boolean>();
+
+function matchesTopic(filter: string, topicName: string): boolean {
+  const key = `${filter} ${topicName}`;
+  let found = known.get(key);
+  if (found === undefined) {
+    found = matches(parseTopicFilter(filter), parseTopicName(topicName));
+    known.set(key, found);
+  }
+  return found;
+}

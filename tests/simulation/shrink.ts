@@ -1,0 +1,42 @@
+/** Makes the schedule of a run that failed short, so that somebody can read it. */
+import type { Action, Schedule } from "./schedule.ts";
+import { type Outcome, simulate } from "./simulation.ts";
+
+/** Runs that may be spent on it. */
+const MOST_RUNS = 400;
+
+/** A run that failed. */
+export interface Failure {
+  readonly schedule: Schedule;
+  readonly outcome: Outcome;
+}
+
+/** Drops what happens, piece by piece, as long as the same kind of fault is found. */
+export async function shrink(schedule: Schedule, outcome: Outcome, run = simulate): Promise<Failure> {
+  const kind = kindOf(outcome);
+  let best: Failure = { schedule, outcome };
+  let runs = 0;
+  for (let size = Math.ceil(schedule.actions.length / 2); size >= 1 && runs < MOST_RUNS;) {
+    let dropped = false;
+    for (let start = best.schedule.actions.length - size; start > -size && runs < MOST_RUNS; start -= size) {
+      const shorter = { ...best.schedule, actions: without(best.schedule.actions, Math.max(0, start), start + size) };
+      const result = await run(shorter);
+      runs++;
+      if (kindOf(result) !== kind) continue;
+      best = { schedule: shorter, outcome: result };
+      dropped = true;
+    }
+    if (size > 1) size = Math.ceil(size / 2);
+    else if (!dropped) break;
+  }
+  return best;
+}
+
+function without(actions: readonly Action[], start: number, end: number): Action[] {
+  return actions.filter((_, i) => i < start || i >= end);
+}
+
+/** A fault without its names and numbers. */
+function kindOf({ faults }: Outcome): string | undefined {
+  return faults[0]?.replace(/\b(c\d|watch|[abrsw]\/\S+|\$share\S+)/g, "x").replace(/[\d.]+/g, "n");
+}
