@@ -124,7 +124,7 @@ class Drawer {
       [often(0.7), () => this.#fail()],
       [often(1), () => ({ type: "crash", downMs: random.pick([10, 500, 5000]) })],
       [often(0.5), () => ({ type: "shutdown", downMs: random.pick([10, 500, 5000]) })],
-      [0, () => ({ type: "step", ms: random.pick([-86_400_000, -5000, 60_000, 864_000_000]) })],
+      [often(0.5), () => ({ type: "step", ms: random.pick([-86_400_000, -5000, 60_000, 864_000_000]) })],
     ];
   }
 
