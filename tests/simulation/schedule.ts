@@ -1,7 +1,7 @@
 /** What happens in a run, drawn from its seed before it begins, and told in words. */
 import type { QoS } from "../../src/packet/packets.ts";
 import { Random } from "../support/random.ts";
-import type { ConnectWish, Leaving, Profile } from "./client.ts";
+import type { ConnectWish, Leaving, Profile } from "./profile.ts";
 import type { Line } from "./network.ts";
 
 /** Something that happens. */

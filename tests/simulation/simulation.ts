@@ -8,7 +8,8 @@ import { concat, encodeClientPacket, packetOf } from "../support/client_codec.ts
 import { connectPacket, publishPacket } from "../support/client_packets.ts";
 import { Random } from "../support/random.ts";
 import { hooks } from "../support/test_broker.ts";
-import { type ClientWorld, hash, type Profile, SimulatedClient } from "./client.ts";
+import { SimulatedClient } from "./client.ts";
+import { type ClientWorld, hash, type Profile } from "./profile.ts";
 import { Ledger } from "./ledger.ts";
 import { type Line, type LineEnds, Wire } from "./network.ts";
 import type { Action, Schedule } from "./schedule.ts";

@@ -1,0 +1,64 @@
+/** What is told about simulated clients, and what they share. */
+import type { ProtocolVersion, QoS } from "../../src/packet/packets.ts";
+import type { Random } from "../support/random.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Line, LineEnds, Wire } from "./network.ts";
+import type { World } from "./world.ts";
+
+/** What stays the same of a client. */
+export interface Profile {
+  readonly name: string;
+  readonly version: ProtocolVersion;
+  /** 0: its sessions end with their connections. */
+  readonly expirySeconds: number;
+  readonly receiveMaximum: number;
+  readonly topicAliasMaximum: number;
+  /** 0: none. */
+  readonly keepAliveSeconds: number;
+  /** Milliseconds after which it comes back by itself; `undefined`: it waits to be told. */
+  readonly returnsAfterMs: number | undefined;
+  readonly line: Line;
+}
+
+/** How a client connects. */
+export interface ConnectWish {
+  /** The session is begun anew. */
+  readonly clean: boolean;
+  /** Seconds of a will's delay; `undefined`: it leaves no will. */
+  readonly willDelay: number | undefined;
+}
+
+/** A message that a client is to publish. */
+export interface PublishWish {
+  readonly topicName: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  /** It has no payload. */
+  readonly clears: boolean;
+  readonly expirySeconds?: number;
+  /** The payload is filled up to so many. */
+  readonly bytes: number;
+}
+
+/** How a client goes. */
+export type Leaving = "disconnect" | "disconnect-with-will" | "close" | "cut" | "vanish";
+
+/** What clients share. */
+export interface ClientWorld {
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly seed: number;
+  /** The present broker's life: it changes with each start, and is -1 while there is none. */
+  readonly life: () => number;
+  /** Connects, or fails if there is nobody. */
+  readonly dial: (line: Line, random: Random, ends: LineEnds) => Wire | undefined;
+  /** The last moment at which the store was found failing. */
+  readonly storeFailedAtMs: () => number;
+}
+
+/** A number that stands for a text. */
+export function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
+}
