@@ -388,3 +388,24 @@ Deno.test("Topic aliases stand for the right names however long QoS 2 waits, and
     { seed, numRuns: 40 },
   );
 });
+
+Deno.test("A QoS 2 message that another member of the share has in the store waits until it is taken from there", async () => {
+  await using durability = await startDurable();
+  const { broker, store } = durability;
+  const stored = await broker.connect5({
+    clientIdentifier: "stored",
+    sessionExpiryIntervalSeconds: 1000,
+    receiveMaximum: 1,
+  });
+  await stored.subscribe("$share/g/a", 2);
+  const publisher = await broker.connect();
+  await publisher.publish("a", "1", { qos: 2 });
+  await publisher.publish("a", "2", { qos: 2 });
+  const passing = await broker.connect();
+  await passing.subscribe("$share/g/a", 2);
+  store.hold();
+  await broker.lose(stored);
+  await passing.expectNothing();
+  store.release();
+  await passing.expectMessage({ payload: "2", qos: 2 });
+});
