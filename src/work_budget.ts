@@ -86,7 +86,7 @@ export class WorkBudget {
   newcomer(): WorkParty {
     const party = new WorkParty();
     party.usedMs = 2 * LIGHT_MS;
-    party.atMs = this.#parts.now();
+    party.atMs = this.#parts.now(0);
     return party;
   }
 

@@ -63,6 +63,8 @@ interface SessionBook {
   followedAt: number;
   readonly subscriptions: Subscription[];
   readonly got: Map<string, number>;
+  /** What came before the client lost sight of its session. */
+  readonly before: Set<string>;
   /** What came at a lower QoS than 2, too. */
   readonly notOnce: Set<string>;
   readonly gotRetained: Set<string>;
@@ -87,8 +89,6 @@ interface Group {
   isVague: boolean;
 }
 
-/** Whether SUBACK has to come before what its subscription brings. */
-const SUBACK_FIRST = false;
 /** Texts that are told at most. */
 const MOST_FAULTS = 20;
 
@@ -167,6 +167,7 @@ export class Ledger {
       followedAt: Infinity,
       subscriptions: [],
       got: new Map(),
+      before: new Set(),
       notOnce: new Set(),
       gotRetained: new Set(),
       last: new Map(),
@@ -182,7 +183,8 @@ export class Ledger {
     for (const one of former?.subscriptions ?? []) one.awaits = false;
     if (former && !former.over) return;
     this.sessionBegins(client, transient);
-    const { subscriptions } = this.#current.get(client)!;
+    const { subscriptions, before } = this.#current.get(client)!;
+    for (const payload of [...former?.got.keys() ?? [], ...former?.before ?? []]) before.add(payload);
     for (const one of former?.subscriptions ?? []) {
       subscriptions.push({ ...one, endsAt: this.#now });
       if (one.share === undefined) continue;
@@ -190,11 +192,6 @@ export class Ledger {
       group.isVague = true;
       group.members.add(this.#current.get(client)!);
     }
-  }
-
-  /** The broker's process has ended. */
-  processEnds(): void {
-    for (const { subscriptions } of this.#sessions) for (const { retained } of subscriptions) retained.clear();
   }
 
   /** A client knows, or has to reckon with it, that its session is over. */
@@ -285,7 +282,7 @@ export class Ledger {
     if (!possible.some(({ wanted }) => Math.min(wanted.qos, sent.qos) === qos)) {
       this.fault(`${client} got ${payload} at QoS ${qos}`);
     }
-    if (SUBACK_FIRST && possible.every(({ awaits }) => awaits)) this.fault(`${client} got ${payload} before SUBACK`);
+    if (possible.every(({ awaits }) => awaits)) this.fault(`${client} got ${payload} before SUBACK`);
     if (retain) return this.#gotRetained(session, sent, qos, payload);
     const isPromised = possible.some(({ since }) => since !== undefined && since < entry.attemptedAt);
     this.#gotLive(session, possible, { sent, qos, payload, isPromised });
@@ -359,7 +356,7 @@ export class Ledger {
     const stream = `${sent.publisher} ${sent.topicName} ${sent.qos} ${qos}`;
     const before = last.get(stream) ?? 0;
     // What was dropped by a limit, or came before there was a subscription, comes behind others if its publisher sends it again.
-    if (sent.number < before && isPromised && !this.#isDropped(client, payload)) {
+    if (sent.number < before && isPromised && !session.before.has(payload) && !this.#isDropped(client, payload)) {
       this.fault(`${client} got ${payload} after number ${before}`);
     }
     last.set(stream, Math.max(before, sent.number));

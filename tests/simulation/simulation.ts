@@ -182,7 +182,6 @@ class Simulation {
     if (!this.#isUp) return;
     this.#isUp = false;
     this.#lookAtClock();
-    this.#ledger.processEnds();
     this.#ledger.crashed = true;
     this.#process.kill();
     await this.#store!.crash();
@@ -195,7 +194,6 @@ class Simulation {
     if (!this.#isUp) return;
     this.#isUp = false;
     this.#lookAtClock();
-    this.#ledger.processEnds();
     const process = this.#process;
     void this.#broker!.shutdown().then(
       () => {
