@@ -110,7 +110,9 @@ export class Wills {
 
   /** The broker shuts down: publishes what has nothing to wait for in the next run; resolves when it is routed. */
   async publishLast(): Promise<void> {
-    const last = [...this.#pending.values()].filter(({ durable }) => !durable);
+    // One that is due must not be left: a client that is just signing in would put its new one in its place.
+    const nowMs = this.#parts.clock.now();
+    const last = [...this.#pending.values()].filter(({ durable, dueAtMs }) => !durable || nowMs >= dueAtMs);
     this.#pending.clear();
     this.#pendingBytes = 0;
     await Promise.all(last.map(({ client, will }) => this.publish(client, will)));

@@ -91,3 +91,15 @@ afterRestart("a client that has said goodbye leaves no will", async ({ house, br
   after.clock.advance(20_000);
   await (await back(after, "witness")).expectNothing();
 });
+
+afterRestart(
+  "a will that is due is published by the shutdown, and not left to the next run",
+  async ({ house, broker, end }) => {
+    await withWill(broker);
+    if (end === "shutdown") return;
+    await house.restart(end);
+    // No look at what is due has come yet.
+    const after = await house.restart("shutdown");
+    await takeAll(await back(after, "witness"), "gone");
+  },
+);

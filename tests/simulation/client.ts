@@ -239,8 +239,11 @@ export class SimulatedClient {
     } else {
       // An attempt that was not answered may have begun another one.
       if (this.#belief.mayBeAnother) this.#forget();
-      // To that one they are new.
-      if (this.#belief.mayHaveEnded) this.#outgoing.doubt();
+      // To that one everything is new.
+      if (this.#belief.mayHaveEnded) {
+        this.#received.clear();
+        this.#outgoing.doubt();
+      }
       ledger.sessionGoesOn(name, isTransient);
     }
     this.#belief.welcomed(link.expirySeconds);
