@@ -26,6 +26,7 @@ export class Belief {
   /** The client believes in a session. */
   #hasSession = false;
   #mayHaveEnded = false;
+  #mayHaveBegunAnew = false;
   /** After an attempt whose end is not known: it may still come through, and take the place of the next. */
   #vagueConnections = 0;
   #lostAtMs = 0;
@@ -40,9 +41,9 @@ export class Belief {
     this.#shared = shared;
   }
 
-  /** Whether the session has ended cannot be told. */
-  get mayHaveEnded(): boolean {
-    return this.#mayHaveEnded;
+  /** The client has wanted to begin anew, and does not know whether that was heard. */
+  get mayHaveBegunAnew(): boolean {
+    return this.#mayHaveBegunAnew;
   }
 
   /** The session that the client is told of may be one that began without its knowledge. */
@@ -56,7 +57,7 @@ export class Belief {
     if (this.#goodbye && !this.#goodbye.wire.closedByBroker) this.#goodbye.isOvertaken = true;
     this.#decideDelayedWill();
     // Whether it ends depends on whether this arrives.
-    if (clean) this.#mayHaveEnded = true;
+    if (clean) this.#mayHaveEnded = this.#mayHaveBegunAnew = true;
   }
 
   /** The client is told whether it has a session. */
@@ -82,7 +83,7 @@ export class Belief {
   /** The client is signed in. */
   welcomed(expirySeconds: number): void {
     this.#hasSession = expirySeconds > 0;
-    this.#mayHaveEnded = false;
+    this.#mayHaveEnded = this.#mayHaveBegunAnew = false;
   }
 
   /** The client has sent DISCONNECT, which makes its will void once it is heard. */

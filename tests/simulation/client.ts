@@ -240,7 +240,7 @@ export class SimulatedClient {
       // An attempt that was not answered may have begun another one.
       if (this.#belief.mayBeAnother) this.#forget();
       // To that one everything is new.
-      if (this.#belief.mayHaveEnded) {
+      if (this.#belief.mayHaveBegunAnew) {
         this.#received.clear();
         this.#outgoing.doubt();
       }
