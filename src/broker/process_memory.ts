@@ -6,7 +6,7 @@ import type { ProcessMemory } from "./environment.ts";
  * The process has to have grown by so much of the ceiling before garbage is collected by force, and so much has to be garbage:
  * a collection holds everybody up, so that it is for when the process would otherwise outgrow the ceiling.
  */
-const WORTHWHILE = 0.9;
+const WORTHWHILE = 0.75;
 const GARBAGE = 0.15;
 /** Time between two collections, in times of what the last one took. */
 const PAUSES = 3;
@@ -18,7 +18,7 @@ const BEYOND = 1.1;
 
 /**
  * The memory of a process that does nothing but run one broker. The engine lets garbage lie for as long as the machine has
- * room, of which the ceiling knows nothing: when the process reaches the ceiling, though what is held does not, garbage is collected.
+ * room, of which the ceiling knows nothing: when the process comes near the ceiling, though what is held does not, garbage is collected.
  *
  * @param maximumBytes `max-total-bytes`
  */

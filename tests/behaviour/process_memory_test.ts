@@ -6,7 +6,7 @@ import { concat, packetOf, string, u16, u32, varint } from "../support/client_co
 const MIB = 2 ** 20;
 const CEILING_BYTES = 128 * MIB;
 const LOOK_MS = 50;
-const LOOKS = 60;
+const LOOKS = 200;
 
 /** A thousand empty user properties: 20 times as much as objects. */
 const USER_PROPERTIES = new Uint8Array(5000).map((_, index) => index % 5 === 0 ? 0x26 : 0);
