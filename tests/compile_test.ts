@@ -22,7 +22,7 @@ async function embeddedModules(entryPoint: string): Promise<string[]> {
 Deno.test("a compiled binary holds the broker, every bundled plugin and the threads", async () => {
   const modules = await embeddedModules("cli.ts");
   const plugins = bundledPluginNames.map((name) => `src/plugins/${name.replace(".", "_")}.ts`);
-  const threads = ["src/plugins/password/sha_crypt_thread.ts", "src/store/sqlite_worker.ts"];
+  const threads = ["src/plugins/password/sha_crypt_thread.ts", "src/store/sqlite/worker.ts"];
   const wanted = ["src/broker/broker.ts", ...plugins, ...threads];
   assertEquals(wanted.filter((path) => !modules.includes(path)), []);
 });

@@ -13,19 +13,19 @@ import type { QoS } from "../packet/packets.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 import { type ByteStream, streamTransport } from "../transport/stream.ts";
 import type { Transport } from "../transport/transport.ts";
-import { upgradeRequest } from "../transport/web_socket_transport.ts";
-import { Assembly, TICK_MS } from "./assembly.ts";
-import { describeAddress } from "./connection_state.ts";
-import type { BrokerEnvironment } from "./environment.ts";
-import { InProcess } from "./in_process.ts";
+import { upgradeRequest } from "../transport/websocket/runtime_socket.ts";
+import { Assembly, TICK_MS } from "./broker_parts.ts";
+import { describeAddress } from "../connection/connection_state.ts";
+import type { BrokerEnvironment } from "../runtime/environment.ts";
+import { InProcess } from "../embedding/in_process.ts";
 import { type ListenerAddress, Listeners } from "./listeners.ts";
 import { Reception } from "./reception.ts";
 import { PLUGIN_PATIENCE_MS, shutDown } from "./shutdown.ts";
-import { within } from "./within.ts";
+import { within } from "../runtime/within.ts";
 
 export type { ListenerAddress } from "./listeners.ts";
-export type { BrokerEnvironment, Clock, ProcessMemory } from "./environment.ts";
-export type { Machine } from "./machine.ts";
+export type { BrokerEnvironment, Clock, ProcessMemory } from "../runtime/environment.ts";
+export type { Machine } from "../runtime/machine.ts";
 
 /** How often the files of certificates are looked at, in milliseconds. */
 const CERTIFICATE_LOOK_MS = 2000;

@@ -4,15 +4,15 @@ import { formatKeyPath } from "../config/key_path.ts";
 import { buildHookChain } from "../hooks/chain.ts";
 import type { LoadedPlugin } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
-import { loadTlsMaterial } from "../transport/tls_material.ts";
-import { Assembly } from "./assembly.ts";
+import { loadTlsMaterial } from "../transport/tls/material.ts";
+import { Assembly } from "./broker_parts.ts";
 import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
-import { errorText } from "./error_text.ts";
-import { InProcess } from "./in_process.ts";
+import { errorText } from "../error_text.ts";
+import { InProcess } from "../embedding/in_process.ts";
 import { pluginLoader } from "./plugin_loader.ts";
 import { PLUGIN_PATIENCE_MS } from "./shutdown.ts";
 import { createStore } from "./stores.ts";
-import { within } from "./within.ts";
+import { within } from "../runtime/within.ts";
 
 /** One thing that a start would fail at. */
 export interface StartFault {

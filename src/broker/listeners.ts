@@ -3,12 +3,12 @@ import type { Logger } from "../logger.ts";
 import { Descriptors } from "../transport/descriptors.ts";
 import { listen } from "../transport/endpoint.ts";
 import type { OnRefused } from "../transport/refusal.ts";
-import { listenTls } from "../transport/tls.ts";
+import { listenTls } from "../transport/tls/listener.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
-import { listenWebSocket } from "../transport/websocket.ts";
+import { listenWebSocket } from "../transport/websocket/listener.ts";
 import { type WorkBudget, WorkParty } from "../work_budget.ts";
 import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
-import { errorText } from "./error_text.ts";
+import { errorText } from "../error_text.ts";
 
 /** Where a listener is reached. */
 export interface ListenerAddress {

@@ -3,8 +3,8 @@ import { formatBytes } from "../config/units.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
-import type { Connection } from "./connection.ts";
-import type { ProcessMemory } from "./environment.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { ProcessMemory } from "../runtime/environment.ts";
 
 /** What a {@linkcode MemoryCeiling} works with. */
 export interface MemoryCeilingParts {

@@ -1,7 +1,7 @@
 import type { PluginEntry } from "../config/config.ts";
 import { type LoadedPlugin, loadPlugin } from "../hooks/loader.ts";
 import { bundledPlugins } from "../plugins/bundled.ts";
-import { pluginContext, type PluginPowers } from "./plugin_context.ts";
+import { pluginContext, type PluginPowers } from "../embedding/plugin_context.ts";
 
 /** How the plugins of a broker are loaded: the bundled ones by name, others from `baseDirectory`. */
 export function pluginLoader(

@@ -1,8 +1,8 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { Assembly } from "./assembly.ts";
-import { Connection } from "./connection.ts";
-import { describeAddress } from "./connection_state.ts";
+import type { Assembly } from "./broker_parts.ts";
+import { Connection } from "../connection/connection.ts";
+import { describeAddress } from "../connection/connection_state.ts";
 
 /** Takes connections in, from listeners and from the host program, and serves each to its end. */
 export class Reception {

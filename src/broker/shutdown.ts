@@ -1,10 +1,10 @@
 import { ReasonCode } from "../packet/reason_code.ts";
-import type { Assembly } from "./assembly.ts";
-import type { Connection } from "./connection.ts";
-import type { InProcess } from "./in_process.ts";
+import type { Assembly } from "./broker_parts.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { InProcess } from "../embedding/in_process.ts";
 import type { Listeners } from "./listeners.ts";
 import type { Reception } from "./reception.ts";
-import { within } from "./within.ts";
+import { within } from "../runtime/within.ts";
 
 /** How long plugins may take for each step of a shutdown. */
 export const PLUGIN_PATIENCE_MS = 5000;

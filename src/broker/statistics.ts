@@ -2,7 +2,7 @@ import type { BrokerStatistics, RefusalKind } from "../hooks/plugin.ts";
 import type { DropReason } from "../message.ts";
 import { type Held, heldBy } from "../session/holdings.ts";
 import type { Session } from "../session/session.ts";
-import { noRefusals } from "./refusals.ts";
+import { noRefusals } from "../routing/refusals.ts";
 
 /** What is asked for the figures that are not counted but looked up. */
 export interface StatisticsSources {

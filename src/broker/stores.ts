@@ -1,11 +1,11 @@
 import type { ResolvedConfig } from "../config/config.ts";
 import { importModule } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
-import { resolveLink } from "../store/sqlite_file.ts";
-import { SqliteStore } from "../store/sqlite_store.ts";
+import { resolveLink } from "../store/sqlite/file.ts";
+import { SqliteStore } from "../store/sqlite/sqlite_store.ts";
 import type { Store, StoreFactory } from "../store/store.ts";
-import { WatchedStore } from "../store/watched_store.ts";
-import { errorText } from "./error_text.ts";
+import { WatchedStore } from "../store/sqlite/watched_store.ts";
+import { errorText } from "../error_text.ts";
 
 /**
  * Makes the store that the config names; nothing is opened yet.

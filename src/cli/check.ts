@@ -6,7 +6,7 @@ import { defaultLimits, formatQuantity, limitQuantities } from "../config/keys.t
 import { loadConfigFile } from "../config/load.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { toHyphens } from "../config/spelling.ts";
-import { checkDatabase } from "../store/sqlite_check.ts";
+import { checkDatabase } from "../store/sqlite/check.ts";
 import { formatAddress } from "./address.ts";
 import { ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";

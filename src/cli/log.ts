@@ -1,5 +1,5 @@
 import { configureSync, getLogger, type LogLevel as LibraryLevel, type LogRecord, resetSync } from "@logtape/logtape";
-import { within } from "../broker/within.ts";
+import { within } from "../runtime/within.ts";
 import type { LogLevel, ResolvedLog } from "../config/config.ts";
 import { defaultLog } from "../config/keys.ts";
 import type { Logger } from "../logger.ts";

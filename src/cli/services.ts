@@ -50,7 +50,7 @@ export interface CliServices {
 export const services: CliServices = {
   createBroker: async (config, options) => {
     const { Broker } = await import("../broker/broker.ts");
-    const { processMemory } = await import("../broker/process_memory.ts");
+    const { processMemory } = await import("../runtime/process_memory.ts");
     return new Broker(config, { ...options, processMemory });
   },
   checkStart: async (config) => {

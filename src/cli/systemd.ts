@@ -1,6 +1,6 @@
 /** What systemd is told of the program (sd_notify(3)), under `Type=notify`. */
 
-import { within } from "../broker/within.ts";
+import { within } from "../runtime/within.ts";
 
 /** Sends texts to who supervises the program. */
 export interface Supervisor {

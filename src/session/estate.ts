@@ -1,5 +1,5 @@
 import type { Delivery } from "./delivery.ts";
-import type { SessionJournal } from "./journal.ts";
+import type { SessionJournal } from "./session_log.ts";
 
 /** What an {@linkcode Estate} works with. */
 export interface EstateParts {

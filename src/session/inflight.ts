@@ -2,7 +2,7 @@ import type { Message } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import type { Delivery, DeliveryNote } from "./delivery.ts";
 import { IdentifierMap } from "./identifier_map.ts";
-import type { SessionJournal } from "./journal.ts";
+import type { SessionJournal } from "./session_log.ts";
 import { PacketIdentifiers } from "./packet_identifiers.ts";
 
 /** What the objects around a message that waits take beside what is counted of the message; measured roughly. */

@@ -1,7 +1,7 @@
 import type { TopicName } from "../packet/topic.ts";
 import type { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
-import type { SessionJournal } from "./journal.ts";
+import type { SessionJournal } from "./session_log.ts";
 
 /** Which message goes when a queue is full: the oldest (QoS 0 first), or the one that comes. */
 export type DropPolicy = "oldest" | "newest";

@@ -1,4 +1,4 @@
-import type { SessionJournal } from "./journal.ts";
+import type { SessionJournal } from "./session_log.ts";
 
 /**
  * The inbound half of QoS 2 (MQTT 3.1.1 §4.3.3, MQTT 5.0 §4.3.3): which packet identifiers have been received and not

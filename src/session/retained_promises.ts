@@ -5,7 +5,7 @@ import type { RetainedMessages } from "../topics/retained.ts";
 import type { Subscription } from "../topics/subscriptions.ts";
 import type { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
-import type { SessionJournal } from "./journal.ts";
+import type { SessionJournal } from "./session_log.ts";
 import type { RetainedPosition, RetainedPromise } from "./retained_promise.ts";
 import { deliveryQoS } from "./delivery_qos.ts";
 

@@ -7,7 +7,7 @@ import type { Availability, Subscription } from "../topics/subscriptions.ts";
 import type { Delivery } from "./delivery.ts";
 import { Estate } from "./estate.ts";
 import { Inflight, type Released } from "./inflight.ts";
-import type { SessionJournal } from "./journal.ts";
+import type { SessionJournal } from "./session_log.ts";
 import type { RetainedPosition } from "./retained_promise.ts";
 import { RetainedPromises } from "./retained_promises.ts";
 import type { OutboundLink, RestoredSender, SenderLimits, SenderOptions } from "./sender_options.ts";

@@ -5,7 +5,7 @@ import type { ShareGroup } from "../topics/share_group.ts";
 import type { Availability, Route, Subscriber, Subscription } from "../topics/subscriptions.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Estate } from "./estate.ts";
-import type { SessionJournal } from "./journal.ts";
+import type { SessionJournal } from "./session_log.ts";
 import { Receiver } from "./receiver.ts";
 import type { RetainedPosition } from "./retained_promise.ts";
 import { deliveryQoS, type OutboundLink, type ReturnReason, Sender, type SenderOptions } from "./sender.ts";

@@ -8,7 +8,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
-import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { SqliteStore } from "../../src/store/sqlite/sqlite_store.ts";
 import type { Change } from "../../src/store/store.ts";
 import { MeasuredBroker } from "../support/measured_broker.ts";
 import { RawClient } from "../support/raw_client.ts";

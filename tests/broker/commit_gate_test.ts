@@ -1,7 +1,7 @@
 /** What is held back until it is stored. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { CommitGate } from "../../src/broker/commit_gate.ts";
-import { Outbox } from "../../src/broker/outbox.ts";
+import { CommitGate } from "../../src/connection/commit_gate.ts";
+import { Outbox } from "../../src/connection/outbox.ts";
 import { ProtocolError } from "../../src/packet/protocol_error.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import type { Connection } from "../../src/broker/connection.ts";
+import type { Connection } from "../../src/connection/connection.ts";
 import { MemoryCeiling } from "../../src/broker/memory_ceiling.ts";
 import { Session } from "../../src/session/session.ts";
 import { Sessions } from "../../src/session/sessions.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Outbox } from "../../src/broker/outbox.ts";
+import { Outbox } from "../../src/connection/outbox.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 
 /** A peer that takes a write when the test says so. */

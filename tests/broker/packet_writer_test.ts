@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { Core } from "../../src/broker/core.ts";
-import { Outbox } from "../../src/broker/outbox.ts";
-import { PacketWriter } from "../../src/broker/packet_writer.ts";
+import type { Core } from "../../src/connection/connection_context.ts";
+import { Outbox } from "../../src/connection/outbox.ts";
+import { PacketWriter } from "../../src/connection/packet_writer.ts";
 import { Message } from "../../src/message.ts";
 import type { ProtocolVersion } from "../../src/packet/packets.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { noRefusals, Refusals } from "../../src/broker/refusals.ts";
+import { noRefusals, Refusals } from "../../src/routing/refusals.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
 

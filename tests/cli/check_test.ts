@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/main.ts";
-import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { SqliteStore } from "../../src/store/sqlite/sqlite_store.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { FakeIo, FakeServices, withFiles } from "./support.ts";
 

@@ -1,7 +1,7 @@
 /** Group commit: what is stored together, who is told when, and what a fault does. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { CommitWaiter, Journal } from "../../src/durability/journal.ts";
+import type { CommitWaiter, Journal } from "../../src/persistence/write_queue.ts";
 import { type Change, StoreError } from "../../src/store/store.ts";
 import { Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";

@@ -1,7 +1,7 @@
 /** What the journal takes down of retained messages is what is retained, whatever one batch holds. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { noteRetained } from "../../src/durability/retained_notes.ts";
+import { noteRetained } from "../../src/persistence/retained_recorder.ts";
 import { Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import { RetainedMessages } from "../../src/topics/retained.ts";

@@ -1,7 +1,7 @@
 /** What is written of deliveries and of the messages that they refer to. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { noteRetained } from "../../src/durability/retained_notes.ts";
+import { noteRetained } from "../../src/persistence/retained_recorder.ts";
 import { until } from "../support/durable_broker.ts";
 import { change, delivery, message, notesOf } from "./support.ts";
 

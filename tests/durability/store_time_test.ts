@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { StoreTime } from "../../src/durability/store_time.ts";
+import { StoreTime } from "../../src/persistence/store_time.ts";
 import type { StoredClock } from "../../src/store/store.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
 

@@ -1,6 +1,6 @@
 /** What the tests of durability share. */
-import { Journal, type JournalParts } from "../../src/durability/journal.ts";
-import { SessionNotes } from "../../src/durability/session_notes.ts";
+import { Journal, type JournalParts } from "../../src/persistence/write_queue.ts";
+import { SessionNotes } from "../../src/persistence/session_recorder.ts";
 import { Message } from "../../src/message.ts";
 import type { QoS } from "../../src/packet/packets.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";

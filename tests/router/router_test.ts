@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { Message, type MessageParts } from "../../src/message.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
-import { Router } from "../../src/router/router.ts";
+import { Router } from "../../src/routing/router.ts";
 import { RetainedMessages } from "../../src/topics/retained.ts";
 import {
   type Availability,

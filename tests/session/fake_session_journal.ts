@@ -1,6 +1,6 @@
 import type { Delivery, DeliveryNote } from "../../src/session/delivery.ts";
 import type { RestoredDelivery } from "../../src/session/inflight.ts";
-import type { SessionJournal } from "../../src/session/journal.ts";
+import type { SessionJournal } from "../../src/session/session_log.ts";
 
 interface Known {
   readonly delivery: Delivery;

@@ -5,7 +5,7 @@ import { Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import type { QoS } from "../../src/packet/packets.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
-import type { SessionJournal } from "../../src/session/journal.ts";
+import type { SessionJournal } from "../../src/session/session_log.ts";
 import { type DropPolicy, MessageQueue } from "../../src/session/message_queue.ts";
 import { ShareGroup } from "../../src/topics/share_group.ts";
 import { parseTopicFilter } from "../../src/packet/topic.ts";

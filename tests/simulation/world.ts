@@ -1,7 +1,7 @@
 /** A world of one process: virtual time, and everything that happens in it one after the other. */
 import { setImmediate } from "node:timers";
-import type { Clock } from "../../src/broker/environment.ts";
-import type { Machine } from "../../src/broker/machine.ts";
+import type { Clock } from "../../src/runtime/environment.ts";
+import type { Machine } from "../../src/runtime/machine.ts";
 
 interface Event {
   readonly atMs: number;

@@ -1,8 +1,8 @@
 /** What comes of changes when the disk, the process or the worker fails. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { SqliteDatabase } from "../../src/store/sqlite_database.ts";
-import { startSqliteWorker } from "../../src/store/sqlite_worker.ts";
+import { SqliteDatabase } from "../../src/store/sqlite/database.ts";
+import { startSqliteWorker } from "../../src/store/sqlite/worker.ts";
 import { type Change, StoreError } from "../../src/store/store.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import { delivery, message, messageOf, opened, queued, session } from "./contract.ts";

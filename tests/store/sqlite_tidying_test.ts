@@ -1,11 +1,11 @@
 /** Faults of the disk while the worker deletes what ended sessions have left: what is stored goes on. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { SqliteDatabase } from "../../src/store/sqlite_database.ts";
-import { type Port, serve } from "../../src/store/sqlite_service.ts";
-import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { SqliteDatabase } from "../../src/store/sqlite/database.ts";
+import { type Port, serve } from "../../src/store/sqlite/service.ts";
+import { SqliteStore } from "../../src/store/sqlite/sqlite_store.ts";
 import { type Change, StoreError } from "../../src/store/store.ts";
-import { WatchedStore } from "../../src/store/watched_store.ts";
+import { WatchedStore } from "../../src/store/sqlite/watched_store.ts";
 import { delivery, message, opened, session } from "./contract.ts";
 import { SqlitePlace } from "./support.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { SqliteStore, type SqliteStoreParts } from "../../src/store/sqlite_store.ts";
+import { SqliteStore, type SqliteStoreParts } from "../../src/store/sqlite/sqlite_store.ts";
 import type { StorePlace } from "./contract.ts";
 
 /** A folder that is gone when it is disposed of. */

@@ -1,9 +1,9 @@
 /** A database file that is deleted or replaced while it is in use. */
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { createStore } from "../../src/broker/stores.ts";
-import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { SqliteStore } from "../../src/store/sqlite/sqlite_store.ts";
 import { StoreError } from "../../src/store/store.ts";
-import { WatchedStore } from "../../src/store/watched_store.ts";
+import { WatchedStore } from "../../src/store/sqlite/watched_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
 import { opened, queued, session } from "./contract.ts";

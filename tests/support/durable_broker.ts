@@ -1,7 +1,7 @@
 /** Brokers that follow one another on the same store, after a shutdown or a crash. */
 import { join } from "@std/path";
 import type { BrokerConfig } from "../../src/config/config.ts";
-import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { SqliteStore } from "../../src/store/sqlite/sqlite_store.ts";
 import type { Change, DeliveryRange, Store, StoredDelivery, StoredState } from "../../src/store/store.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { MemoryStore } from "./memory_store.ts";

@@ -1,5 +1,5 @@
 /** A plugin's context that stands for a broker and writes down what the plugin does with it. */
-import { noRefusals } from "../../src/broker/refusals.ts";
+import { noRefusals } from "../../src/routing/refusals.ts";
 import type {
   BrokerStatistics,
   ClientSnapshot,

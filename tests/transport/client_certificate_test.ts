@@ -4,7 +4,7 @@ import {
   ClientCertificateCheck,
   type HandshakeOutcome,
   readAlternativeNames,
-} from "../../src/transport/client_certificate.ts";
+} from "../../src/transport/tls/client_certificate.ts";
 import { type IssuedCertificate, makeAuthority } from "../support/certificates.ts";
 
 function handshake(client: IssuedCertificate, outcome: { authorized: boolean; resumed: boolean }): HandshakeOutcome {

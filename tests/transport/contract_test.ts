@@ -3,10 +3,10 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { memoryPair } from "../../src/transport/memory.ts";
 import { streamTransport } from "../../src/transport/stream.ts";
 import { listenTcp } from "../../src/transport/tcp.ts";
-import { listenTls } from "../../src/transport/tls.ts";
+import { listenTls } from "../../src/transport/tls/listener.ts";
 import type { Listener, Transport } from "../../src/transport/transport.ts";
-import { upgradeRequest } from "../../src/transport/web_socket_transport.ts";
-import { listenWebSocket } from "../../src/transport/websocket.ts";
+import { upgradeRequest } from "../../src/transport/websocket/runtime_socket.ts";
+import { listenWebSocket } from "../../src/transport/websocket/listener.ts";
 import {
   connectTcp,
   connectTls,

@@ -3,9 +3,9 @@ import { formatAddress } from "../../src/transport/address.ts";
 import { listen, type ListenOptions } from "../../src/transport/endpoint.ts";
 import { ListenError } from "../../src/transport/listen_error.ts";
 import { streamTransport } from "../../src/transport/stream.ts";
-import { listenTls } from "../../src/transport/tls.ts";
+import { listenTls } from "../../src/transport/tls/listener.ts";
 import type { Listener } from "../../src/transport/transport.ts";
-import { listenWebSocket } from "../../src/transport/websocket.ts";
+import { listenWebSocket } from "../../src/transport/websocket/listener.ts";
 import { ended, nextOf, readBytes, RecordingLogger, TlsFolder, UNHURRIED_SECONDS } from "./support.ts";
 import { RawWebSocket } from "./websocket_client.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
-import { FramedTransport } from "../../src/transport/framed_transport.ts";
+import { FramedTransport } from "../../src/transport/websocket/framed_transport.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { WorkBudget } from "../../src/work_budget.ts";
 import { maskedFrame } from "./websocket_client.ts";

@@ -1,7 +1,7 @@
 /** What several of the transport tests need. */
 import type { Logger } from "../../src/logger.ts";
 import { streamTransport } from "../../src/transport/stream.ts";
-import type { TlsSource } from "../../src/transport/tls_material.ts";
+import type { TlsSource } from "../../src/transport/tls/material.ts";
 import type { Listener, Transport } from "../../src/transport/transport.ts";
 import { type Authority, type IssuedCertificate, makeAuthority } from "../support/certificates.ts";
 

@@ -4,8 +4,8 @@ import { connect as connectNodeTls } from "node:tls";
 import { ListenError } from "../../src/transport/listen_error.ts";
 import { streamTransport } from "../../src/transport/stream.ts";
 import { listenTcp } from "../../src/transport/tcp.ts";
-import { listenTls } from "../../src/transport/tls.ts";
-import { loadTlsMaterial, type TlsSource } from "../../src/transport/tls_material.ts";
+import { listenTls } from "../../src/transport/tls/listener.ts";
+import { loadTlsMaterial, type TlsSource } from "../../src/transport/tls/material.ts";
 import type { Listener, Transport } from "../../src/transport/transport.ts";
 import { type IssuedCertificate, makeAuthority } from "../support/certificates.ts";
 import {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { encodeFrame, FrameDecoder, WebSocketFault } from "../../src/transport/websocket_frames.ts";
+import { encodeFrame, FrameDecoder, WebSocketFault } from "../../src/transport/websocket/frames.ts";
 import { maskedFrame } from "./websocket_client.ts";
 
 const LONGEST_FRAME_BYTES = 1_000_000;

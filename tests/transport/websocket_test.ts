@@ -2,8 +2,8 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { WebSocket as NodeWebSocket } from "ws";
 import { ListenError } from "../../src/transport/listen_error.ts";
 import type { Listener, Transport } from "../../src/transport/transport.ts";
-import { upgradeRequest } from "../../src/transport/web_socket_transport.ts";
-import { listenWebSocket, type WebSocketListenOptions } from "../../src/transport/websocket.ts";
+import { upgradeRequest } from "../../src/transport/websocket/runtime_socket.ts";
+import { listenWebSocket, type WebSocketListenOptions } from "../../src/transport/websocket/listener.ts";
 import type { IssuedCertificate } from "../support/certificates.ts";
 import {
   connectTcp,

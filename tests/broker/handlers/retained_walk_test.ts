@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { RetainedWalk } from "../../../src/broker/handlers/retained_walk.ts";
+import { RetainedWalk } from "../../../src/connection/handlers/retained_walk.ts";
 import { Message } from "../../../src/message.ts";
 import type { QoS } from "../../../src/packet/packets.ts";
 import { parseTopicFilter, parseTopicName } from "../../../src/packet/topic.ts";

@@ -1,0 +1,355 @@
+import type { ResolvedConfig } from "../config/config.ts";
+import { Durability } from "../persistence/persistence.ts";
+import { buildHookChain, type HookChain } from "../hooks/chain.ts";
+import type { LoadedPlugin } from "../hooks/loader.ts";
+import type { RefusalKind } from "../hooks/plugin.ts";
+import { type Logger, loggerOf } from "../logger.ts";
+import type { DropReason, Message } from "../message.ts";
+import { BufferPool } from "../packet/buffer_pool.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { TopicNames } from "../packet/topic_names.ts";
+import { Router, type RouterObserver } from "../routing/router.ts";
+import { quote } from "../quote.ts";
+import type { Delivery } from "../session/delivery.ts";
+import type { Estate } from "../session/estate.ts";
+import type { ReturnReason } from "../session/sender.ts";
+import type { Session } from "../session/session.ts";
+import { Sessions } from "../session/sessions.ts";
+import { StoreError } from "../store/store.ts";
+import { RetainedMessages } from "../topics/retained.ts";
+import { Subscriptions } from "../topics/subscriptions.ts";
+import { Chores, WorkBudget } from "../work_budget.ts";
+import { Admissions } from "./admission.ts";
+import { ClientTime } from "../connection/client_time.ts";
+import type { RemoteAddress } from "../transport/transport.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Core } from "../connection/connection_context.ts";
+import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "../runtime/environment.ts";
+import { handlePacket } from "../connection/handlers/handle_packet.ts";
+import { Losses } from "./losses.ts";
+import { type Machine, systemMachine } from "../runtime/machine.ts";
+import { MemoryCeiling } from "./memory_ceiling.ts";
+import { MessagePipe } from "../routing/publish_pipeline.ts";
+import type { PluginPowers } from "../embedding/plugin_context.ts";
+import type { ProcessMemory } from "../runtime/environment.ts";
+import { pluginLoader } from "./plugin_loader.ts";
+import { SenderLimitsOf } from "../connection/sender_limits.ts";
+import { Refusals } from "../routing/refusals.ts";
+import { Statistics } from "./statistics.ts";
+import { createStore } from "./stores.ts";
+import { Wills } from "../routing/wills.ts";
+
+/** What it takes to remove a subscription, as the budget counts. */
+const SUBSCRIPTION_STEPS = 4;
+
+/** How finely time-outs are looked at, in milliseconds. */
+export const TICK_MS = 250;
+
+/** How long to wait after a fault before the store is read again, and after one that will not pass by itself. */
+const FAULT_MS = 1000;
+const LASTING_FAULT_MS = 60_000;
+
+/** The parts of one broker, and how they are put together. Plugins and what is stored come with {@linkcode Assembly.open}. */
+export class Assembly {
+  readonly config: ResolvedConfig;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly clientTime: ClientTime;
+  readonly machine: Machine;
+  readonly subscriptions: Subscriptions;
+  readonly sessions: Sessions;
+  readonly retained: RetainedMessages;
+  readonly statistics: Statistics;
+  readonly admissions: Admissions;
+  readonly refusals: Refusals;
+  readonly connections = new Set<Connection>();
+  readonly owners = new Map<Session, Connection>();
+  /** What each session has lost. */
+  readonly losses = new Losses((clientIdentifier) => this.sessions.get(clientIdentifier) !== undefined);
+  /** Aborted at shutdown. */
+  readonly ending = new AbortController();
+  /** One budget for all that clients make the broker do. */
+  readonly work: WorkBudget;
+  /** What is done for nobody in particular. */
+  readonly chores: Chores;
+  readonly #senderLimits = new SenderLimitsOf();
+  readonly #process: ProcessMemory | undefined;
+  /** Subscriptions of sessions that are over, which are taken apart by and by. */
+  #leavingBytes = 0;
+  /** Clients whose messages could not be read from the store, and when to try again. */
+  readonly #unread = new Map<string, number>();
+  readonly #timers: (() => void)[] = [];
+  #hooks: HookChain;
+  #router: Router;
+  #core: Core | undefined;
+
+  constructor(config: ResolvedConfig, environment: BrokerEnvironment) {
+    this.config = config;
+    this.logger = environment.logger ?? libraryLogger();
+    this.admissions = new Admissions();
+    this.clock = environment.clock ?? systemClock;
+    this.#process = environment.processMemory?.(config.maxTotalBytes);
+    this.machine = environment.machine ?? systemMachine();
+    this.work = new WorkBudget(this.machine);
+    this.chores = new Chores(this.work);
+    this.clientTime = new ClientTime(this.clock, TICK_MS);
+    this.subscriptions = new Subscriptions(this.work);
+    this.sessions = new Sessions((session, estate) => this.#forget(session, estate));
+    const { maxRetained, maxRetainedBytes, maxTotalBytes } = config;
+    const maximumBytes = Math.min(maxRetainedBytes, maxTotalBytes / 2);
+    this.retained = new RetainedMessages({ maximumMessages: maxRetained, maximumBytes });
+    this.statistics = new Statistics({
+      clients: () => this.owners,
+      sessions: () => this.sessions,
+      retained: () => this.retained.count,
+      subscriptions: () => this.subscriptions.count,
+      journal: () => this.#core?.durability?.journal,
+    });
+    this.refusals = new Refusals({
+      logger: loggerOf(this.logger, "connections"),
+      clock: this.clock,
+      statistics: this.statistics,
+    });
+    this.#hooks = buildHookChain([], loggerOf(this.logger, "plugins"));
+    this.#router = this.#makeRouter();
+  }
+
+  /** The hooks of the plugins that are loaded. */
+  get hooks(): HookChain {
+    return this.#hooks;
+  }
+
+  get router(): Router {
+    return this.#router;
+  }
+
+  /** What connections share; `undefined`: the broker was never opened. */
+  get core(): Core | undefined {
+    return this.#core;
+  }
+
+  /**
+   * Loads the plugins and brings back what is stored.
+   *
+   * @throws {Error} if a plugin does not load or the store does not open
+   */
+  async open(powers: PluginPowers): Promise<Core> {
+    const loaded = await this.#loadPlugins(powers);
+    this.#hooks = buildHookChain(loaded, loggerOf(this.logger, "plugins"));
+    this.#router = this.#makeRouter();
+    return this.#core = this.#makeCore(await this.#openStore());
+  }
+
+  /** Calls `tick` every `ms` milliseconds until {@linkcode Assembly.stopTimers}. */
+  every(ms: number, tick: () => void): void {
+    this.#timers.push(this.clock.every(ms, tick));
+  }
+
+  /** Frees what the machine was asked for. */
+  async close(): Promise<void> {
+    await this.chores.done();
+    await this.work.idle();
+    await this.machine.close();
+  }
+
+  stopTimers(): void {
+    for (const cancel of this.#timers.splice(0)) cancel();
+  }
+
+  /** Ends the sessions whose time is over. Called by the broker's coarse timer. */
+  expireSessions(nowMs: number): void {
+    if (this.chores.idle) this.chores.add(this.sessions.expiring(nowMs));
+  }
+
+  /** Tries again what could not be read from the store. Called by the broker's coarse timer. */
+  readAgain(nowMs: number): void {
+    this.#core?.durability?.readAgain(nowMs);
+    for (const [clientIdentifier, dueAtMs] of [...this.#unread]) {
+      if (nowMs < dueAtMs) continue;
+      this.#unread.delete(clientIdentifier);
+      this.sessions.get(clientIdentifier)?.sender.pump();
+    }
+  }
+
+  /** A connection is refused before it speaks MQTT. */
+  refuse(kind: RefusalKind, remote: RemoteAddress, line: string): void {
+    this.statistics.connectionsRefused++;
+    this.refusals.tell(kind, remote, () => line);
+  }
+
+  /** A message is given up. */
+  drop(clientIdentifier: string | undefined, message: Message, reason: DropReason): void {
+    this.#count(clientIdentifier, reason, 1);
+    this.#hooks.messageDropped?.(clientIdentifier, message.snapshot(), reason);
+  }
+
+  async #loadPlugins(powers: PluginPowers): Promise<LoadedPlugin[]> {
+    const { baseDirectory, plugins } = this.config;
+    const load = pluginLoader(baseDirectory, powers);
+    const loaded: LoadedPlugin[] = [];
+    for (const entry of plugins) {
+      loaded.push(await load(entry));
+      // Known at once, so that a start that fails later frees what this plugin holds.
+      this.#hooks = buildHookChain(loaded, loggerOf(this.logger, "plugins"));
+    }
+    return loaded;
+  }
+
+  #makeRouter(): Router {
+    const { messageRouted, messageRetained } = this.#hooks;
+    const observer: RouterObserver = {
+      messageRouted: messageRouted && ((message, subscribers) => messageRouted(message.snapshot(), subscribers)),
+      messageRetained: messageRetained && ((message) => messageRetained(message.snapshot())),
+      messageDropped: (clientIdentifier, message, reason) => this.drop(clientIdentifier, message, reason),
+    };
+    return new Router(this.subscriptions, this.retained, observer, this.work);
+  }
+
+  async #openStore(): Promise<Durability | undefined> {
+    const store = await createStore(this.config, loggerOf(this.logger, "store"));
+    return store && await Durability.open({
+      store,
+      logger: loggerOf(this.logger, "store"),
+      clock: this.clock,
+      after: this.machine.after,
+      sessions: this.sessions,
+      subscriptions: this.subscriptions,
+      retained: this.retained,
+      sessionParts: (clientIdentifier) => this.#sessionParts(clientIdentifier),
+      signal: this.ending.signal,
+      onFault: () => this.connections.forEach((connection) => connection.storeFailed()),
+    });
+  }
+
+  #makeCore(durability: Durability | undefined): Core {
+    const { config, clock, machine, logger, sessions, subscriptions, retained, statistics, refusals } = this;
+    const { connections, owners } = this;
+    const hooks = this.#hooks;
+    const pipe = new MessagePipe({ hooks, router: this.#router, statistics, refusals, clock });
+    const wills = this.#makeWills(pipe, durability);
+    return {
+      config,
+      clock,
+      clientTime: this.clientTime,
+      machine,
+      work: this.work,
+      logger: loggerOf(logger, "connections"),
+      hooks,
+      sessions,
+      subscriptions,
+      retained,
+      pipe,
+      wills,
+      durability,
+      statistics,
+      refusals,
+      memory: this.#makeMemory(() => retained.bytes + wills.heldBytes),
+      handlePacket,
+      topicNames: new TopicNames(),
+      buffers: new BufferPool(),
+      admissions: this.admissions,
+      connections,
+      owners,
+      signal: this.ending.signal,
+      senderLimits: this.#senderLimits,
+      sessionParts: (clientIdentifier) => this.#sessionParts(clientIdentifier),
+    };
+  }
+
+  /** @param others what belongs to no session and no connection */
+  #makeMemory(others: () => number): MemoryCeiling {
+    const { config, sessions, connections, owners, logger } = this;
+    const process = this.#process;
+    return new MemoryCeiling({
+      maximumBytes: config.maxTotalBytes,
+      sessions,
+      connections,
+      owners,
+      logger,
+      others,
+      leaving: () => this.#leavingBytes,
+      process,
+    });
+  }
+
+  #makeWills(pipe: MessagePipe, durability: Durability | undefined): Wills {
+    const { clock, logger } = this;
+    const wills = new Wills({ pipe, clock, logger, durability });
+    if (!durability) return wills;
+    for (const will of durability.wills) {
+      wills.restore(will, this.sessions.get(will.clientIdentifier), durability.times);
+    }
+    return wills;
+  }
+
+  #count(clientIdentifier: string | undefined, reason: DropReason, messages: number): void {
+    this.statistics.messagesDropped[reason] += messages;
+    // The client may have another session by now.
+    if (clientIdentifier !== undefined && reason !== "session-ended") {
+      this.losses.count(clientIdentifier, reason, messages);
+    }
+  }
+
+  #sessionParts(clientIdentifier: string): ReturnType<Core["sessionParts"]> {
+    const { messageQueued } = this.#hooks;
+    return {
+      sender: {
+        // Until its client comes, by a listener that may have others.
+        ...this.#senderLimits.get(this.config.limits),
+        retained: this.retained,
+        now: () => this.clock.now(),
+        onDrop: (message, reason) => this.#dropFor(clientIdentifier, message, reason),
+        // What is not in memory cannot be shown to a hook.
+        onLost: (messages, reason) => this.#count(clientIdentifier, reason, messages),
+        onQueue: (message) => {
+          const session = this.sessions.get(clientIdentifier);
+          if (session) this.sessions.changed(session);
+          messageQueued?.(clientIdentifier, message.snapshot());
+        },
+        onFault: (error) => this.#readFailed(clientIdentifier, error),
+      },
+      onReturn: (session, delivery, why) => this.#handOver(session, delivery, why),
+    };
+  }
+
+  /** A message of a shared subscription that this member has not taken goes to another one (MQTT 5.0 §4.8.2). */
+  #handOver(session: Session, { message, share }: Delivery, why: ReturnReason): boolean {
+    return share !== undefined && this.#router.handOver(message, share, session, { onlyConnected: why === "detached" });
+  }
+
+  #dropFor(clientIdentifier: string, message: Message, reason: DropReason): void {
+    this.drop(clientIdentifier, message, reason);
+    if (reason !== "queue-limit") return;
+    const session = this.sessions.get(clientIdentifier);
+    const owner = session && this.owners.get(session);
+    if (owner?.listener.limits.queuePolicy !== "disconnect") return;
+    const text = "its queue is full (queue-limit, queue-policy: disconnect)";
+    owner.close({ reasonCode: ReasonCode.QuotaExceeded, reason: text });
+  }
+
+  #readFailed(clientIdentifier: string, error: unknown): void {
+    if (this.ending.signal.aborted || this.#unread.has(clientIdentifier)) return;
+    this.logger.error(`messages of client ${quote(clientIdentifier)} cannot be read: ${error}`);
+    const waitMs = error instanceof StoreError && error.lasting ? LASTING_FAULT_MS : FAULT_MS;
+    this.#unread.set(clientIdentifier, this.clock.now() + waitMs);
+  }
+
+  /** Nobody is given anything for them any longer, so that they may take their time. */
+  *#unsubscribe(session: Session): Generator<void, void> {
+    for (const { topicFilter, shareName } of session.subscriptions.values()) {
+      this.work.steps += SUBSCRIPTION_STEPS;
+      this.subscriptions.remove(session, topicFilter, shareName);
+      yield;
+    }
+    this.#leavingBytes -= session.subscriptionBytes;
+  }
+
+  #forget(session: Session, estate: Estate | undefined): void {
+    this.#leavingBytes += session.subscriptionBytes;
+    this.chores.add(this.#unsubscribe(session));
+    this.losses.forget(session.clientIdentifier);
+    this.#core?.durability?.forget(session, estate);
+    // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.
+    this.#core?.wills.ended(session.clientIdentifier);
+  }
+}

@@ -1,0 +1,433 @@
+import type { ResolvedListener } from "../config/config.ts";
+import type { ClientSnapshot, RefusalKind } from "../hooks/plugin.ts";
+import { ConnectError, plain, receive, type ReceivedPacket } from "../packet/decode.ts";
+import { FrameReader } from "../packet/frame_reader.ts";
+import {
+  type AckPacket,
+  type ConnackProperties,
+  type ConnectPacket,
+  type OutboundPacket,
+  PacketType,
+  type ReasonProperties,
+  type SubackPacket,
+  type Will,
+} from "../packet/packets.ts";
+import { ProtocolError, protocolError } from "../packet/protocol_error.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { TopicFilter } from "../packet/topic.ts";
+import type { Session } from "../session/session.ts";
+import { describeHello } from "../transport/hello.ts";
+import type { Transport } from "../transport/transport.ts";
+import {
+  type ConnectionOptions,
+  type ConnectionState,
+  type ConnectRefusal,
+  describe,
+  type Ending,
+  isAboutPermission,
+  type Open,
+  type SigningIn,
+  toldRefusal,
+} from "./connection_state.ts";
+import type { Core } from "./connection_context.ts";
+import { Deadline } from "./deadline.ts";
+import { errorText } from "../error_text.ts";
+import { leave } from "./leave.ts";
+import { Outbox } from "./outbox.ts";
+import { PacketWriter } from "./packet_writer.ts";
+import { GRACE_MS, Parting } from "./graceful_close.ts";
+import { Throttle } from "./throttle.ts";
+import type { WorkParty } from "../work_budget.ts";
+
+export type { ConnectRefusal, Ending, Open } from "./connection_state.ts";
+
+/** Largest packet before sign-in, in bytes: a CONNECT with its will. */
+const MAXIMUM_CONNECT_BYTES = 128 * 1024;
+
+/** What a sign-in takes, under way or over, beside its CONNECT; and each user property beside its text. */
+const CONNECT_BYTES = 2048;
+const USER_PROPERTY_BYTES = 200;
+
+/** A KiB of a packet is a step of work, as the packet itself is. */
+const STEP_BYTES_SHIFT = 10;
+
+/** One network connection: reads packets, hands them to their handlers one at a time, and ends. */
+export class Connection {
+  readonly core: Core;
+  readonly transport: Transport;
+  readonly listener: ResolvedListener;
+  readonly #reader = new FrameReader({
+    maximumPacketSizeBytes: MAXIMUM_CONNECT_BYTES,
+    limitedBy: "before sign-in",
+  });
+  readonly #outbox: Outbox;
+  readonly #writer: PacketWriter;
+  readonly #deadline: Deadline;
+  readonly #throttle: Throttle;
+  readonly #parting: Parting;
+  /** The broker's work for this client. */
+  readonly work: WorkParty;
+  #state: ConnectionState = { at: "awaiting-connect" };
+  #frameBytes = 0;
+  /** What its CONNECT has made the broker hold. */
+  #connectBytes = 0;
+  /** Frames are being handled: the connection finds out by itself that it was closed. */
+  #serving = false;
+  /** Ends the wait for a handler. */
+  #interrupt: (() => void) | undefined;
+
+  constructor(core: Core, transport: Transport, { listener, hurried }: ConnectionOptions) {
+    this.core = core;
+    this.transport = transport;
+    this.work = core.work.newcomer();
+    this.listener = listener;
+    const sinceAcceptMs = core.machine.now(0) - transport.acceptedAt;
+    const patienceMs = hurried ? GRACE_MS : listener.limits.connectTimeout * 1000;
+    this.#deadline = new Deadline(core.clientTime, patienceMs - sinceAcceptMs);
+    this.#outbox = new Outbox(transport, {
+      maximumBytes: listener.limits.maxOutboundBytes,
+      pool: core.buffers,
+      onSent: (bytes) => core.statistics.bytesSent += bytes,
+      onRelief: () => this.#state.at === "open" && this.#state.session.sender.pump(),
+    });
+    this.#writer = new PacketWriter(core, this.#outbox, () => this.open?.client);
+    this.#throttle = new Throttle(core, this.#outbox, this.#writer);
+    this.#parting = new Parting(core.machine, transport, this.#outbox, (reason) => {
+      core.logger.debug(`connection did not close: ${this.#where()}: ${reason}`);
+    });
+  }
+
+  /** The signed-in client's part; `undefined` before sign-in and after the end. */
+  get open(): Open | undefined {
+    return this.#state.at === "open" ? this.#state : undefined;
+  }
+
+  /** The part of a client that is signing in. */
+  get signingIn(): SigningIn | undefined {
+    return this.#state.at === "signing-in" ? this.#state : undefined;
+  }
+
+  get closed(): boolean {
+    return this.#state.at === "closed";
+  }
+
+  /**
+   * What it holds in memory, roughly: what is read and not whole, what its CONNECT said, what waits to be handled and what
+   * waits for the socket. The session's is not among it.
+   */
+  get heldBytes(): number {
+    const { open } = this;
+    const waits = this.#outbox.waitingBytes + (this.transport.bufferedBytes ?? 0);
+    if (this.closed) return waits;
+    const inbound = open ? open.held.bytes + open.topicAliases.heldBytes : 0;
+    return waits + this.#reader.capacityBytes + this.#connectBytes + this.#writer.heldBytes + inbound;
+  }
+
+  /** As {@linkcode Outbox.sharedBytes}. */
+  sharedBytes(known: Set<ArrayBufferLike>): number {
+    return this.#outbox.sharedBytes(known);
+  }
+
+  /** Serves the connection to its end. Never throws. */
+  async run(): Promise<void> {
+    try {
+      await this.#readPackets();
+      const reason = "the client closed the connection";
+      this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (!this.core.signal.aborted) await this.#parting.linger();
+    else await this.finish();
+    this.cut();
+    this.#reader.release();
+  }
+
+  /**
+   * Called by the broker's coarse timer.
+   *
+   * @param nowMs by the clients' time
+   */
+  tick(nowMs: number): void {
+    const state = this.#state;
+    if (state.at === "open" && state.reAuthentication && nowMs >= state.reAuthentication.deadlineMs) {
+      const reason = "re-authentication was not finished in time (connect-timeout)";
+      return this.close({ reasonCode: ReasonCode.NotAuthorized, reason });
+    }
+    if (state.at === "open" && this.#outbox.stalledMs(nowMs) >= this.listener.limits.stallTimeout * 1000) {
+      return this.#giveUp();
+    }
+    // It may have begun to wait after the store began to fail.
+    if (this.core.durability?.journal.fault) this.storeFailed();
+    if (!this.#deadline.passed(nowMs)) return;
+    if (state.at === "closed") return this.cut();
+    if (state.at === "signing-in") return this.#refuseLate(state);
+    if (state.at !== "open") return this.#refuseSilent();
+    const reason = "nothing was heard of the client in time (keep-alive)";
+    this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason });
+  }
+
+  /**
+   * CONNECT has come and is being decided on, for as long as it could take to come.
+   *
+   * @returns aborted when the connection ends before it is decided
+   */
+  beginSignIn(packet: ConnectPacket): AbortController {
+    // [MQTT-3.1.0-2] 3.1.1 and 5.0
+    if (this.#state.at !== "awaiting-connect") throw protocolError("a second CONNECT");
+    const gone = new AbortController();
+    const { limits } = this.listener;
+    this.#connectBytes = CONNECT_BYTES + 2 * this.#frameBytes +
+      USER_PROPERTY_BYTES * (packet.userProperties?.length ?? 0);
+    const { clientIdentifier } = packet;
+    this.#state = { at: "signing-in", gone, clientIdentifier, authentication: undefined };
+    this.#reader.version = packet.protocolVersion;
+    this.#writer.agree(packet, limits.outboundTopicAliasMaximum);
+    this.#deadline.extend(limits.connectTimeout * 1000);
+    return gone;
+  }
+
+  /** The client is signed in and its session belongs to this connection; it is not told yet. */
+  own(open: Open): void {
+    this.#state = open;
+    this.#writer.serve(open.session);
+    this.#reader.maximumPacketSizeBytes = this.listener.limits.maxPacketSize;
+    this.#reader.limitedBy = "max-packet-size";
+    this.core.owners.set(open.session, this);
+    this.core.admissions.signedIn(this.listener);
+    // It is not read before it is welcome.
+    this.#deadline.suspend();
+  }
+
+  /** The client is told that it is signed in, and given what is its. */
+  welcome(open: Open, sessionPresent: boolean, properties?: ConnackProperties): void {
+    const { limits } = this.listener;
+    this.#deadline.agree(open.client.keepAliveSeconds, limits.timeoutDisconnectDelay);
+    this.#heard();
+    this.send({ type: PacketType.Connack, sessionPresent, reasonCode: ReasonCode.Success, properties });
+    open.greeted = true;
+    // Hooks may cut the client off again, here and below.
+    if (this.open === open) open.session.attach(this.#writer);
+    if (this.open === open) this.core.hooks.clientConnected?.(open.client);
+  }
+
+  /** Answers a CONNECT with a refusal and ends the connection. */
+  refuse({ reasonCode, reason, properties, kind }: ConnectRefusal): void {
+    this.send({ type: PacketType.Connack, sessionPresent: false, reasonCode, properties });
+    this.#refused(kind ?? (isAboutPermission(reasonCode) ? "sign-in" : "connect"), reason);
+    this.close({ reasonCode, reason, silent: true });
+  }
+
+  /** Appends a packet to what leaves at the end of this turn. */
+  send(packet: OutboundPacket): void {
+    if (!this.closed) this.#writer.send(packet);
+  }
+
+  /** Appends a SUBACK; what is subscribed to by these filters comes after it. */
+  sendSuback(packet: SubackPacket, topicFilters: readonly TopicFilter[]): void {
+    if (!this.closed) this.#writer.sendSuback(packet, topicFilters);
+  }
+
+  /** Appends an acknowledgement. */
+  acknowledge(
+    type: AckPacket["type"],
+    packetIdentifier: number,
+    reasonCode: ReasonCode = ReasonCode.Success,
+    properties?: ReasonProperties,
+  ): void {
+    if (!this.closed) this.#writer.acknowledge(type, packetIdentifier, reasonCode, properties);
+  }
+
+  /** Ends the connection at once as far as the broker is concerned: session, will, owners. What was said still leaves. */
+  close(ending: Ending): void {
+    const state = this.#state;
+    if (state.at === "closed") return;
+    // [MQTT-3.14.0-1] 5.0: only who has been sent a CONNACK is sent a DISCONNECT.
+    if (state.at === "open" && state.greeted && !ending.silent) {
+      const { reasonCode, reason, properties } = ending;
+      this.send({ type: PacketType.Disconnect, reasonCode, properties: { reasonString: reason, ...properties } });
+    }
+    this.#state = { at: "closed" };
+    this.#deadline.extend(GRACE_MS);
+    this.core.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
+    if (state.at === "open") {
+      this.#writer.close();
+      this.core.admissions.signedOut(this.listener);
+      leave(this.core, state, ending);
+    }
+    if (state.at === "signing-in") state.gone.abort();
+    this.#interrupt?.();
+    // Somebody else ends it while it waits for the client; otherwise linger() gives what was said its time.
+    if (!this.#serving) void this.finish();
+  }
+
+  /** The store fails: a client that waits for it is refused, or cut off if there is no word for it. */
+  storeFailed(): void {
+    const { open } = this;
+    const reason = "what the client has changed cannot be stored";
+    if (open && !open.greeted) this.refuse({ reasonCode: ReasonCode.ServerUnavailable, reason });
+    else if (open && open.version !== 5 && this.#writer.waits) {
+      this.close({ reasonCode: ReasonCode.ServerUnavailable, reason });
+    }
+  }
+
+  /** Takes the will out, so that it is published once. */
+  takeWill(): { will: Will; client: ClientSnapshot; session: Session } | undefined {
+    const { open } = this;
+    if (!open?.will) return undefined;
+    const { will, client, session } = open;
+    open.will = undefined;
+    return { will, client, session };
+  }
+
+  /** Gives what was written up to `GRACE_MS` of the system's time to leave, then cuts. */
+  finish(): Promise<void> {
+    return this.#parting.finish();
+  }
+
+  /** What was said last would not be taken either. */
+  #giveUp(): void {
+    const reason = "the client took nothing of what waits for it in time (stall-timeout)";
+    this.core.logger.warn(`connection given up: ${this.#where()}: ${reason}`);
+    this.close({ reasonCode: ReasonCode.QuotaExceeded, reason, silent: true });
+    this.cut();
+  }
+
+  /** A client that has not said who it is. */
+  #refuseSilent(): void {
+    const spoken = describeHello(this.#reader.read);
+    const came = spoken ?? (this.#reader.bufferedBytes === 0 ? "nothing" : "a part of a packet");
+    const reason = "no CONNECT in time (connect-timeout)";
+    this.#refused("connect-timeout", `${reason}: got ${came}`);
+    this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason });
+  }
+
+  /** It was not let in. */
+  #refused(kind: RefusalKind, reason: string): void {
+    this.core.statistics.connectionsRefused++;
+    this.core.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${reason}`);
+  }
+
+  #refuseLate({ authentication }: SigningIn): void {
+    // The plugins have not answered, or the client has not.
+    const reasonCode = authentication ? ReasonCode.NotAuthorized : ReasonCode.ServerBusy;
+    const reason = "sign-in was not decided in time (connect-timeout)";
+    this.refuse(toldRefusal(reasonCode, reason));
+  }
+
+  /** Breaks the connection off; what was not said is lost. */
+  cut(): void {
+    this.#parting.cut();
+  }
+
+  async #readPackets(): Promise<void> {
+    const { work, statistics, memory } = this.core;
+    while (!this.closed) {
+      const count = await this.transport.read(this.#reader.space());
+      if (count === null || this.closed) return;
+      statistics.bytesReceived += count;
+      this.#reader.filled(count);
+      memory.received(count);
+      work.begin();
+      if (work.mustWait(this.work)) await this.#turn();
+      await this.#handleFrames();
+      const sliceIsOver = work.look(this.work);
+      for (const pause of this.#throttle.pauses()) {
+        this.#unread();
+        await this.#untilClosed(pause);
+        if (this.closed) return;
+      }
+      this.#heard();
+      if (sliceIsOver) await this.#turn();
+    }
+  }
+
+  /** The keep-alive of a signed-in client begins anew; before sign-in and after the end other deadlines hold. */
+  #heard(): void {
+    if (this.#state.at === "open") this.#deadline.heard();
+  }
+
+  /** The keep-alive does not run while a client is not read. */
+  #unread(): void {
+    if (this.#state.at === "open") this.#deadline.suspend();
+  }
+
+  async #handleFrames(): Promise<void> {
+    const { work } = this.core;
+    this.#serving = true;
+    try {
+      for (let frame = this.#reader.next(); frame && !this.closed; frame = this.#reader.next()) {
+        const version = this.#state.at === "awaiting-connect" ? undefined : this.#writer.version;
+        const size = frame.end - frame.start;
+        const packet = receive(frame, version, this.core.topicNames, this.listener.limits);
+        this.#frameBytes = size;
+        this.#received(packet);
+        this.#writer.begin();
+        const pending = this.core.handlePacket(this, packet);
+        if (pending) {
+          this.#unread();
+          await this.#untilClosed(pending);
+          work.begin();
+        }
+        work.steps += 1 + (size >> STEP_BYTES_SHIFT);
+        if (work.isDue && work.look(this.work)) await this.#turn();
+      }
+    } finally {
+      this.#serving = false;
+    }
+  }
+
+  /** Lets the others have their turn. The client was heard of, and is read no further before. */
+  async #turn(): Promise<void> {
+    this.#heard();
+    await this.#untilClosed(this.core.work.turn(this.work));
+    this.#heard();
+  }
+
+  /** Waits for a handler, but not longer than the connection lasts: a plugin may never answer. */
+  #untilClosed(pending: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = resolve;
+      pending.then(resolve, reject);
+    });
+  }
+
+  #received(packet: ReceivedPacket): void {
+    this.core.statistics.packetsReceived++;
+    if (packet.type === PacketType.Publish) {
+      this.core.statistics.publishesReceived++;
+      this.#throttle.fills();
+    }
+    this.core.hooks.packetReceived?.(this.open?.client, plain(packet));
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof ConnectError && this.#state.at === "awaiting-connect") {
+      // [MQTT-3.1.2-2] 3.1.1 and 5.0; [MQTT-4.13.2-1] 5.0
+      this.#writer.speak(error.respondAs);
+      return this.refuse(toldRefusal(error.reasonCode, error.message));
+    }
+    if (error instanceof ProtocolError) {
+      this.#tellFault(error);
+      return this.close({ reasonCode: error.reasonCode, reason: error.message });
+    }
+    const reason = `connection lost: ${errorText(error)}`;
+    this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
+  }
+
+  #tellFault(error: ProtocolError): void {
+    const spoken = this.#state.at === "awaiting-connect" ? describeHello(this.#reader.read) : undefined;
+    // What begins like CONNECT is a faulty one.
+    if (spoken && spoken !== "an MQTT CONNECT") {
+      const lacks = spoken === "a TLS hello" ? "has no TLS (ssl)" : "serves plain MQTT, no WebSockets (type: ws)";
+      return this.#refused("wrong-protocol", `${spoken}, but this listener ${lacks}`);
+    }
+    const kind = error.reasonCode === ReasonCode.PacketTooLarge ? "packet-too-large" : "protocol-error";
+    if (this.#state.at !== "open") this.core.statistics.connectionsRefused++;
+    this.core.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${error}`);
+  }
+
+  #where(state: ConnectionState = this.#state): string {
+    return describe(this.transport, this.listener, state);
+  }
+}

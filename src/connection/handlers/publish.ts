@@ -1,0 +1,200 @@
+import type { Denial } from "../../hooks/decide.ts";
+import { expiryTime, Message } from "../../message.ts";
+import type { ReceivedPublish } from "../../packet/decode.ts";
+import { type AckPacket, PacketType, type ReasonProperties } from "../../packet/packets.ts";
+import { ProtocolError, protocolError } from "../../packet/protocol_error.ts";
+import { ReasonCode } from "../../packet/reason_code.ts";
+import type { TopicName } from "../../packet/topic.ts";
+import type { StoreError } from "../../store/store.ts";
+import type { Connection, Open } from "../connection.ts";
+import type { Passage, PipeOutcome } from "../../routing/publish_pipeline.ts";
+import { reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
+
+/** With `queue-policy: drop-newest` the publisher is told that nobody has its message. */
+const queuesFull = {
+  reasonCode: ReasonCode.QuotaExceeded,
+  reasonString: "the queues of all subscribers are full (queue-limit)",
+};
+
+const retainedFull = {
+  reasonCode: ReasonCode.QuotaExceeded,
+  reasonString: "no more messages can be retained (max-retained, max-retained-bytes)",
+};
+
+/** PUBLISH (MQTT 5.0 §3.3): routes the message and acknowledges it afterwards; what is denied is acknowledged too. */
+export function handlePublish(connection: Connection, open: Open, packet: ReceivedPublish): void | Promise<void> {
+  const topicName = topicNameOf(open, packet);
+  checkSupported(connection, packet);
+  if (packet.qos === 0) return route(connection, open, packet, topicName);
+  const { receiver } = open.session;
+  // [MQTT-4.3.3-2] 3.1.1, [MQTT-4.3.3-10] 5.0: the identifier is known already, so the message was passed on.
+  if (packet.qos === 2 && receiver.has(packet.packetIdentifier)) {
+    return connection.acknowledge(PacketType.Pubrec, packet.packetIdentifier);
+  }
+  // Its PUBREC comes when its turn does.
+  if (packet.qos === 2 && open.held.has(packet.packetIdentifier)) return;
+  if (open.version === 5) checkReceiveMaximum(connection, open);
+  else if (packet.qos === 2 && mustWait(connection, open)) return hold(connection, open, packet);
+  return route(connection, open, packet, topicName);
+}
+
+/** PUBREL: frees an identifier, and takes up the next message that waited for one. */
+export function handlePubrel(connection: Connection, open: Open, packet: AckPacket): void | Promise<void> {
+  const { receiver } = open.session;
+  const known = receiver.release(packet.packetIdentifier);
+  // MQTT 5.0 §3.7.2.1
+  const reasonCode = known ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
+  connection.acknowledge(PacketType.Pubcomp, packet.packetIdentifier, reasonCode);
+  if (receiver.inflight >= connection.listener.limits.maxInflight) return;
+  const next = open.held.shift();
+  if (next) return route(connection, open, next, topicNameOf(open, next));
+}
+
+/** The name that stands in the packet, or that its alias stands for (MQTT 5.0 §3.3.2.3.4). */
+function topicNameOf({ topicAliases }: Open, { topicName, topicAlias }: ReceivedPublish): TopicName {
+  if (topicAlias === undefined) {
+    if (topicName === "") throw protocolError("PUBLISH without a topic name");
+    return topicName;
+  }
+  // [MQTT-3.3.2-9] 5.0
+  if (topicAlias > topicAliases.maximum) {
+    const reason = `topic alias must be at most ${topicAliases.maximum}: got ${topicAlias}`;
+    throw new ProtocolError(ReasonCode.TopicAliasInvalid, reason);
+  }
+  if (topicName !== "") {
+    topicAliases.set(topicAlias, topicName);
+    return topicName;
+  }
+  const known = topicAliases.get(topicAlias);
+  if (known === undefined) throw protocolError(`topic alias ${topicAlias} was not given a topic name`);
+  return known;
+}
+
+/** What CONNACK said is not there must not be used (MQTT 5.0 §3.2.2.3.4, §3.2.2.3.5). */
+function checkSupported({ listener }: Connection, { qos, retain }: ReceivedPublish): void {
+  const { maximumQos, retainAvailable } = listener.limits;
+  if (qos > maximumQos) {
+    throw new ProtocolError(ReasonCode.QoSNotSupported, `QoS must be at most ${maximumQos}: got ${qos}`);
+  }
+  if (retain && !retainAvailable) {
+    throw new ProtocolError(ReasonCode.RetainNotSupported, "messages are not retained (retain-available)");
+  }
+}
+
+/** MQTT 5.0 §4.9: QoS 1 is answered before the next packet is read, so that only QoS 2 can use up the quota. */
+function checkReceiveMaximum({ listener }: Connection, { session }: Open): void {
+  const { maxInflight } = listener.limits;
+  if (session.receiver.inflightNow < maxInflight) return;
+  const reason = `at most ${maxInflight} QoS 1 and 2 messages may be under way (receive maximum)`;
+  throw new ProtocolError(ReasonCode.ReceiveMaximumExceeded, reason);
+}
+
+/** Whether a 3.x client's QoS 2 message has no room yet, or must not overtake another that has none. */
+function mustWait({ listener }: Connection, { session, held }: Open): boolean {
+  return session.receiver.inflight >= listener.limits.maxInflight || held.length > 0;
+}
+
+/**
+ * A 3.x client does not know how many QoS 2 messages it may have under way, so what is over the limit waits here, and
+ * its PUBREC with it. A client that is answered nothing soon stops; one that does not is closed.
+ */
+function hold(connection: Connection, open: Open, packet: ReceivedPublish): void {
+  open.held.push(packet);
+  const { maxInflight, maxInboundBytes } = connection.listener.limits;
+  if (open.held.bytes > maxInboundBytes) {
+    const reason = `more than max-inflight (${maxInflight}) QoS 2 messages and max-inbound-bytes wait for their PUBREL`;
+    throw new ProtocolError(ReasonCode.ReceiveMaximumExceeded, reason);
+  }
+}
+
+function route(
+  connection: Connection,
+  open: Open,
+  packet: ReceivedPublish,
+  topicName: TopicName,
+): void | Promise<void> {
+  const { core, listener } = connection;
+  const refusal = refusalOfMessage(packet, topicName, listener.limits);
+  if (refusal) {
+    core.pipe.deny(open.client, topicName, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
+    return deny(connection, open, packet, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
+  }
+  const { body, qos, retain, messageExpiryIntervalSeconds } = packet;
+  if (qos > 0 && core.durability?.journal.fault && needsStore(connection, open, packet, topicName)) {
+    return denyUnstored(connection, open, packet, core.durability.journal.fault);
+  }
+  const publisher = open.session.clientIdentifier;
+  const expiresAtMs = messageExpiryIntervalSeconds === undefined
+    ? undefined
+    : expiryTime(messageExpiryIntervalSeconds, core.clock.now());
+  const message = new Message({ topicName, payload: body, qos, retain, publisher, expiresAtMs });
+  // A limit is told of before the acknowledgement, to who understands it.
+  if (retain && qos > 0 && open.version === 5 && !core.retained.hasRoom(message)) {
+    return deny(connection, open, packet, retainedFull);
+  }
+  const outcome = core.pipe.fromClient(open.client, message, new Publication(connection, open, packet));
+  if (outcome instanceof Promise) {
+    return outcome.then((outcome) => acknowledge(connection, open, packet, outcome));
+  }
+  acknowledge(connection, open, packet, outcome);
+}
+
+/** What goes along with a client's message on its way. */
+class Publication implements Passage {
+  readonly #connection: Connection;
+  readonly #open: Open;
+  readonly #packet: ReceivedPublish;
+
+  constructor(connection: Connection, open: Open, packet: ReceivedPublish) {
+    this.#connection = connection;
+    this.#open = open;
+    this.#packet = packet;
+  }
+
+  wanted(): boolean {
+    return this.#connection.open === this.#open;
+  }
+
+  /** One commit holds the message and the identifier, else a crash between two makes a duplicate. */
+  routed(outcome: number | "full"): void {
+    const { qos, packetIdentifier } = this.#packet;
+    if (qos === 2 && outcome !== "full") this.#open.session.receiver.accept(packetIdentifier);
+  }
+}
+
+/** Whether a message, or that it was received, has to outlive the process. */
+function needsStore({ core }: Connection, open: Open, packet: ReceivedPublish, topicName: TopicName): boolean {
+  return packet.retain || (packet.qos === 2 && open.session.durable) || core.subscriptions.hasDurable(topicName);
+}
+
+/** A 3.x client would take silence for a slow network. */
+function denyUnstored(connection: Connection, open: Open, packet: ReceivedPublish, fault: StoreError): void {
+  const reasonCode = reasonCodeOf(fault);
+  const reasonString = "messages cannot be stored now";
+  if (open.version === 5) return deny(connection, open, packet, { reasonCode, reasonString });
+  connection.close({ reasonCode, reason: reasonString });
+}
+
+function acknowledge(connection: Connection, open: Open, packet: ReceivedPublish, outcome: PipeOutcome): void {
+  const { qos, packetIdentifier } = packet;
+  // The client will send it again, and then it has to count as new.
+  if (outcome === "abandoned" || qos === 0) return;
+  if (outcome === "full") return deny(connection, open, packet, queuesFull);
+  if (typeof outcome === "object" && !outcome.allowed) return deny(connection, open, packet, outcome);
+  const subscribers = typeof outcome === "object" ? outcome.subscribers : outcome;
+  const words = typeof outcome === "object" ? outcome.words : undefined;
+  const reasonCode = subscribers === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
+  connection.acknowledge(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode, words);
+}
+
+/** A 3.x client knows no word for it, so that its message is acknowledged and dropped. */
+function deny(connection: Connection, open: Open, packet: ReceivedPublish, denial: Omit<Denial, "allowed">): void {
+  const { qos, packetIdentifier } = packet;
+  if (qos === 0) return;
+  if (qos === 2 && open.version !== 5) open.session.receiver.accept(packetIdentifier);
+  const { reasonCode, reasonString, userProperties } = denial;
+  const properties: ReasonProperties | undefined = reasonString || userProperties
+    ? { reasonString, userProperties }
+    : undefined;
+  connection.acknowledge(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode, properties);
+}

@@ -1,0 +1,244 @@
+import type { ResolvedLimits } from "../../config/config.ts";
+import { allowed, type Denial, type Ruling } from "../../hooks/decide.ts";
+import type { SubscriptionSnapshot } from "../../hooks/plugin.ts";
+import {
+  PacketType,
+  type QoS,
+  type ReasonProperties,
+  type SubscribePacket,
+  type SubscriptionRequest,
+} from "../../packet/packets.ts";
+import { malformed, protocolError } from "../../packet/protocol_error.ts";
+import { describeReasonCode, ReasonCode } from "../../packet/reason_code.ts";
+import { parseSharedFilter, TopicError, type TopicFilter } from "../../packet/topic.ts";
+import { quote } from "../../quote.ts";
+import { type Session, subscriptionCostBytes } from "../../session/session.ts";
+import type { Subscription } from "../../topics/subscriptions.ts";
+import { inTurns } from "../../work_budget.ts";
+import type { Connection, Open } from "../connection.ts";
+import { describeClient } from "../connection_state.ts";
+import type { Core } from "../connection_context.ts";
+import { subscribeSession } from "../session_subscription.ts";
+import { hasTooManyLevels, reasonCodeOf } from "./message_rules.ts";
+import { sendRetained } from "./retained_delivery.ts";
+
+/** What it takes to subscribe to a filter, as the budget counts. */
+const SUBSCRIPTION_STEPS = 4;
+
+const granted = [ReasonCode.Success, ReasonCode.GrantedQoS1, ReasonCode.GrantedQoS2] as const;
+
+/** One filter of a SUBSCRIBE. */
+interface Wanted {
+  /** As the client gave it. */
+  readonly key: TopicFilter;
+  readonly request: SubscriptionRequest;
+  /** As it is at most granted. */
+  readonly subscription: Subscription;
+  /** What needs no plugin to be refused. */
+  readonly refusal: Omit<Denial, "allowed"> | undefined;
+}
+
+/** SUBSCRIBE (MQTT 5.0 §3.8): asks for each filter, subscribes, answers, then sends what is retained. */
+export function handleSubscribe(connection: Connection, open: Open, packet: SubscribePacket): void | Promise<void> {
+  const wanted = packet.subscriptions.map((request) => examine(connection, open, packet, request));
+  const { authorizeSubscribe } = connection.core.hooks;
+  if (!authorizeSubscribe) return subscribe(connection, open, packet, wanted, wanted.map(() => allowed));
+  const rulings = wanted.map(({ subscription, refusal }) =>
+    refusal ? allowed : authorizeSubscribe(open.client, snapshotOf(subscription))
+  );
+  if (!rulings.some((ruling) => ruling instanceof Promise)) {
+    return subscribe(connection, open, packet, wanted, rulings as Ruling[]);
+  }
+  return Promise.all(rulings).then((rulings) => {
+    if (connection.open === open) return subscribe(connection, open, packet, wanted, rulings);
+  });
+}
+
+/** Subscribes, which may take several turns, answers, and only then sends what is retained. */
+function subscribe(
+  connection: Connection,
+  open: Open,
+  packet: SubscribePacket,
+  wanted: readonly Wanted[],
+  rulings: readonly Ruling[],
+): void | Promise<void> {
+  return inTurns(connection.core.work, connection.work, subscribing(connection, open, packet, wanted, rulings));
+}
+
+function* subscribing(
+  connection: Connection,
+  open: Open,
+  packet: SubscribePacket,
+  wanted: readonly Wanted[],
+  rulings: readonly Ruling[],
+): Generator<void, void | Promise<void>> {
+  const refusals: ReasonProperties[] = [];
+  const permissions: ReasonProperties[] = [];
+  const reasonCodes: ReasonCode[] = [];
+  for (const [index, one] of wanted.entries()) {
+    const ruling = rulings[index]!;
+    const refusal = refusalOf(connection, open, one, ruling);
+    const subscription = atAllowedQoS(one.subscription, ruling);
+    // A filter that stands twice in a packet is subscribed to as it stands last, and brings what is retained once.
+    if (refusal) refusals.push(refusal);
+    else add(connection, open, one, subscription);
+    if (!refusal && ruling !== allowed) permissions.push(ruling);
+    reasonCodes.push(refusal?.reasonCode ?? granted[subscription.qos]);
+    connection.core.work.steps += SUBSCRIPTION_STEPS;
+    yield;
+    // A hook that is told of a subscription may cut the client off, or it has gone meanwhile.
+    if (connection.open !== open) return;
+  }
+  logRefusals(connection, open, wanted, reasonCodes);
+  const properties = firstWords(refusals) ?? firstWords(permissions);
+  const { packetIdentifier } = packet;
+  connection.sendSuback(
+    { type: PacketType.Suback, packetIdentifier, reasonCodes, properties },
+    wanted.map(({ subscription }) => subscription.topicFilter),
+  );
+  return sendRetained(connection, open);
+}
+
+/** The subscription at the QoS that plugins allow. */
+function atAllowedQoS(subscription: Subscription, ruling: Ruling): Subscription {
+  if (!ruling.allowed || ruling.maximumQoS === undefined) return subscription;
+  return { ...subscription, qos: Math.min(subscription.qos, ruling.maximumQoS) as QoS };
+}
+
+/** SUBACK has one reason string for all of its filters (MQTT 5.0 §3.9.2.1): who is first to say something has it. */
+function firstWords(answers: readonly ReasonProperties[]): ReasonProperties | undefined {
+  const told = answers.find(({ reasonString, userProperties }) => reasonString !== undefined || userProperties);
+  return told && { reasonString: told.reasonString, userProperties: told.userProperties };
+}
+
+/** A client with many refused filters is worth one line. */
+function logRefusals(
+  { core }: Connection,
+  { client }: Open,
+  wanted: readonly Wanted[],
+  reasonCodes: readonly ReasonCode[],
+): void {
+  const first = reasonCodes.findIndex((reasonCode) => reasonCode >= ReasonCode.UnspecifiedError);
+  if (first < 0) return;
+  const others = reasonCodes.filter((reasonCode) => reasonCode >= ReasonCode.UnspecifiedError).length - 1;
+  const more = others > 0 ? `, and ${others} more filters` : "";
+  core.refusals.tell("subscribe", client.remote, () => {
+    const what = `${describeClient(client)}, filter ${quote(wanted[first]!.key)}`;
+    return `${what}: ${describeReasonCode(reasonCodes[first]!)}${more}`;
+  });
+}
+
+/** Adds a subscription, or puts it in the place of its former self. What it brings that is retained is sent later. */
+function add(
+  { core }: Connection,
+  { session, client }: Open,
+  { key, request: { retainHandling } }: Wanted,
+  subscription: Subscription,
+): void {
+  const isNew = !session.subscriptions.has(key);
+  // MQTT 5.0 §3.8.3.1, §4.8.2
+  const withRetained = subscription.shareName === undefined &&
+    (retainHandling === 0 || (retainHandling === 1 && isNew));
+  subscribeSession(core.subscriptions, session, { key, subscription, withRetained });
+  core.hooks.clientSubscribed?.(client, snapshotOf(subscription));
+}
+
+function examine(connection: Connection, open: Open, packet: SubscribePacket, request: SubscriptionRequest): Wanted {
+  const { limits } = connection.listener;
+  const { topicFilter: key } = request;
+  const { noLocal, retainAsPublished } = open.isBridge ? bridgeOptions(key) : request;
+  const qos = Math.min(request.qos, limits.maximumQos) as QoS;
+  const identifier = packet.subscriptionIdentifier;
+  const subscription = { topicFilter: key, qos, noLocal, retainAsPublished, identifier };
+  try {
+    const shared = parseSharedFilter(key);
+    // [MQTT-3.8.3-4] 5.0
+    if (shared && noLocal) throw protocolError(`SUBSCRIBE: No Local must not be set on a shared subscription: ${key}`);
+    const refusal = refusalAtOnce(packet, shared !== undefined, shared?.topicFilter ?? key, limits);
+    return { key, request, subscription: { ...subscription, ...shared }, refusal };
+  } catch (error) {
+    if (!(error instanceof TopicError)) throw error;
+    // [MQTT-4.8.2-1], [MQTT-4.8.2-2] 5.0; before 5.0 a filter that begins so is nothing special.
+    if (open.version === 5) throw malformed(`SUBSCRIBE: ${error.message}`);
+    return { key, request, subscription, refusal: { reasonCode: ReasonCode.TopicFilterInvalid } };
+  }
+}
+
+/** What sends a message back to where it came from makes a loop, and a bridge has to know what is to be retained. */
+function bridgeOptions(key: TopicFilter): Pick<Subscription, "noLocal" | "retainAsPublished"> {
+  // [MQTT-3.8.3-4] 5.0: there is no No Local on a shared subscription.
+  return { noLocal: !key.startsWith("$share/"), retainAsPublished: true };
+}
+
+function refusalAtOnce(
+  packet: SubscribePacket,
+  shared: boolean,
+  topicFilter: TopicFilter,
+  limits: ResolvedLimits,
+): Omit<Denial, "allowed"> | undefined {
+  if (shared && !limits.sharedSubscriptionAvailable) {
+    return { reasonCode: ReasonCode.SharedSubscriptionsNotSupported };
+  }
+  if (packet.subscriptionIdentifier !== undefined && !limits.subscriptionIdentifiersAvailable) {
+    return { reasonCode: ReasonCode.SubscriptionIdentifiersNotSupported };
+  }
+  if (!limits.wildcardSubscriptionAvailable && /[+#]/.test(topicFilter)) {
+    return { reasonCode: ReasonCode.WildcardSubscriptionsNotSupported };
+  }
+  if (hasTooManyLevels(topicFilter, limits)) {
+    const reasonString = `topic filter must have at most ${limits.maxTopicLevels} levels (max-topic-levels)`;
+    return { reasonCode: ReasonCode.TopicFilterInvalid, reasonString };
+  }
+  return undefined;
+}
+
+function refusalOf(
+  connection: Connection,
+  { session }: Open,
+  wanted: Wanted,
+  ruling: Ruling,
+): Omit<Denial, "allowed"> | undefined {
+  if (wanted.refusal) return wanted.refusal;
+  if (!ruling.allowed) return ruling;
+  return session.subscriptions.has(wanted.key)
+    ? unstorable(connection.core, session)
+    : noRoom(connection, session, wanted) ?? unstorable(connection.core, session);
+}
+
+/** Why a session may not have one more subscription. */
+function noRoom(
+  { core: { config, memory, subscriptions }, listener: { limits } }: Connection,
+  session: Session,
+  { key, subscription: { topicFilter, shareName } }: Wanted,
+): Omit<Denial, "allowed"> | undefined {
+  if (session.subscriptions.size >= limits.maxSubscriptions) {
+    return quotaExceeded(`no more than ${limits.maxSubscriptions} subscriptions (max-subscriptions)`);
+  }
+  const { maxOverlappingSubscriptions } = limits;
+  if (session.overlap.mostWith(key) > maxOverlappingSubscriptions) {
+    const key = "max-overlapping-subscriptions";
+    return quotaExceeded(`no more than ${maxOverlappingSubscriptions} subscriptions may match one topic (${key})`);
+  }
+  const isNewGroup = shareName !== undefined && !subscriptions.shareGroup(topicFilter, shareName);
+  if (isNewGroup && subscriptions.shareGroups(topicFilter) >= config.maxShareGroups) {
+    return quotaExceeded(`no more than ${config.maxShareGroups} groups may share a topic filter (max-share-groups)`);
+  }
+  const reason = "the broker's memory is full (max-total-bytes)";
+  return memory.admit(subscriptionCostBytes(key)) ? undefined : quotaExceeded(reason);
+}
+
+function quotaExceeded(reasonString: string): Omit<Denial, "allowed"> {
+  return { reasonCode: ReasonCode.QuotaExceeded, reasonString };
+}
+
+/** A subscription of a session that outlives the process has to be stored. */
+function unstorable({ durability }: Core, session: Session): Omit<Denial, "allowed"> | undefined {
+  const fault = session.durable ? durability?.journal.fault : undefined;
+  if (!fault) return undefined;
+  const reasonCode = reasonCodeOf(fault);
+  return { reasonCode, reasonString: "subscriptions cannot be stored now" };
+}
+
+function snapshotOf(subscription: Subscription): SubscriptionSnapshot {
+  return Object.freeze({ ...subscription });
+}

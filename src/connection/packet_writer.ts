@@ -1,0 +1,311 @@
+import type { ClientSnapshot } from "../hooks/plugin.ts";
+import type { DropReason, Message } from "../message.ts";
+import {
+  copySizeBytes,
+  encode,
+  encodeAck,
+  encodeCopy,
+  encodedSizeBytes,
+  type PublishCopy,
+  publishFirstByte,
+} from "../packet/encode.ts";
+import {
+  type AckPacket,
+  type ConnectPacket,
+  type OutboundPacket,
+  PacketType,
+  type ProtocolVersion,
+  type QoS,
+  type ReasonProperties,
+  type SubackPacket,
+} from "../packet/packets.ts";
+import type { TopicFilter } from "../packet/topic.ts";
+import { ProtocolError } from "../packet/protocol_error.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { OutputBuffer } from "../packet/output_buffer.ts";
+import type { Delivery } from "../session/delivery.ts";
+import type { OutboundLink } from "../session/sender.ts";
+import { type ChosenAlias, OutboundTopicAliases } from "../session/topic_aliases.ts";
+import { CommitGate } from "./commit_gate.ts";
+import type { Core } from "./connection_context.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** What a client has said about what it takes. */
+export type ClientCapabilities = Pick<
+  ConnectPacket,
+  "protocolVersion" | "receiveMaximum" | "maximumPacketSizeBytes" | "requestProblemInformation"
+>;
+
+/** Before CONNECT nothing is known but that somebody is there. */
+const UNKNOWN: ClientCapabilities = {
+  protocolVersion: 4,
+  receiveMaximum: 65_535,
+  requestProblemInformation: true,
+};
+
+/** Bytes that a topic alias adds to a PUBLISH: itself, and one more in each of two lengths. */
+const ALIAS_BYTES = 5;
+
+/** What a message of this size takes as a packet is within what the format can tell. */
+const SURELY_FITS_BYTES = 200_000_000;
+
+/** Packets that leave at once, whatever is being stored. */
+const ungated: ReadonlySet<PacketType> = new Set([
+  PacketType.Connack,
+  PacketType.Pingresp,
+  PacketType.Disconnect,
+  PacketType.Auth,
+]);
+
+/** Writes packets for one client, in its version and within what it takes, into its outbox. */
+export class PacketWriter implements OutboundLink {
+  readonly #core: Core;
+  readonly #outbox: Outbox;
+  readonly #client: () => ClientSnapshot | undefined;
+  /** `undefined`: nothing is stored. */
+  readonly #gate: CommitGate | undefined;
+  /** The client's session is stored, and so is what is under way to it. */
+  #durable = false;
+  #takes: ClientCapabilities = UNKNOWN;
+  #aliases: OutboundTopicAliases | undefined;
+
+  /** @param client who it is; `undefined` until it is signed in */
+  constructor(core: Core, outbox: Outbox, client: () => ClientSnapshot | undefined) {
+    this.#core = core;
+    this.#outbox = outbox;
+    this.#client = client;
+    const { durability } = core;
+    this.#gate = durability && new CommitGate(durability.journal, outbox);
+  }
+
+  /** The client is signed in. */
+  serve(session: { readonly durable: boolean }): void {
+    this.#durable = session.durable;
+    if (session.durable) this.#gate?.resume();
+  }
+
+  /** A packet has come. */
+  begin(): void {
+    this.#gate?.begin();
+  }
+
+  /** The client waits for something to be stored. */
+  get waits(): boolean {
+    return this.#gate?.holds ?? false;
+  }
+
+  /** Nothing more is written. */
+  close(): void {
+    this.#gate?.close();
+  }
+
+  /** What is held back and the names that have aliases, in bytes. */
+  get heldBytes(): number {
+    return (this.#gate?.heldBytes ?? 0) + (this.#aliases?.heldBytes ?? 0);
+  }
+
+  get version(): ProtocolVersion {
+    return this.#takes.protocolVersion;
+  }
+
+  /** The rest of what a version other than 5.0 says in CONNECT is its defaults. */
+  speak(protocolVersion: ProtocolVersion): void {
+    this.#takes = { ...UNKNOWN, protocolVersion };
+  }
+
+  /**
+   * CONNECT has come.
+   *
+   * @param topicAliasMaximum highest alias that the broker uses, however many the client takes
+   */
+  agree(takes: ClientCapabilities & Pick<ConnectPacket, "topicAliasMaximum">, topicAliasMaximum: number): void {
+    const { protocolVersion, receiveMaximum, maximumPacketSizeBytes, requestProblemInformation } = takes;
+    // Not the packet itself, which has a password and a will.
+    this.#takes = { protocolVersion, receiveMaximum, maximumPacketSizeBytes, requestProblemInformation };
+    const aliases = Math.min(takes.topicAliasMaximum, topicAliasMaximum);
+    this.#aliases = aliases > 0 ? new OutboundTopicAliases(aliases) : undefined;
+  }
+
+  /**
+   * Appends a packet, unless the version has none such or the client does not take one so large.
+   *
+   * @throws {ProtocolError} 0x95 if that is an answer that the client waits for
+   */
+  send(packet: OutboundPacket): void {
+    const fitting = this.version === 5 ? this.#fit(packet) : packet;
+    if (!fitting) return;
+    const out = ungated.has(fitting.type) ? this.#outbox.open() : this.#forAnswer();
+    if (!encode(out, fitting, this.version)) return;
+    this.#core.statistics.packetsSent++;
+    this.#core.hooks.packetSent?.(this.#client(), fitting);
+  }
+
+  /** Appends a SUBACK; what is subscribed to by these filters comes after it. */
+  sendSuback(packet: SubackPacket, topicFilters: readonly TopicFilter[]): void {
+    this.send(packet);
+    this.#gate?.fence(topicFilters);
+  }
+
+  /** Appends an acknowledgement. */
+  acknowledge(
+    type: AckPacket["type"],
+    packetIdentifier: number,
+    reasonCode: ReasonCode = ReasonCode.Success,
+    properties?: ReasonProperties,
+  ): void {
+    if (properties && this.version === 5) return this.send({ type, packetIdentifier, reasonCode, properties });
+    encodeAck(this.#forAnswer(), type, packetIdentifier, reasonCode, this.version);
+    this.#core.statistics.packetsSent++;
+    this.#core.hooks.packetSent?.(this.#client(), { type, packetIdentifier, reasonCode });
+  }
+
+  get congested(): boolean {
+    return this.#outbox.congested;
+  }
+
+  get receiveMaximum(): number {
+    return this.#takes.receiveMaximum;
+  }
+
+  get isSelective(): boolean {
+    return this.#takes.maximumPacketSizeBytes !== undefined || this.#core.hooks.authorizeReceive !== undefined;
+  }
+
+  refusal(delivery: Delivery): DropReason | undefined {
+    const { message } = delivery;
+    if (message.expiresAtMs !== undefined && !message.isForNow && message.isExpired(this.#core.clock.now())) {
+      return "message-expired";
+    }
+    // [MQTT-3.1.2-25] 5.0
+    if (this.#isTooLarge(delivery)) return "maximum-packet-size";
+    const { authorizeReceive } = this.#core.hooks;
+    if (!authorizeReceive) return undefined;
+    const client = this.#client();
+    return client && authorizeReceive(client, message.snapshot()) ? undefined : "receive-denied";
+  }
+
+  sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
+    const { message, qos, retain } = delivery;
+    // Another member of the share may have it in the store: it must not come to both.
+    const kept = this.#durable ? qos > 0 : qos === 2 && delivery.share !== undefined;
+    const behindSuback = this.#gate?.holdsBack(message.topicName) ?? false;
+    const gated = behindSuback || (kept && this.#gate !== undefined && (qos === 2 || this.#gate.holdsMessages));
+    const out = this.#gate && gated ? this.#held(this.#gate, qos, { kept, behindSuback }) : this.#outbox.open();
+    // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
+    const alias = this.#aliases && !gated ? this.#aliasFor(delivery) : undefined;
+    const asReceived = alias === undefined && delivery.subscriptionIdentifiers === undefined &&
+      message.body.writeAsReceived(out, publishFirstByte(qos, retain, dup), packetIdentifier, this.version);
+    if (!asReceived) encodeCopy(out, this.#copy(delivery, packetIdentifier, dup, alias), message.body, this.version);
+    this.#core.statistics.packetsSent++;
+    this.#core.statistics.publishesSent++;
+    if (this.#core.hooks.packetSent) this.#tell(message, this.#copy(delivery, packetIdentifier, dup, alias));
+  }
+
+  sendPubrel(packetIdentifier: number): void {
+    this.acknowledge(PacketType.Pubrel, packetIdentifier);
+  }
+
+  /** Where to append a message that is held back. */
+  #held(
+    gate: CommitGate,
+    qos: QoS,
+    { kept, behindSuback }: { readonly kept: boolean; readonly behindSuback: boolean },
+  ): OutputBuffer {
+    if (kept && qos === 2) return gate.forMessage();
+    return behindSuback ? gate.behindSuback({ inOrder: kept }) : gate.behindMessages();
+  }
+
+  #forAnswer(): OutputBuffer {
+    return this.#gate?.forAnswer() ?? this.#outbox.open();
+  }
+
+  #copy(delivery: Delivery, packetIdentifier: number, dup: boolean, alias: ChosenAlias | undefined): PublishCopy {
+    const { message, qos, retain, subscriptionIdentifiers } = delivery;
+    return {
+      topicName: alias === undefined || alias.isNew ? message.topicName : "",
+      topicAlias: alias?.alias,
+      qos,
+      retain,
+      dup,
+      packetIdentifier,
+      messageExpiryIntervalSeconds: this.#secondsLeft(message),
+      subscriptionIdentifiers,
+    };
+  }
+
+  /** What is left of the message expiry interval ([MQTT-3.3.2-6] 5.0). */
+  #secondsLeft({ expiresAtMs }: Message): number | undefined {
+    if (expiresAtMs === undefined) return undefined;
+    // The clock has fractions of a millisecond, which must not become a second.
+    return Math.max(0, Math.ceil(Math.round(expiresAtMs - this.#core.clock.now()) / 1000));
+  }
+
+  #tell(message: Message, { messageExpiryIntervalSeconds, ...copy }: PublishCopy): void {
+    const { payload, properties: own } = message;
+    const topicName = copy.topicName === "" ? "" as const : message.topicName;
+    const properties = own && { ...own, messageExpiryIntervalSeconds };
+    this.#core.hooks.packetSent?.(this.#client(), {
+      ...copy,
+      type: PacketType.Publish,
+      topicName,
+      payload,
+      properties,
+    });
+  }
+
+  #aliasFor(delivery: Delivery) {
+    const { maximumPacketSizeBytes } = this.#takes;
+    // [MQTT-3.1.2-24] 5.0: a name and a new alias together must not be too large either.
+    if (maximumPacketSizeBytes !== undefined && this.#publishSize(delivery) + ALIAS_BYTES > maximumPacketSizeBytes) {
+      return;
+    }
+    return this.#aliases?.choose(delivery.message.topicName);
+  }
+
+  /** Too large for the client, or for any packet at all. */
+  #isTooLarge(delivery: Delivery): boolean {
+    const { maximumPacketSizeBytes } = this.#takes;
+    if (maximumPacketSizeBytes === undefined && delivery.message.sizeBytes < SURELY_FITS_BYTES) return false;
+    try {
+      return this.#publishSize(delivery) > (maximumPacketSizeBytes ?? Infinity);
+    } catch (error) {
+      if (error instanceof RangeError) return true;
+      throw error;
+    }
+  }
+
+  #publishSize(delivery: Delivery): number {
+    return copySizeBytes(this.#copy(delivery, 0, false, undefined), delivery.message.body, this.version);
+  }
+
+  /** Leaves out what the client does not want to read or has no room for; `undefined`: even the rest is too large. */
+  #fit(packet: OutboundPacket): OutboundPacket | undefined {
+    const { maximumPacketSizeBytes = Infinity, requestProblemInformation } = this.#takes;
+    const told = packet.type === PacketType.Connack || packet.type === PacketType.Disconnect;
+    // [MQTT-3.1.2-29] 5.0
+    const fitting = requestProblemInformation || told ? packet : withoutReason(packet);
+    if (maximumPacketSizeBytes === Infinity || encodedSizeBytes(fitting, 5) <= maximumPacketSizeBytes) return fitting;
+    // [MQTT-3.2.2-19], [MQTT-3.4.2-2], [MQTT-3.14.2-3] 5.0 and their like
+    const bare = withoutReason(packet);
+    if (encodedSizeBytes(bare, 5) <= maximumPacketSizeBytes) return bare;
+    // A client that waits for this answer would wait for ever.
+    if (isAwaited(packet)) {
+      const reason = `an answer is larger than the ${maximumPacketSizeBytes} bytes that the client takes`;
+      throw new ProtocolError(ReasonCode.PacketTooLarge, reason);
+    }
+    return undefined;
+  }
+}
+
+function isAwaited({ type }: OutboundPacket): boolean {
+  return type === PacketType.Suback || type === PacketType.Unsuback || type === PacketType.Auth;
+}
+
+/** The packet without reason string and user properties. */
+function withoutReason(packet: OutboundPacket): OutboundPacket {
+  if (!("properties" in packet) || packet.type === PacketType.Publish || packet.properties === undefined) return packet;
+  return {
+    ...packet,
+    properties: { ...packet.properties, reasonString: undefined, userProperties: undefined },
+  } as typeof packet;
+}

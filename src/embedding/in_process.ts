@@ -1,0 +1,188 @@
+import { loggerOf } from "../logger.ts";
+import type { ClientSnapshot, DisconnectProperties, PublishOptions, SessionSnapshot } from "../hooks/plugin.ts";
+import type { ApplicationMessage, Message } from "../message.ts";
+import type { QoS } from "../packet/packets.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { parseTopicFilter } from "../packet/topic.ts";
+import type { Session } from "../session/session.ts";
+import type { Subscription } from "../topics/subscriptions.ts";
+import type { Assembly } from "../broker/broker_parts.ts";
+import { checkDisconnect } from "../connection/disconnect_rules.ts";
+import { sendRetained } from "../connection/handlers/retained_delivery.ts";
+import { InProcessSubscriber } from "./in_process_subscriber.ts";
+import { makeMessage, type PluginPowers } from "./plugin_context.ts";
+import { subscribeSession } from "../connection/session_subscription.ts";
+import { parseSubscription } from "./program_subscription.ts";
+
+/** What the host program and the plugins do with a broker without a connection of their own. */
+export class InProcess {
+  readonly #assembly: Assembly;
+  readonly #subscribers = new Set<InProcessSubscriber>();
+  #ended = false;
+
+  constructor(assembly: Assembly) {
+    this.#assembly = assembly;
+  }
+
+  get clients(): ClientSnapshot[] {
+    return [...this.#assembly.owners.values()].flatMap(({ open }) => open?.client ?? []);
+  }
+
+  /** Each as it is when its turn comes: there may be very many. */
+  *sessions(): Generator<SessionSnapshot, undefined> {
+    for (const session of this.#assembly.sessions) yield this.#describe(session);
+  }
+
+  session(clientIdentifier: string): SessionSnapshot | undefined {
+    const session = this.#assembly.sessions.get(clientIdentifier);
+    return session && this.#describe(session);
+  }
+
+  get retained(): ReadonlyMap<string, ApplicationMessage> {
+    return new Map(Array.from(this.#assembly.retained, (message) => [message.topicName, message.snapshot()]));
+  }
+
+  /**
+   * Resolves when the message is routed, and at QoS 1 and 2 stored where it has to be. What is published before the
+   * start is complete does not wait for that: it is retained, and stored with the start.
+   *
+   * @throws {Error} if it cannot be stored now, and nobody gets it; or the broker ended before it was stored
+   */
+  async publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
+    const { clock, core } = this.#assembly;
+    const message = makeMessage(topicName, payload, { ...options, nowMs: clock.now() });
+    this.#checkStorable(message);
+    const journal = core?.durability?.journal;
+    const before = journal?.position;
+    const routing = this.#route(message);
+    if (routing instanceof Promise) await routing;
+    if (message.qos === 0 || !journal) return;
+    const { position } = journal;
+    // Else it would wait for what others have changed, and as long as the store fails.
+    if (position === before) return;
+    await journal.settled();
+    if (journal.committed < position) {
+      throw new Error(`Cannot say that the message to ${topicName} is stored: the broker has ended`);
+    }
+  }
+
+  /** An iterator over what comes from now on; it has nothing to tell once {@linkcode InProcess.end} was called. */
+  subscribe(topicFilter: string, qos: QoS): AsyncIterableIterator<ApplicationMessage> {
+    const { config, subscriptions } = this.#assembly;
+    const subscription = parseSubscription(topicFilter, qos, { retainAsPublished: true });
+    const subscriber: InProcessSubscriber = new InProcessSubscriber({
+      maximumMessages: config.limits.queueLimit,
+      maximumBytes: config.limits.queueLimitBytes,
+      onDrop: (message, reason) => this.#assembly.drop(undefined, message, reason),
+      onEnd: () => {
+        this.#subscribers.delete(subscriber);
+        subscriptions.remove(subscriber, subscription.topicFilter, subscription.shareName);
+      },
+    });
+    if (this.#ended) {
+      subscriber.end();
+      return subscriber;
+    }
+    this.#subscribers.add(subscriber);
+    subscriptions.add(subscriber, subscription);
+    for (const message of this.#retainedFor(subscription)) subscriber.offer(message);
+    return subscriber;
+  }
+
+  /** Cuts a client off. False: no such client is connected. */
+  disconnect(
+    clientIdentifier: string,
+    reasonCode: ReasonCode = ReasonCode.AdministrativeAction,
+    properties?: DisconnectProperties,
+  ): boolean {
+    const fault = checkDisconnect(reasonCode, properties);
+    if (fault !== undefined) throw new Error(`Cannot disconnect client ${clientIdentifier}: ${fault}`);
+    const session = this.#assembly.sessions.get(clientIdentifier);
+    const connection = session && this.#assembly.owners.get(session);
+    connection?.close({ reasonCode, reason: "disconnected by the program", properties });
+    return connection !== undefined;
+  }
+
+  /** What plugins may do. */
+  powers(): PluginPowers {
+    const { config, ending, logger, statistics, clock } = this.#assembly;
+    return {
+      baseDirectory: config.baseDirectory,
+      signal: ending.signal,
+      logger: loggerOf(logger, "plugins"),
+      statistics,
+      publish: (message) => {
+        this.#checkStorable(message);
+        void this.#route(message);
+      },
+      retain: (message) => this.#assembly.router.retain(message),
+      now: () => clock.now(),
+      clients: () => this.clients,
+      sessions: () => this.sessions(),
+      session: (clientIdentifier) => this.session(clientIdentifier),
+      disconnect: (...who) => this.disconnect(...who),
+      subscribe: (...what) => this.#subscribeClient(...what),
+      every: (seconds, tick) => {
+        if (!ending.signal.aborted) this.#assembly.every(seconds * 1000, tick);
+      },
+    };
+  }
+
+  /** What is subscribed from now on gets nothing. */
+  refuseSubscriptions(): void {
+    this.#ended = true;
+  }
+
+  /** Ends every iterator. */
+  end(): void {
+    for (const subscriber of [...this.#subscribers]) subscriber.end();
+  }
+
+  #describe(session: Session): SessionSnapshot {
+    const { clientIdentifier, username, connected, expiryIntervalSeconds, subscriptions, sender, receiver } = session;
+    return Object.freeze({
+      clientIdentifier,
+      username,
+      connected,
+      expiryIntervalSeconds,
+      subscriptions: subscriptions.size,
+      messagesQueued: sender.queued,
+      inflightInbound: receiver.inflight,
+      inflightOutbound: sender.inflight,
+      messagesDropped: this.#assembly.losses.of(clientIdentifier),
+    });
+  }
+
+  /** While the store fails, what would have to be stored is not taken: nobody slows down who makes it. */
+  #checkStorable({ topicName, qos, retain }: Message): void {
+    const fault = this.#assembly.core?.durability?.journal.fault;
+    if (!fault || qos === 0) return;
+    if (!retain && !this.#assembly.subscriptions.hasDurable(topicName)) return;
+    throw new Error(`Cannot publish to ${topicName}: it cannot be stored: ${fault.message}`);
+  }
+
+  /** Messages that come before plugins are there to transform them are routed as they are. */
+  #route(message: Message): unknown {
+    const { core, router } = this.#assembly;
+    return core ? core.pipe.publish(message) : router.publish(message);
+  }
+
+  #subscribeClient(clientIdentifier: string, topicFilter: string, qos: QoS): boolean {
+    const subscription = parseSubscription(topicFilter, qos);
+    const session = this.#assembly.sessions.get(clientIdentifier);
+    if (!session) return false;
+    const key = parseTopicFilter(topicFilter);
+    const withRetained = subscription.shareName === undefined;
+    subscribeSession(this.#assembly.subscriptions, session, { key, subscription, withRetained });
+    const connection = this.#assembly.owners.get(session);
+    if (connection?.open?.greeted) void sendRetained(connection, connection.open);
+    this.#assembly.sessions.changed(session);
+    return true;
+  }
+
+  /** Shared subscriptions get none (MQTT 5.0 §4.8.2). */
+  #retainedFor({ topicFilter, shareName }: Subscription): Message[] {
+    const { retained, clock } = this.#assembly;
+    return shareName === undefined ? retained.match(topicFilter, clock.now()) : [];
+  }
+}

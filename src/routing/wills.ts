@@ -1,0 +1,216 @@
+import type { ClientSnapshot } from "../hooks/plugin.ts";
+import type { Logger } from "../logger.ts";
+import { expiryTime, Message } from "../message.ts";
+import { quote } from "../quote.ts";
+import type { Will } from "../packet/packets.ts";
+import type { TopicName } from "../packet/topic.ts";
+import { compactWill } from "../packet/will.ts";
+import type { Session } from "../session/session.ts";
+import type { Journal } from "../persistence/write_queue.ts";
+import type { Times } from "../persistence/stored_message.ts";
+import type { StoredWill } from "../store/store.ts";
+import type { Clock } from "../runtime/environment.ts";
+import { errorText } from "../error_text.ts";
+import type { MessagePipe } from "./publish_pipeline.ts";
+
+interface PendingWill {
+  readonly will: Will;
+  readonly client: ClientSnapshot;
+  readonly dueAtMs: number;
+  /** It outlives the process with its session. */
+  readonly durable: boolean;
+}
+
+/** What {@linkcode Wills} work with. */
+export interface WillsParts {
+  readonly pipe: MessagePipe;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Takes wills down for the next run; `undefined`: they end with the process. */
+  readonly durability?: { readonly journal: Pick<Journal, "append">; readonly times: Times };
+}
+
+/** The wills of clients, from CONNECT to their publication (MQTT 5.0 §3.1.2.5, §3.1.3.2.2). */
+export class Wills {
+  /** Those that wait for their delay, by client identifier. */
+  readonly #pending = new Map<string, PendingWill>();
+  #pendingBytes = 0;
+  /**
+   * Whose will the journal has for each client identifier, so that the end of an older one, which a plugin has taken its time for,
+   * does not end a newer. There is one of each client: a crash while a plugin still decides loses one that was replaced.
+   */
+  readonly #noted = new Map<string, ClientSnapshot>();
+  readonly #parts: WillsParts;
+
+  constructor(parts: WillsParts) {
+    this.#parts = parts;
+  }
+
+  /** What the wills of clients that are gone take in memory, roughly. */
+  get heldBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** A client has signed in: what it left before is void ([MQTT-3.1.3-9] 5.0), what it leaves now is remembered. */
+  signedIn(client: ClientSnapshot): void {
+    const { clientIdentifier, will } = client;
+    // One that was due already comes late, but it comes.
+    if (this.#isDue(clientIdentifier)) this.ended(clientIdentifier);
+    const old = this.#takePending(clientIdentifier);
+    if (will) this.#note(client, will);
+    else if (old) this.#forget(old.client);
+  }
+
+  /** A client has said goodbye: its will is void. */
+  discard(client: ClientSnapshot): void {
+    this.#forget(client);
+  }
+
+  /**
+   * A client was lost: its will is published now, or when its delay is over.
+   *
+   * @returns resolves when it is routed, if that is now
+   */
+  lost(session: Session, client: ClientSnapshot, will: Will): void | Promise<void> {
+    if (will.delayIntervalSeconds === 0) return this.publish(client, will);
+    const dueAtMs = this.#parts.clock.now() + will.delayIntervalSeconds * 1000;
+    this.#keepPending({ will, client, dueAtMs, durable: session.durable });
+    this.#note(client, will, dueAtMs);
+  }
+
+  /**
+   * Takes in what the store has since the last run. Of a client that was connected to the end the delay begins now; one
+   * whose session is gone has nothing to wait for.
+   */
+  restore(stored: StoredWill, session: Session | undefined, times: Times): void {
+    const { clientIdentifier, username, dueAt } = stored;
+    const will = compactWill(stored.will);
+    const nowMs = this.#parts.clock.now();
+    const delayedMs = dueAt === undefined ? nowMs + will.delayIntervalSeconds * 1000 : times.fromStored(dueAt);
+    const client = ghost(clientIdentifier, username, will);
+    const durable = session !== undefined;
+    this.#keepPending({ will, client, dueAtMs: durable ? delayedMs : nowMs, durable });
+    this.#noted.set(clientIdentifier, client);
+    // Else the delay would begin anew with each crash.
+    if (dueAt === undefined && durable) this.#note(client, will, delayedMs);
+  }
+
+  /** A session has ended: there is nothing to wait for any longer. */
+  ended(clientIdentifier: string): void {
+    const pending = this.#takePending(clientIdentifier);
+    if (pending) void this.publish(pending.client, pending.will);
+  }
+
+  /** Called by the broker's coarse timer. */
+  tick(nowMs: number): void {
+    for (const [clientIdentifier, { dueAtMs }] of this.#pending) {
+      if (nowMs >= dueAtMs) this.ended(clientIdentifier);
+    }
+  }
+
+  /** The broker shuts down: publishes what has nothing to wait for in the next run; resolves when it is routed. */
+  async publishLast(): Promise<void> {
+    // One that is due must not be left: a client that is just signing in would put its new one in its place.
+    const nowMs = this.#parts.clock.now();
+    const last = [...this.#pending.values()].filter(({ durable, dueAtMs }) => !durable || nowMs >= dueAtMs);
+    this.#pending.clear();
+    this.#pendingBytes = 0;
+    await Promise.all(last.map(({ client, will }) => this.publish(client, will)));
+  }
+
+  /**
+   * Publishes a will; resolves when it is routed and never rejects. It ends in the batch of the journal in which its
+   * message begins, so that a crash while a plugin decides on it does not lose it.
+   */
+  async publish(client: ClientSnapshot, will: Will): Promise<void> {
+    const { clientIdentifier } = client;
+    const { pipe, clock, logger } = this.#parts;
+    if (isBridgeState(will.topicName)) {
+      logger.info(`will of client ${clientIdentifier} to ${will.topicName} is dropped: only the broker speaks on $SYS`);
+      return this.#forget(client);
+    }
+    const routed = () => this.#forget(client);
+    try {
+      await pipe.fromClient(client, willMessage(will, clientIdentifier, clock.now()), { routed });
+    } catch (error) {
+      logger.error(`will of client ${quote(clientIdentifier)} was not published: ${errorText(error)}`);
+    }
+    // One that was denied was not routed, but has had its time.
+    this.#forget(client);
+  }
+
+  #keepPending(pending: PendingWill): void {
+    const { clientIdentifier } = pending.client;
+    this.#takePending(clientIdentifier);
+    this.#pending.set(clientIdentifier, pending);
+    this.#pendingBytes += costBytes(pending);
+  }
+
+  #takePending(clientIdentifier: string): PendingWill | undefined {
+    const pending = this.#pending.get(clientIdentifier);
+    if (!pending) return undefined;
+    this.#pending.delete(clientIdentifier);
+    this.#pendingBytes -= costBytes(pending);
+    return pending;
+  }
+
+  /** Takes a will down in place of the client's last one. `dueAtMs`: its delay runs. */
+  #note(client: ClientSnapshot, will: Will, dueAtMs?: number): void {
+    const { durability } = this.#parts;
+    if (!durability) return;
+    const { clientIdentifier, username } = client;
+    this.#noted.set(clientIdentifier, client);
+    const dueAt = dueAtMs === undefined ? {} : { dueAt: durability.times.toStored(dueAtMs) };
+    durability.journal.append({ type: "will", clientIdentifier, username, will, ...dueAt });
+  }
+
+  #isDue(clientIdentifier: string): boolean {
+    const pending = this.#pending.get(clientIdentifier);
+    return pending !== undefined && this.#parts.clock.now() >= pending.dueAtMs;
+  }
+
+  /** A client's will is over; that of its next connection stays. */
+  #forget(client: ClientSnapshot): void {
+    const { clientIdentifier } = client;
+    if (this.#noted.get(clientIdentifier) !== client) return;
+    this.#noted.delete(clientIdentifier);
+    this.#parts.durability?.journal.append({ type: "will-end", clientIdentifier });
+  }
+}
+
+/** Where a bridge of Mosquitto leaves its will, though none but the broker itself publishes below `$SYS`. */
+export function isBridgeState(topicName: TopicName): boolean {
+  return topicName.startsWith("$SYS/broker/connection/") && topicName.endsWith("/state");
+}
+
+/** What a will takes beside its texts and bytes, with its client; and each of that one's user properties. */
+const WILL_BYTES = 1024;
+const USER_PROPERTY_BYTES = 200;
+
+function costBytes({ will, client }: PendingWill): number {
+  const userProperties = client.userProperties?.length ?? 0;
+  // A will's properties lie in front of its payload.
+  return WILL_BYTES + 2 * will.topicName.length + will.payload.buffer.byteLength + userProperties * USER_PROPERTY_BYTES;
+}
+
+/** A client of an earlier run, of whom no more is known. */
+function ghost(clientIdentifier: string, username: string | undefined, will: Will): ClientSnapshot {
+  return Object.freeze({
+    clientIdentifier,
+    username,
+    protocolVersion: 5,
+    listener: "",
+    remote: Object.freeze({}),
+    secure: false,
+    cleanStart: false,
+    keepAliveSeconds: 0,
+    will: Object.freeze(will),
+  });
+}
+
+/** The message that a will becomes. */
+export function willMessage(will: Will, publisher: string, nowMs: number): Message {
+  const { topicName, payload, qos, retain, properties } = will;
+  const expiresAtMs = expiryTime(properties?.messageExpiryIntervalSeconds, nowMs);
+  return new Message({ topicName, payload, qos, retain, properties, publisher, expiresAtMs });
+}
