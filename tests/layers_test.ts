@@ -4,14 +4,16 @@ import { dirname, fromFileUrl, join, relative } from "@std/path";
 
 /** The rooms from the lowest layer up. Rooms of one layer do not import each other. */
 const layers: readonly (readonly string[])[] = [
-  ["logger.ts", "quote.ts", "work_budget.ts"],
+  ["error_text.ts", "logger.ts", "quote.ts", "work_budget.ts"],
   ["packet", "transport"],
   ["config", "message.ts"],
   ["topics"],
   // Above topics, since a session is one of the subscribers that topics speaks of.
-  ["session", "store"],
-  ["hooks", "router", "durability"],
-  ["plugins"],
+  ["session", "store", "runtime"],
+  ["hooks", "persistence"],
+  ["routing", "plugins"],
+  ["connection"],
+  ["embedding"],
   ["broker"],
   ["cli"],
 ];
@@ -82,6 +84,32 @@ Deno.test("each file under src/ imports its own room and lower layers only", asy
   assert(imports > 100, `only ${imports} imports were found`);
 });
 
+Deno.test("no file under src/ imports itself by way of others, types included", async () => {
+  const imports = new Map<string, string[]>();
+  for await (const file of filesUnder(source)) {
+    const path = relative(source, file).replaceAll("\\", "/");
+    const targets = importsOf(await Deno.readTextFile(file)).filter((specifier) => specifier.startsWith("."));
+    imports.set(path, targets.map((specifier) => join(dirname(path), specifier).replaceAll("\\", "/")));
+  }
+  assertEquals(circlesIn(imports), []);
+  assertEquals(circlesIn(new Map([["a", ["b"]], ["b", ["c", "d"]], ["c", ["a"]], ["d", []]])), ["a > b > c > a"]);
+});
+
+/** A way from each file on a circle back to it, one for each circle. */
+function circlesIn(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    const at = way.indexOf(path);
+    if (at >= 0) circles.push([...way.slice(at), path].join(" > "));
+    if (at >= 0 || done.has(path)) return;
+    for (const target of imports.get(path) ?? []) visit(target, [...way, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+  return circles;
+}
+
 Deno.test("the import table tells right from wrong", () => {
   const right: [string, string][] = [
     ["hooks/chain.ts", "./plugin.ts"],
@@ -105,7 +133,10 @@ Deno.test("the import table tells right from wrong", () => {
     ["broker/broker.ts", "../../deno.json"],
     ["broker/broker.ts", "../nowhere/file.ts"],
     ["broker/broker.ts", "../../tests/support/fake_clock.ts"],
-    ["router/router.ts", "mqtt-packet"],
+    ["routing/router.ts", "mqtt-packet"],
+    ["routing/wills.ts", "../connection/connection.ts"],
+    ["connection/connection.ts", "../broker/admission.ts"],
+    ["embedding/in_process.ts", "../broker/broker_parts.ts"],
   ];
   for (const [path, specifier] of right) assert(mayImport(path, specifier), `${path} may import ${specifier}`);
   for (const [path, specifier] of wrong) assert(!mayImport(path, specifier), `${path} must not import ${specifier}`);

@@ -15,7 +15,7 @@ import { type ByteStream, streamTransport } from "../transport/stream.ts";
 import type { Transport } from "../transport/transport.ts";
 import { upgradeRequest } from "../transport/websocket/runtime_socket.ts";
 import { Assembly, TICK_MS } from "./broker_parts.ts";
-import { describeAddress } from "../connection/connection_state.ts";
+import { describeAddress } from "../routing/describe.ts";
 import type { BrokerEnvironment } from "../runtime/environment.ts";
 import { InProcess } from "../embedding/in_process.ts";
 import { type ListenerAddress, Listeners } from "./listeners.ts";
@@ -329,7 +329,7 @@ function tick(assembly: Assembly): void {
   assembly.readAgain(nowMs);
   assembly.expireSessions(nowMs);
   retained.expire(nowMs);
-  core?.memory.look();
+  assembly.lookAtMemory();
 }
 
 function watchCertificates(assembly: Assembly, listeners: Listeners): void {

@@ -25,7 +25,6 @@ import type { RemoteAddress } from "../transport/transport.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Core } from "../connection/connection_context.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "../runtime/environment.ts";
-import { handlePacket } from "../connection/handlers/handle_packet.ts";
 import { Losses } from "./losses.ts";
 import { type Machine, systemMachine } from "../runtime/machine.ts";
 import { MemoryCeiling } from "./memory_ceiling.ts";
@@ -66,6 +65,7 @@ export class Assembly {
   readonly owners = new Map<Session, Connection>();
   /** What each session has lost. */
   readonly losses = new Losses((clientIdentifier) => this.sessions.get(clientIdentifier) !== undefined);
+  #memory: MemoryCeiling | undefined;
   /** Aborted at shutdown. */
   readonly ending = new AbortController();
   /** One budget for all that clients make the broker do. */
@@ -156,6 +156,11 @@ export class Assembly {
     for (const cancel of this.#timers.splice(0)) cancel();
   }
 
+  /** Looks at the memory. Called by the broker's coarse timer. */
+  lookAtMemory(): void {
+    this.#memory?.look();
+  }
+
   /** Ends the sessions whose time is over. Called by the broker's coarse timer. */
   expireSessions(nowMs: number): void {
     if (this.chores.idle) this.chores.add(this.sessions.expiring(nowMs));
@@ -243,8 +248,7 @@ export class Assembly {
       durability,
       statistics,
       refusals,
-      memory: this.#makeMemory(() => retained.bytes + wills.heldBytes),
-      handlePacket,
+      memory: this.#memory = this.#makeMemory(() => retained.bytes + wills.heldBytes),
       topicNames: new TopicNames(),
       buffers: new BufferPool(),
       admissions: this.admissions,

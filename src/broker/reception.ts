@@ -1,8 +1,9 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Assembly } from "./broker_parts.ts";
+import { handlePacket } from "../connection/handlers/handle_packet.ts";
 import { Connection } from "../connection/connection.ts";
-import { describeAddress } from "../connection/connection_state.ts";
+import { describeAddress } from "../routing/describe.ts";
 
 /** Takes connections in, from listeners and from the host program, and serves each to its end. */
 export class Reception {
@@ -24,7 +25,7 @@ export class Reception {
       transport.close();
       return Promise.resolve();
     }
-    const connection = new Connection(core!, transport, { listener, hurried: admission === "hurry" });
+    const connection = new Connection(core!, transport, { listener, hurried: admission === "hurry", handlePacket });
     connections.add(connection);
     const running = connection.run().finally(() => {
       connections.delete(connection);

@@ -19,7 +19,6 @@ import type { Session } from "../session/session.ts";
 import { describeHello } from "../transport/hello.ts";
 import type { Transport } from "../transport/transport.ts";
 import {
-  type ConnectionOptions,
   type ConnectionState,
   type ConnectRefusal,
   describe,
@@ -29,7 +28,7 @@ import {
   type SigningIn,
   toldRefusal,
 } from "./connection_state.ts";
-import type { Core } from "./connection_context.ts";
+import type { ClientConnection, Core } from "./connection_context.ts";
 import { Deadline } from "./deadline.ts";
 import { errorText } from "../error_text.ts";
 import { leave } from "./leave.ts";
@@ -51,11 +50,28 @@ const USER_PROPERTY_BYTES = 200;
 /** A KiB of a packet is a step of work, as the packet itself is. */
 const STEP_BYTES_SHIFT = 10;
 
+/**
+ * Serves a packet.
+ *
+ * @returns a promise only if the packet has to be waited for before the next one
+ * @throws {ProtocolError} if it must not come now
+ */
+export type PacketHandler = (connection: Connection, packet: ReceivedPacket) => void | Promise<void>;
+
+/** What is said of a connection when it is handed over. */
+export interface ConnectionOptions {
+  readonly listener: ResolvedListener;
+  /** There are more connections than may sign in: CONNECT has to come soon. */
+  readonly hurried: boolean;
+  readonly handlePacket: PacketHandler;
+}
+
 /** One network connection: reads packets, hands them to their handlers one at a time, and ends. */
-export class Connection {
+export class Connection implements ClientConnection {
   readonly core: Core;
   readonly transport: Transport;
   readonly listener: ResolvedListener;
+  readonly #handlePacket: PacketHandler;
   readonly #reader = new FrameReader({
     maximumPacketSizeBytes: MAXIMUM_CONNECT_BYTES,
     limitedBy: "before sign-in",
@@ -76,11 +92,12 @@ export class Connection {
   /** Ends the wait for a handler. */
   #interrupt: (() => void) | undefined;
 
-  constructor(core: Core, transport: Transport, { listener, hurried }: ConnectionOptions) {
+  constructor(core: Core, transport: Transport, { listener, hurried, handlePacket }: ConnectionOptions) {
     this.core = core;
     this.transport = transport;
     this.work = core.work.newcomer();
     this.listener = listener;
+    this.#handlePacket = handlePacket;
     const sinceAcceptMs = core.machine.now(0) - transport.acceptedAt;
     const patienceMs = hurried ? GRACE_MS : listener.limits.connectTimeout * 1000;
     this.#deadline = new Deadline(core.clientTime, patienceMs - sinceAcceptMs);
@@ -363,7 +380,7 @@ export class Connection {
         this.#frameBytes = size;
         this.#received(packet);
         this.#writer.begin();
-        const pending = this.core.handlePacket(this, packet);
+        const pending = this.#handlePacket(this, packet);
         if (pending) {
           this.#unread();
           await this.#untilClosed(pending);

@@ -1,34 +1,66 @@
-import type { ResolvedConfig } from "../config/config.ts";
+import type { ResolvedConfig, ResolvedListener } from "../config/config.ts";
 import type { Durability } from "../persistence/persistence.ts";
 import type { HookChain } from "../hooks/chain.ts";
 import type { Logger } from "../logger.ts";
 import type { BufferPool } from "../packet/buffer_pool.ts";
-import type { ReceivedPacket } from "../packet/decode.ts";
 import type { TopicNames } from "../packet/topic_names.ts";
 import type { Session, SessionOptions } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Subscriptions } from "../topics/subscriptions.ts";
-import type { Admissions } from "../broker/admission.ts";
 import type { ClientTime } from "./client_time.ts";
-import type { Connection } from "./connection.ts";
+import type { Ending, Open } from "./connection_state.ts";
 import type { Clock } from "../runtime/environment.ts";
 import type { Machine } from "../runtime/machine.ts";
-import type { MemoryCeiling } from "../broker/memory_ceiling.ts";
 import type { MessagePipe } from "../routing/publish_pipeline.ts";
 import type { SenderLimitsOf } from "./sender_limits.ts";
 import type { Refusals } from "../routing/refusals.ts";
-import type { Statistics } from "../broker/statistics.ts";
 import type { Wills } from "../routing/wills.ts";
-import type { WorkBudget } from "../work_budget.ts";
+import type { WorkBudget, WorkParty } from "../work_budget.ts";
 
-/**
- * Serves a packet.
- *
- * @returns a promise only if the packet has to be waited for before the next one
- * @throws {ProtocolError} if it must not come now
- */
-export type PacketHandler = (connection: Connection, packet: ReceivedPacket) => void | Promise<void>;
+/** A connection as all others see it. */
+export interface ClientConnection {
+  readonly listener: ResolvedListener;
+  /** What it may do, and what its turns are taken by. */
+  readonly core: Pick<Core, "work">;
+  readonly work: WorkParty;
+  /** The signed-in client's part; `undefined` before sign-in and after the end. */
+  readonly open: Open | undefined;
+  /** Ends it at once as far as the broker is concerned; what was said still leaves. */
+  close(ending: Ending): void;
+}
+
+/** What connections count. */
+export interface ConnectionCounters {
+  bytesReceived: number;
+  bytesSent: number;
+  packetsReceived: number;
+  packetsSent: number;
+  publishesReceived: number;
+  publishesSent: number;
+  publishesDenied: number;
+  connectionsRefused: number;
+}
+
+/** What connections ask of the memory's ceiling. */
+export interface ConnectionMemory {
+  /** Publishers should be read less. */
+  readonly near: boolean;
+  /** Resolves at the next look at the memory. */
+  nextLook(): Promise<void>;
+  /** Lets something in that lasts, if there is room for so many bytes; false: there is none. */
+  admit(bytes: number): boolean;
+  /** A client has sent so many bytes. */
+  received(bytes: number): void;
+}
+
+/** Who has a place on which listener. */
+export interface ConnectionPlaces {
+  /** Whether nobody more may sign in. */
+  isFull(listener: ResolvedListener): boolean;
+  signedIn(listener: ResolvedListener): void;
+  signedOut(listener: ResolvedListener): void;
+}
 
 /** What the connections of one broker share. */
 export interface Core {
@@ -47,20 +79,19 @@ export interface Core {
   readonly wills: Wills;
   /** `undefined`: nothing outlives the process. */
   readonly durability: Durability | undefined;
-  readonly statistics: Statistics;
+  readonly statistics: ConnectionCounters;
   readonly refusals: Refusals;
-  readonly handlePacket: PacketHandler;
   /** Names that clients have published to lately. */
   readonly topicNames: TopicNames;
   /** Memory for what is written. */
   readonly buffers: BufferPool;
-  readonly memory: MemoryCeiling;
+  readonly memory: ConnectionMemory;
   /** Who has a place on which listener. */
-  readonly admissions: Admissions;
+  readonly admissions: ConnectionPlaces;
   /** Every connection, signed in or not. */
-  readonly connections: Set<Connection>;
+  readonly connections: ReadonlySet<ClientConnection>;
   /** The connections that serve a session now. */
-  readonly owners: Map<Session, Connection>;
+  readonly owners: Map<Session, ClientConnection>;
   /** Aborted at shutdown. */
   readonly signal: AbortSignal;
   readonly senderLimits: SenderLimitsOf;

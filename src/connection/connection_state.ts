@@ -3,11 +3,11 @@ import type { ClientSnapshot, DisconnectProperties, RefusalKind } from "../hooks
 import type { ConnackProperties, ProtocolVersion, Will } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { quote } from "../quote.ts";
+import { describeAddress, describeClient } from "../routing/describe.ts";
 import type { Session } from "../session/session.ts";
 import type { InboundTopicAliases } from "../session/topic_aliases.ts";
-import { formatAddress } from "../transport/address.ts";
-import type { RemoteAddress, Transport } from "../transport/transport.ts";
-import type { EnhancedAuthentication } from "./enhanced_authentication.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { EnhancedAuthentication } from "./authentication_exchange.ts";
 import type { HeldPublishes } from "./deferred_publishes.ts";
 import type { RetainedWalk } from "./handlers/retained_walk.ts";
 
@@ -86,26 +86,9 @@ const PERMISSION: ReadonlySet<ReasonCode> = new Set([
   ReasonCode.BadAuthenticationMethod,
 ]);
 
-/** What is said of a connection when it is handed over. */
-export interface ConnectionOptions {
-  readonly listener: ResolvedListener;
-  /** There are more connections than may sign in: CONNECT has to come soon. */
-  readonly hurried: boolean;
-}
-
 /** Which connection that is, for the log. */
 export function describe(transport: Transport, listener: ResolvedListener, state: ConnectionState): string {
   if (state.at === "open") return describeClient(state.client);
   const who = state.at === "signing-in" ? `client ${quote(state.clientIdentifier)}, ` : "";
   return `${who}${describeAddress(transport.remote, transport.kind)}, listener ${listener.name}`;
-}
-
-/** Which client that is, for the log. */
-export function describeClient({ clientIdentifier, remote, listener }: ClientSnapshot): string {
-  return `client ${quote(clientIdentifier)}, ${describeAddress(remote, "unknown address")}, listener ${listener}`;
-}
-
-/** An address for the log. @param without what stands for one that is not known */
-export function describeAddress({ hostname, port = 0 }: RemoteAddress, without: string): string {
-  return hostname === undefined ? without : formatAddress(hostname, port);
 }

@@ -1,6 +1,7 @@
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Session } from "../session/session.ts";
-import type { Subscription, Subscriptions } from "../topics/subscriptions.ts";
+import type { Subscriptions } from "../topics/subscriptions.ts";
+import type { Subscription } from "../topics/subscriber.ts";
 
 /** A subscription that is to be made. */
 export interface NewSubscription {

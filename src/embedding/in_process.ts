@@ -1,12 +1,19 @@
-import { loggerOf } from "../logger.ts";
-import type { ClientSnapshot, DisconnectProperties, PublishOptions, SessionSnapshot } from "../hooks/plugin.ts";
-import type { ApplicationMessage, Message } from "../message.ts";
+import type { ClientConnection, Core } from "../connection/connection_context.ts";
+import { type Logger, loggerOf } from "../logger.ts";
+import type { Router } from "../routing/router.ts";
+import type {
+  BrokerStatistics,
+  ClientSnapshot,
+  DisconnectProperties,
+  PublishOptions,
+  SessionSnapshot,
+} from "../hooks/plugin.ts";
+import type { ApplicationMessage, DropReason, Message } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { parseTopicFilter } from "../packet/topic.ts";
 import type { Session } from "../session/session.ts";
-import type { Subscription } from "../topics/subscriptions.ts";
-import type { Assembly } from "../broker/broker_parts.ts";
+import type { Subscription } from "../topics/subscriber.ts";
 import { checkDisconnect } from "../connection/disconnect_rules.ts";
 import { sendRetained } from "../connection/handlers/retained_delivery.ts";
 import { InProcessSubscriber } from "./in_process_subscriber.ts";
@@ -14,32 +21,50 @@ import { makeMessage, type PluginPowers } from "./plugin_context.ts";
 import { subscribeSession } from "../connection/session_subscription.ts";
 import { parseSubscription } from "./program_subscription.ts";
 
+/** What an {@linkcode InProcess} works with: a part of the broker's parts. */
+export interface InProcessParts extends Pick<Core, "config" | "clock" | "sessions" | "subscriptions" | "retained"> {
+  readonly owners: ReadonlyMap<Session, ClientConnection>;
+  readonly logger: Logger;
+  readonly statistics: BrokerStatistics;
+  /** What the plugins' hooks stand behind; `undefined`: the broker was never opened. */
+  readonly core: Pick<Core, "pipe" | "durability"> | undefined;
+  readonly router: Pick<Router, "publish" | "retain">;
+  /** What each session has lost. */
+  readonly losses: { of(clientIdentifier: string): SessionSnapshot["messagesDropped"] };
+  /** Aborted at shutdown. */
+  readonly ending: AbortController;
+  /** A message is given up. */
+  drop(clientIdentifier: string | undefined, message: Message, reason: DropReason): void;
+  /** Calls `tick` every `ms` milliseconds until the broker ends. */
+  every(ms: number, tick: () => void): void;
+}
+
 /** What the host program and the plugins do with a broker without a connection of their own. */
 export class InProcess {
-  readonly #assembly: Assembly;
+  readonly #parts: InProcessParts;
   readonly #subscribers = new Set<InProcessSubscriber>();
   #ended = false;
 
-  constructor(assembly: Assembly) {
-    this.#assembly = assembly;
+  constructor(parts: InProcessParts) {
+    this.#parts = parts;
   }
 
   get clients(): ClientSnapshot[] {
-    return [...this.#assembly.owners.values()].flatMap(({ open }) => open?.client ?? []);
+    return [...this.#parts.owners.values()].flatMap(({ open }) => open?.client ?? []);
   }
 
   /** Each as it is when its turn comes: there may be very many. */
   *sessions(): Generator<SessionSnapshot, undefined> {
-    for (const session of this.#assembly.sessions) yield this.#describe(session);
+    for (const session of this.#parts.sessions) yield this.#describe(session);
   }
 
   session(clientIdentifier: string): SessionSnapshot | undefined {
-    const session = this.#assembly.sessions.get(clientIdentifier);
+    const session = this.#parts.sessions.get(clientIdentifier);
     return session && this.#describe(session);
   }
 
   get retained(): ReadonlyMap<string, ApplicationMessage> {
-    return new Map(Array.from(this.#assembly.retained, (message) => [message.topicName, message.snapshot()]));
+    return new Map(Array.from(this.#parts.retained, (message) => [message.topicName, message.snapshot()]));
   }
 
   /**
@@ -49,7 +74,7 @@ export class InProcess {
    * @throws {Error} if it cannot be stored now, and nobody gets it; or the broker ended before it was stored
    */
   async publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
-    const { clock, core } = this.#assembly;
+    const { clock, core } = this.#parts;
     const message = makeMessage(topicName, payload, { ...options, nowMs: clock.now() });
     this.#checkStorable(message);
     const journal = core?.durability?.journal;
@@ -68,12 +93,12 @@ export class InProcess {
 
   /** An iterator over what comes from now on; it has nothing to tell once {@linkcode InProcess.end} was called. */
   subscribe(topicFilter: string, qos: QoS): AsyncIterableIterator<ApplicationMessage> {
-    const { config, subscriptions } = this.#assembly;
+    const { config, subscriptions } = this.#parts;
     const subscription = parseSubscription(topicFilter, qos, { retainAsPublished: true });
     const subscriber: InProcessSubscriber = new InProcessSubscriber({
       maximumMessages: config.limits.queueLimit,
       maximumBytes: config.limits.queueLimitBytes,
-      onDrop: (message, reason) => this.#assembly.drop(undefined, message, reason),
+      onDrop: (message, reason) => this.#parts.drop(undefined, message, reason),
       onEnd: () => {
         this.#subscribers.delete(subscriber);
         subscriptions.remove(subscriber, subscription.topicFilter, subscription.shareName);
@@ -97,15 +122,15 @@ export class InProcess {
   ): boolean {
     const fault = checkDisconnect(reasonCode, properties);
     if (fault !== undefined) throw new Error(`Cannot disconnect client ${clientIdentifier}: ${fault}`);
-    const session = this.#assembly.sessions.get(clientIdentifier);
-    const connection = session && this.#assembly.owners.get(session);
+    const session = this.#parts.sessions.get(clientIdentifier);
+    const connection = session && this.#parts.owners.get(session);
     connection?.close({ reasonCode, reason: "disconnected by the program", properties });
     return connection !== undefined;
   }
 
   /** What plugins may do. */
   powers(): PluginPowers {
-    const { config, ending, logger, statistics, clock } = this.#assembly;
+    const { config, ending, logger, statistics, clock } = this.#parts;
     return {
       baseDirectory: config.baseDirectory,
       signal: ending.signal,
@@ -115,7 +140,7 @@ export class InProcess {
         this.#checkStorable(message);
         void this.#route(message);
       },
-      retain: (message) => this.#assembly.router.retain(message),
+      retain: (message) => this.#parts.router.retain(message),
       now: () => clock.now(),
       clients: () => this.clients,
       sessions: () => this.sessions(),
@@ -123,7 +148,7 @@ export class InProcess {
       disconnect: (...who) => this.disconnect(...who),
       subscribe: (...what) => this.#subscribeClient(...what),
       every: (seconds, tick) => {
-        if (!ending.signal.aborted) this.#assembly.every(seconds * 1000, tick);
+        if (!ending.signal.aborted) this.#parts.every(seconds * 1000, tick);
       },
     };
   }
@@ -149,40 +174,40 @@ export class InProcess {
       messagesQueued: sender.queued,
       inflightInbound: receiver.inflight,
       inflightOutbound: sender.inflight,
-      messagesDropped: this.#assembly.losses.of(clientIdentifier),
+      messagesDropped: this.#parts.losses.of(clientIdentifier),
     });
   }
 
   /** While the store fails, what would have to be stored is not taken: nobody slows down who makes it. */
   #checkStorable({ topicName, qos, retain }: Message): void {
-    const fault = this.#assembly.core?.durability?.journal.fault;
+    const fault = this.#parts.core?.durability?.journal.fault;
     if (!fault || qos === 0) return;
-    if (!retain && !this.#assembly.subscriptions.hasDurable(topicName)) return;
+    if (!retain && !this.#parts.subscriptions.hasDurable(topicName)) return;
     throw new Error(`Cannot publish to ${topicName}: it cannot be stored: ${fault.message}`);
   }
 
   /** Messages that come before plugins are there to transform them are routed as they are. */
   #route(message: Message): unknown {
-    const { core, router } = this.#assembly;
+    const { core, router } = this.#parts;
     return core ? core.pipe.publish(message) : router.publish(message);
   }
 
   #subscribeClient(clientIdentifier: string, topicFilter: string, qos: QoS): boolean {
     const subscription = parseSubscription(topicFilter, qos);
-    const session = this.#assembly.sessions.get(clientIdentifier);
+    const session = this.#parts.sessions.get(clientIdentifier);
     if (!session) return false;
     const key = parseTopicFilter(topicFilter);
     const withRetained = subscription.shareName === undefined;
-    subscribeSession(this.#assembly.subscriptions, session, { key, subscription, withRetained });
-    const connection = this.#assembly.owners.get(session);
+    subscribeSession(this.#parts.subscriptions, session, { key, subscription, withRetained });
+    const connection = this.#parts.owners.get(session);
     if (connection?.open?.greeted) void sendRetained(connection, connection.open);
-    this.#assembly.sessions.changed(session);
+    this.#parts.sessions.changed(session);
     return true;
   }
 
   /** Shared subscriptions get none (MQTT 5.0 §4.8.2). */
   #retainedFor({ topicFilter, shareName }: Subscription): Message[] {
-    const { retained, clock } = this.#assembly;
+    const { retained, clock } = this.#parts;
     return shareName === undefined ? retained.match(topicFilter, clock.now()) : [];
   }
 }

@@ -1,6 +1,6 @@
 import type { ApplicationMessage, DropReason, Message } from "../message.ts";
 import { Fifo } from "../session/fifo.ts";
-import type { Route, Subscriber } from "../topics/subscriptions.ts";
+import type { Route, Subscriber } from "../topics/subscriber.ts";
 
 /** What an in-process subscriber is made with. */
 export interface InProcessSubscriberOptions {

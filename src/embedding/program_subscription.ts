@@ -1,6 +1,6 @@
 import type { QoS } from "../packet/packets.ts";
 import { parseSharedFilter, parseTopicFilter } from "../packet/topic.ts";
-import type { Subscription } from "../topics/subscriptions.ts";
+import type { Subscription } from "../topics/subscriber.ts";
 
 /**
  * The subscription that a program or a plugin asks for.

@@ -8,8 +8,9 @@ import { Session, type SessionOptions } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Store, StoredPosition, StoredSession, StoredState, StoredWill } from "../store/store.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
-import type { ShareGroup } from "../topics/share_group.ts";
-import type { Subscription, Subscriptions } from "../topics/subscriptions.ts";
+import type { Share } from "../topics/subscriber.ts";
+import type { Subscriptions } from "../topics/subscriptions.ts";
+import type { Subscription } from "../topics/subscriber.ts";
 import { Estates } from "./estates.ts";
 import { Journal, type JournalParts } from "./write_queue.ts";
 import { noteRetained } from "./retained_recorder.ts";
@@ -46,7 +47,7 @@ export class Durability {
   readonly #reading = new Map<Session, Promise<void>>();
   #lastSession: number;
   /** One for the notes of all sessions. */
-  readonly #shareGroup = (key: TopicFilter): ShareGroup | undefined => {
+  readonly #shareGroup = (key: TopicFilter): Share | undefined => {
     const shared = parseSharedFilter(key);
     return shared && this.#parts.subscriptions.shareGroup(shared.topicFilter, shared.shareName);
   };

@@ -2,11 +2,11 @@ import type { Message } from "../message.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Delivery, DeliveryNote } from "../session/delivery.ts";
 import type { SessionFacts, SessionJournal } from "../session/session_log.ts";
-import type { RestoredDelivery } from "../session/inflight.ts";
+import type { RestoredDelivery } from "../session/delivery.ts";
 import type { RetainedPromise } from "../session/retained_promise.ts";
 import type { Change, Store, StoredDelivery, StoredPosition } from "../store/store.ts";
-import type { ShareGroup } from "../topics/share_group.ts";
-import type { Subscription } from "../topics/subscriptions.ts";
+import type { Share } from "../topics/subscriber.ts";
+import type { Subscription } from "../topics/subscriber.ts";
 import type { Journal, MessageChange, Mutable } from "./write_queue.ts";
 import { letGo } from "./retained_recorder.ts";
 import { restoredMessage, type Times } from "./stored_message.ts";
@@ -24,7 +24,7 @@ export interface SessionNotesParts {
   readonly clientIdentifier: string;
   readonly username: string | undefined;
   /** The group that a shared subscription's filter stands for, if there is one. */
-  readonly shareGroup: (key: TopicFilter) => ShareGroup | undefined;
+  readonly shareGroup: (key: TopicFilter) => Share | undefined;
 }
 
 /** What is known of one delivery: the batch that it waits in, and its message as long as that is referred to. */

@@ -7,9 +7,8 @@ import { describeReasonCode, ReasonCode } from "../packet/reason_code.ts";
 import { quote } from "../quote.ts";
 import type { Router } from "./router.ts";
 import type { Clock } from "../runtime/environment.ts";
-import { describeClient } from "../connection/connection_state.ts";
+import { describeClient } from "./describe.ts";
 import type { Refusals } from "./refusals.ts";
-import type { Statistics } from "../broker/statistics.ts";
 
 /** A message was routed, and a plugin has something to say about it. */
 export interface RoutedWithWords {
@@ -36,7 +35,8 @@ export interface Passage {
 export interface PipeParts {
   readonly hooks: HookChain;
   readonly router: Router;
-  readonly statistics: Statistics;
+  /** Where denials are counted. */
+  readonly statistics: { publishesDenied: number };
   readonly refusals: Refusals;
   readonly clock: Clock;
 }

@@ -2,7 +2,6 @@ import type { RefusalKind } from "../hooks/plugin.ts";
 import type { Logger } from "../logger.ts";
 import type { RemoteAddress } from "../transport/transport.ts";
 import type { Clock } from "../runtime/environment.ts";
-import type { Statistics } from "../broker/statistics.ts";
 
 /** Lines of one kind and address that are logged as they come; further ones are counted. */
 const LINES_AT_ONCE = 5;
@@ -34,7 +33,8 @@ interface Count {
 export interface RefusalsParts {
   readonly logger: Logger;
   readonly clock: Pick<Clock, "now">;
-  readonly statistics: Pick<Statistics, "refused">;
+  /** Where they are counted. */
+  readonly statistics: { readonly refused: Record<RefusalKind, number> };
 }
 
 /**

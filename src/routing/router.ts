@@ -1,7 +1,8 @@
 import type { DropReason, Message } from "../message.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
-import type { ShareGroup } from "../topics/share_group.ts";
-import type { Route, Subscriber, Subscriptions } from "../topics/subscriptions.ts";
+import type { Share } from "../topics/subscriber.ts";
+import type { Subscriptions } from "../topics/subscriptions.ts";
+import type { Route, Subscriber } from "../topics/subscriber.ts";
 import type { WorkSteps } from "../work_budget.ts";
 
 /** What the router tells of what it does. */
@@ -77,7 +78,7 @@ export class Router {
    *
    * @returns false if there is nobody; the message is then still the caller's, to keep or to drop
    */
-  handOver(message: Message, share: ShareGroup, from: Subscriber, options: HandOverOptions): boolean {
+  handOver(message: Message, share: Share, from: Subscriber, options: HandOverOptions): boolean {
     if (this.#handOvers === MAXIMUM_HAND_OVERS) return false;
     if (options.onlyConnected && !share.hasConnectedOther(from)) return false;
     const route = share.choose(message, from, this.#work);

@@ -1,6 +1,6 @@
 import type { Message } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
-import type { Delivery, DeliveryNote } from "./delivery.ts";
+import type { Delivery, DeliveryNote, RestoredDelivery } from "./delivery.ts";
 import { IdentifierMap } from "./identifier_map.ts";
 import type { SessionJournal } from "./session_log.ts";
 import { PacketIdentifiers } from "./packet_identifiers.ts";
@@ -11,13 +11,6 @@ export const DELIVERY_BYTES = 512;
 /** A delivery at QoS 2 of which the client has the message: only the identifier is still to be released. */
 export interface Released extends DeliveryNote {
   readonly message: undefined;
-}
-
-/** What a store has of a session's messages under way: a message, or the note of one that the client has (QoS 2). */
-export interface RestoredDelivery {
-  readonly packetIdentifier: number;
-  readonly delivery: Delivery | undefined;
-  readonly released: DeliveryNote | undefined;
 }
 
 /** In the place of a message that was let out of memory. */

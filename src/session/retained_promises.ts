@@ -2,7 +2,7 @@ import type { Message } from "../message.ts";
 import { matches, type TopicFilter, type TopicName } from "../packet/topic.ts";
 import { RetainedSearch, type SearchBudget } from "../topics/retained_search.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
-import type { Subscription } from "../topics/subscriptions.ts";
+import type { Subscription } from "../topics/subscriber.ts";
 import type { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
 import type { SessionJournal } from "./session_log.ts";

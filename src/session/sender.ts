@@ -3,7 +3,7 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import type { DropReason } from "../message.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { SearchBudget } from "../topics/retained_search.ts";
-import type { Availability, Subscription } from "../topics/subscriptions.ts";
+import type { Availability, Subscription } from "../topics/subscriber.ts";
 import type { Delivery } from "./delivery.ts";
 import { Estate } from "./estate.ts";
 import { Inflight, type Released } from "./inflight.ts";

@@ -1,8 +1,8 @@
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Message } from "../message.ts";
 import { Overlap } from "../topics/overlap.ts";
-import type { ShareGroup } from "../topics/share_group.ts";
-import type { Availability, Route, Subscriber, Subscription } from "../topics/subscriptions.ts";
+import type { Share } from "../topics/subscriber.ts";
+import type { Availability, Route, Subscriber, Subscription } from "../topics/subscriber.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Estate } from "./estate.ts";
 import type { SessionJournal } from "./session_log.ts";
@@ -72,7 +72,7 @@ export class Session implements Subscriber {
   /** How many of its subscriptions one topic can match. */
   readonly overlap = new Overlap();
   /** That it is a member of; `undefined`: there never was one. */
-  #groups: Set<ShareGroup> | undefined;
+  #groups: Set<Share> | undefined;
   readonly #journal: SessionJournal | undefined;
   #expiryIntervalSeconds: number;
   #disconnectedAtMs: number | undefined;
@@ -164,11 +164,11 @@ export class Session implements Subscriber {
     this.#noteChange();
   }
 
-  joined(group: ShareGroup): void {
+  joined(group: Share): void {
     (this.#groups ??= new Set()).add(group);
   }
 
-  left(group: ShareGroup): void {
+  left(group: Share): void {
     this.#groups?.delete(group);
   }
 

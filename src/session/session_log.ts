@@ -1,7 +1,7 @@
 import type { TopicFilter } from "../packet/topic.ts";
-import type { Subscription } from "../topics/subscriptions.ts";
+import type { Subscription } from "../topics/subscriber.ts";
 import type { Delivery, DeliveryNote } from "./delivery.ts";
-import type { RestoredDelivery } from "./inflight.ts";
+import type { RestoredDelivery } from "./delivery.ts";
 import type { RetainedPromise } from "./retained_promise.ts";
 
 /** What a journal takes down of a session itself. */

@@ -1,8 +1,8 @@
-import type { ShareGroup } from "./share_group.ts";
-import type { Matched, Route, Subscriber } from "./subscriptions.ts";
+import type { Share } from "./subscriber.ts";
+import type { Matched, Route, Subscriber } from "./subscriber.ts";
 
 /** What a topic without Shared Subscriptions has. */
-export const NO_SHARES: readonly ShareGroup[] = [];
+export const NO_SHARES: readonly Share[] = [];
 
 /**
  * The subscriptions to one topic filter that are not shared. It is the answer for every name that this filter alone
@@ -19,7 +19,7 @@ export class FilterRoutes implements Matched {
     return this.#routes ?? this.#collect();
   }
 
-  get shares(): readonly ShareGroup[] {
+  get shares(): readonly Share[] {
     return NO_SHARES;
   }
 

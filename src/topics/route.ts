@@ -1,5 +1,5 @@
 import type { QoS } from "../packet/packets.ts";
-import type { Route, Subscriber, Subscription } from "./subscriptions.ts";
+import type { Route, Subscriber, Subscription } from "./subscriber.ts";
 
 /** The route of one subscription that is not shared. */
 export function routeOf(subscriber: Subscriber, subscription: Subscription): Route {

@@ -1,7 +1,7 @@
 import type { Message } from "../message.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { WorkSteps } from "../work_budget.ts";
-import type { Availability, Route, Subscriber, Subscription } from "./subscriptions.ts";
+import type { Availability, Route, Share, Subscriber, Subscription } from "./subscriber.ts";
 
 /** A member of a group, linked to the one whose turn is before it and to the one whose turn is after it. */
 class Member {
@@ -56,7 +56,7 @@ class Ring {
  * that is under way and who leaves is taken out of it, so nobody's turn is ever put off by others. Who is found to be
  * offline changes the ring then; who is connected again says so ({@linkcode ShareGroup.returned}).
  */
-export class ShareGroup {
+export class ShareGroup implements Share {
   /** The `{ShareName}` of `$share/{ShareName}/{filter}`. */
   readonly shareName: string;
   /** The `{filter}` of it. */

@@ -1,78 +1,11 @@
-import type { QoS } from "../packet/packets.ts";
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
-import type { Message } from "../message.ts";
 import { FilterRoutes, NO_SHARES } from "./filter_routes.ts";
 import { MatchMemory } from "./match_memory.ts";
 import { mergeRoutes, routeOf } from "./route.ts";
 import { ShareGroup } from "./share_group.ts";
+import type { Matched, Route, Share, Subscriber, Subscription } from "./subscriber.ts";
 import { TopicTree } from "./topic_tree.ts";
 import type { WorkSteps } from "../work_budget.ts";
-
-/** What a client asked for with one topic filter (MQTT 5.0 §3.8.3.1). */
-export interface Subscription {
-  /** Without the `$share/{ShareName}/` in front. */
-  readonly topicFilter: TopicFilter;
-  /** The group that the subscription is shared with (MQTT 5.0 §4.8.2); `undefined`: not shared. */
-  readonly shareName?: string;
-  readonly qos: QoS;
-  readonly noLocal: boolean;
-  readonly retainAsPublished: boolean;
-  /** 1 to 268,435,455; `undefined`: none. */
-  readonly identifier?: number;
-}
-
-/**
- * What would become of a message now. `"ready"`: connected, and it would leave at once; `"busy"`: connected, but it
- * would have to wait; `"offline"`: not connected; `"ended"`: it is there no longer.
- */
-export type Availability = "ready" | "busy" | "offline" | "ended";
-
-/** Whoever messages are delivered to: a session or an in-process subscriber. */
-export interface Subscriber {
-  /** `undefined`: not a client. */
-  readonly clientIdentifier: string | undefined;
-  /** Asked for each message of a Shared Subscription, so it has to be cheap. */
-  readonly availability: Availability;
-  /** It is there no longer, though its subscriptions are still to be removed. @default never */
-  readonly ended?: boolean;
-  /**
-   * Whether it is connected and could not take this message of a Shared Subscription, for its size or for want of
-   * permission. Asked for each message, so it has to be cheap where that cannot be. @default never
-   */
-  refuses?(message: Message, route: Route): boolean;
-  /** It has become a member of a group, which is to be told when it is connected again: {@linkcode ShareGroup.returned}. */
-  joined?(group: ShareGroup): void;
-  /** It is a member no longer. */
-  left?(group: ShareGroup): void;
-  /** What is offered at QoS 1 and 2 outlives the process. @default false */
-  readonly durable?: boolean;
-  /** Takes a message or drops one by its own stated policy; never throws, never waits. False: it did not take this one. */
-  offer(message: Message, route: Route): boolean;
-}
-
-/**
- * How a message goes to one subscriber: its overlapping subscriptions merged into one (MQTT 5.0 §3.3.4), or one Shared
- * Subscription, which is never merged with others.
- */
-export interface Route {
-  readonly subscriber: Subscriber;
-  /** The highest of the subscriptions. */
-  readonly qos: QoS;
-  readonly retainAsPublished: boolean;
-  readonly subscriptionIdentifiers: readonly number[] | undefined;
-  /** The route for the subscriber's own messages, where No Local takes some or all subscriptions out. */
-  readonly ownMessages: Route | "same" | "none";
-  /** The group that it is the subscriber's membership of; `undefined`: not shared. */
-  readonly share?: ShareGroup;
-}
-
-/** Where the messages of one topic go. */
-export interface Matched {
-  /** One for each subscriber with a subscription of its own that matches. */
-  readonly routes: readonly Route[];
-  /** The groups with a matching Shared Subscription: one member of each gets a message. */
-  readonly shares: readonly ShareGroup[];
-}
 
 /** Who is subscribed to what, by topic filter. */
 export class Subscriptions {
@@ -187,7 +120,7 @@ export class Subscriptions {
     return this.#remember(topicName, { routes, shares }, routes.length + shares.length);
   }
 
-  #findShares(topicName: TopicName): readonly ShareGroup[] {
+  #findShares(topicName: TopicName): readonly Share[] {
     const found = this.#shares.matchName(topicName, this.#work);
     return found.length > 0 ? found.flatMap((groups) => [...groups.values()]) : NO_SHARES;
   }

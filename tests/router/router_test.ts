@@ -3,13 +3,8 @@ import { Message, type MessageParts } from "../../src/message.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import { Router } from "../../src/routing/router.ts";
 import { RetainedMessages } from "../../src/topics/retained.ts";
-import {
-  type Availability,
-  type Route,
-  type Subscriber,
-  type Subscription,
-  Subscriptions,
-} from "../../src/topics/subscriptions.ts";
+import { Subscriptions } from "../../src/topics/subscriptions.ts";
+import type { Availability, Route, Subscriber, Subscription } from "../../src/topics/subscriber.ts";
 
 function room(maximumMessages = 10) {
   const subscriptions = new Subscriptions();

@@ -1,5 +1,5 @@
 import type { Delivery, DeliveryNote } from "../../src/session/delivery.ts";
-import type { RestoredDelivery } from "../../src/session/inflight.ts";
+import type { RestoredDelivery } from "../../src/session/delivery.ts";
 import type { SessionJournal } from "../../src/session/session_log.ts";
 
 interface Known {

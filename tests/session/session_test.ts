@@ -3,7 +3,7 @@ import { Message } from "../../src/message.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
 import { Session } from "../../src/session/session.ts";
-import type { Route } from "../../src/topics/subscriptions.ts";
+import type { Route } from "../../src/topics/subscriber.ts";
 import { FakeLink, senderOptions } from "./support.ts";
 
 function open(expiryIntervalSeconds = 10) {

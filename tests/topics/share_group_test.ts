@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Message } from "../../src/message.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import { ShareGroup } from "../../src/topics/share_group.ts";
-import type { Availability, Subscriber, Subscription } from "../../src/topics/subscriptions.ts";
+import type { Availability, Subscriber, Subscription } from "../../src/topics/subscriber.ts";
 
 const topicFilter = parseTopicFilter("x/+");
 const ANY = new Message({ topicName: parseTopicName("x/1"), payload: new Uint8Array() });

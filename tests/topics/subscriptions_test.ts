@@ -3,13 +3,8 @@ import fc from "fast-check";
 import { matches, parseTopicFilter, parseTopicName, type TopicName } from "../../src/packet/topic.ts";
 import { Message } from "../../src/message.ts";
 import type { QoS } from "../../src/packet/packets.ts";
-import {
-  type Matched,
-  type Route,
-  type Subscriber,
-  type Subscription,
-  Subscriptions,
-} from "../../src/topics/subscriptions.ts";
+import { Subscriptions } from "../../src/topics/subscriptions.ts";
+import type { Matched, Route, Subscriber, Subscription } from "../../src/topics/subscriber.ts";
 
 const ANY = new Message({ topicName: parseTopicName("x"), payload: new Uint8Array() });
 

@@ -7,7 +7,8 @@ import { quote } from "../../quote.ts";
 import type { Connection, Open } from "../connection.ts";
 import { toldRefusal } from "../connection_state.ts";
 import { isDisconnectReason } from "../disconnect_rules.ts";
-import { advance, type EnhancedAuthentication } from "../enhanced_authentication.ts";
+import { advance } from "../enhanced_authentication.ts";
+import type { EnhancedAuthentication } from "../authentication_exchange.ts";
 import { type Greeting, refusalOf } from "./authenticate.ts";
 
 /** A sign-in by enhanced authentication. */

@@ -1,5 +1,6 @@
 import { ReasonCode } from "../../packet/reason_code.ts";
-import type { Connection, Open } from "../connection.ts";
+import type { ClientConnection } from "../connection_context.ts";
+import type { Open } from "../connection_state.ts";
 import { errorText } from "../../error_text.ts";
 import { RetainedWalk } from "./retained_walk.ts";
 
@@ -8,7 +9,7 @@ import { RetainedWalk } from "./retained_walk.ts";
  *
  * @returns a promise only if there is more than one turn should take: the client's next packet comes after it
  */
-export function sendRetained(connection: Connection, open: Open): void | Promise<void> {
+export function sendRetained(connection: ClientConnection, open: Open): void | Promise<void> {
   if (connection.open !== open || !open.session.sender.promises) return;
   const walk = open.retainedWalk ??= makeWalk(connection, open);
   walk.run();
@@ -17,7 +18,7 @@ export function sendRetained(connection: Connection, open: Open): void | Promise
 }
 
 /** It ends when the client has gone; what is still promised then waits for it. */
-function makeWalk(connection: Connection, open: Open): RetainedWalk {
+function makeWalk(connection: ClientConnection, open: Open): RetainedWalk {
   const resumed = (resume: () => void) => {
     if (connection.open === open) orClose(connection, resume);
   };
@@ -31,7 +32,7 @@ function makeWalk(connection: Connection, open: Open): RetainedWalk {
 }
 
 /** What fails in a turn of its own has nobody else to catch it. */
-function orClose(connection: Connection, resume: () => void): void {
+function orClose(connection: ClientConnection, resume: () => void): void {
   try {
     resume();
   } catch (error) {

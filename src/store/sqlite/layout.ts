@@ -1,15 +1,24 @@
 /** The tables, and how a database of an older layout becomes one of today's. */
-import type { SqliteConnection } from "./connection.ts";
+import type { SQLInputValue } from "node:sqlite";
 import { textOf } from "./text.ts";
 
+/** What is needed of a database to change its layout. */
+export interface LayoutDatabase {
+  run(sql: string, ...values: SQLInputValue[]): unknown;
+  get<Row extends object>(sql: string, ...values: SQLInputValue[]): Row | undefined;
+  all<Row extends object>(sql: string, ...values: SQLInputValue[]): Row[];
+  /** Does all of `work`, or none. */
+  transaction(work: () => void): void;
+}
+
 /** Takes a database from one layout to the next, inside a transaction. */
-export type Migration = (connection: SqliteConnection) => void;
+export type Migration = (connection: LayoutDatabase) => void;
 
 /** Migration `n - 1` makes layout `n + 1` of layout `n`. New databases go the same way, from layout 1 on. */
 export const migrations: readonly Migration[] = [tellClock, retainedInOrder];
 
 /** Layout 2 knows how its times stand to the system's clock, and keeps strings as `textOf` says. */
-function tellClock(connection: SqliteConnection): void {
+function tellClock(connection: LayoutDatabase): void {
   connection.run("ALTER TABLE meta ADD COLUMN clock_at INTEGER");
   connection.run("ALTER TABLE meta ADD COLUMN clock_epoch INTEGER");
   for (const [table, columns] of Object.entries(STRINGS)) {
@@ -28,7 +37,7 @@ const STRINGS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Strings with U+0000 are there as a whole in a column of an older layout, but were read up to that. */
-function keepWhole(connection: SqliteConnection, table: string, column: string): void {
+function keepWhole(connection: LayoutDatabase, table: string, column: string): void {
   const sql =
     `SELECT DISTINCT CAST(${column} AS BLOB) AS bytes FROM ${table} WHERE instr(CAST(${column} AS BLOB), x'00')`;
   for (const { bytes } of connection.all<{ bytes: Uint8Array }>(sql)) {
@@ -68,7 +77,7 @@ const layout1: readonly string[] = [
 ];
 
 /** Layout 3: retained messages have an order, and subscriptions say how far they have got in it. */
-function retainedInOrder(connection: SqliteConnection): void {
+function retainedInOrder(connection: LayoutDatabase): void {
   connection.run("ALTER TABLE retained RENAME TO retained_1");
   connection.run(
     "CREATE TABLE retained (serial INTEGER PRIMARY KEY, topic TEXT NOT NULL UNIQUE, message INTEGER NOT NULL)",
@@ -80,7 +89,7 @@ function retainedInOrder(connection: SqliteConnection): void {
 }
 
 /** Makes the tables of layout 1 in an empty database. */
-export function createLayout(connection: SqliteConnection): void {
+export function createLayout(connection: LayoutDatabase): void {
   connection.transaction(() => {
     for (const sql of layout1) connection.run(sql);
   });
@@ -91,7 +100,7 @@ export function createLayout(connection: SqliteConnection): void {
  *
  * @throws {Error} if it is of another program or of a newer layout
  */
-export function migrate(connection: SqliteConnection, path: string, steps: readonly Migration[]): void {
+export function migrate(connection: LayoutDatabase, path: string, steps: readonly Migration[]): void {
   const { application_id: id } = connection.get<{ application_id: number }>("PRAGMA application_id")!;
   if (id !== APPLICATION_ID) throw new Error(`${path}: is a database of another program: name another file`);
   const newest = steps.length + 1;

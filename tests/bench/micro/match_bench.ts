@@ -1,6 +1,7 @@
 /** From a topic name to those who get its messages. */
 import { parseTopicFilter, parseTopicName, type TopicName } from "../../../src/packet/topic.ts";
-import { type Subscriber, type Subscription, Subscriptions } from "../../../src/topics/subscriptions.ts";
+import { Subscriptions } from "../../../src/topics/subscriptions.ts";
+import type { Subscriber, Subscription } from "../../../src/topics/subscriber.ts";
 import { layoutOf } from "../load/layout.ts";
 import { parseLoadOptions } from "../load/options.ts";
 
