@@ -2,13 +2,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { DatabaseSync } from "node:sqlite";
-import { SqliteConnection } from "../../src/store/sqlite/connection.ts";
-import { SqliteDatabase } from "../../src/store/sqlite/database.ts";
-import { type Migration, migrations } from "../../src/store/sqlite/layout.ts";
-import type { TopicName } from "../../src/packet/topic.ts";
-import { SqliteStore } from "../../src/store/sqlite/sqlite_store.ts";
-import { delivery, message, opened, queued, session } from "./contract.ts";
-import { SqlitePlace, TemporaryFolder } from "./support.ts";
+import { SqliteConnection } from "../../../src/store/sqlite/connection.ts";
+import { SqliteDatabase } from "../../../src/store/sqlite/database.ts";
+import { type Migration, migrations } from "../../../src/store/sqlite/layout.ts";
+import type { TopicName } from "../../../src/packet/topic.ts";
+import { SqliteStore } from "../../../src/store/sqlite/sqlite_store.ts";
+import { delivery, message, opened, queued, session } from "../contract.ts";
+import { SqlitePlace, TemporaryFolder } from "../support.ts";
 
 const RESTORE = "restore it from a backup, or move it away (with its -wal file) to begin with an empty one";
 
@@ -214,7 +214,7 @@ test("a database that is in use is refused until it is closed", async (place) =>
   const first = place.create();
   await opened(first);
   const program = `
-    import { SqliteDatabase } from "${new URL("../../src/store/sqlite/database.ts", import.meta.url)}";
+    import { SqliteDatabase } from "${new URL("../../../src/store/sqlite/database.ts", import.meta.url)}";
     new SqliteDatabase({ path: Deno.args[0], commit: "os" }).open();
   `;
   const another = new Deno.Command(Deno.execPath(), {

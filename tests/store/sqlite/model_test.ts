@@ -2,12 +2,12 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { DatabaseSync } from "node:sqlite";
-import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
-import { SqliteStore } from "../../src/store/sqlite/sqlite_store.ts";
-import type { Change, DeliveryState, Store } from "../../src/store/store.ts";
-import { MemoryStore } from "../support/memory_store.ts";
-import { delivery, message, opened, queued, session, underWay } from "./contract.ts";
-import { TemporaryFolder } from "./support.ts";
+import { parseTopicFilter, parseTopicName } from "../../../src/packet/topic.ts";
+import { SqliteStore } from "../../../src/store/sqlite/sqlite_store.ts";
+import type { Change, DeliveryState, Store } from "../../../src/store/store.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
+import { delivery, message, opened, queued, session, underWay } from "../contract.ts";
+import { TemporaryFolder } from "../support.ts";
 
 type Step = readonly [kind: number, which: number, extra: number];
 

@@ -1,9 +1,9 @@
 /** Databases as older versions left them. */
 import { assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { SqliteConnection } from "../../src/store/sqlite/connection.ts";
-import { SqliteDatabase } from "../../src/store/sqlite/database.ts";
-import { TemporaryFolder } from "./support.ts";
+import { SqliteConnection } from "../../../src/store/sqlite/connection.ts";
+import { SqliteDatabase } from "../../../src/store/sqlite/database.ts";
+import { TemporaryFolder } from "../support.ts";
 
 Deno.test("Retained messages of layout 1 come in the order they were stored in, and its subscriptions owe nothing", async () => {
   await using place = new TemporaryFolder();

@@ -1,11 +1,11 @@
 /** A database that is named by a symbolic link. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { createStore } from "../../src/broker/stores.ts";
-import { checkDatabase } from "../../src/store/sqlite/check.ts";
-import { SqliteDatabase } from "../../src/store/sqlite/database.ts";
-import { CollectingLogger } from "../support/test_broker.ts";
-import { opened, session } from "./contract.ts";
-import { SqlitePlace } from "./support.ts";
+import { createStore } from "../../../src/broker/stores.ts";
+import { checkDatabase } from "../../../src/store/sqlite/check.ts";
+import { SqliteDatabase } from "../../../src/store/sqlite/database.ts";
+import { CollectingLogger } from "../../support/test_broker.ts";
+import { opened, session } from "../contract.ts";
+import { SqlitePlace } from "../support.ts";
 
 function test(title: string, body: (place: SqlitePlace, link: string) => Promise<void>): void {
   // Who may make a link is a matter of its own there.

@@ -1,13 +1,13 @@
 /** Faults of the disk while the worker deletes what ended sessions have left: what is stored goes on. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { SqliteDatabase } from "../../src/store/sqlite/database.ts";
-import { type Port, serve } from "../../src/store/sqlite/service.ts";
-import { SqliteStore } from "../../src/store/sqlite/sqlite_store.ts";
-import { type Change, StoreError } from "../../src/store/store.ts";
-import { WatchedStore } from "../../src/store/sqlite/watched_store.ts";
-import { delivery, message, opened, session } from "./contract.ts";
-import { SqlitePlace } from "./support.ts";
+import { SqliteDatabase } from "../../../src/store/sqlite/database.ts";
+import { type Port, serve } from "../../../src/store/sqlite/service.ts";
+import { SqliteStore } from "../../../src/store/sqlite/sqlite_store.ts";
+import { type Change, StoreError } from "../../../src/store/store.ts";
+import { WatchedStore } from "../../../src/store/sqlite/watched_store.ts";
+import { delivery, message, opened, session } from "../contract.ts";
+import { SqlitePlace } from "../support.ts";
 
 /** So many that one slice does not delete them. */
 const MANY = 5001;

@@ -1,12 +1,12 @@
 /** What comes of changes when the disk, the process or the worker fails. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { SqliteDatabase } from "../../src/store/sqlite/database.ts";
-import { startSqliteWorker } from "../../src/store/sqlite/worker.ts";
-import { type Change, StoreError } from "../../src/store/store.ts";
-import { parseTopicName } from "../../src/packet/topic.ts";
-import { delivery, message, messageOf, opened, queued, session } from "./contract.ts";
-import { SqlitePlace } from "./support.ts";
+import { SqliteDatabase } from "../../../src/store/sqlite/database.ts";
+import { startSqliteWorker } from "../../../src/store/sqlite/worker.ts";
+import { type Change, StoreError } from "../../../src/store/store.ts";
+import { parseTopicName } from "../../../src/packet/topic.ts";
+import { delivery, message, messageOf, opened, queued, session } from "../contract.ts";
+import { SqlitePlace } from "../support.ts";
 
 const LOST: readonly Change[] = [
   session(1),
@@ -218,7 +218,7 @@ for (const moment of ["before", "after"] as const) {
   Deno.test(`a worker that dies ${moment} a commit fails all that waits, and is started anew`, async () => {
     await using place = new SqlitePlace();
     let started = 0;
-    const url = new URL("./dying_worker.ts", import.meta.url);
+    const url = new URL("../dying_worker.ts", import.meta.url);
     const dying = () => new Worker(url, { type: "module", name: moment });
     const startWorker = () => ++started === 1 ? dying() : startSqliteWorker();
     const store = place.create({ startWorker });
@@ -243,7 +243,7 @@ Deno.test("a worker that cannot be started anew fails what is asked of it, and i
   await using place = new SqlitePlace();
   let probed = 0;
   let started = 0;
-  const url = new URL("./dying_worker.ts", import.meta.url);
+  const url = new URL("../dying_worker.ts", import.meta.url);
   const store = place.create({
     startWorker: () => ++started === 1 ? new Worker(url, { type: "module", name: "before" }) : startSqliteWorker(),
     probe: () => {

@@ -1,10 +1,10 @@
 /** Sessions that end with very many messages are deleted in parts. */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { SqliteDatabase } from "../../src/store/sqlite/database.ts";
-import type { Change } from "../../src/store/store.ts";
-import { delivery, message, opened, queued, session } from "./contract.ts";
-import { SqlitePlace } from "./support.ts";
+import { SqliteDatabase } from "../../../src/store/sqlite/database.ts";
+import type { Change } from "../../../src/store/store.ts";
+import { delivery, message, opened, queued, session } from "../contract.ts";
+import { SqlitePlace } from "../support.ts";
 
 const MANY = 5001;
 

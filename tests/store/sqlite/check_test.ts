@@ -1,10 +1,10 @@
 /** Looking at a database from outside. */
 import { assert, assertEquals } from "@std/assert";
-import { SqliteConnection } from "../../src/store/sqlite/connection.ts";
-import { checkDatabase } from "../../src/store/sqlite/check.ts";
-import { SqliteDatabase } from "../../src/store/sqlite/database.ts";
-import { message, session } from "./contract.ts";
-import { SqlitePlace } from "./support.ts";
+import { SqliteConnection } from "../../../src/store/sqlite/connection.ts";
+import { checkDatabase } from "../../../src/store/sqlite/check.ts";
+import { SqliteDatabase } from "../../../src/store/sqlite/database.ts";
+import { message, session } from "../contract.ts";
+import { SqlitePlace } from "../support.ts";
 
 function test(title: string, body: (place: SqlitePlace) => void): void {
   Deno.test(title, async () => {

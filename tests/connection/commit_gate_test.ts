@@ -6,7 +6,7 @@ import { ProtocolError } from "../../src/packet/protocol_error.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
-import { change, journalOf } from "../durability/support.ts";
+import { change, journalOf } from "../persistence/support.ts";
 import { until } from "../support/durable_broker.ts";
 
 /** As many as a client has packet identifiers. */
