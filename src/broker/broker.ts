@@ -14,7 +14,7 @@ import type { ReasonCode } from "../packet/reason_code.ts";
 import { type ByteStream, streamTransport } from "../transport/stream.ts";
 import type { Transport } from "../transport/transport.ts";
 import { upgradeRequest } from "../transport/websocket/runtime_socket.ts";
-import { Assembly, TICK_MS } from "./broker_parts.ts";
+import { BrokerParts, TICK_MS } from "./broker_parts.ts";
 import { describeAddress } from "../routing/describe.ts";
 import type { BrokerEnvironment } from "../runtime/environment.ts";
 import { InProcess } from "../embedding/in_process.ts";
@@ -47,7 +47,7 @@ export interface Accepted {
 
 /** What lives from a start to the shutdown. */
 interface Run {
-  readonly assembly: Assembly;
+  readonly brokerParts: BrokerParts;
   readonly listeners: Listeners;
   readonly reception: Reception;
   readonly inProcess: InProcess;
@@ -127,7 +127,7 @@ export class Broker implements AsyncDisposable {
 
   /** Counters since the start, and figures as of now. */
   get statistics(): BrokerStatistics {
-    return this.#run.assembly.statistics;
+    return this.#run.brokerParts.statistics;
   }
 
   /**
@@ -150,7 +150,7 @@ export class Broker implements AsyncDisposable {
       await this.shutdown();
       throw error;
     }
-    await run.assembly.hooks.afterStart();
+    await run.brokerParts.hooks.afterStart();
   }
 
   /**
@@ -176,8 +176,8 @@ export class Broker implements AsyncDisposable {
    * @throws {ConfigError} if the new config has faults; nothing is changed then
    */
   async reload(config?: BrokerConfig | Readonly<Record<string, unknown>>): Promise<ReloadReport> {
-    const { assembly, listeners } = this.#run;
-    const { baseDirectory, plugins } = assembly.config;
+    const { brokerParts, listeners } = this.#run;
+    const { baseDirectory, plugins } = brokerParts.config;
     const now = config && resolveConfig(config, { baseDirectory });
     this.#config = now ?? this.#config;
     if (this.#state !== "started") return { certificates: [], plugins: [] };
@@ -186,7 +186,7 @@ export class Broker implements AsyncDisposable {
         now?.plugins.find(({ specifier }) => specifier === entry.specifier) ?? entry).options
     );
     const certificates = await listeners.reload();
-    return { certificates, plugins: await assembly.hooks.reload(options) };
+    return { certificates, plugins: await brokerParts.hooks.reload(options) };
   }
 
   /**
@@ -254,7 +254,7 @@ export class Broker implements AsyncDisposable {
     const { origins, hosts, name } = listener;
     const rules = { origins, hosts, place: `listeners.${name}` };
     const { response, transport, refusal } = upgradeRequest(request, { ...rules, maxInboundBytes, maxOutboundBytes });
-    if (refusal) this.#run.assembly.refuse(refusal.kind, {}, `a request, listener ${name}: ${refusal.reason}`);
+    if (refusal) this.#run.brokerParts.refuse(refusal.kind, {}, `a request, listener ${name}: ${refusal.reason}`);
     if (transport) this.#run.reception.serve(transport, listener);
     return response;
   }
@@ -270,25 +270,27 @@ export class Broker implements AsyncDisposable {
     }
   }
 
-  async #open({ assembly, listeners, reception, inProcess }: Run): Promise<void> {
-    const { config, logger, statistics } = assembly;
+  async #open({ brokerParts, listeners, reception, inProcess }: Run): Promise<void> {
+    const { config, logger, statistics } = brokerParts;
     for (const warning of config.warnings) logger.warn(warning);
-    await assembly.open(inProcess.powers());
-    await assembly.hooks.beforeStart();
+    await brokerParts.open(inProcess.powers());
+    await brokerParts.hooks.beforeStart();
     statistics.startedAt = new Date();
     await listeners.start(config.listeners, (transport, listener) => {
       reception.serve(transport, listener);
     });
-    assembly.every(TICK_MS, () => tick(assembly));
-    watchCertificates(assembly, listeners);
+    brokerParts.every(TICK_MS, () => tick(brokerParts));
+    watchCertificates(brokerParts, listeners);
   }
 
   async #stop(run: Run): Promise<void> {
-    const { assembly } = run;
+    const { brokerParts } = run;
     // A start under way is let finish, so that nothing is opened behind this; a store is not waited for.
-    if (this.#state === "starting") assembly.ending.abort();
+    if (this.#state === "starting") brokerParts.ending.abort();
     await this.#opening?.catch(() => {});
-    if (this.#state === "started") await within(PLUGIN_PATIENCE_MS, assembly.hooks.beforeShutdown(), assembly.machine);
+    if (this.#state === "started") {
+      await within(PLUGIN_PATIENCE_MS, brokerParts.hooks.beforeShutdown(), brokerParts.machine);
+    }
     this.#state = "stopping";
     try {
       await shutDown(run);
@@ -300,44 +302,44 @@ export class Broker implements AsyncDisposable {
 
 /** The parts of a run; nothing is opened yet. */
 function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
-  const assembly = new Assembly(config, environment);
+  const brokerParts = new BrokerParts(config, environment);
   return {
-    assembly,
+    brokerParts,
     listeners: new Listeners(
-      loggerOf(assembly.logger, "listeners"),
-      assembly.work,
+      loggerOf(brokerParts.logger, "listeners"),
+      brokerParts.work,
       (listener, kind, remote, reason) => {
         const where = `${describeAddress(remote, "unknown address")}, listener ${listener}`;
-        assembly.refuse(kind, remote, `${where}: ${reason}`);
+        brokerParts.refuse(kind, remote, `${where}: ${reason}`);
       },
     ),
-    reception: new Reception(assembly),
-    inProcess: new InProcess(assembly),
+    reception: new Reception(brokerParts),
+    inProcess: new InProcess(brokerParts),
   };
 }
 
-function tick(assembly: Assembly): void {
-  const { clock, clientTime, connections, core, retained, refusals } = assembly;
+function tick(brokerParts: BrokerParts): void {
+  const { clock, clientTime, connections, context, retained, refusals } = brokerParts;
   const nowMs = clock.now();
   if (clientTime.tick()) {
     const clientNowMs = clientTime.now();
     for (const connection of connections) connection.tick(clientNowMs);
   }
-  core?.durability?.tick();
-  core?.wills.tick(nowMs);
+  context?.persistence?.tick();
+  context?.wills.tick(nowMs);
   refusals.tick(nowMs);
-  assembly.readAgain(nowMs);
-  assembly.expireSessions(nowMs);
+  brokerParts.readAgain(nowMs);
+  brokerParts.expireSessions(nowMs);
   retained.expire(nowMs);
-  assembly.lookAtMemory();
+  brokerParts.lookAtMemory();
 }
 
-function watchCertificates(assembly: Assembly, listeners: Listeners): void {
-  const { clock, config } = assembly;
+function watchCertificates(brokerParts: BrokerParts, listeners: Listeners): void {
+  const { clock, config } = brokerParts;
   if (!config.listeners.some(({ tls }) => tls)) return;
   listeners.warnOfCertificates(clock.epoch());
-  assembly.every(CERTIFICATE_LOOK_MS, () => listeners.refresh(clock.epoch()));
-  assembly.every(DAY_MS, () => listeners.warnOfCertificates(clock.epoch()));
+  brokerParts.every(CERTIFICATE_LOOK_MS, () => listeners.refresh(clock.epoch()));
+  brokerParts.every(DAY_MS, () => listeners.warnOfCertificates(clock.epoch()));
 }
 
 function isTransport(connection: ByteStream | Transport): connection is Transport {

@@ -1,5 +1,5 @@
 import type { ResolvedConfig } from "../config/config.ts";
-import { Durability } from "../persistence/persistence.ts";
+import { Persistence } from "../persistence/persistence.ts";
 import { buildHookChain, type HookChain } from "../hooks/chain.ts";
 import type { LoadedPlugin } from "../hooks/loader.ts";
 import type { RefusalKind } from "../hooks/plugin.ts";
@@ -11,7 +11,7 @@ import { TopicNames } from "../packet/topic_names.ts";
 import { Router, type RouterObserver } from "../routing/router.ts";
 import { quote } from "../quote.ts";
 import type { Delivery } from "../session/delivery.ts";
-import type { Estate } from "../session/estate.ts";
+import type { StoredHandOver } from "../session/stored_hand_over.ts";
 import type { ReturnReason } from "../session/sender.ts";
 import type { Session } from "../session/session.ts";
 import { Sessions } from "../session/sessions.ts";
@@ -23,12 +23,12 @@ import { Admissions } from "./admission.ts";
 import { ClientTime } from "../connection/client_time.ts";
 import type { RemoteAddress } from "../transport/transport.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { Core } from "../connection/connection_context.ts";
+import type { ConnectionContext } from "../connection/connection_context.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "../runtime/environment.ts";
 import { Losses } from "./losses.ts";
 import { type Machine, systemMachine } from "../runtime/machine.ts";
 import { MemoryCeiling } from "./memory_ceiling.ts";
-import { MessagePipe } from "../routing/publish_pipeline.ts";
+import { PublishPipeline } from "../routing/publish_pipeline.ts";
 import type { PluginPowers } from "../embedding/plugin_context.ts";
 import type { ProcessMemory } from "../runtime/environment.ts";
 import { pluginLoader } from "./plugin_loader.ts";
@@ -48,8 +48,8 @@ export const TICK_MS = 250;
 const FAULT_MS = 1000;
 const LASTING_FAULT_MS = 60_000;
 
-/** The parts of one broker, and how they are put together. Plugins and what is stored come with {@linkcode Assembly.open}. */
-export class Assembly {
+/** The parts of one broker, and how they are put together. Plugins and what is stored come with {@linkcode BrokerParts.open}. */
+export class BrokerParts {
   readonly config: ResolvedConfig;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -62,7 +62,7 @@ export class Assembly {
   readonly admissions: Admissions;
   readonly refusals: Refusals;
   readonly connections = new Set<Connection>();
-  readonly owners = new Map<Session, Connection>();
+  readonly connectionBySession = new Map<Session, Connection>();
   /** What each session has lost. */
   readonly losses = new Losses((clientIdentifier) => this.sessions.get(clientIdentifier) !== undefined);
   #memory: MemoryCeiling | undefined;
@@ -81,7 +81,7 @@ export class Assembly {
   readonly #timers: (() => void)[] = [];
   #hooks: HookChain;
   #router: Router;
-  #core: Core | undefined;
+  #context: ConnectionContext | undefined;
 
   constructor(config: ResolvedConfig, environment: BrokerEnvironment) {
     this.config = config;
@@ -94,16 +94,16 @@ export class Assembly {
     this.chores = new Chores(this.work);
     this.clientTime = new ClientTime(this.clock, TICK_MS);
     this.subscriptions = new Subscriptions(this.work);
-    this.sessions = new Sessions((session, estate) => this.#forget(session, estate));
+    this.sessions = new Sessions((session, handOver) => this.#forget(session, handOver));
     const { maxRetained, maxRetainedBytes, maxTotalBytes } = config;
     const maximumBytes = Math.min(maxRetainedBytes, maxTotalBytes / 2);
     this.retained = new RetainedMessages({ maximumMessages: maxRetained, maximumBytes });
     this.statistics = new Statistics({
-      clients: () => this.owners,
+      clients: () => this.connectionBySession,
       sessions: () => this.sessions,
       retained: () => this.retained.count,
       subscriptions: () => this.subscriptions.count,
-      journal: () => this.#core?.durability?.journal,
+      writeQueue: () => this.#context?.persistence?.writeQueue,
     });
     this.refusals = new Refusals({
       logger: loggerOf(this.logger, "connections"),
@@ -124,8 +124,8 @@ export class Assembly {
   }
 
   /** What connections share; `undefined`: the broker was never opened. */
-  get core(): Core | undefined {
-    return this.#core;
+  get context(): ConnectionContext | undefined {
+    return this.#context;
   }
 
   /**
@@ -133,14 +133,14 @@ export class Assembly {
    *
    * @throws {Error} if a plugin does not load or the store does not open
    */
-  async open(powers: PluginPowers): Promise<Core> {
+  async open(powers: PluginPowers): Promise<ConnectionContext> {
     const loaded = await this.#loadPlugins(powers);
     this.#hooks = buildHookChain(loaded, loggerOf(this.logger, "plugins"));
     this.#router = this.#makeRouter();
-    return this.#core = this.#makeCore(await this.#openStore());
+    return this.#context = this.#makeCore(await this.#openStore());
   }
 
-  /** Calls `tick` every `ms` milliseconds until {@linkcode Assembly.stopTimers}. */
+  /** Calls `tick` every `ms` milliseconds until {@linkcode BrokerParts.stopTimers}. */
   every(ms: number, tick: () => void): void {
     this.#timers.push(this.clock.every(ms, tick));
   }
@@ -168,7 +168,7 @@ export class Assembly {
 
   /** Tries again what could not be read from the store. Called by the broker's coarse timer. */
   readAgain(nowMs: number): void {
-    this.#core?.durability?.readAgain(nowMs);
+    this.#context?.persistence?.readAgain(nowMs);
     for (const [clientIdentifier, dueAtMs] of [...this.#unread]) {
       if (nowMs < dueAtMs) continue;
       this.#unread.delete(clientIdentifier);
@@ -210,9 +210,9 @@ export class Assembly {
     return new Router(this.subscriptions, this.retained, observer, this.work);
   }
 
-  async #openStore(): Promise<Durability | undefined> {
+  async #openStore(): Promise<Persistence | undefined> {
     const store = await createStore(this.config, loggerOf(this.logger, "store"));
-    return store && await Durability.open({
+    return store && await Persistence.open({
       store,
       logger: loggerOf(this.logger, "store"),
       clock: this.clock,
@@ -226,12 +226,12 @@ export class Assembly {
     });
   }
 
-  #makeCore(durability: Durability | undefined): Core {
+  #makeCore(persistence: Persistence | undefined): ConnectionContext {
     const { config, clock, machine, logger, sessions, subscriptions, retained, statistics, refusals } = this;
-    const { connections, owners } = this;
+    const { connections, connectionBySession } = this;
     const hooks = this.#hooks;
-    const pipe = new MessagePipe({ hooks, router: this.#router, statistics, refusals, clock });
-    const wills = this.#makeWills(pipe, durability);
+    const pipeline = new PublishPipeline({ hooks, router: this.#router, statistics, refusals, clock });
+    const wills = this.#makeWills(pipeline, persistence);
     return {
       config,
       clock,
@@ -243,9 +243,9 @@ export class Assembly {
       sessions,
       subscriptions,
       retained,
-      pipe,
+      pipeline,
       wills,
-      durability,
+      persistence,
       statistics,
       refusals,
       memory: this.#memory = this.#makeMemory(() => retained.bytes + wills.heldBytes),
@@ -253,7 +253,7 @@ export class Assembly {
       buffers: new BufferPool(),
       admissions: this.admissions,
       connections,
-      owners,
+      connectionBySession,
       signal: this.ending.signal,
       senderLimits: this.#senderLimits,
       sessionParts: (clientIdentifier) => this.#sessionParts(clientIdentifier),
@@ -262,13 +262,13 @@ export class Assembly {
 
   /** @param others what belongs to no session and no connection */
   #makeMemory(others: () => number): MemoryCeiling {
-    const { config, sessions, connections, owners, logger } = this;
+    const { config, sessions, connections, connectionBySession, logger } = this;
     const process = this.#process;
     return new MemoryCeiling({
       maximumBytes: config.maxTotalBytes,
       sessions,
       connections,
-      owners,
+      connectionBySession,
       logger,
       others,
       leaving: () => this.#leavingBytes,
@@ -276,12 +276,12 @@ export class Assembly {
     });
   }
 
-  #makeWills(pipe: MessagePipe, durability: Durability | undefined): Wills {
+  #makeWills(pipeline: PublishPipeline, persistence: Persistence | undefined): Wills {
     const { clock, logger } = this;
-    const wills = new Wills({ pipe, clock, logger, durability });
-    if (!durability) return wills;
-    for (const will of durability.wills) {
-      wills.restore(will, this.sessions.get(will.clientIdentifier), durability.times);
+    const wills = new Wills({ pipeline, clock, logger, persistence });
+    if (!persistence) return wills;
+    for (const will of persistence.wills) {
+      wills.restore(will, this.sessions.get(will.clientIdentifier), persistence.times);
     }
     return wills;
   }
@@ -294,7 +294,7 @@ export class Assembly {
     }
   }
 
-  #sessionParts(clientIdentifier: string): ReturnType<Core["sessionParts"]> {
+  #sessionParts(clientIdentifier: string): ReturnType<ConnectionContext["sessionParts"]> {
     const { messageQueued } = this.#hooks;
     return {
       sender: {
@@ -325,7 +325,7 @@ export class Assembly {
     this.drop(clientIdentifier, message, reason);
     if (reason !== "queue-limit") return;
     const session = this.sessions.get(clientIdentifier);
-    const owner = session && this.owners.get(session);
+    const owner = session && this.connectionBySession.get(session);
     if (owner?.listener.limits.queuePolicy !== "disconnect") return;
     const text = "its queue is full (queue-limit, queue-policy: disconnect)";
     owner.close({ reasonCode: ReasonCode.QuotaExceeded, reason: text });
@@ -348,12 +348,12 @@ export class Assembly {
     this.#leavingBytes -= session.subscriptionBytes;
   }
 
-  #forget(session: Session, estate: Estate | undefined): void {
+  #forget(session: Session, handOver: StoredHandOver | undefined): void {
     this.#leavingBytes += session.subscriptionBytes;
     this.chores.add(this.#unsubscribe(session));
     this.losses.forget(session.clientIdentifier);
-    this.#core?.durability?.forget(session, estate);
+    this.#context?.persistence?.forget(session, handOver);
     // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.
-    this.#core?.wills.ended(session.clientIdentifier);
+    this.#context?.wills.ended(session.clientIdentifier);
   }
 }

@@ -5,7 +5,7 @@ import { buildHookChain } from "../hooks/chain.ts";
 import type { LoadedPlugin } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
 import { loadTlsMaterial } from "../transport/tls/material.ts";
-import { Assembly } from "./broker_parts.ts";
+import { BrokerParts } from "./broker_parts.ts";
 import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
 import { errorText } from "../error_text.ts";
 import { InProcess } from "../embedding/in_process.ts";
@@ -65,8 +65,8 @@ async function checkTlsMaterial(
 }
 
 async function checkPlugins(config: ResolvedConfig, logger: Logger, faults: StartFault[]): Promise<void> {
-  const assembly = new Assembly(config, { logger });
-  const load = pluginLoader(config.baseDirectory, new InProcess(assembly).powers());
+  const brokerParts = new BrokerParts(config, { logger });
+  const load = pluginLoader(config.baseDirectory, new InProcess(brokerParts).powers());
   const loaded: LoadedPlugin[] = [];
   for (const entry of config.plugins) {
     try {
@@ -75,10 +75,10 @@ async function checkPlugins(config: ResolvedConfig, logger: Logger, faults: Star
       faults.push(faultAt(entry.place, error));
     }
   }
-  assembly.ending.abort();
-  assembly.stopTimers();
-  await within(PLUGIN_PATIENCE_MS, buildHookChain(loaded, logger).afterShutdown(), assembly.machine);
-  await assembly.close();
+  brokerParts.ending.abort();
+  brokerParts.stopTimers();
+  await within(PLUGIN_PATIENCE_MS, buildHookChain(loaded, logger).afterShutdown(), brokerParts.machine);
+  await brokerParts.close();
 }
 
 /** The place is told beside the problem, and each problem is one line. */

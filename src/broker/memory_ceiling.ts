@@ -13,7 +13,7 @@ export interface MemoryCeilingParts {
   readonly sessions: Pick<Sessions, "heldOffline" | "holdersOffline" | "changed" | "baseBytes" | "end">;
   /** Every connection, signed in or not. */
   readonly connections: ReadonlySet<Connection>;
-  readonly owners: ReadonlyMap<Session, Connection>;
+  readonly connectionBySession: ReadonlyMap<Session, Connection>;
   readonly logger: Logger;
   /** Bytes that belong to no session and no connection. @default there are none */
   readonly others?: () => number;
@@ -133,9 +133,9 @@ export class MemoryCeiling {
   }
 
   #total(): number {
-    const { sessions, connections, owners, others } = this.#parts;
+    const { sessions, connections, connectionBySession, others } = this.#parts;
     let total = sessions.heldOffline().bytes + sessions.baseBytes + (others?.() ?? 0);
-    for (const session of owners.keys()) total += session.heldBytes;
+    for (const session of connectionBySession.keys()) total += session.heldBytes;
     // A large body is one, however many clients it waits for.
     const known = new Set<ArrayBufferLike>();
     for (const connection of connections) total += connection.heldBytes - connection.sharedBytes(known);
@@ -161,7 +161,7 @@ export class MemoryCeiling {
 
   /** The largest first; as many as can matter. There may be a million to choose from. */
   #holders(step: Step): Holder[] {
-    const { sessions, connections, owners } = this.#parts;
+    const { sessions, connections, connectionBySession } = this.#parts;
     let largest: Holder[] = [];
     let least = 0;
     const consider = (session: Session | undefined, connection: Connection | undefined) => {
@@ -170,7 +170,7 @@ export class MemoryCeiling {
       largest = largestOf(largest);
       least = largest.at(-1)!.bytes;
     };
-    for (const [session, connection] of owners) consider(session, connection);
+    for (const [session, connection] of connectionBySession) consider(session, connection);
     for (const session of sessions.holdersOffline()) consider(session, undefined);
     for (const connection of connections) if (!connection.open) consider(undefined, connection);
     return largestOf(largest);

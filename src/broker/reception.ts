@@ -1,23 +1,23 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { Assembly } from "./broker_parts.ts";
+import type { BrokerParts } from "./broker_parts.ts";
 import { handlePacket } from "../connection/handlers/handle_packet.ts";
 import { Connection } from "../connection/connection.ts";
 import { describeAddress } from "../routing/describe.ts";
 
 /** Takes connections in, from listeners and from the host program, and serves each to its end. */
 export class Reception {
-  readonly #assembly: Assembly;
+  readonly #brokerParts: BrokerParts;
   readonly #running = new Set<Promise<void>>();
   #closed = false;
 
-  constructor(assembly: Assembly) {
-    this.#assembly = assembly;
+  constructor(brokerParts: BrokerParts) {
+    this.#brokerParts = brokerParts;
   }
 
   /** Serves a connection to its end; the broker has been opened. */
   serve(transport: Transport, listener: ResolvedListener): Promise<void> {
-    const { admissions, core, connections, statistics } = this.#assembly;
+    const { admissions, context, connections, statistics } = this.#brokerParts;
     const admission = this.#closed ? "cut" : admissions.enter(listener);
     if (admission === "cut") {
       statistics.connectionsRefused++;
@@ -25,7 +25,7 @@ export class Reception {
       transport.close();
       return Promise.resolve();
     }
-    const connection = new Connection(core!, transport, { listener, hurried: admission === "hurry", handlePacket });
+    const connection = new Connection(context!, transport, { listener, hurried: admission === "hurry", handlePacket });
     connections.add(connection);
     const running = connection.run().finally(() => {
       connections.delete(connection);
@@ -37,7 +37,7 @@ export class Reception {
   }
 
   #tellCut({ remote, kind }: Transport, { name, maxConnections }: ResolvedListener): void {
-    this.#assembly.refusals.tell("max-connections", remote, () => {
+    this.#brokerParts.refusals.tell("max-connections", remote, () => {
       const reason = `cut, listeners.${name}.max-connections (${maxConnections}) is reached`;
       return `${describeAddress(remote, kind)}, listener ${name}: ${reason}`;
     });
@@ -45,7 +45,7 @@ export class Reception {
 
   /** What holds for a connection that the host program hands in. */
   handedIn(name: string | undefined): ResolvedListener {
-    const { listeners, handedIn } = this.#assembly.config;
+    const { listeners, handedIn } = this.#brokerParts.config;
     const configured = listeners.find((listener) => listener.name === name);
     // Whoever is handed in did not come through that listener's socket, loopback or not.
     return { ...(configured ?? handedIn), name: name ?? handedIn.name, type: "external" };

@@ -12,7 +12,9 @@ export interface StatisticsSources {
   retained(): number;
   subscriptions(): number;
   /** `undefined`: nothing outlives the process. */
-  journal(): { readonly position: number; readonly committed: number; readonly fault: Error | undefined } | undefined;
+  writeQueue():
+    | { readonly position: number; readonly committed: number; readonly fault: Error | undefined }
+    | undefined;
 }
 
 /** The broker's counters. */
@@ -75,12 +77,12 @@ export class Statistics implements BrokerStatistics {
   }
 
   get storeFault(): string | undefined {
-    return this.#sources.journal()?.fault?.message;
+    return this.#sources.writeQueue()?.fault?.message;
   }
 
   get changesWaiting(): number {
-    const journal = this.#sources.journal();
-    return journal === undefined ? 0 : journal.position - journal.committed;
+    const writeQueue = this.#sources.writeQueue();
+    return writeQueue === undefined ? 0 : writeQueue.position - writeQueue.committed;
   }
 
   /** Of those with a client, looked up, and the others, which may be many more. */

@@ -1,4 +1,4 @@
-import type { CommitWaiter, Journal } from "../persistence/write_queue.ts";
+import type { CommitWaiter, WriteQueue } from "../persistence/write_queue.ts";
 import { OutputBuffer } from "../packet/output_buffer.ts";
 import { ProtocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
@@ -6,7 +6,7 @@ import { matches, type TopicFilter, type TopicName } from "../packet/topic.ts";
 import { Fifo } from "../session/fifo.ts";
 import type { Outbox } from "./outbox.ts";
 
-/** What one position of the journal holds back. */
+/** What one position of the write queue holds back. */
 interface Held {
   readonly position: number;
   readonly bytes: OutputBuffer;
@@ -35,13 +35,13 @@ const MOST_COMPARED = 64;
  * back, the identifiers that its session has accepted are still known.
  */
 export class CommitGate implements CommitWaiter {
-  readonly #journal: Journal;
+  readonly #writeQueue: WriteQueue;
   readonly #outbox: Outbox;
   readonly #held = new Fifo<Held>();
   #last: Held | undefined;
   /** What is told from now on waits for this position. */
   #behind = 0;
-  /** The journal's position when the present packet came. */
+  /** The write queue's position when the present packet came. */
   #before = 0;
   /** Answers that are held back. */
   #answers = 0;
@@ -53,10 +53,10 @@ export class CommitGate implements CommitWaiter {
   /** Bytes of what is held, but for the last. */
   #heldBytes = 0;
 
-  constructor(journal: Journal, outbox: Outbox) {
-    this.#journal = journal;
+  constructor(writeQueue: WriteQueue, outbox: Outbox) {
+    this.#writeQueue = writeQueue;
     this.#outbox = outbox;
-    this.#before = journal.position;
+    this.#before = writeQueue.position;
   }
 
   /** Something is held back. */
@@ -76,12 +76,12 @@ export class CommitGate implements CommitWaiter {
 
   /** A stored session is served: changes of its earlier connection may be under way, and what repeats them has to wait. */
   resume(): void {
-    this.#behind = this.#journal.position;
+    this.#behind = this.#writeQueue.position;
   }
 
   /** A packet has come: what it changes from now on has to be stored before it is acknowledged. */
   begin(): void {
-    this.#before = this.#journal.position;
+    this.#before = this.#writeQueue.position;
   }
 
   /**
@@ -90,7 +90,7 @@ export class CommitGate implements CommitWaiter {
    * @throws {ProtocolError} 0x93 if the client goes on though it has got no answer to more packets than it may send
    */
   forAnswer(): OutputBuffer {
-    if (this.#journal.position !== this.#before) this.#behind = this.#journal.position;
+    if (this.#writeQueue.position !== this.#before) this.#behind = this.#writeQueue.position;
     const buffer = this.#buffer();
     if (this.#last?.bytes === buffer) this.#countAnswer(this.#last);
     return buffer;
@@ -98,7 +98,7 @@ export class CommitGate implements CommitWaiter {
 
   /** Where to append a message at QoS 2 whose sending was noted just now. */
   forMessage(): OutputBuffer {
-    this.#behind = this.#journal.position;
+    this.#behind = this.#writeQueue.position;
     const buffer = this.#buffer();
     if (this.#last?.bytes === buffer) this.#countMessage(this.#last);
     return buffer;
@@ -175,7 +175,7 @@ export class CommitGate implements CommitWaiter {
     this.#last = undefined;
     this.#heldBytes = 0;
     this.#unfence();
-    this.#journal.unsubscribe(this);
+    this.#writeQueue.unsubscribe(this);
   }
 
   #unfence(): void {
@@ -185,10 +185,10 @@ export class CommitGate implements CommitWaiter {
   }
 
   #buffer(): OutputBuffer {
-    if (this.#behind <= this.#journal.committed) return this.#outbox.open();
+    if (this.#behind <= this.#writeQueue.committed) return this.#outbox.open();
     if (this.#last?.position === this.#behind) return this.#last.bytes;
     if (this.#last) this.#heldBytes += this.#last.bytes.size;
-    else this.#journal.subscribe(this);
+    else this.#writeQueue.subscribe(this);
     this.#last = { position: this.#behind, bytes: new OutputBuffer(), answers: 0, messages: 0 };
     this.#held.push(this.#last);
     return this.#last.bytes;

@@ -24,21 +24,21 @@ import {
   describe,
   type Ending,
   isAboutPermission,
-  type Open,
+  type SignedIn,
   type SigningIn,
   toldRefusal,
 } from "./connection_state.ts";
-import type { ClientConnection, Core } from "./connection_context.ts";
+import type { ClientConnection, ConnectionContext } from "./connection_context.ts";
 import { Deadline } from "./deadline.ts";
 import { errorText } from "../error_text.ts";
 import { leave } from "./leave.ts";
 import { Outbox } from "./outbox.ts";
 import { PacketWriter } from "./packet_writer.ts";
-import { GRACE_MS, Parting } from "./graceful_close.ts";
+import { GRACE_MS, GracefulClose } from "./graceful_close.ts";
 import { Throttle } from "./throttle.ts";
 import type { WorkParty } from "../work_budget.ts";
 
-export type { ConnectRefusal, Ending, Open } from "./connection_state.ts";
+export type { ConnectRefusal, Ending, SignedIn } from "./connection_state.ts";
 
 /** Largest packet before sign-in, in bytes: a CONNECT with its will. */
 const MAXIMUM_CONNECT_BYTES = 128 * 1024;
@@ -68,7 +68,7 @@ export interface ConnectionOptions {
 
 /** One network connection: reads packets, hands them to their handlers one at a time, and ends. */
 export class Connection implements ClientConnection {
-  readonly core: Core;
+  readonly context: ConnectionContext;
   readonly transport: Transport;
   readonly listener: ResolvedListener;
   readonly #handlePacket: PacketHandler;
@@ -80,7 +80,7 @@ export class Connection implements ClientConnection {
   readonly #writer: PacketWriter;
   readonly #deadline: Deadline;
   readonly #throttle: Throttle;
-  readonly #parting: Parting;
+  readonly #gracefulClose: GracefulClose;
   /** The broker's work for this client. */
   readonly work: WorkParty;
   #state: ConnectionState = { at: "awaiting-connect" };
@@ -92,30 +92,34 @@ export class Connection implements ClientConnection {
   /** Ends the wait for a handler. */
   #interrupt: (() => void) | undefined;
 
-  constructor(core: Core, transport: Transport, { listener, hurried, handlePacket }: ConnectionOptions) {
-    this.core = core;
+  constructor(
+    context: ConnectionContext,
+    transport: Transport,
+    { listener, hurried, handlePacket }: ConnectionOptions,
+  ) {
+    this.context = context;
     this.transport = transport;
-    this.work = core.work.newcomer();
+    this.work = context.work.newcomer();
     this.listener = listener;
     this.#handlePacket = handlePacket;
-    const sinceAcceptMs = core.machine.now(0) - transport.acceptedAt;
+    const sinceAcceptMs = context.machine.now(0) - transport.acceptedAt;
     const patienceMs = hurried ? GRACE_MS : listener.limits.connectTimeout * 1000;
-    this.#deadline = new Deadline(core.clientTime, patienceMs - sinceAcceptMs);
+    this.#deadline = new Deadline(context.clientTime, patienceMs - sinceAcceptMs);
     this.#outbox = new Outbox(transport, {
       maximumBytes: listener.limits.maxOutboundBytes,
-      pool: core.buffers,
-      onSent: (bytes) => core.statistics.bytesSent += bytes,
+      pool: context.buffers,
+      onSent: (bytes) => context.statistics.bytesSent += bytes,
       onRelief: () => this.#state.at === "open" && this.#state.session.sender.pump(),
     });
-    this.#writer = new PacketWriter(core, this.#outbox, () => this.open?.client);
-    this.#throttle = new Throttle(core, this.#outbox, this.#writer);
-    this.#parting = new Parting(core.machine, transport, this.#outbox, (reason) => {
-      core.logger.debug(`connection did not close: ${this.#where()}: ${reason}`);
+    this.#writer = new PacketWriter(context, this.#outbox, () => this.open?.client);
+    this.#throttle = new Throttle(context, this.#outbox, this.#writer);
+    this.#gracefulClose = new GracefulClose(context.machine, transport, this.#outbox, (reason) => {
+      context.logger.debug(`connection did not close: ${this.#where()}: ${reason}`);
     });
   }
 
   /** The signed-in client's part; `undefined` before sign-in and after the end. */
-  get open(): Open | undefined {
+  get open(): SignedIn | undefined {
     return this.#state.at === "open" ? this.#state : undefined;
   }
 
@@ -154,7 +158,7 @@ export class Connection implements ClientConnection {
     } catch (error) {
       this.#fail(error);
     }
-    if (!this.core.signal.aborted) await this.#parting.linger();
+    if (!this.context.signal.aborted) await this.#gracefulClose.linger();
     else await this.finish();
     this.cut();
     this.#reader.release();
@@ -175,7 +179,7 @@ export class Connection implements ClientConnection {
       return this.#giveUp();
     }
     // It may have begun to wait after the store began to fail.
-    if (this.core.durability?.journal.fault) this.storeFailed();
+    if (this.context.persistence?.writeQueue.fault) this.storeFailed();
     if (!this.#deadline.passed(nowMs)) return;
     if (state.at === "closed") return this.cut();
     if (state.at === "signing-in") return this.#refuseLate(state);
@@ -205,19 +209,19 @@ export class Connection implements ClientConnection {
   }
 
   /** The client is signed in and its session belongs to this connection; it is not told yet. */
-  own(open: Open): void {
+  own(open: SignedIn): void {
     this.#state = open;
     this.#writer.serve(open.session);
     this.#reader.maximumPacketSizeBytes = this.listener.limits.maxPacketSize;
     this.#reader.limitedBy = "max-packet-size";
-    this.core.owners.set(open.session, this);
-    this.core.admissions.signedIn(this.listener);
+    this.context.connectionBySession.set(open.session, this);
+    this.context.admissions.signedIn(this.listener);
     // It is not read before it is welcome.
     this.#deadline.suspend();
   }
 
   /** The client is told that it is signed in, and given what is its. */
-  welcome(open: Open, sessionPresent: boolean, properties?: ConnackProperties): void {
+  welcome(open: SignedIn, sessionPresent: boolean, properties?: ConnackProperties): void {
     const { limits } = this.listener;
     this.#deadline.agree(open.client.keepAliveSeconds, limits.timeoutDisconnectDelay);
     this.#heard();
@@ -225,7 +229,7 @@ export class Connection implements ClientConnection {
     open.greeted = true;
     // Hooks may cut the client off again, here and below.
     if (this.open === open) open.session.attach(this.#writer);
-    if (this.open === open) this.core.hooks.clientConnected?.(open.client);
+    if (this.open === open) this.context.hooks.clientConnected?.(open.client);
   }
 
   /** Answers a CONNECT with a refusal and ends the connection. */
@@ -255,7 +259,7 @@ export class Connection implements ClientConnection {
     if (!this.closed) this.#writer.acknowledge(type, packetIdentifier, reasonCode, properties);
   }
 
-  /** Ends the connection at once as far as the broker is concerned: session, will, owners. What was said still leaves. */
+  /** Ends the connection at once as far as the broker is concerned: session and will. What was said still leaves. */
   close(ending: Ending): void {
     const state = this.#state;
     if (state.at === "closed") return;
@@ -266,11 +270,11 @@ export class Connection implements ClientConnection {
     }
     this.#state = { at: "closed" };
     this.#deadline.extend(GRACE_MS);
-    this.core.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
+    this.context.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
     if (state.at === "open") {
       this.#writer.close();
-      this.core.admissions.signedOut(this.listener);
-      leave(this.core, state, ending);
+      this.context.admissions.signedOut(this.listener);
+      leave(this.context, state, ending);
     }
     if (state.at === "signing-in") state.gone.abort();
     this.#interrupt?.();
@@ -299,13 +303,13 @@ export class Connection implements ClientConnection {
 
   /** Gives what was written up to `GRACE_MS` of the system's time to leave, then cuts. */
   finish(): Promise<void> {
-    return this.#parting.finish();
+    return this.#gracefulClose.finish();
   }
 
   /** What was said last would not be taken either. */
   #giveUp(): void {
     const reason = "the client took nothing of what waits for it in time (stall-timeout)";
-    this.core.logger.warn(`connection given up: ${this.#where()}: ${reason}`);
+    this.context.logger.warn(`connection given up: ${this.#where()}: ${reason}`);
     this.close({ reasonCode: ReasonCode.QuotaExceeded, reason, silent: true });
     this.cut();
   }
@@ -321,8 +325,8 @@ export class Connection implements ClientConnection {
 
   /** It was not let in. */
   #refused(kind: RefusalKind, reason: string): void {
-    this.core.statistics.connectionsRefused++;
-    this.core.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${reason}`);
+    this.context.statistics.connectionsRefused++;
+    this.context.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${reason}`);
   }
 
   #refuseLate({ authentication }: SigningIn): void {
@@ -334,11 +338,11 @@ export class Connection implements ClientConnection {
 
   /** Breaks the connection off; what was not said is lost. */
   cut(): void {
-    this.#parting.cut();
+    this.#gracefulClose.cut();
   }
 
   async #readPackets(): Promise<void> {
-    const { work, statistics, memory } = this.core;
+    const { work, statistics, memory } = this.context;
     while (!this.closed) {
       const count = await this.transport.read(this.#reader.space());
       if (count === null || this.closed) return;
@@ -370,13 +374,13 @@ export class Connection implements ClientConnection {
   }
 
   async #handleFrames(): Promise<void> {
-    const { work } = this.core;
+    const { work } = this.context;
     this.#serving = true;
     try {
       for (let frame = this.#reader.next(); frame && !this.closed; frame = this.#reader.next()) {
         const version = this.#state.at === "awaiting-connect" ? undefined : this.#writer.version;
         const size = frame.end - frame.start;
-        const packet = receive(frame, version, this.core.topicNames, this.listener.limits);
+        const packet = receive(frame, version, this.context.topicNames, this.listener.limits);
         this.#frameBytes = size;
         this.#received(packet);
         this.#writer.begin();
@@ -397,7 +401,7 @@ export class Connection implements ClientConnection {
   /** Lets the others have their turn. The client was heard of, and is read no further before. */
   async #turn(): Promise<void> {
     this.#heard();
-    await this.#untilClosed(this.core.work.turn(this.work));
+    await this.#untilClosed(this.context.work.turn(this.work));
     this.#heard();
   }
 
@@ -410,12 +414,12 @@ export class Connection implements ClientConnection {
   }
 
   #received(packet: ReceivedPacket): void {
-    this.core.statistics.packetsReceived++;
+    this.context.statistics.packetsReceived++;
     if (packet.type === PacketType.Publish) {
-      this.core.statistics.publishesReceived++;
+      this.context.statistics.publishesReceived++;
       this.#throttle.fills();
     }
-    this.core.hooks.packetReceived?.(this.open?.client, plain(packet));
+    this.context.hooks.packetReceived?.(this.open?.client, plain(packet));
   }
 
   #fail(error: unknown): void {
@@ -440,8 +444,8 @@ export class Connection implements ClientConnection {
       return this.#refused("wrong-protocol", `${spoken}, but this listener ${lacks}`);
     }
     const kind = error.reasonCode === ReasonCode.PacketTooLarge ? "packet-too-large" : "protocol-error";
-    if (this.#state.at !== "open") this.core.statistics.connectionsRefused++;
-    this.core.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${error}`);
+    if (this.#state.at !== "open") this.context.statistics.connectionsRefused++;
+    this.context.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${error}`);
   }
 
   #where(state: ConnectionState = this.#state): string {

@@ -1,5 +1,5 @@
 import type { ResolvedConfig, ResolvedListener } from "../config/config.ts";
-import type { Durability } from "../persistence/persistence.ts";
+import type { Persistence } from "../persistence/persistence.ts";
 import type { HookChain } from "../hooks/chain.ts";
 import type { Logger } from "../logger.ts";
 import type { BufferPool } from "../packet/buffer_pool.ts";
@@ -9,10 +9,10 @@ import type { Sessions } from "../session/sessions.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Subscriptions } from "../topics/subscriptions.ts";
 import type { ClientTime } from "./client_time.ts";
-import type { Ending, Open } from "./connection_state.ts";
+import type { Ending, SignedIn } from "./connection_state.ts";
 import type { Clock } from "../runtime/environment.ts";
 import type { Machine } from "../runtime/machine.ts";
-import type { MessagePipe } from "../routing/publish_pipeline.ts";
+import type { PublishPipeline } from "../routing/publish_pipeline.ts";
 import type { SenderLimitsOf } from "./sender_limits.ts";
 import type { Refusals } from "../routing/refusals.ts";
 import type { Wills } from "../routing/wills.ts";
@@ -22,10 +22,10 @@ import type { WorkBudget, WorkParty } from "../work_budget.ts";
 export interface ClientConnection {
   readonly listener: ResolvedListener;
   /** What it may do, and what its turns are taken by. */
-  readonly core: Pick<Core, "work">;
+  readonly context: Pick<ConnectionContext, "work">;
   readonly work: WorkParty;
   /** The signed-in client's part; `undefined` before sign-in and after the end. */
-  readonly open: Open | undefined;
+  readonly open: SignedIn | undefined;
   /** Ends it at once as far as the broker is concerned; what was said still leaves. */
   close(ending: Ending): void;
 }
@@ -63,7 +63,7 @@ export interface ConnectionPlaces {
 }
 
 /** What the connections of one broker share. */
-export interface Core {
+export interface ConnectionContext {
   readonly config: ResolvedConfig;
   readonly clock: Clock;
   /** What time clients are given is measured by. */
@@ -75,10 +75,10 @@ export interface Core {
   readonly sessions: Sessions;
   readonly subscriptions: Subscriptions;
   readonly retained: RetainedMessages;
-  readonly pipe: MessagePipe;
+  readonly pipeline: PublishPipeline;
   readonly wills: Wills;
   /** `undefined`: nothing outlives the process. */
-  readonly durability: Durability | undefined;
+  readonly persistence: Persistence | undefined;
   readonly statistics: ConnectionCounters;
   readonly refusals: Refusals;
   /** Names that clients have published to lately. */
@@ -91,7 +91,7 @@ export interface Core {
   /** Every connection, signed in or not. */
   readonly connections: ReadonlySet<ClientConnection>;
   /** The connections that serve a session now. */
-  readonly owners: Map<Session, ClientConnection>;
+  readonly connectionBySession: Map<Session, ClientConnection>;
   /** Aborted at shutdown. */
   readonly signal: AbortSignal;
   readonly senderLimits: SenderLimitsOf;

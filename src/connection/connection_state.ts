@@ -8,11 +8,11 @@ import type { Session } from "../session/session.ts";
 import type { InboundTopicAliases } from "../session/topic_aliases.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { EnhancedAuthentication } from "./authentication_exchange.ts";
-import type { HeldPublishes } from "./deferred_publishes.ts";
+import type { DeferredPublishes } from "./deferred_publishes.ts";
 import type { RetainedWalk } from "./handlers/retained_walk.ts";
 
 /** A signed-in client's part of a connection. */
-export interface Open {
+export interface SignedIn {
   readonly at: "open";
   readonly session: Session;
   readonly client: ClientSnapshot;
@@ -28,7 +28,7 @@ export interface Open {
   readonly topicAliases: InboundTopicAliases;
   /** The client proves anew who it is; `undefined`: it does not. */
   reAuthentication: EnhancedAuthentication | undefined;
-  readonly held: HeldPublishes;
+  readonly held: DeferredPublishes;
   /** Finds what is retained for its new subscriptions in later turns; `undefined`: there is nothing more to find. */
   retainedWalk: RetainedWalk | undefined;
 }
@@ -43,7 +43,7 @@ export interface SigningIn {
 }
 
 /** What has become of a connection so far. */
-export type ConnectionState = { readonly at: "awaiting-connect" } | SigningIn | Open | { readonly at: "closed" };
+export type ConnectionState = { readonly at: "awaiting-connect" } | SigningIn | SignedIn | { readonly at: "closed" };
 
 /** How and why a connection is ended. */
 export interface Ending {

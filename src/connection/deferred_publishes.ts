@@ -5,7 +5,7 @@ import { Fifo } from "../session/fifo.ts";
 const OVERHEAD_BYTES = 512;
 
 /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room; 3.x clients only. */
-export class HeldPublishes {
+export class DeferredPublishes {
   readonly #packets = new Fifo<ReceivedPublish>();
   /** Made with the first one: few clients need it. */
   #identifiers: Set<number> | undefined;

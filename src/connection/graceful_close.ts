@@ -8,7 +8,7 @@ import { within } from "../runtime/within.ts";
 export const GRACE_MS = 1000;
 
 /** The end of a network connection. */
-export class Parting {
+export class GracefulClose {
   readonly #machine: Machine;
   readonly #transport: Transport;
   readonly #outbox: Outbox;

@@ -1,17 +1,17 @@
-import type { Ending, Open } from "./connection_state.ts";
-import type { Core } from "./connection_context.ts";
+import type { Ending, SignedIn } from "./connection_state.ts";
+import type { ConnectionContext } from "./connection_context.ts";
 
 /** A signed-in client's connection has ended: what becomes of its session and its will. */
-export function leave(core: Core, open: Open, ending: Ending): void {
+export function leave(context: ConnectionContext, open: SignedIn, ending: Ending): void {
   const { session, client, will } = open;
-  core.owners.delete(session);
-  core.sessions.detach(session, core.clock.now());
+  context.connectionBySession.delete(session);
+  context.sessions.detach(session, context.clock.now());
   open.will = undefined;
   open.reAuthentication?.gone.abort();
   // [MQTT-3.14.4-3] 3.1.1 and 5.0
-  if (will && ending.clean) core.wills.discard(client);
-  else if (will) core.wills.lost(session, client, will);
-  if (session.expiryIntervalSeconds === 0) core.sessions.end(session);
+  if (will && ending.clean) context.wills.discard(client);
+  else if (will) context.wills.lost(session, client, will);
+  if (session.expiryIntervalSeconds === 0) context.sessions.end(session);
   const { reasonCode, reason, clean = false } = ending;
-  if (open.greeted) core.hooks.clientDisconnected?.(client, Object.freeze({ reasonCode, reason, clean }));
+  if (open.greeted) context.hooks.clientDisconnected?.(client, Object.freeze({ reasonCode, reason, clean }));
 }

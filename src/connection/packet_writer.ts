@@ -27,7 +27,7 @@ import type { Delivery } from "../session/delivery.ts";
 import type { OutboundLink } from "../session/sender.ts";
 import { type ChosenAlias, OutboundTopicAliases } from "../session/topic_aliases.ts";
 import { CommitGate } from "./commit_gate.ts";
-import type { Core } from "./connection_context.ts";
+import type { ConnectionContext } from "./connection_context.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** What a client has said about what it takes. */
@@ -59,7 +59,7 @@ const ungated: ReadonlySet<PacketType> = new Set([
 
 /** Writes packets for one client, in its version and within what it takes, into its outbox. */
 export class PacketWriter implements OutboundLink {
-  readonly #core: Core;
+  readonly #context: ConnectionContext;
   readonly #outbox: Outbox;
   readonly #client: () => ClientSnapshot | undefined;
   /** `undefined`: nothing is stored. */
@@ -70,12 +70,12 @@ export class PacketWriter implements OutboundLink {
   #aliases: OutboundTopicAliases | undefined;
 
   /** @param client who it is; `undefined` until it is signed in */
-  constructor(core: Core, outbox: Outbox, client: () => ClientSnapshot | undefined) {
-    this.#core = core;
+  constructor(context: ConnectionContext, outbox: Outbox, client: () => ClientSnapshot | undefined) {
+    this.#context = context;
     this.#outbox = outbox;
     this.#client = client;
-    const { durability } = core;
-    this.#gate = durability && new CommitGate(durability.journal, outbox);
+    const { persistence } = context;
+    this.#gate = persistence && new CommitGate(persistence.writeQueue, outbox);
   }
 
   /** The client is signed in. */
@@ -136,8 +136,8 @@ export class PacketWriter implements OutboundLink {
     if (!fitting) return;
     const out = ungated.has(fitting.type) ? this.#outbox.open() : this.#forAnswer();
     if (!encode(out, fitting, this.version)) return;
-    this.#core.statistics.packetsSent++;
-    this.#core.hooks.packetSent?.(this.#client(), fitting);
+    this.#context.statistics.packetsSent++;
+    this.#context.hooks.packetSent?.(this.#client(), fitting);
   }
 
   /** Appends a SUBACK; what is subscribed to by these filters comes after it. */
@@ -155,8 +155,8 @@ export class PacketWriter implements OutboundLink {
   ): void {
     if (properties && this.version === 5) return this.send({ type, packetIdentifier, reasonCode, properties });
     encodeAck(this.#forAnswer(), type, packetIdentifier, reasonCode, this.version);
-    this.#core.statistics.packetsSent++;
-    this.#core.hooks.packetSent?.(this.#client(), { type, packetIdentifier, reasonCode });
+    this.#context.statistics.packetsSent++;
+    this.#context.hooks.packetSent?.(this.#client(), { type, packetIdentifier, reasonCode });
   }
 
   get congested(): boolean {
@@ -168,17 +168,17 @@ export class PacketWriter implements OutboundLink {
   }
 
   get isSelective(): boolean {
-    return this.#takes.maximumPacketSizeBytes !== undefined || this.#core.hooks.authorizeReceive !== undefined;
+    return this.#takes.maximumPacketSizeBytes !== undefined || this.#context.hooks.authorizeReceive !== undefined;
   }
 
   refusal(delivery: Delivery): DropReason | undefined {
     const { message } = delivery;
-    if (message.expiresAtMs !== undefined && !message.isForNow && message.isExpired(this.#core.clock.now())) {
+    if (message.expiresAtMs !== undefined && !message.isForNow && message.isExpired(this.#context.clock.now())) {
       return "message-expired";
     }
     // [MQTT-3.1.2-25] 5.0
     if (this.#isTooLarge(delivery)) return "maximum-packet-size";
-    const { authorizeReceive } = this.#core.hooks;
+    const { authorizeReceive } = this.#context.hooks;
     if (!authorizeReceive) return undefined;
     const client = this.#client();
     return client && authorizeReceive(client, message.snapshot()) ? undefined : "receive-denied";
@@ -196,9 +196,9 @@ export class PacketWriter implements OutboundLink {
     const asReceived = alias === undefined && delivery.subscriptionIdentifiers === undefined &&
       message.body.writeAsReceived(out, publishFirstByte(qos, retain, dup), packetIdentifier, this.version);
     if (!asReceived) encodeCopy(out, this.#copy(delivery, packetIdentifier, dup, alias), message.body, this.version);
-    this.#core.statistics.packetsSent++;
-    this.#core.statistics.publishesSent++;
-    if (this.#core.hooks.packetSent) this.#tell(message, this.#copy(delivery, packetIdentifier, dup, alias));
+    this.#context.statistics.packetsSent++;
+    this.#context.statistics.publishesSent++;
+    if (this.#context.hooks.packetSent) this.#tell(message, this.#copy(delivery, packetIdentifier, dup, alias));
   }
 
   sendPubrel(packetIdentifier: number): void {
@@ -237,14 +237,14 @@ export class PacketWriter implements OutboundLink {
   #secondsLeft({ expiresAtMs }: Message): number | undefined {
     if (expiresAtMs === undefined) return undefined;
     // The clock has fractions of a millisecond, which must not become a second.
-    return Math.max(0, Math.ceil(Math.round(expiresAtMs - this.#core.clock.now()) / 1000));
+    return Math.max(0, Math.ceil(Math.round(expiresAtMs - this.#context.clock.now()) / 1000));
   }
 
   #tell(message: Message, { messageExpiryIntervalSeconds, ...copy }: PublishCopy): void {
     const { payload, properties: own } = message;
     const topicName = copy.topicName === "" ? "" as const : message.topicName;
     const properties = own && { ...own, messageExpiryIntervalSeconds };
-    this.#core.hooks.packetSent?.(this.#client(), {
+    this.#context.hooks.packetSent?.(this.#client(), {
       ...copy,
       type: PacketType.Publish,
       topicName,

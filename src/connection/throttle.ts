@@ -1,4 +1,4 @@
-import type { Core } from "./connection_context.ts";
+import type { ConnectionContext } from "./connection_context.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PacketWriter } from "./packet_writer.ts";
 
@@ -9,13 +9,13 @@ const MAXIMUM_UNSTORED_BYTES = 8 * 2 ** 20;
 
 /** Tells what has to be waited for before a client is read further. */
 export class Throttle {
-  readonly #core: Core;
+  readonly #context: ConnectionContext;
   readonly #outbox: Outbox;
   readonly #writer: PacketWriter;
   #hasFilled = false;
 
-  constructor(core: Core, outbox: Outbox, writer: PacketWriter) {
-    this.#core = core;
+  constructor(context: ConnectionContext, outbox: Outbox, writer: PacketWriter) {
+    this.#context = context;
     this.#outbox = outbox;
     this.#writer = writer;
   }
@@ -29,16 +29,16 @@ export class Throttle {
   *pauses(): Generator<Promise<void>> {
     // A client that does not take its answers is not read until it does, nor one that they cannot be given to yet.
     if (this.#outbox.congested) yield this.#outbox.relieved();
-    if (this.#writer.waits && this.#hasManyUnstored) yield this.#core.durability!.journal.settled();
+    if (this.#writer.waits && this.#hasManyUnstored) yield this.#context.persistence!.writeQueue.settled();
     // Near the ceiling of all memory whoever fills it is slowed down; others notice little of it.
-    if (!this.#hasFilled || !this.#core.memory.near) return;
+    if (!this.#hasFilled || !this.#context.memory.near) return;
     this.#hasFilled = false;
-    yield this.#core.memory.nextLook();
+    yield this.#context.memory.nextLook();
   }
 
   /** Changes that nobody waits for pile up in memory, so that who makes them is slowed down. */
   get #hasManyUnstored(): boolean {
-    const { position, committed, unstoredBytes } = this.#core.durability!.journal;
+    const { position, committed, unstoredBytes } = this.#context.persistence!.writeQueue;
     return position - committed >= MAXIMUM_UNSTORED_CHANGES || unstoredBytes >= MAXIMUM_UNSTORED_BYTES;
   }
 }

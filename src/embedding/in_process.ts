@@ -1,4 +1,4 @@
-import type { ClientConnection, Core } from "../connection/connection_context.ts";
+import type { ClientConnection, ConnectionContext } from "../connection/connection_context.ts";
 import { type Logger, loggerOf } from "../logger.ts";
 import type { Router } from "../routing/router.ts";
 import type {
@@ -22,12 +22,13 @@ import { subscribeSession } from "../connection/session_subscription.ts";
 import { parseSubscription } from "./program_subscription.ts";
 
 /** What an {@linkcode InProcess} works with: a part of the broker's parts. */
-export interface InProcessParts extends Pick<Core, "config" | "clock" | "sessions" | "subscriptions" | "retained"> {
-  readonly owners: ReadonlyMap<Session, ClientConnection>;
+export interface InProcessParts
+  extends Pick<ConnectionContext, "config" | "clock" | "sessions" | "subscriptions" | "retained"> {
+  readonly connectionBySession: ReadonlyMap<Session, ClientConnection>;
   readonly logger: Logger;
   readonly statistics: BrokerStatistics;
   /** What the plugins' hooks stand behind; `undefined`: the broker was never opened. */
-  readonly core: Pick<Core, "pipe" | "durability"> | undefined;
+  readonly context: Pick<ConnectionContext, "pipeline" | "persistence"> | undefined;
   readonly router: Pick<Router, "publish" | "retain">;
   /** What each session has lost. */
   readonly losses: { of(clientIdentifier: string): SessionSnapshot["messagesDropped"] };
@@ -50,7 +51,7 @@ export class InProcess {
   }
 
   get clients(): ClientSnapshot[] {
-    return [...this.#parts.owners.values()].flatMap(({ open }) => open?.client ?? []);
+    return [...this.#parts.connectionBySession.values()].flatMap(({ open }) => open?.client ?? []);
   }
 
   /** Each as it is when its turn comes: there may be very many. */
@@ -74,19 +75,19 @@ export class InProcess {
    * @throws {Error} if it cannot be stored now, and nobody gets it; or the broker ended before it was stored
    */
   async publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
-    const { clock, core } = this.#parts;
+    const { clock, context } = this.#parts;
     const message = makeMessage(topicName, payload, { ...options, nowMs: clock.now() });
     this.#checkStorable(message);
-    const journal = core?.durability?.journal;
-    const before = journal?.position;
+    const writeQueue = context?.persistence?.writeQueue;
+    const before = writeQueue?.position;
     const routing = this.#route(message);
     if (routing instanceof Promise) await routing;
-    if (message.qos === 0 || !journal) return;
-    const { position } = journal;
+    if (message.qos === 0 || !writeQueue) return;
+    const { position } = writeQueue;
     // Else it would wait for what others have changed, and as long as the store fails.
     if (position === before) return;
-    await journal.settled();
-    if (journal.committed < position) {
+    await writeQueue.settled();
+    if (writeQueue.committed < position) {
       throw new Error(`Cannot say that the message to ${topicName} is stored: the broker has ended`);
     }
   }
@@ -123,7 +124,7 @@ export class InProcess {
     const fault = checkDisconnect(reasonCode, properties);
     if (fault !== undefined) throw new Error(`Cannot disconnect client ${clientIdentifier}: ${fault}`);
     const session = this.#parts.sessions.get(clientIdentifier);
-    const connection = session && this.#parts.owners.get(session);
+    const connection = session && this.#parts.connectionBySession.get(session);
     connection?.close({ reasonCode, reason: "disconnected by the program", properties });
     return connection !== undefined;
   }
@@ -180,7 +181,7 @@ export class InProcess {
 
   /** While the store fails, what would have to be stored is not taken: nobody slows down who makes it. */
   #checkStorable({ topicName, qos, retain }: Message): void {
-    const fault = this.#parts.core?.durability?.journal.fault;
+    const fault = this.#parts.context?.persistence?.writeQueue.fault;
     if (!fault || qos === 0) return;
     if (!retain && !this.#parts.subscriptions.hasDurable(topicName)) return;
     throw new Error(`Cannot publish to ${topicName}: it cannot be stored: ${fault.message}`);
@@ -188,8 +189,8 @@ export class InProcess {
 
   /** Messages that come before plugins are there to transform them are routed as they are. */
   #route(message: Message): unknown {
-    const { core, router } = this.#parts;
-    return core ? core.pipe.publish(message) : router.publish(message);
+    const { context, router } = this.#parts;
+    return context ? context.pipeline.publish(message) : router.publish(message);
   }
 
   #subscribeClient(clientIdentifier: string, topicFilter: string, qos: QoS): boolean {
@@ -199,7 +200,7 @@ export class InProcess {
     const key = parseTopicFilter(topicFilter);
     const withRetained = subscription.shareName === undefined;
     subscribeSession(this.#parts.subscriptions, session, { key, subscription, withRetained });
-    const connection = this.#parts.owners.get(session);
+    const connection = this.#parts.connectionBySession.get(session);
     if (connection?.open?.greeted) void sendRetained(connection, connection.open);
     this.#parts.sessions.changed(session);
     return true;

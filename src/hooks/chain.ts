@@ -2,7 +2,14 @@
 import type { Logger } from "../logger.ts";
 import type { ApplicationMessage } from "../message.ts";
 import { Authenticators, type GuardedExchange } from "./authentication.ts";
-import { type DecidingHook, Jury, notAuthorized, type Ruling, unverified, type Verdict } from "./decide.ts";
+import {
+  type Authorization,
+  type DecidingHook,
+  DecidingPlugins,
+  type Decision,
+  notAuthorized,
+  unverified,
+} from "./decide.ts";
 import { joinLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type { LoadedPlugin } from "./loader.ts";
 import { joinObservers, type Observers } from "./observe.ts";
@@ -15,19 +22,22 @@ import { type Transformed, Transformers } from "./transform.ts";
  */
 export interface HookChain extends Observers, Lifecycle {
   /** One deny wins and ends the asking, one allow is needed, a plugin that throws denies. */
-  readonly authenticate?: (signIn: SignIn) => Ruling | Promise<Ruling>;
+  readonly authenticate?: (signIn: SignIn) => Authorization | Promise<Authorization>;
   /**
    * The first plugin that knows the mechanism serves; a plugin that fails is taken for one that knows it and refuses.
    * `undefined` as result: none knows it.
    */
   readonly beginAuthentication?: (signIn: EnhancedSignIn) => GuardedExchange | undefined;
   /** Decided as `authenticate`. */
-  readonly authorizePublish?: (client: ClientSnapshot, message: ApplicationMessage) => Ruling | Promise<Ruling>;
+  readonly authorizePublish?: (
+    client: ClientSnapshot,
+    message: ApplicationMessage,
+  ) => Authorization | Promise<Authorization>;
   /** Decided as `authenticate`. */
   readonly authorizeSubscribe?: (
     client: ClientSnapshot,
     subscription: SubscriptionSnapshot,
-  ) => Ruling | Promise<Ruling>;
+  ) => Authorization | Promise<Authorization>;
   /** Decided as `authenticate`, but at once: a plugin that returns a promise denies. */
   readonly authorizeReceive?: (client: ClientSnapshot, message: ApplicationMessage) => boolean;
   /** `undefined` as result: the message is dropped, because a plugin wants it so or failed. */
@@ -58,24 +68,24 @@ function having(plugins: readonly LoadedPlugin[], hook: keyof Plugin): readonly 
   return found.length === 0 ? undefined : found;
 }
 
-function juryOf(plugins: readonly LoadedPlugin[], hook: DecidingHook, logger: Logger): Jury | undefined {
+function juryOf(plugins: readonly LoadedPlugin[], hook: DecidingHook, logger: Logger): DecidingPlugins | undefined {
   const members = having(plugins, hook);
-  return members && new Jury(members, hook, logger);
+  return members && new DecidingPlugins(members, hook, logger);
 }
 
 function joinAuthenticate(plugins: readonly LoadedPlugin[], logger: Logger): HookChain["authenticate"] {
-  const jury = juryOf(plugins, "authenticate", logger);
-  if (jury === undefined) return undefined;
+  const decidingPlugins = juryOf(plugins, "authenticate", logger);
+  if (decidingPlugins === undefined) return undefined;
   return (signIn) => {
-    const verdict = jury.decide((plugin) => plugin.authenticate?.(signIn));
-    return verdict instanceof Promise
-      ? verdict.then((later) => signInRuling(later, signIn))
-      : signInRuling(verdict, signIn);
+    const decision = decidingPlugins.decide((plugin) => plugin.authenticate?.(signIn));
+    return decision instanceof Promise
+      ? decision.then((later) => signInRuling(later, signIn))
+      : signInRuling(decision, signIn);
   };
 }
 
-function signInRuling(verdict: Verdict, { username, password }: SignIn): Ruling {
-  if (verdict !== "abstain") return verdict;
+function signInRuling(decision: Decision, { username, password }: SignIn): Authorization {
+  if (decision !== "abstain") return decision;
   const anonymous = username === undefined && password === undefined;
   return anonymous ? notAuthorized : unverified;
 }
@@ -105,18 +115,18 @@ function joinAuthorize(
         rulingOf(subscribe.decide((plugin) => plugin.authorizeSubscribe?.(client, subscription)))),
     authorizeReceive: receive &&
       ((client, message) => {
-        const verdict = receive.decideNow((plugin) => plugin.authorizeReceive?.(client, message));
-        return verdict !== "abstain" && verdict.allowed;
+        const decision = receive.decideNow((plugin) => plugin.authorizeReceive?.(client, message));
+        return decision !== "abstain" && decision.allowed;
       }),
   };
 }
 
-function rulingOf(verdict: Verdict | Promise<Verdict>): Ruling | Promise<Ruling> {
-  return verdict instanceof Promise ? verdict.then(requestRuling) : requestRuling(verdict);
+function rulingOf(decision: Decision | Promise<Decision>): Authorization | Promise<Authorization> {
+  return decision instanceof Promise ? decision.then(requestRuling) : requestRuling(decision);
 }
 
-function requestRuling(verdict: Verdict): Ruling {
-  return verdict === "abstain" ? notAuthorized : verdict;
+function requestRuling(decision: Decision): Authorization {
+  return decision === "abstain" ? notAuthorized : decision;
 }
 
 function joinTransform(plugins: readonly LoadedPlugin[], logger: Logger): HookChain["transformMessage"] {

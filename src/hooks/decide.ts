@@ -3,34 +3,34 @@ import type { Logger } from "../logger.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { isPromise, returnedWrongly, threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
-import { type Allowance, allowed, isPermission, join, readPermission } from "./permission.ts";
+import { type Allowed, allowed, isPermission, join, readPermission } from "./permission.ts";
 import type { Plugin } from "./plugin.ts";
 import { isRefusal, readRefusal, type RefusalReason, type RefusingPacket } from "./refusal.ts";
 
-export { type Allowance, allowed } from "./permission.ts";
+export { type Allowed, allowed } from "./permission.ts";
 
 /** A request that is refused, and what the client is told of it. */
-export interface Denial extends RefusalReason {
+export interface Denied extends RefusalReason {
   readonly allowed: false;
 }
 
 /** Whether a request is allowed, and what is said about it. */
-export type Ruling = Allowance | Denial;
+export type Authorization = Allowed | Denied;
 
 /** Nobody allowed it, a plugin said `deny` and no more, or a plugin failed to answer. */
-export const notAuthorized: Denial = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
+export const notAuthorized: Denied = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
 
 /** The sign-in with a user name or password is refused. */
-export const badUserNameOrPassword: Denial = Object.freeze({
+export const badUserNameOrPassword: Denied = Object.freeze({
   allowed: false,
   reasonCode: ReasonCode.BadUserNameOrPassword,
 });
 
 /** Nobody has decided about a sign-in with a user name or password; told from what a plugin denies by being this object. */
-export const unverified: Denial = Object.freeze({ ...badUserNameOrPassword });
+export const unverified: Denied = Object.freeze({ ...badUserNameOrPassword });
 
 /** What one plugin, or all of them together, have said. */
-export type Verdict = "abstain" | Ruling;
+export type Decision = "abstain" | Authorization;
 
 /** The hooks that are answered by a decision. */
 export type DecidingHook = "authenticate" | "authorizePublish" | "authorizeSubscribe" | "authorizeReceive";
@@ -39,7 +39,7 @@ export type DecidingHook = "authenticate" | "authorizePublish" | "authorizeSubsc
 export type Call = (plugin: Plugin) => unknown;
 
 /** The plugins that serve one deciding hook. */
-export class Jury {
+export class DecidingPlugins {
   readonly #members: readonly LoadedPlugin[];
   readonly #hook: DecidingHook;
   readonly #logger: Logger;
@@ -52,47 +52,47 @@ export class Jury {
   }
 
   /** Asks one plugin after the other until one denies. Returns a promise only if a plugin does. */
-  decide(call: Call): Verdict | Promise<Verdict> {
+  decide(call: Call): Decision | Promise<Decision> {
     return this.#decideFrom(0, "abstain", call);
   }
 
-  /** As {@linkcode Jury.decide}, for a hook that has to answer at once: a promise denies. */
-  decideNow(call: Call): Verdict {
-    let outcome: "abstain" | Allowance = "abstain";
+  /** As {@linkcode DecidingPlugins.decide}, for a hook that has to answer at once: a promise denies. */
+  decideNow(call: Call): Decision {
+    let outcome: "abstain" | Allowed = "abstain";
     for (const member of this.#members) {
-      const verdict = this.#askNow(member, call);
-      if (verdict === "abstain") continue;
-      if (!verdict.allowed) return verdict;
-      outcome = join(outcome, verdict);
+      const decision = this.#askNow(member, call);
+      if (decision === "abstain") continue;
+      if (!decision.allowed) return decision;
+      outcome = join(outcome, decision);
     }
     return outcome;
   }
 
-  #decideFrom(first: number, soFar: "abstain" | Allowance, call: Call): Verdict | Promise<Verdict> {
+  #decideFrom(first: number, soFar: "abstain" | Allowed, call: Call): Decision | Promise<Decision> {
     let outcome = soFar;
     for (let index = first; index < this.#members.length; index++) {
-      const verdict = this.#ask(this.#members[index] as LoadedPlugin, call);
-      if (verdict instanceof Promise) return this.#decideAfter(verdict, index + 1, outcome, call);
-      if (verdict === "abstain") continue;
-      if (!verdict.allowed) return verdict;
-      outcome = join(outcome, verdict);
+      const decision = this.#ask(this.#members[index] as LoadedPlugin, call);
+      if (decision instanceof Promise) return this.#decideAfter(decision, index + 1, outcome, call);
+      if (decision === "abstain") continue;
+      if (!decision.allowed) return decision;
+      outcome = join(outcome, decision);
     }
     return outcome;
   }
 
   async #decideAfter(
-    pending: Promise<Verdict>,
+    pending: Promise<Decision>,
     next: number,
-    soFar: "abstain" | Allowance,
+    soFar: "abstain" | Allowed,
     call: Call,
-  ): Promise<Verdict> {
-    const verdict = await pending;
-    if (verdict === "abstain") return await this.#decideFrom(next, soFar, call);
-    if (!verdict.allowed) return verdict;
-    return await this.#decideFrom(next, join(soFar, verdict), call);
+  ): Promise<Decision> {
+    const decision = await pending;
+    if (decision === "abstain") return await this.#decideFrom(next, soFar, call);
+    if (!decision.allowed) return decision;
+    return await this.#decideFrom(next, join(soFar, decision), call);
   }
 
-  #ask(member: LoadedPlugin, call: Call): Verdict | Promise<Verdict> {
+  #ask(member: LoadedPlugin, call: Call): Decision | Promise<Decision> {
     try {
       const answer = call(member.plugin);
       return isPromise(answer) ? this.#askAfter(member, answer) : this.#read(member, answer);
@@ -101,7 +101,7 @@ export class Jury {
     }
   }
 
-  async #askAfter(member: LoadedPlugin, answer: PromiseLike<unknown>): Promise<Verdict> {
+  async #askAfter(member: LoadedPlugin, answer: PromiseLike<unknown>): Promise<Decision> {
     try {
       return this.#read(member, await answer);
     } catch (error) {
@@ -109,7 +109,7 @@ export class Jury {
     }
   }
 
-  #askNow(member: LoadedPlugin, call: Call): Verdict {
+  #askNow(member: LoadedPlugin, call: Call): Decision {
     try {
       const answer = call(member.plugin);
       // Nobody waits for it, so its rejection must not end the program.
@@ -120,28 +120,28 @@ export class Jury {
     }
   }
 
-  #read(member: LoadedPlugin, answer: unknown): Verdict {
+  #read(member: LoadedPlugin, answer: unknown): Decision {
     if (answer === "allow") return allowed;
     if (answer === "abstain") return answer;
     if (answer === "deny") return this.#hook === "authenticate" ? badUserNameOrPassword : notAuthorized;
     const packet = answers[this.#hook];
     if (packet === undefined) return this.#fail(member, answer);
     if (isPermission(answer)) {
-      const allowance = readPermission(answer, { ofSubscription: packet === "SUBACK" });
-      return typeof allowance === "string" ? this.#fail(member, answer, allowance) : allowance;
+      const permission = readPermission(answer, { ofSubscription: packet === "SUBACK" });
+      return typeof permission === "string" ? this.#fail(member, answer, permission) : permission;
     }
     if (!isRefusal(answer)) return this.#fail(member, answer);
     const reason = readRefusal(answer, packet);
     return typeof reason === "string" ? this.#fail(member, answer, reason) : { allowed: false, ...reason };
   }
 
-  #fail(member: LoadedPlugin, answer: unknown, fault?: string): Denial {
+  #fail(member: LoadedPlugin, answer: unknown, fault?: string): Denied {
     const expected = expectations[this.#hook] + (fault === undefined ? "" : ` (${fault})`);
     this.#logger.error(returnedWrongly(member, this.#hook, expected, answer));
     return notAuthorized;
   }
 
-  #threw(member: LoadedPlugin, error: unknown): Denial {
+  #threw(member: LoadedPlugin, error: unknown): Denied {
     this.#logger.error(threw(member, this.#hook, error));
     return notAuthorized;
   }

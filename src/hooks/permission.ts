@@ -3,14 +3,14 @@ import type { QoS, ReasonProperties } from "../packet/packets.ts";
 import { readWords, says } from "./words.ts";
 
 /** What a plugin said with `allow`, checked. */
-export interface Allowance extends ReasonProperties {
+export interface Allowed extends ReasonProperties {
   readonly allowed: true;
   /** Highest QoS that is granted to a subscription; `undefined`: as asked for. */
   readonly maximumQoS?: QoS;
 }
 
-/** The ruling for all that is allowed without a word, so that none has to be made. */
-export const allowed: Allowance = Object.freeze({ allowed: true });
+/** The authorization for all that is allowed without a word, so that none has to be made. */
+export const allowed: Allowed = Object.freeze({ allowed: true });
 
 /** Whether a plugin's answer is meant as a permission in detail. */
 export function isPermission(answer: unknown): answer is object {
@@ -26,7 +26,7 @@ export function isPermission(answer: unknown): answer is object {
 export function readPermission(
   permission: object,
   { ofSubscription }: { ofSubscription: boolean },
-): Allowance | string {
+): Allowed | string {
   const { maximumQoS, reasonCode } = permission as { maximumQoS?: unknown; reasonCode?: unknown };
   if (reasonCode !== undefined) return "reasonCode must come with a refusal only";
   if (maximumQoS !== undefined && !ofSubscription) return "maximumQoS must come from authorizeSubscribe only";
@@ -44,7 +44,7 @@ export function readPermission(
  *
  * @param former `abstain`: nobody before has allowed anything
  */
-export function join(former: "abstain" | Allowance, next: Allowance): Allowance {
+export function join(former: "abstain" | Allowed, next: Allowed): Allowed {
   if (former === "abstain" || former === allowed) return next;
   if (next === allowed) return former;
   const maximumQoS = Math.min(former.maximumQoS ?? 2, next.maximumQoS ?? 2) as QoS;

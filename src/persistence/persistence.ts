@@ -3,7 +3,7 @@ import type { Message } from "../message.ts";
 import { quote } from "../quote.ts";
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
 import { parseSharedFilter, parseTopicFilter } from "../packet/topic.ts";
-import type { Estate } from "../session/estate.ts";
+import type { StoredHandOver } from "../session/stored_hand_over.ts";
 import { Session, type SessionOptions } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Store, StoredPosition, StoredSession, StoredState, StoredWill } from "../store/store.ts";
@@ -11,20 +11,20 @@ import type { RetainedMessages } from "../topics/retained.ts";
 import type { Share } from "../topics/subscriber.ts";
 import type { Subscriptions } from "../topics/subscriptions.ts";
 import type { Subscription } from "../topics/subscriber.ts";
-import { Estates } from "./estates.ts";
-import { Journal, type JournalParts } from "./write_queue.ts";
+import { StoredHandOvers } from "./stored_hand_overs.ts";
+import { WriteQueue, type WriteQueueParts } from "./write_queue.ts";
 import { noteRetained } from "./retained_recorder.ts";
-import { SessionNotes } from "./session_recorder.ts";
+import { SessionRecorder } from "./session_recorder.ts";
 import { StoreTime, type TwoClocks } from "./store_time.ts";
 import { restoredMessage } from "./stored_message.ts";
 
-/** What a {@linkcode Durability} works with. */
-export interface DurabilityParts {
+/** What a {@linkcode Persistence} works with. */
+export interface PersistenceParts {
   readonly store: Store;
   readonly logger: Logger;
   readonly clock: TwoClocks;
-  /** See {@linkcode JournalParts.after}. */
-  readonly after?: JournalParts["after"];
+  /** See {@linkcode WriteQueueParts.after}. */
+  readonly after?: WriteQueueParts["after"];
   readonly sessions: Sessions;
   readonly subscriptions: Subscriptions;
   readonly retained: RetainedMessages;
@@ -37,29 +37,31 @@ export interface DurabilityParts {
 }
 
 /** Keeps in a store what the broker must not forget, and brings it back. */
-export class Durability {
-  readonly journal: Journal;
+export class Persistence {
+  readonly writeQueue: WriteQueue;
   readonly times: StoreTime;
   /** Wills that the store has had since the last run. */
   readonly wills: readonly StoredWill[];
-  readonly #parts: DurabilityParts;
-  readonly #estates: Estates;
+  readonly #parts: PersistenceParts;
+  readonly #handOvers: StoredHandOvers;
   readonly #reading = new Map<Session, Promise<void>>();
   #lastSession: number;
-  /** One for the notes of all sessions. */
+  /** One for the recorders of all sessions. */
   readonly #shareGroup = (key: TopicFilter): Share | undefined => {
     const shared = parseSharedFilter(key);
     return shared && this.#parts.subscriptions.shareGroup(shared.topicFilter, shared.shareName);
   };
 
   private constructor(
-    parts: DurabilityParts,
-    { journal, times, lastSession, wills }: Pick<Durability, "journal" | "times" | "wills"> & { lastSession: number },
+    parts: PersistenceParts,
+    { writeQueue, times, lastSession, wills }: Pick<Persistence, "writeQueue" | "times" | "wills"> & {
+      lastSession: number;
+    },
   ) {
     this.#parts = parts;
-    this.journal = journal;
+    this.writeQueue = writeQueue;
     this.times = times;
-    this.#estates = new Estates({ journal, logger: parts.logger, now: () => parts.clock.now() });
+    this.#handOvers = new StoredHandOvers({ writeQueue, logger: parts.logger, now: () => parts.clock.now() });
     this.#lastSession = lastSession;
     this.wills = wills;
   }
@@ -70,14 +72,14 @@ export class Durability {
    *
    * @throws {Error} as {@linkcode Store.open}; or the start was given up, whatever the store does
    */
-  static async open(parts: DurabilityParts): Promise<Durability> {
+  static async open(parts: PersistenceParts): Promise<Persistence> {
     const { store, signal } = parts;
     const givenUp = Promise.withResolvers<never>();
     const giveUp = () => givenUp.reject(new Error("the broker was shut down before its store was open"));
     if (signal?.aborted) giveUp();
     signal?.addEventListener("abort", giveUp);
     try {
-      return await Promise.race([Durability.#open(parts), givenUp.promise]);
+      return await Promise.race([Persistence.#open(parts), givenUp.promise]);
     } catch (error) {
       const closed = store.close().catch(() => {});
       // One that hangs may not even close.
@@ -88,7 +90,7 @@ export class Durability {
     }
   }
 
-  static async #open(parts: DurabilityParts): Promise<Durability> {
+  static async #open(parts: PersistenceParts): Promise<Persistence> {
     const { store, logger, clock, retained, after } = parts;
     // What the program retains and clears during the start is newer than what the store has of these topics.
     const newer = new Map(
@@ -101,19 +103,19 @@ export class Durability {
     const times = new StoreTime(clock, state.clock, logger);
     const onFault = (fault: unknown) => fault && parts.onFault();
     const opened = Promise.withResolvers<void>();
-    const journal = new Journal({
+    const writeQueue = new WriteQueue({
       ...{ store, logger, times, lastMessageId, onFault, after },
       clock: () => times.withBatch(),
       opened: opened.promise,
     });
-    const durability = new Durability(parts, { journal, times, lastSession, wills });
+    const persistence = new Persistence(parts, { writeQueue, times, lastSession, wills });
     const changed: (() => void)[] = [];
-    for await (const session of state.sessions) changed.push(...durability.#restore(session));
+    for await (const session of state.sessions) changed.push(...persistence.#restore(session));
     for await (const will of state.wills) wills.push(will);
-    const unkept = await durability.#restoreRetained(state, newer);
+    const unkept = await persistence.#restoreRetained(state, newer);
     for (const topicName of newer.keys()) retained.renew(topicName);
     for (const note of changed) note();
-    const note = noteRetained(journal);
+    const note = noteRetained(writeQueue);
     for (const message of unkept) note(message.topicName, undefined, message);
     for (const [topicName, old] of newer) {
       const [message] = retained.walk(parseTopicFilter(topicName));
@@ -121,18 +123,18 @@ export class Durability {
     }
     retained.onChange = note;
     opened.resolve();
-    return durability;
+    return persistence;
   }
 
   /** Tells the store if the system's clock was set. Called by the broker's coarse timer. */
   tick(): void {
     const change = this.times.step();
-    if (change) this.journal.append(change);
+    if (change) this.writeQueue.append(change);
   }
 
-  /** The notes of a new session. */
-  notesOf(clientIdentifier: string, username: string | undefined): SessionNotes {
-    return this.#notes(++this.#lastSession, clientIdentifier, username);
+  /** The recorder of a new session. */
+  recorderOf(clientIdentifier: string, username: string | undefined): SessionRecorder {
+    return this.#recorder(++this.#lastSession, clientIdentifier, username);
   }
 
   /** Reads what is under way of a session and in the store only, if there is something. */
@@ -146,7 +148,7 @@ export class Durability {
     await reading;
   }
 
-  /** Whether {@linkcode Durability.read} has something to wait for. */
+  /** Whether {@linkcode Persistence.read} has something to wait for. */
   isUnread({ sender }: Session): boolean {
     return sender.isUnread;
   }
@@ -154,23 +156,23 @@ export class Durability {
   /**
    * The session has ended.
    *
-   * @param estate what it has left in the store for others
+   * @param handOver what it has left in the store for others
    */
-  forget(session: Session, estate: Estate | undefined): void {
+  forget(session: Session, handOver: StoredHandOver | undefined): void {
     this.#reading.delete(session);
-    if (estate) this.#estates.add(estate);
+    if (handOver) this.#handOvers.add(handOver);
   }
 
   /** Tries again what could not be read. Called by the broker's coarse timer. */
   readAgain(nowMs: number): void {
-    this.#estates.tryAgain(nowMs);
+    this.#handOvers.tryAgain(nowMs);
   }
 
   /** Gives up what is not stored yet, and frees everything. Never rejects. */
   async close(): Promise<void> {
     const { store, logger } = this.#parts;
-    this.#estates.close();
-    this.journal.close();
+    this.#handOvers.close();
+    this.writeQueue.close();
     try {
       await store.close();
     } catch (error) {
@@ -213,7 +215,7 @@ export class Durability {
     const { sessions, subscriptions, clock, sessionParts } = this.#parts;
     const nowMs = clock.now();
     const { clientIdentifier, username, expiryIntervalSeconds, disconnectedAt, unreleased } = stored;
-    const notes = this.#notes(stored.session, clientIdentifier, username);
+    const recorder = this.#recorder(stored.session, clientIdentifier, username);
     // Of one that was connected to the end, the time counts from now; a clock that was set back gives nobody more.
     const disconnectedAtMs = disconnectedAt === undefined
       ? nowMs
@@ -223,7 +225,7 @@ export class Durability {
       clientIdentifier,
       username,
       expiryIntervalSeconds,
-      journal: notes,
+      log: recorder,
       unreleased,
       disconnectedAtMs,
       ...this.#subscriptionsOf(stored),
@@ -240,7 +242,7 @@ export class Durability {
     sessions.restore(session);
     for (const subscription of session.subscriptions.values()) subscriptions.add(session, subscription);
     // Else its time would begin anew if the broker ended again before its client comes.
-    return disconnectedAt === undefined ? [() => notes.changed({ expiryIntervalSeconds, disconnectedAtMs })] : [];
+    return disconnectedAt === undefined ? [() => recorder.changed({ expiryIntervalSeconds, disconnectedAtMs })] : [];
   }
 
   #subscriptionsOf(stored: StoredSession): Pick<SessionOptions, "subscriptions" | "promises"> {
@@ -257,11 +259,11 @@ export class Durability {
     return { subscriptions, promises };
   }
 
-  #notes(session: number, clientIdentifier: string, username: string | undefined): SessionNotes {
-    const { journal, times } = this;
+  #recorder(session: number, clientIdentifier: string, username: string | undefined): SessionRecorder {
+    const { writeQueue, times } = this;
     const { store } = this.#parts;
     const shareGroup = this.#shareGroup;
-    return new SessionNotes({ journal, store, times, session, clientIdentifier, username, shareGroup });
+    return new SessionRecorder({ writeQueue, store, times, session, clientIdentifier, username, shareGroup });
   }
 }
 

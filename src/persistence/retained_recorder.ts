@@ -2,7 +2,7 @@ import type { Message } from "../message.ts";
 import type { TopicName } from "../packet/topic.ts";
 import type { Change } from "../store/store.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
-import type { Journal, MessageChange, PendingMessage } from "./write_queue.ts";
+import type { MessageChange, PendingMessage, WriteQueue } from "./write_queue.ts";
 
 /** Where a topic stands in the batch. */
 interface Place {
@@ -12,30 +12,30 @@ interface Place {
 }
 
 /**
- * Takes down in the journal which message each topic retains; of one batch only the last change of each topic is kept.
+ * Takes down in the write queue which message each topic retains; of one batch only the last change of each topic is kept.
  * Nobody waits for a QoS 0 message: without that they could pile up.
  */
-export function noteRetained(journal: Journal): NonNullable<RetainedMessages["onChange"]> {
+export function noteRetained(writeQueue: WriteQueue): NonNullable<RetainedMessages["onChange"]> {
   const places = new Map<string, Place>();
   let batch = 0;
   return (topicName, message, old) => {
     // The broker tells its own state anew after each start.
     if (topicName.startsWith("$SYS/")) return;
     letGo(old);
-    if (batch !== journal.batch) places.clear();
-    batch = journal.batch;
+    if (batch !== writeQueue.batch) places.clear();
+    batch = writeQueue.batch;
     // Where nothing was there is nothing to clear, and one note stands for all such: it is there to be waited for. It
     // must not come behind a note of the same topic.
     const key = message || old || places.has(topicName) ? topicName : "";
     const place = places.get(key);
     if (place?.isNew && !message) {
-      journal.takeBack(place.index);
+      writeQueue.takeBack(place.index);
       places.delete(key);
     } else if (place) {
-      journal.replace(place.index, entryOf(topicName, message));
+      writeQueue.replace(place.index, entryOf(topicName, message));
     } else {
       const isNew = key !== "" && !old;
-      places.set(key, { index: journal.append(entryOf(topicName, message)), isNew });
+      places.set(key, { index: writeQueue.append(entryOf(topicName, message)), isNew });
     }
   };
 }

@@ -1,13 +1,13 @@
 import type { Message } from "../message.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Delivery, DeliveryNote } from "../session/delivery.ts";
-import type { SessionFacts, SessionJournal } from "../session/session_log.ts";
+import type { SessionFacts, SessionLog } from "../session/session_log.ts";
 import type { RestoredDelivery } from "../session/delivery.ts";
 import type { RetainedPromise } from "../session/retained_promise.ts";
 import type { Change, Store, StoredDelivery, StoredPosition } from "../store/store.ts";
 import type { Share } from "../topics/subscriber.ts";
 import type { Subscription } from "../topics/subscriber.ts";
-import type { Journal, MessageChange, Mutable } from "./write_queue.ts";
+import type { MessageChange, Mutable, WriteQueue } from "./write_queue.ts";
 import { letGo } from "./retained_recorder.ts";
 import { restoredMessage, type Times } from "./stored_message.ts";
 
@@ -16,7 +16,7 @@ const PAGE = { maximumMessages: 1000, maximumBytes: 2 ** 20 };
 
 /** What the notes of one session are made with. */
 export interface SessionNotesParts {
-  readonly journal: Journal;
+  readonly writeQueue: WriteQueue;
   readonly store: Store;
   readonly times: Times;
   /** Its number in the store. */
@@ -44,10 +44,10 @@ interface PromiseNote {
   readonly change: Mutable<Extract<Change, { readonly type: "subscribe" | "retained-sent" }>>;
 }
 
-/** Takes down in the journal what happens to one session. */
-export class SessionNotes implements SessionJournal {
+/** Takes down in the write queue what happens to one session. */
+export class SessionRecorder implements SessionLog {
   readonly #parts: SessionNotesParts;
-  /** What was let out of memory last is stored with this position of the journal. */
+  /** What was let out of memory last is stored with this position of the write queue. */
   #forgottenAt = 0;
 
   constructor(parts: SessionNotesParts) {
@@ -65,7 +65,7 @@ export class SessionNotes implements SessionJournal {
   }
 
   subscribed(topicFilter: TopicFilter, subscription: Subscription, promise: RetainedPromise | undefined): void {
-    const { journal, session } = this.#parts;
+    const { writeQueue, session } = this.#parts;
     const { qos, noLocal, retainAsPublished, identifier } = subscription;
     const change: PromiseNote["change"] = {
       type: "subscribe",
@@ -73,22 +73,22 @@ export class SessionNotes implements SessionJournal {
       subscription: { topicFilter, qos, noLocal, retainAsPublished, identifier },
       ...promise && { retained: positionOf(promise) },
     };
-    const note: PromiseNote = { batch: journal.batch, change };
-    journal.append(change);
+    const note: PromiseNote = { batch: writeQueue.batch, change };
+    writeQueue.append(change);
     if (promise) promise.note = note;
   }
 
   retainedSent(promise: RetainedPromise, isOver: boolean): void {
-    const { journal, session } = this.#parts;
+    const { writeQueue, session } = this.#parts;
     const retained = isOver ? undefined : positionOf(promise);
     const note = promise.note as PromiseNote | undefined;
-    if (note?.batch === journal.batch) {
+    if (note?.batch === writeQueue.batch) {
       note.change.retained = retained;
       return;
     }
     const change: PromiseNote["change"] = { type: "retained-sent", session, topicFilter: promise.key, retained };
-    promise.note = { batch: journal.batch, change } satisfies PromiseNote;
-    journal.append(change);
+    promise.note = { batch: writeQueue.batch, change } satisfies PromiseNote;
+    writeQueue.append(change);
   }
 
   unsubscribed(topicFilter: TopicFilter): void {
@@ -98,7 +98,7 @@ export class SessionNotes implements SessionJournal {
   queued(delivery: Delivery): void {
     const { message, qos, retain, subscriptionIdentifiers, share, sequence } = delivery;
     if (qos === 0) return;
-    const { journal, session } = this.#parts;
+    const { writeQueue, session } = this.#parts;
     const change: MessageChange = {
       type: "delivery",
       session,
@@ -114,8 +114,8 @@ export class SessionNotes implements SessionJournal {
     };
     message.storedReferences++;
     const note: Note = {
-      batch: journal.batch,
-      index: journal.append({ message, change }),
+      batch: writeQueue.batch,
+      index: writeQueue.append({ message, change }),
       change,
       message,
       sentBatch: 0,
@@ -126,10 +126,10 @@ export class SessionNotes implements SessionJournal {
 
   sent({ note: itsNote, sequence }: Delivery, packetIdentifier: number): void {
     const note = itsNote as Note;
-    const { journal, session } = this.#parts;
-    if (note.batch !== journal.batch || note.change?.type !== "delivery") {
-      note.sentBatch = journal.batch;
-      note.sentIndex = journal.append({ type: "sent", session, sequence, packetIdentifier });
+    const { writeQueue, session } = this.#parts;
+    if (note.batch !== writeQueue.batch || note.change?.type !== "delivery") {
+      note.sentBatch = writeQueue.batch;
+      note.sentIndex = writeQueue.append({ type: "sent", session, sequence, packetIdentifier });
       return;
     }
     note.change.state = "sent";
@@ -146,14 +146,14 @@ export class SessionNotes implements SessionJournal {
     // QoS 0 is not noted.
     if (!note) return;
     release(note);
-    const { journal, session } = this.#parts;
-    if (note.batch === journal.batch) return journal.takeBack(note.index);
-    if (note.sentBatch === journal.batch) journal.takeBack(note.sentIndex);
+    const { writeQueue, session } = this.#parts;
+    if (note.batch === writeQueue.batch) return writeQueue.takeBack(note.index);
+    if (note.sentBatch === writeQueue.batch) writeQueue.takeBack(note.sentIndex);
     this.#append({ type: "settled", session, sequence });
   }
 
   forgotten({ note }: DeliveryNote): void {
-    this.#forgottenAt = this.#parts.journal.position;
+    this.#forgottenAt = this.#parts.writeQueue.position;
     if (note) release(note as Note);
   }
 
@@ -166,17 +166,17 @@ export class SessionNotes implements SessionJournal {
   }
 
   async load(after: number): Promise<readonly Delivery[]> {
-    const { journal, store, session } = this.#parts;
-    await journal.settled();
+    const { writeQueue, store, session } = this.#parts;
+    await writeQueue.settled();
     const page = await store.deliveries(session, { underWay: false, after, ...PAGE });
     return page.flatMap((stored) => this.#restored(stored) ?? []);
   }
 
   async loadInflight(): Promise<readonly RestoredDelivery[]> {
-    const { journal, store, session } = this.#parts;
-    if (journal.committed < this.#forgottenAt) {
-      if (journal.fault) throw journal.fault;
-      await journal.settled();
+    const { writeQueue, store, session } = this.#parts;
+    if (writeQueue.committed < this.#forgottenAt) {
+      if (writeQueue.fault) throw writeQueue.fault;
+      await writeQueue.settled();
     }
     const found: RestoredDelivery[] = [];
     for (let after = 0;;) {
@@ -193,7 +193,7 @@ export class SessionNotes implements SessionJournal {
   }
 
   #append(change: Change): void {
-    this.#parts.journal.append(change);
+    this.#parts.writeQueue.append(change);
   }
 
   #restored(stored: StoredDelivery): Delivery | undefined {

@@ -23,8 +23,8 @@ export interface CommitWaiter {
   committed(position: number): void;
 }
 
-/** What a {@linkcode Journal} works with. */
-export interface JournalParts {
+/** What a {@linkcode WriteQueue} works with. */
+export interface WriteQueueParts {
   readonly store: Store;
   readonly logger: Logger;
   readonly times: Times;
@@ -51,8 +51,8 @@ const LASTING_RETRY_MS = 60_000;
  * Gathers changes and gives them to the store in batches: what happens while one batch is being stored is the next one.
  * Each change has a position; what was caused by it leaves the broker when that position is committed.
  */
-export class Journal {
-  readonly #parts: JournalParts;
+export class WriteQueue {
+  readonly #parts: WriteQueueParts;
   #entries: Entry[] = [];
   /** Number of the batch that is being gathered, so that a note tells whether its entry can still be taken back. */
   #batch = 1;
@@ -69,7 +69,7 @@ export class Journal {
   /** Ends the wait before the next try. */
   #wake: (() => void) | undefined;
 
-  constructor(parts: JournalParts) {
+  constructor(parts: WriteQueueParts) {
     this.#parts = parts;
     this.#lastMessageId = parts.lastMessageId;
     this.#running = parts.opened?.then(() => this.#run());
@@ -103,7 +103,7 @@ export class Journal {
   /**
    * Notes a change.
    *
-   * @returns its index in the present {@linkcode Journal.batch}
+   * @returns its index in the present {@linkcode WriteQueue.batch}
    */
   append(entry: Exclude<Entry, undefined>): number {
     this.#position++;
@@ -139,7 +139,7 @@ export class Journal {
     this.#waiters.delete(waiter);
   }
 
-  /** Resolves when everything so far is stored, or the journal has been closed in spite of a fault. */
+  /** Resolves when everything so far is stored, or the write queue has been closed in spite of a fault. */
   async settled(): Promise<void> {
     const position = this.#position;
     while (this.#committed < position && !this.#closed) {
@@ -175,7 +175,7 @@ export class Journal {
     this.#running = undefined;
   }
 
-  /** Stores a batch, however often it takes. False: the journal was closed meanwhile. */
+  /** Stores a batch, however often it takes. False: the write queue was closed meanwhile. */
   async #store(changes: readonly Change[]): Promise<boolean> {
     for (;;) {
       try {

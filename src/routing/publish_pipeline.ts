@@ -1,5 +1,5 @@
 import type { HookChain } from "../hooks/chain.ts";
-import { type Allowance, allowed, type Denial, type Ruling } from "../hooks/decide.ts";
+import { type Allowed, allowed, type Authorization, type Denied } from "../hooks/decide.ts";
 import type { ClientSnapshot } from "../hooks/plugin.ts";
 import { type ApplicationMessage, expiryTime, Message } from "../message.ts";
 import type { ReasonProperties } from "../packet/packets.ts";
@@ -21,18 +21,18 @@ export interface RoutedWithWords {
  * What became of a message: how many subscribers it was routed to, `full` if the queues of all of them are, why it was
  * not routed, or `abandoned` since its sender has gone.
  */
-export type PipeOutcome = number | RoutedWithWords | "full" | Denial | "abandoned";
+export type PublishOutcome = number | RoutedWithWords | "full" | Denied | "abandoned";
 
 /** What a client's message is accompanied by. */
-export interface Passage {
+export interface PublishCallbacks {
   /** Asked again after a plugin has taken its time: is the client still the one to speak? @default yes */
-  wanted?(): boolean;
-  /** Told in the same turn as subscribers are given the message, so that the journal has both in one batch. */
-  routed?(outcome: number | "full"): void;
+  stillConnected?(): boolean;
+  /** Told in the same turn as subscribers are given the message, so that the write queue has both in one batch. */
+  onRouted?(outcome: number | "full"): void;
 }
 
-/** What a {@linkcode MessagePipe} works with. */
-export interface PipeParts {
+/** What a {@linkcode PublishPipeline} works with. */
+export interface PublishPipelineParts {
   readonly hooks: HookChain;
   readonly router: Router;
   /** Where denials are counted. */
@@ -42,13 +42,13 @@ export interface PipeParts {
 }
 
 /** The broker alone speaks on $SYS. */
-const reserved: Denial = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
+const reserved: Denied = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
 
 /** What every message passes before it is routed, whoever it comes from. Synchronous unless a plugin takes its time. */
-export class MessagePipe {
-  readonly #parts: PipeParts;
+export class PublishPipeline {
+  readonly #parts: PublishPipelineParts;
 
-  constructor(parts: PipeParts) {
+  constructor(parts: PublishPipelineParts) {
     this.#parts = parts;
   }
 
@@ -56,23 +56,25 @@ export class MessagePipe {
   fromClient(
     client: ClientSnapshot,
     message: Message,
-    passage: Passage = {},
-  ): PipeOutcome | Promise<PipeOutcome> {
+    callbacks: PublishCallbacks = {},
+  ): PublishOutcome | Promise<PublishOutcome> {
     this.#parts.hooks.messageReceived?.(client, message.snapshot());
-    const ruling = this.authorize(client, message);
-    if (ruling instanceof Promise) {
-      return ruling.then((ruling) => wanted(passage) ? this.#proceed(client, message, ruling, passage) : "abandoned");
+    const authorization = this.authorize(client, message);
+    if (authorization instanceof Promise) {
+      return authorization.then((authorization) =>
+        stillConnected(callbacks) ? this.#proceed(client, message, authorization, callbacks) : "abandoned"
+      );
     }
-    return this.#proceed(client, message, ruling, passage);
+    return this.#proceed(client, message, authorization, callbacks);
   }
 
   /** Takes a message of the broker, a plugin or the host program: transformation and routing. */
-  publish(message: Message): PipeOutcome | Promise<PipeOutcome> {
+  publish(message: Message): PublishOutcome | Promise<PublishOutcome> {
     return this.#transform(undefined, message, {});
   }
 
   /** Whether a client may publish a message. A will is asked about at CONNECT, before it is one. */
-  authorize(client: ClientSnapshot, message: Message): Ruling | Promise<Ruling> {
+  authorize(client: ClientSnapshot, message: Message): Authorization | Promise<Authorization> {
     if (message.topicName === "$SYS" || message.topicName.startsWith("$SYS/")) return reserved;
     return this.#parts.hooks.authorizePublish?.(client, message.snapshot()) ?? allowed;
   }
@@ -80,17 +82,17 @@ export class MessagePipe {
   #proceed(
     client: ClientSnapshot,
     message: Message,
-    ruling: Ruling,
-    passage: Passage,
-  ): PipeOutcome | Promise<PipeOutcome> {
-    if (ruling === allowed) return this.#transform(client, message, passage);
-    if (ruling.allowed) return this.#transformWithWords(client, message, ruling, passage);
-    this.deny(client, message.topicName, ruling);
-    return ruling;
+    authorization: Authorization,
+    callbacks: PublishCallbacks,
+  ): PublishOutcome | Promise<PublishOutcome> {
+    if (authorization === allowed) return this.#transform(client, message, callbacks);
+    if (authorization.allowed) return this.#transformWithWords(client, message, authorization, callbacks);
+    this.deny(client, message.topicName, authorization);
+    return authorization;
   }
 
   /** Counts and logs that a client's message is not taken. */
-  deny(client: ClientSnapshot, topicName: string, { reasonCode, reasonString }: Omit<Denial, "allowed">): void {
+  deny(client: ClientSnapshot, topicName: string, { reasonCode, reasonString }: Omit<Denied, "allowed">): void {
     this.#parts.statistics.publishesDenied++;
     this.#parts.refusals.tell("publish", client.remote, () => {
       const why = reasonString === undefined ? "" : `: ${quote(reasonString)}`;
@@ -98,27 +100,27 @@ export class MessagePipe {
     });
   }
 
-  #transformWithWords(client: ClientSnapshot, message: Message, allowance: Allowance, passage: Passage) {
-    const outcome = this.#transform(client, message, passage);
+  #transformWithWords(client: ClientSnapshot, message: Message, permission: Allowed, callbacks: PublishCallbacks) {
+    const outcome = this.#transform(client, message, callbacks);
     return outcome instanceof Promise
-      ? outcome.then((outcome) => withWords(outcome, allowance))
-      : withWords(outcome, allowance);
+      ? outcome.then((outcome) => withWords(outcome, permission))
+      : withWords(outcome, permission);
   }
 
   #transform(
     client: ClientSnapshot | undefined,
     message: Message,
-    passage: Passage,
-  ): PipeOutcome | Promise<PipeOutcome> {
+    callbacks: PublishCallbacks,
+  ): PublishOutcome | Promise<PublishOutcome> {
     const { hooks } = this.#parts;
-    if (!hooks.transformMessage) return this.#route(message, passage);
+    if (!hooks.transformMessage) return this.#route(message, callbacks);
     const result = hooks.transformMessage(message.snapshot(), client);
     if (result instanceof Promise) {
       return result.then((result) =>
-        wanted(passage) ? this.#route(this.#transformed(message, result), passage) : "abandoned"
+        stillConnected(callbacks) ? this.#route(this.#transformed(message, result), callbacks) : "abandoned"
       );
     }
-    return this.#route(this.#transformed(message, result), passage);
+    return this.#route(this.#transformed(message, result), callbacks);
   }
 
   /** `undefined`: the plugins have swallowed it. */
@@ -129,19 +131,19 @@ export class MessagePipe {
     return new Message({ ...result, publisher: original.publisher, expiresAtMs });
   }
 
-  #route(message: Message | undefined, passage: Passage): number | "full" {
+  #route(message: Message | undefined, callbacks: PublishCallbacks): number | "full" {
     const outcome = message ? this.#parts.router.publish(message) : 0;
-    passage.routed?.(outcome);
+    callbacks.onRouted?.(outcome);
     return outcome;
   }
 }
 
-function wanted(passage: Passage): boolean {
-  return passage.wanted?.() ?? true;
+function stillConnected(callbacks: PublishCallbacks): boolean {
+  return callbacks.stillConnected?.() ?? true;
 }
 
 /** A message that nobody could be given is refused in the broker's own words. */
-function withWords(outcome: PipeOutcome, { reasonString, userProperties }: Allowance): PipeOutcome {
+function withWords(outcome: PublishOutcome, { reasonString, userProperties }: Allowed): PublishOutcome {
   if (typeof outcome !== "number") return outcome;
   return { allowed: true, subscribers: outcome, words: { reasonString, userProperties } };
 }

@@ -6,12 +6,12 @@ import type { Will } from "../packet/packets.ts";
 import type { TopicName } from "../packet/topic.ts";
 import { compactWill } from "../packet/will.ts";
 import type { Session } from "../session/session.ts";
-import type { Journal } from "../persistence/write_queue.ts";
+import type { WriteQueue } from "../persistence/write_queue.ts";
 import type { Times } from "../persistence/stored_message.ts";
 import type { StoredWill } from "../store/store.ts";
 import type { Clock } from "../runtime/environment.ts";
 import { errorText } from "../error_text.ts";
-import type { MessagePipe } from "./publish_pipeline.ts";
+import type { PublishPipeline } from "./publish_pipeline.ts";
 
 interface PendingWill {
   readonly will: Will;
@@ -23,11 +23,11 @@ interface PendingWill {
 
 /** What {@linkcode Wills} work with. */
 export interface WillsParts {
-  readonly pipe: MessagePipe;
+  readonly pipeline: PublishPipeline;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Takes wills down for the next run; `undefined`: they end with the process. */
-  readonly durability?: { readonly journal: Pick<Journal, "append">; readonly times: Times };
+  readonly persistence?: { readonly writeQueue: Pick<WriteQueue, "append">; readonly times: Times };
 }
 
 /** The wills of clients, from CONNECT to their publication (MQTT 5.0 §3.1.2.5, §3.1.3.2.2). */
@@ -36,7 +36,7 @@ export class Wills {
   readonly #pending = new Map<string, PendingWill>();
   #pendingBytes = 0;
   /**
-   * Whose will the journal has for each client identifier, so that the end of an older one, which a plugin has taken its time for,
+   * Whose will the write queue has for each client identifier, so that the end of an older one, which a plugin has taken its time for,
    * does not end a newer. There is one of each client: a crash while a plugin still decides loses one that was replaced.
    */
   readonly #noted = new Map<string, ClientSnapshot>();
@@ -119,19 +119,19 @@ export class Wills {
   }
 
   /**
-   * Publishes a will; resolves when it is routed and never rejects. It ends in the batch of the journal in which its
+   * Publishes a will; resolves when it is routed and never rejects. It ends in the batch of the write queue in which its
    * message begins, so that a crash while a plugin decides on it does not lose it.
    */
   async publish(client: ClientSnapshot, will: Will): Promise<void> {
     const { clientIdentifier } = client;
-    const { pipe, clock, logger } = this.#parts;
+    const { pipeline, clock, logger } = this.#parts;
     if (isBridgeState(will.topicName)) {
       logger.info(`will of client ${clientIdentifier} to ${will.topicName} is dropped: only the broker speaks on $SYS`);
       return this.#forget(client);
     }
-    const routed = () => this.#forget(client);
+    const onRouted = () => this.#forget(client);
     try {
-      await pipe.fromClient(client, willMessage(will, clientIdentifier, clock.now()), { routed });
+      await pipeline.fromClient(client, willMessage(will, clientIdentifier, clock.now()), { onRouted });
     } catch (error) {
       logger.error(`will of client ${quote(clientIdentifier)} was not published: ${errorText(error)}`);
     }
@@ -156,12 +156,12 @@ export class Wills {
 
   /** Takes a will down in place of the client's last one. `dueAtMs`: its delay runs. */
   #note(client: ClientSnapshot, will: Will, dueAtMs?: number): void {
-    const { durability } = this.#parts;
-    if (!durability) return;
+    const { persistence } = this.#parts;
+    if (!persistence) return;
     const { clientIdentifier, username } = client;
     this.#noted.set(clientIdentifier, client);
-    const dueAt = dueAtMs === undefined ? {} : { dueAt: durability.times.toStored(dueAtMs) };
-    durability.journal.append({ type: "will", clientIdentifier, username, will, ...dueAt });
+    const dueAt = dueAtMs === undefined ? {} : { dueAt: persistence.times.toStored(dueAtMs) };
+    persistence.writeQueue.append({ type: "will", clientIdentifier, username, will, ...dueAt });
   }
 
   #isDue(clientIdentifier: string): boolean {
@@ -174,7 +174,7 @@ export class Wills {
     const { clientIdentifier } = client;
     if (this.#noted.get(clientIdentifier) !== client) return;
     this.#noted.delete(clientIdentifier);
-    this.#parts.durability?.journal.append({ type: "will-end", clientIdentifier });
+    this.#parts.persistence?.writeQueue.append({ type: "will-end", clientIdentifier });
   }
 }
 

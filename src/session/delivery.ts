@@ -14,7 +14,7 @@ export interface Delivery {
   readonly share: Share | undefined;
   /** Its place among the session's deliveries; 0: it has none yet. */
   sequence: number;
-  /** The journal's own note of it. */
+  /** The log's own note of it. */
   note: unknown;
 }
 

@@ -2,7 +2,7 @@ import type { Message } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import type { Delivery, DeliveryNote, RestoredDelivery } from "./delivery.ts";
 import { IdentifierMap } from "./identifier_map.ts";
-import type { SessionJournal } from "./session_log.ts";
+import type { SessionLog } from "./session_log.ts";
 import { PacketIdentifiers } from "./packet_identifiers.ts";
 
 /** What the objects around a message that waits take beside what is counted of the message; measured roughly. */
@@ -19,7 +19,7 @@ type Entry = Delivery | Released | typeof STORED;
 
 /** What is under way to one client by packet identifier, in the order of sending, and what of it is to be sent again. */
 export class Inflight {
-  readonly #journal: SessionJournal | undefined;
+  readonly #log: SessionLog | undefined;
   readonly #identifiers = new PacketIdentifiers();
   readonly #entries = new IdentifierMap<Entry>();
   #bytes = 0;
@@ -35,9 +35,9 @@ export class Inflight {
   /** The store has something that is missing here: {@linkcode Inflight.read} comes before anything is sent. */
   isUnread = false;
 
-  /** @param journal what is told of everything here; `undefined`: nothing outlives the process */
-  constructor(journal?: SessionJournal) {
-    this.#journal = journal;
+  /** @param log what is told of everything here; `undefined`: nothing outlives the process */
+  constructor(log?: SessionLog) {
+    this.#log = log;
   }
 
   /** Packet identifiers in use. */
@@ -85,7 +85,7 @@ export class Inflight {
   enter(delivery: Delivery): number {
     const packetIdentifier = this.#identifiers.next(this.#entries);
     this.#set(packetIdentifier, delivery);
-    this.#journal?.sent(delivery, packetIdentifier);
+    this.#log?.sent(delivery, packetIdentifier);
     return packetIdentifier;
   }
 
@@ -117,14 +117,14 @@ export class Inflight {
     this.sentAgain(packetIdentifier);
     this.#count(delivery.message, -1);
     this.#entries.set(packetIdentifier, releasedOf(delivery));
-    this.#journal?.released(delivery);
+    this.#log?.released(delivery);
   }
 
   /** It is over: frees the identifier, and with it the quota. */
   remove(packetIdentifier: number, delivery: Delivery | Released): void {
     this.sentAgain(packetIdentifier);
     if (this.#entries.delete(packetIdentifier) && delivery.message) this.#count(delivery.message, -1);
-    this.#journal?.settled(delivery);
+    this.#log?.settled(delivery);
   }
 
   /** The session has ended: takes everything out, and returns the messages that are in memory. */
@@ -168,9 +168,9 @@ export class Inflight {
     this.#again = this.#order = undefined;
   }
 
-  /** Lets messages out of memory that the journal's store has; to be called only while there is no client. */
+  /** Lets messages out of memory that the log's store has; to be called only while there is no client. */
   spill(): void {
-    if (!this.#journal) return;
+    if (!this.#log) return;
     for (const packetIdentifier of this.#entries.identifiers()) {
       const delivery = this.message(packetIdentifier);
       // [MQTT-4.8.2-5] 5.0: what is shared goes to others if the session ends, unless it is under way at QoS 2.
@@ -178,14 +178,14 @@ export class Inflight {
       this.#count(delivery.message, -1);
       this.#stored++;
       this.#entries.set(packetIdentifier, STORED);
-      this.#journal.forgotten(delivery);
+      this.#log.forgotten(delivery);
       this.isUnread = true;
     }
   }
 
   /** Reads what is missing here. Rejects if the store fails. */
   async read(): Promise<void> {
-    const deliveries = await this.#journal?.loadInflight() ?? [];
+    const deliveries = await this.#log?.loadInflight() ?? [];
     // The session may have ended meanwhile.
     if (this.isUnread) this.restore(deliveries);
   }

@@ -1,7 +1,7 @@
 import type { TopicName } from "../packet/topic.ts";
 import type { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
-import type { SessionJournal } from "./session_log.ts";
+import type { SessionLog } from "./session_log.ts";
 
 /** Which message goes when a queue is full: the oldest (QoS 0 first), or the one that comes. */
 export type DropPolicy = "oldest" | "newest";
@@ -13,7 +13,7 @@ export interface QueueLimits {
   readonly policy: DropPolicy;
 }
 
-/** Messages and bytes that are kept in memory where a journal has the rest. */
+/** Messages and bytes that are kept in memory where a log has the rest. */
 const WINDOW_MESSAGES = 1000;
 const WINDOW_BYTES = 2 ** 20;
 
@@ -25,7 +25,7 @@ export interface QueueParts {
   /** Those that hold now. */
   limits: QueueLimits;
   /** Keeps what goes beyond the window; `undefined`: everything is kept in memory. */
-  readonly journal: SessionJournal | undefined;
+  readonly log: SessionLog | undefined;
   /** Told of every message that has to go. */
   readonly onDrop: (delivery: Delivery) => void;
   /** The time, by the clock that messages expire by. */
@@ -39,7 +39,7 @@ export interface QueueParts {
 }
 
 /**
- * What waits for one session, oldest first, bounded in number and bytes. With a journal only the first of it are in
+ * What waits for one session, oldest first, bounded in number and bytes. With a log only the first of it are in
  * memory; the others, the tail, are read again when their turn comes.
  */
 export class MessageQueue {
@@ -156,10 +156,10 @@ export class MessageQueue {
    * that fails.
    */
   async returnTail(taken: (delivery: Delivery) => boolean, goesOn: () => boolean): Promise<void> {
-    const { journal } = this.#parts;
+    const { log } = this.#parts;
     for (let after = this.#tailAfter, some = true; some && this.tailMayBeShared;) {
       const version = this.#tailVersion;
-      const page = await journal?.load(after) ?? [];
+      const page = await log?.load(after) ?? [];
       if (this.#ended || !goesOn()) return;
       some = version !== this.#tailVersion;
       if (some) continue;
@@ -173,13 +173,13 @@ export class MessageQueue {
   }
 
   /**
-   * Lets out of memory what the journal has.
+   * Lets out of memory what the log has.
    *
    * @returns how many bytes that was
    */
   spill(): number {
     const first = this.#acknowledged.peek();
-    if (!this.#parts.journal || !first) return 0;
+    if (!this.#parts.log || !first) return 0;
     const before = this.#bytes;
     this.#tailAfter = first.sequence - 1;
     this.#tailVersion++;
@@ -234,9 +234,9 @@ export class MessageQueue {
     delivery.message.keepBriefly();
     this.#entered(delivery);
     if (delivery.qos === 0) return this.#atMostOnce.push(delivery);
-    const { journal } = this.#parts;
+    const { log } = this.#parts;
     const full = this.#acknowledged.length >= WINDOW_MESSAGES || this.#bytes > WINDOW_BYTES;
-    if (!journal || (this.#tailMessages === 0 && !full)) return this.#acknowledged.push(delivery);
+    if (!log || (this.#tailMessages === 0 && !full)) return this.#acknowledged.push(delivery);
     if (this.#tailMessages === 0) this.#tailAfter = delivery.sequence - 1;
     this.#letOut(delivery);
   }
@@ -244,7 +244,7 @@ export class MessageQueue {
   #letOut(delivery: Delivery): void {
     const { message } = delivery;
     this.#taken(delivery);
-    this.#parts.journal?.forgotten(delivery);
+    this.#parts.log?.forgotten(delivery);
     this.#tailMessages++;
     this.#tailBytes += message.sizeBytes;
     if (delivery.share !== undefined) this.#tailMayBeShared = true;
@@ -282,11 +282,11 @@ export class MessageQueue {
 
   /** Reads a part of the tail, if there is one and it is not being read already. */
   #load(): void {
-    const { journal } = this.#parts;
-    if (!journal || this.#loading || this.#tailMessages === 0) return;
+    const { log } = this.#parts;
+    if (!log || this.#loading || this.#tailMessages === 0) return;
     this.#loading = true;
     const version = this.#tailVersion;
-    journal.load(this.#tailAfter).then((page) => this.#loaded(version, page), (error) => {
+    log.load(this.#tailAfter).then((page) => this.#loaded(version, page), (error) => {
       this.#loading = false;
       this.#parts.onFault(error);
     });

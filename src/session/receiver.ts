@@ -1,4 +1,4 @@
-import type { SessionJournal } from "./session_log.ts";
+import type { SessionLog } from "./session_log.ts";
 
 /**
  * The inbound half of QoS 2 (MQTT 3.1.1 §4.3.3, MQTT 5.0 §4.3.3): which packet identifiers have been received and not
@@ -9,14 +9,14 @@ export class Receiver {
   #unreleased: Set<number> | undefined;
   /** Those of earlier connections: the client's send quota began anew with the connection (MQTT 5.0 §4.9). */
   #earlier: Set<number> | undefined;
-  readonly #journal: SessionJournal | undefined;
+  readonly #log: SessionLog | undefined;
 
   /**
-   * @param journal what is told of every identifier; `undefined`: the session ends with the process
+   * @param log what is told of every identifier; `undefined`: the session ends with the process
    * @param unreleased those that a store has
    */
-  constructor(journal?: SessionJournal, unreleased: readonly number[] = []) {
-    this.#journal = journal;
+  constructor(log?: SessionLog, unreleased: readonly number[] = []) {
+    this.#log = log;
     if (unreleased.length > 0) this.#unreleased = new Set(unreleased);
   }
 
@@ -43,14 +43,14 @@ export class Receiver {
   /** Enters the identifier of a message that was passed on. */
   accept(packetIdentifier: number): void {
     (this.#unreleased ??= new Set()).add(packetIdentifier);
-    this.#journal?.accepted(packetIdentifier);
+    this.#log?.accepted(packetIdentifier);
   }
 
   /** PUBREL has come. False if the identifier was not known. */
   release(packetIdentifier: number): boolean {
     this.#earlier?.delete(packetIdentifier);
     if (!this.#unreleased?.delete(packetIdentifier)) return false;
-    this.#journal?.freed(packetIdentifier);
+    this.#log?.freed(packetIdentifier);
     return true;
   }
 }

@@ -13,6 +13,6 @@ export interface RetainedPromise extends RetainedPosition {
   /** The topic filter as the client gave it. */
   readonly key: TopicFilter;
   after: number;
-  /** The journal's own note of it. */
+  /** The log's own note of it. */
   note: unknown;
 }

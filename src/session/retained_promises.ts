@@ -5,7 +5,7 @@ import type { RetainedMessages } from "../topics/retained.ts";
 import type { Subscription } from "../topics/subscriber.ts";
 import type { Delivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
-import type { SessionJournal } from "./session_log.ts";
+import type { SessionLog } from "./session_log.ts";
 import type { RetainedPosition, RetainedPromise } from "./retained_promise.ts";
 import { deliveryQoS } from "./delivery_qos.ts";
 
@@ -25,7 +25,7 @@ interface Promised extends RetainedPromise {
 /** What {@linkcode RetainedPromises} are made with. */
 export interface RetainedPromisesParts {
   readonly retained: RetainedMessages;
-  readonly journal: SessionJournal | undefined;
+  readonly log: SessionLog | undefined;
   /** The time, by the clock that messages expire by. */
   readonly now: () => number;
   /** Whether QoS 0 messages wait for a client that is offline. */
@@ -243,7 +243,7 @@ export class RetainedPromises {
   #moved(promised: Promised): void {
     const isOver = promised.isComplete && promised.found.length === 0;
     if (isOver) this.#promised.delete(promised.key);
-    this.#parts.journal?.retainedSent(promised, isOver);
+    this.#parts.log?.retainedSent(promised, isOver);
   }
 
   #tell(): void {

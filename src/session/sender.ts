@@ -5,9 +5,9 @@ import type { TopicFilter } from "../packet/topic.ts";
 import type { SearchBudget } from "../topics/retained_search.ts";
 import type { Availability, Subscription } from "../topics/subscriber.ts";
 import type { Delivery } from "./delivery.ts";
-import { Estate } from "./estate.ts";
+import { StoredHandOver } from "./stored_hand_over.ts";
 import { Inflight, type Released } from "./inflight.ts";
-import type { SessionJournal } from "./session_log.ts";
+import type { SessionLog } from "./session_log.ts";
 import type { RetainedPosition } from "./retained_promise.ts";
 import { RetainedPromises } from "./retained_promises.ts";
 import type { OutboundLink, RestoredSender, SenderLimits, SenderOptions } from "./sender_options.ts";
@@ -19,7 +19,7 @@ export type { OutboundLink, ReturnReason, SenderLimits, SenderOptions } from "./
 /** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
 export class Sender {
   readonly #options: SenderOptions;
-  readonly #journal: SessionJournal | undefined;
+  readonly #log: SessionLog | undefined;
   readonly #onReturn: SenderOptions["onReturn"];
   #limits: SenderLimits;
   readonly #inflight: Inflight;
@@ -38,15 +38,15 @@ export class Sender {
 
   /**
    * @param options may be shared by many
-   * @param journal what is told of every QoS 1 and 2 delivery; `undefined`: the session ends with the process
+   * @param log what is told of every QoS 1 and 2 delivery; `undefined`: the session ends with the process
    * @param onReturn this sender's own, instead of that of the options
    */
-  constructor(options: SenderOptions, journal?: SessionJournal, onReturn = options.onReturn) {
+  constructor(options: SenderOptions, log?: SessionLog, onReturn = options.onReturn) {
     this.#options = options;
     this.#limits = options;
-    this.#journal = journal;
+    this.#log = log;
     this.#onReturn = onReturn;
-    this.#inflight = new Inflight(journal);
+    this.#inflight = new Inflight(log);
   }
 
   /** The client has come by a way that has limits of its own. What is over them already stays. */
@@ -268,24 +268,25 @@ export class Sender {
    *
    * @returns what is left to be read; `undefined`: nothing is
    */
-  end(): Estate | undefined {
+  end(): StoredHandOver | undefined {
     this.#link = undefined;
-    const journal = this.#storedMayBeShared ? this.#journal : undefined;
+    const log = this.#storedMayBeShared ? this.#log : undefined;
     let stored = this.#inflight.stored + (this.#waiting?.stored ?? 0);
     const retained = this.#promises?.waiting ?? 0;
     this.#promises = undefined;
     const giveUp = (delivery: Delivery, shareable: boolean) => {
-      const toBeRead = journal !== undefined && shareable && delivery.share !== undefined && delivery.qos > 0;
+      const toBeRead = log !== undefined && shareable && delivery.share !== undefined && delivery.qos > 0;
       if (!toBeRead) return this.#giveUp(delivery, shareable);
-      this.#journal?.forgotten(delivery);
+      this.#log?.forgotten(delivery);
       stored++;
     };
     // [MQTT-4.8.2-5] 5.0: what is under way at QoS 2 is for this client alone.
     for (const delivery of this.#inflight.end()) giveUp(delivery, delivery.qos === 1);
     for (const delivery of this.#waiting?.end() ?? []) giveUp(delivery, true);
-    this.#lose(journal ? retained : retained + stored);
+    this.#lose(log ? retained : retained + stored);
     const onReturn = (delivery: Delivery) => this.#return(delivery, "ended");
-    return journal && new Estate({ journal, messages: stored, onReturn, onLost: (messages) => this.#lose(messages) });
+    return log &&
+      new StoredHandOver({ log, messages: stored, onReturn, onLost: (messages) => this.#lose(messages) });
   }
 
   /** Other members of a shared subscription may take some of what only the store has. */
@@ -302,25 +303,25 @@ export class Sender {
   #return(delivery: Delivery, why: "detached" | "ended"): boolean {
     const taken = this.#onReturn?.(delivery, why) ?? false;
     // In the same batch, so that it is never nobody's, and never twice there.
-    if (taken) this.#journal?.settled(delivery);
+    if (taken) this.#log?.settled(delivery);
     return taken;
   }
 
   /** The session keeps the delivery from now on, until it is settled. */
   #enter(delivery: Delivery): void {
     delivery.sequence = ++this.#sequence;
-    this.#journal?.queued(delivery);
+    this.#log?.queued(delivery);
   }
 
   #drop(delivery: Delivery, reason: DropReason): void {
-    if (delivery.qos > 0) this.#journal?.settled(delivery);
+    if (delivery.qos > 0) this.#log?.settled(delivery);
     this.#options.onDrop(delivery.message, reason);
   }
 
   /** The client cannot be given the message. */
   #refuse(delivery: Delivery, refusal: DropReason): void {
     if (!this.#isTakenByOthers(delivery, refusal)) this.#drop(delivery, refusal);
-    else if (delivery.qos > 0) this.#journal?.settled(delivery);
+    else if (delivery.qos > 0) this.#log?.settled(delivery);
   }
 
   /** Gives a message of a shared subscription that only this member cannot be given to another one. */
@@ -329,7 +330,7 @@ export class Sender {
   }
 
   #giveUp(delivery: Delivery, shareable: boolean): void {
-    this.#journal?.forgotten(delivery);
+    this.#log?.forgotten(delivery);
     const taken = shareable && delivery.share !== undefined && this.#onReturn?.(delivery, "ended");
     if (!taken) this.#options.onDrop(delivery.message, "session-ended");
   }
@@ -353,7 +354,7 @@ export class Sender {
   #newPromises(): RetainedPromises {
     const { retained, now } = this.#options;
     const queueQoS0 = () => this.#limits.queueQoS0;
-    return new RetainedPromises({ retained, now, queueQoS0, journal: this.#journal });
+    return new RetainedPromises({ retained, now, queueQoS0, log: this.#log });
   }
 
   /** The room for what waits, which there is from now on. */
@@ -361,7 +362,7 @@ export class Sender {
     const { now, onFault } = this.#options;
     return this.#waiting ??= new Waiting({
       limits: this.#limits.queue,
-      journal: this.#journal,
+      log: this.#log,
       now,
       onDrop: (delivery) => this.#drop(delivery, "queue-limit"),
       onExpired: (delivery) => this.#drop(delivery, "message-expired"),
@@ -443,7 +444,7 @@ export class Sender {
   #renew(delivery: Delivery): void {
     const { sequence, note } = delivery;
     this.#enter(delivery);
-    this.#journal?.settled({ sequence, note });
+    this.#log?.settled({ sequence, note });
   }
 
   /** Nothing waits for this acknowledgement (MQTT 5.0 §4.3). False: the identifier is not in use at all. */

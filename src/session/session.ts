@@ -4,8 +4,8 @@ import { Overlap } from "../topics/overlap.ts";
 import type { Share } from "../topics/subscriber.ts";
 import type { Availability, Route, Subscriber, Subscription } from "../topics/subscriber.ts";
 import type { Delivery } from "./delivery.ts";
-import type { Estate } from "./estate.ts";
-import type { SessionJournal } from "./session_log.ts";
+import type { StoredHandOver } from "./stored_hand_over.ts";
+import type { SessionLog } from "./session_log.ts";
 import { Receiver } from "./receiver.ts";
 import type { RetainedPosition } from "./retained_promise.ts";
 import { deliveryQoS, type OutboundLink, type ReturnReason, Sender, type SenderOptions } from "./sender.ts";
@@ -48,7 +48,7 @@ export interface SessionOptions {
   /** As {@linkcode SenderOptions.onReturn}, for this session. */
   readonly onReturn: (session: Session, delivery: Delivery, why: ReturnReason) => boolean;
   /** What is told of everything that must outlive the process; `undefined`: nothing does. */
-  readonly journal?: SessionJournal;
+  readonly log?: SessionLog;
   /** QoS 2 packet identifiers from the client that a store has. */
   readonly unreleased?: readonly number[];
   /** When its client was lost, in milliseconds of the broker's clock; `undefined`: it is connected. */
@@ -73,7 +73,7 @@ export class Session implements Subscriber {
   readonly overlap = new Overlap();
   /** That it is a member of; `undefined`: there never was one. */
   #groups: Set<Share> | undefined;
-  readonly #journal: SessionJournal | undefined;
+  readonly #log: SessionLog | undefined;
   #expiryIntervalSeconds: number;
   #disconnectedAtMs: number | undefined;
   #subscriptionBytes = 0;
@@ -88,13 +88,13 @@ export class Session implements Subscriber {
     this.network = options.network;
     this.#expiryIntervalSeconds = options.expiryIntervalSeconds;
     this.#disconnectedAtMs = options.disconnectedAtMs;
-    this.#journal = options.journal;
+    this.#log = options.log;
     if (options.subscriptions) this.#subscriptions = new Map(options.subscriptions);
     for (const key of this.subscriptions.keys()) this.#entered(key);
     const { onReturn } = options;
-    this.sender = new Sender(options.sender, options.journal, (delivery, why) => onReturn(this, delivery, why));
-    this.receiver = new Receiver(options.journal, options.unreleased);
-    this.durable = options.journal !== undefined;
+    this.sender = new Sender(options.sender, options.log, (delivery, why) => onReturn(this, delivery, why));
+    this.receiver = new Receiver(options.log, options.unreleased);
+    this.durable = options.log !== undefined;
     if (options.promises) this.sender.restorePromises(options.promises);
   }
 
@@ -141,7 +141,7 @@ export class Session implements Subscriber {
     const promise = withRetained
       ? this.sender.makePromises()?.promise(key, subscription)
       : this.sender.promises?.change(key, subscription);
-    this.#journal?.subscribed(key, subscription, promise);
+    this.#log?.subscribed(key, subscription, promise);
   }
 
   /** Returns what the client was subscribed to; `undefined`: nothing by this filter. */
@@ -151,7 +151,7 @@ export class Session implements Subscriber {
     this.#subscriptions?.delete(key);
     this.overlap.remove(key);
     this.#subscriptionBytes -= subscriptionCostBytes(key);
-    this.#journal?.unsubscribed(key);
+    this.#log?.unsubscribed(key);
     this.sender.forgetRetained(key);
     return subscription;
   }
@@ -203,13 +203,13 @@ export class Session implements Subscriber {
    *
    * @returns what is left of it in the store for others; `undefined`: nothing is
    */
-  end(): Estate | undefined {
+  end(): StoredHandOver | undefined {
     this.ended = true;
-    const estate = this.sender.end();
-    if (!estate) this.#journal?.ended();
+    const handOver = this.sender.end();
+    if (!handOver) this.#log?.ended();
     // Whatever happens before others have got the rest: nobody comes back to this session.
-    else this.#journal?.changed({ expiryIntervalSeconds: 0, disconnectedAtMs: this.#disconnectedAtMs ?? 0 });
-    return estate;
+    else this.#log?.changed({ expiryIntervalSeconds: 0, disconnectedAtMs: this.#disconnectedAtMs ?? 0 });
+    return handOver;
   }
 
   /** When its time without a connection is over, by the broker's clock; `Infinity`: it is connected, or never ends. */
@@ -230,7 +230,7 @@ export class Session implements Subscriber {
 
   #noteChange(): void {
     const expiryIntervalSeconds = this.#expiryIntervalSeconds;
-    this.#journal?.changed({ expiryIntervalSeconds, disconnectedAtMs: this.#disconnectedAtMs });
+    this.#log?.changed({ expiryIntervalSeconds, disconnectedAtMs: this.#disconnectedAtMs });
   }
 }
 

@@ -4,7 +4,7 @@ import type { Delivery, DeliveryNote } from "./delivery.ts";
 import type { RestoredDelivery } from "./delivery.ts";
 import type { RetainedPromise } from "./retained_promise.ts";
 
-/** What a journal takes down of a session itself. */
+/** What a log takes down of a session itself. */
 export interface SessionFacts {
   readonly expiryIntervalSeconds: number;
   /** In milliseconds of the broker's clock; `undefined`: its client is connected. */
@@ -15,7 +15,7 @@ export interface SessionFacts {
  * Takes down what a session must not forget when the process ends. Each call is a note of what has just happened;
  * nothing is waited for.
  */
-export interface SessionJournal {
+export interface SessionLog {
   /** The session has begun, or what is known of it has changed. */
   changed(facts: SessionFacts): void;
   /** It is over, and with it everything that was noted of it. */

@@ -1,5 +1,5 @@
 import { Deadlines } from "./deadlines.ts";
-import type { Estate } from "./estate.ts";
+import type { StoredHandOver } from "./stored_hand_over.ts";
 import { type Held, Holdings, holdsSomething } from "./holdings.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import { SessionOwners } from "./session_owners.ts";
@@ -9,14 +9,14 @@ export class Sessions {
   readonly #sessions = new Map<string, Session>();
   #baseBytes = 0;
   /** How many sessions each user and each network has. */
-  readonly owners = new SessionOwners();
-  readonly #onEnd: (session: Session, estate: Estate | undefined) => void;
+  readonly connectionBySession = new SessionOwners();
+  readonly #onEnd: (session: Session, handOver: StoredHandOver | undefined) => void;
   /** Those whose client has gone. */
   readonly #endings = new Deadlines<Session>((session, atMs) => this.#has(session) && session.endsAtMs === atMs);
   readonly #offline = new Holdings((session) => this.#has(session) && !session.connected);
 
   /** @param onEnd told of every session that ends, once it is no longer found here, and of what is left of it for others */
-  constructor(onEnd: (session: Session, estate: Estate | undefined) => void) {
+  constructor(onEnd: (session: Session, handOver: StoredHandOver | undefined) => void) {
     this.#onEnd = onEnd;
   }
 
@@ -77,10 +77,10 @@ export class Sessions {
     if (!this.#has(session)) return;
     this.#sessions.delete(session.clientIdentifier);
     this.#baseBytes -= session.baseBytes;
-    this.owners.remove(session);
+    this.connectionBySession.remove(session);
     this.#offline.changed(session);
-    const estate = session.end();
-    this.#onEnd(session, estate);
+    const handOver = session.end();
+    this.#onEnd(session, handOver);
   }
 
   /** Ends sessions whose time without a connection is over, in one go. */
@@ -127,7 +127,7 @@ export class Sessions {
   #enter(session: Session): void {
     this.#sessions.set(session.clientIdentifier, session);
     this.#baseBytes += session.baseBytes;
-    this.owners.add(session);
+    this.connectionBySession.add(session);
   }
 
   #has(session: Session): boolean {

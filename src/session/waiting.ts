@@ -29,7 +29,7 @@ export class Waiting {
     return memoryBytes + (length - tailLength) * DELIVERY_BYTES;
   }
 
-  /** Queued messages that only the journal's store has. */
+  /** Queued messages that only the log's store has. */
   get stored(): number {
     return this.#queue.tailLength;
   }
@@ -74,7 +74,7 @@ export class Waiting {
   shed(bytes: number, onShed: (delivery: Delivery) => void): void {
     const enough = this.memoryBytes - bytes;
     while (this.memoryBytes > enough) {
-      const delivery = this.#queue.dropOldest({ onlyQoS0: this.#parts.journal !== undefined });
+      const delivery = this.#queue.dropOldest({ onlyQoS0: this.#parts.log !== undefined });
       if (!delivery) return;
       onShed(delivery);
     }

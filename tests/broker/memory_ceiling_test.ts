@@ -23,8 +23,11 @@ function offline(payloadBytes: readonly number[]): { sessions: Sessions; all: Se
 
 function ceiling(sessions: Sessions, maximumBytes: number): { memory: MemoryCeiling; logger: CollectingLogger } {
   const logger = new CollectingLogger();
-  const owners = new Map<Session, Connection>();
-  return { memory: new MemoryCeiling({ maximumBytes, sessions, connections: new Set(), owners, logger }), logger };
+  const connectionBySession = new Map<Session, Connection>();
+  return {
+    memory: new MemoryCeiling({ maximumBytes, sessions, connections: new Set(), connectionBySession, logger }),
+    logger,
+  };
 }
 
 Deno.test("Of very many sessions those that hold most give up their messages, and no more than it takes", () => {

@@ -13,26 +13,26 @@ import { until } from "../support/durable_broker.ts";
 const MAXIMUM_ANSWERS = 65_535;
 
 async function gateOf() {
-  const { journal, store } = await journalOf();
+  const { writeQueue, store } = await journalOf();
   const [ours, peer] = memoryPair();
   const nothing = () => {};
   const outbox = new Outbox(ours, { maximumBytes: 2 ** 20, onSent: nothing, onRelief: nothing });
-  const gate = new CommitGate(journal, outbox);
+  const gate = new CommitGate(writeQueue, outbox);
   const answer = (times: number) => {
     for (let i = 0; i < times; i++) gate.forAnswer();
   };
   const close = () => {
     gate.close();
-    journal.close();
+    writeQueue.close();
     for (const transport of [ours, peer]) transport.close();
   };
-  return { journal, store, gate, outbox, answer, close };
+  return { writeQueue, store, gate, outbox, answer, close };
 }
 
 Deno.test("A client that goes on without an answer to as many packets as it may send is refused with 0x93", async () => {
-  const { journal, store, gate, answer, close } = await gateOf();
+  const { writeQueue, store, gate, answer, close } = await gateOf();
   store.hold();
-  journal.append(change(1));
+  writeQueue.append(change(1));
   answer(MAXIMUM_ANSWERS);
   const error = assertThrows(() => gate.forAnswer(), ProtocolError);
   assertEquals(error.reasonCode, ReasonCode.ReceiveMaximumExceeded);
@@ -40,58 +40,58 @@ Deno.test("A client that goes on without an answer to as many packets as it may 
 });
 
 Deno.test("A client that always waits for something gets any number of answers", async () => {
-  const { journal, store, gate, answer, close } = await gateOf();
+  const { writeQueue, store, gate, answer, close } = await gateOf();
   store.hold();
-  journal.append(change(1));
+  writeQueue.append(change(1));
   for (let round = 0; round < 5; round++) {
     gate.begin();
     await until("the store to be asked", () => store.held === 1);
-    const before = journal.position;
+    const before = writeQueue.position;
     answer(20_000);
     // The next waits already when this one is stored.
-    journal.append(change(2));
+    writeQueue.append(change(2));
     gate.begin();
     gate.forMessage();
     store.release();
     store.hold();
-    await until("the commit", () => journal.committed >= before);
+    await until("the commit", () => writeQueue.committed >= before);
     assertEquals(gate.holds, true);
   }
   close();
 });
 
 Deno.test("A message at QoS 1 never overtakes another that is held, though what that waited for is stored", async () => {
-  const { journal, store, gate, close } = await gateOf();
+  const { writeQueue, store, gate, close } = await gateOf();
   store.hold();
-  journal.append(change(1));
+  writeQueue.append(change(1));
   const first = gate.forMessage();
   await until("the store to be asked", () => store.held === 1);
   gate.begin();
-  journal.append(change(2));
+  writeQueue.append(change(2));
   const answer = gate.forAnswer();
   assertEquals([answer === first, gate.behindMessages() === answer], [false, true]);
-  const before = journal.committed;
+  const before = writeQueue.committed;
   store.release();
   store.hold();
-  await until("the first commit", () => journal.committed > before);
+  await until("the first commit", () => writeQueue.committed > before);
   assertEquals([gate.holdsMessages, gate.behindMessages() === answer], [true, true]);
   store.release();
-  await until("the second commit", () => journal.committed === journal.position);
+  await until("the second commit", () => writeQueue.committed === writeQueue.position);
   await until("everything to have left", () => !gate.holds);
   assertEquals([gate.holdsMessages, gate.behindMessages() === answer], [false, false]);
   close();
 });
 
 Deno.test("What waits behind a SUBACK counts as bytes for the client until the SUBACK has left", async () => {
-  const { journal, store, gate, outbox, close } = await gateOf();
+  const { writeQueue, store, gate, outbox, close } = await gateOf();
   store.hold();
   gate.begin();
-  journal.append(change(1));
+  writeQueue.append(change(1));
   gate.forAnswer();
   gate.fence([parseTopicFilter("a/+")]);
   assertEquals([gate.holdsBack(parseTopicName("a/1")), gate.holdsBack(parseTopicName("b"))], [true, false]);
   gate.behindSuback({ inOrder: true }).set(new Uint8Array(2 ** 20));
-  journal.append(change(2));
+  writeQueue.append(change(2));
   gate.begin();
   gate.forMessage();
   assertEquals([gate.holdsMessages, outbox.congested], [true, false]);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Core } from "../../src/connection/connection_context.ts";
+import type { ConnectionContext } from "../../src/connection/connection_context.ts";
 import { Outbox } from "../../src/connection/outbox.ts";
 import { PacketWriter } from "../../src/connection/packet_writer.ts";
 import { Message } from "../../src/message.ts";
@@ -11,10 +11,10 @@ import { borrowed } from "../support/borrowed.ts";
 
 /** A writer for a client of this version that takes what the format can tell. */
 function writerFor(protocolVersion: ProtocolVersion, maximumPacketSizeBytes?: number): PacketWriter {
-  const core = { clock: { now: () => 0 }, hooks: {}, durability: undefined } as unknown as Core;
+  const context = { clock: { now: () => 0 }, hooks: {}, persistence: undefined } as unknown as ConnectionContext;
   const [transport] = memoryPair();
   const outbox = new Outbox(transport, { maximumBytes: 1, onSent: () => {}, onRelief: () => {} });
-  const writer = new PacketWriter(core, outbox, () => undefined);
+  const writer = new PacketWriter(context, outbox, () => undefined);
   const limits = { receiveMaximum: 65_535, topicAliasMaximum: 0, maximumPacketSizeBytes };
   writer.agree({ protocolVersion, requestProblemInformation: true, ...limits }, 0);
   return writer;

@@ -128,11 +128,11 @@ Deno.test("decisions that are taken at once cost no promise and no object", () =
 });
 
 Deno.test("nobody is asked after the first deny", async () => {
-  for (const denial of ["deny" as const, Promise.resolve("deny" as const)]) {
+  for (const denied of ["deny" as const, Promise.resolve("deny" as const)]) {
     let asked = 0;
     const second = () => (asked++, "allow" as const);
     const { chain } = chainOf(
-      { authenticate: () => denial, authorizePublish: () => denial },
+      { authenticate: () => denied, authorizePublish: () => denied },
       { authenticate: second, authorizePublish: second },
     );
     await chain.authenticate?.(signIn());

@@ -10,13 +10,13 @@ import { asking, client, type DetailedHook, hooks, message, notAuthorized } from
 function ask(
   hook: DetailedHook,
   ...answers: unknown[]
-): { ruling: ReturnType<typeof asking[DetailedHook]>; log: string[] } {
+): { authorization: ReturnType<typeof asking[DetailedHook]>; log: string[] } {
   const { logger, log } = pluginContext();
   const plugins = answers.map((answer, index) => {
     const plugin: Plugin = { [hook]: () => answer as Decision };
     return { specifier: `p${index}`, plugin };
   });
-  return { ruling: asking[hook](buildHookChain(plugins, logger)), log };
+  return { authorization: asking[hook](buildHookChain(plugins, logger)), log };
 }
 
 const allow = (more: object = {}) => ({ decision: "allow", ...more });
@@ -25,17 +25,17 @@ Deno.test("a permission carries the plugin's words, at once or later", async () 
   const words = { reasonString: "welcome", userProperties: [["b", "1"], ["a", "2"], ["b", "3"]] };
   for (const hook of hooks) {
     for (const answer of [allow(words), Promise.resolve(allow(words))]) {
-      const { ruling, log } = ask(hook, answer);
-      assertEquals<unknown>([await ruling, log], [{ allowed: true, ...words }, []]);
+      const { authorization, log } = ask(hook, answer);
+      assertEquals<unknown>([await authorization, log], [{ allowed: true, ...words }, []]);
     }
-    assertEquals(ask(hook, allow({ reasonString: "" })).ruling, { allowed: true, reasonString: "" });
+    assertEquals(ask(hook, allow({ reasonString: "" })).authorization, { allowed: true, reasonString: "" });
   }
 });
 
 Deno.test("a permission that says nothing is the same as allow", () => {
   for (const hook of hooks) {
     for (const answer of [allow(), allow({ reasonString: undefined, userProperties: undefined })]) {
-      assert(ask(hook, answer).ruling === allowed);
+      assert(ask(hook, answer).authorization === allowed);
     }
   }
 });
@@ -49,12 +49,12 @@ Deno.test("of several permissions the first that gives a part is heard, and the 
   // Each bit says whether that plugin answers by a promise.
   for (let mask = 0; mask < 1 << given.length; mask++) {
     const answers = given.map((answer, index) => (mask >> index & 1) === 1 ? Promise.resolve(answer) : answer);
-    const { ruling, log } = ask("authorizeSubscribe", ...answers);
-    assertEquals<unknown>([await ruling, log], [joined, []], `mask ${mask}`);
+    const { authorization, log } = ask("authorizeSubscribe", ...answers);
+    assertEquals<unknown>([await authorization, log], [joined, []], `mask ${mask}`);
   }
-  const reversed = ask("authorizeSubscribe", third, second, first).ruling;
+  const reversed = ask("authorizeSubscribe", third, second, first).authorization;
   assertEquals<unknown>(reversed, { ...joined, reasonString: "two", userProperties: [["k", "3"]] });
-  assertEquals<unknown>(ask("authorizeSubscribe", "allow", allow({ maximumQoS: 1 })).ruling, {
+  assertEquals<unknown>(ask("authorizeSubscribe", "allow", allow({ maximumQoS: 1 })).authorization, {
     allowed: true,
     maximumQoS: 1,
   });
@@ -65,7 +65,7 @@ Deno.test("a refusal wins over permissions, and says nothing of theirs", async (
   for (const hook of hooks) {
     const refusal = { decision: "deny", reasonCode: ReasonCode.QuotaExceeded };
     for (const answers of [[permission, refusal], [Promise.resolve(permission), refusal], [refusal, permission]]) {
-      assertEquals<unknown>(await ask(hook, ...answers).ruling, {
+      assertEquals<unknown>(await ask(hook, ...answers).authorization, {
         allowed: false,
         reasonCode: ReasonCode.QuotaExceeded,
       });
@@ -76,10 +76,10 @@ Deno.test("a refusal wins over permissions, and says nothing of theirs", async (
 Deno.test("what a plugin does with its permission afterwards changes nothing", () => {
   const pair = ["a", "b"];
   const userProperties = [pair];
-  const { ruling } = ask("authorizePublish", allow({ userProperties }));
+  const { authorization } = ask("authorizePublish", allow({ userProperties }));
   pair[0] = "c";
   userProperties.push(["d", "e"]);
-  assertEquals<unknown>(ruling, { allowed: true, userProperties: [["a", "b"]] });
+  assertEquals<unknown>(authorization, { allowed: true, userProperties: [["a", "b"]] });
 });
 
 Deno.test("a permission with a wrong part is logged and denies", async () => {
@@ -99,8 +99,8 @@ Deno.test("a permission with a wrong part is logged and denies", async () => {
   for (const hook of hooks) {
     for (const [part, fault] of [...wrong, ...wrongOf(hook)]) {
       for (const answer of [allow(part), Promise.resolve(allow(part))]) {
-        const { ruling, log } = ask(hook, answer, "allow");
-        assertEquals(await ruling, notAuthorized);
+        const { authorization, log } = ask(hook, answer, "allow");
+        assertEquals(await authorization, notAuthorized);
         assertEquals(log.length, 1);
         assertStringIncludes(log[0] ?? "", `"p0": ${hook} must return "allow", "deny" or "abstain", a permission or a`);
         assertStringIncludes(log[0] ?? "", fault);

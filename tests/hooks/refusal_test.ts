@@ -6,7 +6,10 @@ import { pluginContext } from "../support/plugin_context.ts";
 import { asking, client, type DetailedHook, hooks, message, notAuthorized } from "./support.ts";
 
 /** What becomes of this answer of a plugin to one hook, and what is logged. */
-function ask(hook: DetailedHook, answer: unknown): { ruling: ReturnType<typeof asking[DetailedHook]>; log: string[] } {
+function ask(
+  hook: DetailedHook,
+  answer: unknown,
+): { authorization: ReturnType<typeof asking[DetailedHook]>; log: string[] } {
   const { logger, log } = pluginContext();
   const plugin: Plugin = { [hook]: () => answer as Decision };
   const never: Plugin = {
@@ -15,7 +18,7 @@ function ask(hook: DetailedHook, answer: unknown): { ruling: ReturnType<typeof a
     },
   };
   const chain = buildHookChain([{ specifier: "p0", plugin }, { specifier: "p1", plugin: never }], logger);
-  return { ruling: asking[hook](chain), log };
+  return { authorization: asking[hook](chain), log };
 }
 
 const codes: Readonly<Record<DetailedHook, readonly number[]>> = {
@@ -36,12 +39,12 @@ const answering: readonly [clause: string, hook: DetailedHook, packet: string][]
 for (const [clause, hook, packet] of answering) {
   Deno.test(`${clause} 5.0 a refusal of ${hook} has a reason code that ${packet} may carry`, () => {
     for (let reasonCode = 0; reasonCode <= 0x100; reasonCode++) {
-      const { ruling, log } = ask(hook, { decision: "deny", reasonCode, reasonString: "no" });
+      const { authorization, log } = ask(hook, { decision: "deny", reasonCode, reasonString: "no" });
       if (codes[hook].includes(reasonCode)) {
-        assertEquals<unknown>([ruling, log], [{ allowed: false, reasonCode, reasonString: "no" }, []]);
+        assertEquals<unknown>([authorization, log], [{ allowed: false, reasonCode, reasonString: "no" }, []]);
         continue;
       }
-      assertEquals(ruling, notAuthorized);
+      assertEquals(authorization, notAuthorized);
       assertEquals(log, [
         `error: plugin "p0": ${hook} must return "allow", "deny" or "abstain", a permission or a refusal (reasonCode ` +
         `must be one that ${packet} may carry): got { decision: "deny", reasonCode: ${reasonCode}, reasonString: "no" }`,
@@ -52,8 +55,11 @@ for (const [clause, hook, packet] of answering) {
 
 Deno.test("a refusal without a reason code is not authorized", () => {
   for (const hook of hooks) {
-    assertEquals(ask(hook, { decision: "deny" }), { ruling: notAuthorized, log: [] });
-    assertEquals(ask(hook, { decision: "deny", reasonString: "" }).ruling, { ...notAuthorized, reasonString: "" });
+    assertEquals(ask(hook, { decision: "deny" }), { authorization: notAuthorized, log: [] });
+    assertEquals(ask(hook, { decision: "deny", reasonString: "" }).authorization, {
+      ...notAuthorized,
+      reasonString: "",
+    });
   }
 });
 
@@ -61,29 +67,33 @@ Deno.test("a refusal carries the plugin's reason, at once or later", async () =>
   const reason = { reasonCode: ReasonCode.QuotaExceeded, reasonString: "no more", userProperties: [["a", "b"]] };
   for (const hook of hooks) {
     const refusal = { decision: "deny", ...reason };
-    assertEquals<unknown>(ask(hook, refusal).ruling, { allowed: false, ...reason });
-    assertEquals<unknown>(await ask(hook, Promise.resolve(refusal)).ruling, { allowed: false, ...reason });
+    assertEquals<unknown>(ask(hook, refusal).authorization, { allowed: false, ...reason });
+    assertEquals<unknown>(await ask(hook, Promise.resolve(refusal)).authorization, { allowed: false, ...reason });
   }
 });
 
 Deno.test("what a plugin does with its refusal afterwards changes nothing", () => {
   const pair = ["a", "b"];
   const userProperties = [pair];
-  const { ruling } = ask("authorizePublish", { decision: "deny", userProperties });
+  const { authorization } = ask("authorizePublish", { decision: "deny", userProperties });
   pair[0] = "c";
   userProperties.push(["d", "e"]);
-  assertEquals<unknown>(ruling, { ...notAuthorized, userProperties: [["a", "b"]] });
+  assertEquals<unknown>(authorization, { ...notAuthorized, userProperties: [["a", "b"]] });
 });
 
 Deno.test("a sign-in may be refused with a server reference, if the client is to go there", () => {
   const serverReference = "b.example";
   for (const reasonCode of [ReasonCode.UseAnotherServer, ReasonCode.ServerMoved]) {
-    const { ruling, log } = ask("authenticate", { decision: "deny", reasonCode, serverReference });
-    assertEquals<unknown>([ruling, log], [{ allowed: false, reasonCode, serverReference }, []]);
+    const { authorization, log } = ask("authenticate", { decision: "deny", reasonCode, serverReference });
+    assertEquals<unknown>([authorization, log], [{ allowed: false, reasonCode, serverReference }, []]);
   }
   for (const hook of hooks) {
-    const { ruling, log } = ask(hook, { decision: "deny", reasonCode: ReasonCode.QuotaExceeded, serverReference });
-    assertEquals(ruling, notAuthorized);
+    const { authorization, log } = ask(hook, {
+      decision: "deny",
+      reasonCode: ReasonCode.QuotaExceeded,
+      serverReference,
+    });
+    assertEquals(authorization, notAuthorized);
     assertStringIncludes(log[0] ?? "", "(serverReference must come with reasonCode 0x9c or 0x9d only)");
   }
 });
@@ -101,8 +111,8 @@ Deno.test("a refusal with a wrong part is logged and not passed on", () => {
   ];
   for (const hook of hooks) {
     for (const [part, fault] of wrong) {
-      const { ruling, log } = ask(hook, { decision: "deny", ...part });
-      assertEquals(ruling, notAuthorized);
+      const { authorization, log } = ask(hook, { decision: "deny", ...part });
+      assertEquals(authorization, notAuthorized);
       assertEquals(log.length, 1);
       assertStringIncludes(log[0] ?? "", `"p0": ${hook} must return`);
       assertStringIncludes(log[0] ?? "", fault);

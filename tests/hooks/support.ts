@@ -1,6 +1,6 @@
 /** What the tests of plugins' answers share. */
 import type { HookChain } from "../../src/hooks/chain.ts";
-import type { Ruling } from "../../src/hooks/decide.ts";
+import type { Authorization } from "../../src/hooks/decide.ts";
 import type { ApplicationMessage } from "../../src/message.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
@@ -15,14 +15,16 @@ export const message: ApplicationMessage = {
   retain: false,
 };
 
-/** What a denial without a reason comes to. */
+/** What a denied without a reason comes to. */
 export const notAuthorized = { allowed: false, reasonCode: ReasonCode.NotAuthorized } as const;
 
 /** The hooks that may answer in detail. */
 export type DetailedHook = "authenticate" | "authorizePublish" | "authorizeSubscribe";
 
 /** How each of them is asked. */
-export const asking: Readonly<Record<DetailedHook, (chain: HookChain) => Ruling | Promise<Ruling> | undefined>> = {
+export const asking: Readonly<
+  Record<DetailedHook, (chain: HookChain) => Authorization | Promise<Authorization> | undefined>
+> = {
   authenticate: (chain) => chain.authenticate?.(signIn({ username: "u" })),
   authorizePublish: (chain) => chain.authorizePublish?.(client, message),
   authorizeSubscribe: (chain) => chain.authorizeSubscribe?.(client, { topicFilter: parseTopicFilter("a/#"), qos: 2 }),

@@ -1,4 +1,4 @@
-/** What the journal takes down of retained messages is what is retained, whatever one batch holds. */
+/** What the write queue takes down of retained messages is what is retained, whatever one batch holds. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { noteRetained } from "../../src/persistence/retained_recorder.ts";
@@ -27,17 +27,17 @@ Deno.test("The notes of any settings and clearings, in any batches, leave what i
   const step = fc.record({ topic: fc.constantFrom("a", "b", "c"), clear: fc.boolean(), commit: fc.nat(4) });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-      const { store, journal } = await journalOf();
+      const { store, writeQueue } = await journalOf();
       const retained = new RetainedMessages({ maximumMessages: 10, maximumBytes: 1_000_000 });
-      retained.onChange = noteRetained(journal);
+      retained.onChange = noteRetained(writeQueue);
       for (const [index, { topic, clear, commit }] of steps.entries()) {
         const payload = clear ? new Uint8Array() : Uint8Array.of(index);
-        const before = journal.position;
+        const before = writeQueue.position;
         retained.set(new Message({ topicName: parseTopicName(topic), payload, retain: true }));
-        assertEquals(journal.position > before, true, "there is something to wait for");
-        if (commit === 0) await journal.settled();
+        assertEquals(writeQueue.position > before, true, "there is something to wait for");
+        if (commit === 0) await writeQueue.settled();
       }
-      await journal.settled();
+      await writeQueue.settled();
       const kept = Object.fromEntries(Array.from(retained, ({ topicName, payload }) => [topicName, payload[0]]));
       assertEquals(retainedBy(store.changes), kept);
     }),
@@ -46,13 +46,13 @@ Deno.test("The notes of any settings and clearings, in any batches, leave what i
 });
 
 Deno.test("What is retained and cleared again while the store does not store leaves nothing that waits for it", async () => {
-  const { store, journal } = await journalOf();
+  const { store, writeQueue } = await journalOf();
   const retained = new RetainedMessages({ maximumMessages: 10, maximumBytes: 1_000_000 });
-  retained.onChange = noteRetained(journal);
+  retained.onChange = noteRetained(writeQueue);
   const set = (topic: string, payload: Uint8Array) =>
     retained.set(new Message({ topicName: parseTopicName(topic), payload, retain: true }));
   set("stays", Uint8Array.of(1));
-  await journal.settled();
+  await writeQueue.settled();
   store.hold();
   set("stays", Uint8Array.of(2));
   await until("the store to be asked", () => store.held === 1);
@@ -61,9 +61,9 @@ Deno.test("What is retained and cleared again while the store does not store lea
     set(`comes/and/goes/${index}`, new Uint8Array());
   }
   set("stays", new Uint8Array());
-  assertEquals(journal.unstoredBytes < 1000, true);
+  assertEquals(writeQueue.unstoredBytes < 1000, true);
   store.release();
-  await journal.settled();
+  await writeQueue.settled();
   const topics = store.changes.flatMap((change) => "topicName" in change ? [`${change.type} ${change.topicName}`] : []);
   assertEquals(topics, ["retain stays", "retain stays", "clear stays"]);
 });

@@ -8,48 +8,48 @@ import { change, delivery, message, notesOf } from "./support.ts";
 const typesOf = (changes: readonly { readonly type: string }[]) => changes.map(({ type }) => type);
 
 Deno.test("A message is stored once for all that refer to it, with an id above the highest", async () => {
-  const { store, journal, notes } = await notesOf();
+  const { store, writeQueue, notes } = await notesOf();
   const one = message();
   for (const session of [1, 2, 3]) notes(session).queued(delivery(one, 1));
-  noteRetained(journal)(one.topicName, one, undefined);
-  await journal.settled();
+  noteRetained(writeQueue)(one.topicName, one, undefined);
+  await writeQueue.settled();
   assertEquals(typesOf(store.changes), ["message", "delivery", "delivery", "delivery", "retain"]);
   assertEquals([one.storedId, one.storedReferences], [101, 4]);
 });
 
 Deno.test("A message that nothing refers to any longer is stored again when something does", async () => {
-  const { store, journal, notes } = await notesOf();
+  const { store, writeQueue, notes } = await notesOf();
   const one = message();
   const [first, second] = [delivery(one, 1), delivery(one, 2)];
   const session = notes(1);
   session.queued(first);
-  await journal.settled();
+  await writeQueue.settled();
   session.settled(first);
   assertEquals([one.storedId, one.storedReferences], [0, 0]);
   session.queued(second);
-  await journal.settled();
+  await writeQueue.settled();
   assertEquals(typesOf(store.changes), ["message", "delivery", "settled", "message", "delivery"]);
   assertEquals([one.storedId, store.messages], [102, 1]);
 });
 
 Deno.test("A retained message that is replaced before it is stored, and is needed later, is stored again", async () => {
-  const { store, journal, notes } = await notesOf();
+  const { store, writeQueue, notes } = await notesOf();
   const [old, now] = [message("old"), message("new")];
-  const note = noteRetained(journal);
+  const note = noteRetained(writeQueue);
   note(old.topicName, old, undefined);
   note(now.topicName, now, old);
-  await journal.settled();
+  await writeQueue.settled();
   notes(1).queued(delivery(old, 1));
-  await journal.settled();
+  await writeQueue.settled();
   assertEquals(store.messages, 2);
   const [loaded] = await notes(1).load(0);
   assertEquals(loaded && new TextDecoder().decode(loaded.message.payload), "old");
 });
 
 Deno.test("A delivery that is settled in its batch is taken back; with it, a message that nobody else needs", async () => {
-  const { store, journal, notes } = await notesOf();
+  const { store, writeQueue, notes } = await notesOf();
   store.hold();
-  journal.append(change(1));
+  writeQueue.append(change(1));
   await until("the store to be asked", () => store.held === 1);
   const [alone, shared] = [message(), message()];
   const deliveries = [delivery(alone, 1), delivery(shared, 2)];
@@ -57,22 +57,22 @@ Deno.test("A delivery that is settled in its batch is taken back; with it, a mes
   notes(2).queued(delivery(shared, 1));
   for (const one of deliveries) notes(1).settled(one);
   store.release();
-  await journal.settled();
+  await writeQueue.settled();
   assertEquals(typesOf(store.changes), ["accept", "message", "delivery"]);
   assertEquals([alone.storedId, shared.storedReferences], [0, 1]);
 });
 
 Deno.test("What is sent in its batch is written as sent, later as a change", async () => {
-  const { store, journal, notes } = await notesOf();
+  const { store, writeQueue, notes } = await notesOf();
   const [early, late] = [delivery(message(), 1, 2), delivery(message(), 2, 2)];
   const session = notes(1);
   session.queued(early);
   session.sent(early, 7);
   session.queued(late);
-  await journal.settled();
+  await writeQueue.settled();
   session.sent(late, 8);
   session.released(early);
-  await journal.settled();
+  await writeQueue.settled();
   assertEquals(typesOf(store.changes), ["message", "delivery", "message", "delivery", "sent", "released"]);
   const found = await session.loadInflight();
   assertEquals(found.map(({ packetIdentifier, released }) => [packetIdentifier, released !== undefined]), [
@@ -83,18 +83,18 @@ Deno.test("What is sent in its batch is written as sent, later as a change", asy
 });
 
 Deno.test("A QoS 0 delivery is not noted", async () => {
-  const { journal, notes } = await notesOf();
+  const { writeQueue, notes } = await notesOf();
   const one = delivery(message(), 1, 0);
   notes(1).queued(one);
   notes(1).settled(one);
-  assertEquals(journal.position, 0);
+  assertEquals(writeQueue.position, 0);
 });
 
 Deno.test("What is read sees everything that was noted before", async () => {
-  const { store, journal, notes } = await notesOf();
+  const { store, writeQueue, notes } = await notesOf();
   const session = notes(1);
   store.hold();
-  journal.append(change(1));
+  writeQueue.append(change(1));
   await until("the store to be asked", () => store.held === 1);
   const deliveries = [1, 2, 3].map((sequence) => delivery(message(`${sequence}`), sequence));
   for (const one of deliveries) session.queued(one);
@@ -114,10 +114,10 @@ Deno.test("Whatever comes and goes, every delivery that is not settled has its m
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
-      const { store, journal, notes } = await notesOf();
+      const { store, writeQueue, notes } = await notesOf();
       const messages = ["0", "1", "2", "3"].map((payload) => message(payload));
       const sessions = [notes(1), notes(2)];
-      const note = noteRetained(journal);
+      const note = noteRetained(writeQueue);
       const open: { session: number; delivery: ReturnType<typeof delivery> }[] = [];
       let [retained, sequence]: [number, number] = [4, 0];
       for (const step of steps) {
@@ -137,7 +137,7 @@ Deno.test("Whatever comes and goes, every delivery that is not settled has its m
         }
       }
       store.release();
-      await journal.settled();
+      await writeQueue.settled();
       for (const session of [1, 2]) {
         const expected = open.filter((one) => one.session === session).map(({ delivery }) => delivery);
         const found = await sessions[session - 1]!.load(0);
@@ -151,7 +151,7 @@ Deno.test("Whatever comes and goes, every delivery that is not settled has its m
       assertEquals(store.messages >= needed.size, true);
       for (const { delivery, session } of open) sessions[session - 1]!.settled(delivery);
       note(messages[0]!.topicName, undefined, messages[retained]);
-      await journal.settled();
+      await writeQueue.settled();
       assertEquals(store.messages, 0);
     }),
     { seed, numRuns: 60 },

@@ -1,6 +1,6 @@
-/** What the tests of durability share. */
-import { Journal, type JournalParts } from "../../src/persistence/write_queue.ts";
-import { SessionNotes } from "../../src/persistence/session_recorder.ts";
+/** What the tests of persistence share. */
+import { WriteQueue, type WriteQueueParts } from "../../src/persistence/write_queue.ts";
+import { SessionRecorder } from "../../src/persistence/session_recorder.ts";
 import { Message } from "../../src/message.ts";
 import type { QoS } from "../../src/packet/packets.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
@@ -13,24 +13,26 @@ import { CollectingLogger } from "../support/test_broker.ts";
 /** A broker's clock that is the store's time. */
 export const times = { toStored: (ms: number) => ms, fromStored: (ms: number) => ms };
 
-/** A journal on an open store in memory. */
-export async function journalOf(waits: Pick<JournalParts, "retryMs" | "lastingRetryMs" | "opened"> = { retryMs: 0 }) {
+/** A write queue on an open store in memory. */
+export async function journalOf(
+  waits: Pick<WriteQueueParts, "retryMs" | "lastingRetryMs" | "opened"> = { retryMs: 0 },
+) {
   const store = new MemoryStore();
   await store.open();
   const logger = new CollectingLogger();
   const faults: (StoreError | undefined)[] = [];
   const onFault = (fault: StoreError | undefined) => void faults.push(fault);
-  const journal = new Journal({ store, logger, times, lastMessageId: 100, ...waits, onFault });
-  return { store, logger, faults, journal };
+  const writeQueue = new WriteQueue({ store, logger, times, lastMessageId: 100, ...waits, onFault });
+  return { store, logger, faults, writeQueue };
 }
 
 /** As {@linkcode journalOf}, with the notes of a session whose number is given. */
 export async function notesOf() {
   const parts = await journalOf();
-  const { journal, store } = parts;
+  const { writeQueue, store } = parts;
   const notes = (session: number) =>
-    new SessionNotes({
-      ...{ journal, store, times, session, clientIdentifier: `c${session}`, username: undefined },
+    new SessionRecorder({
+      ...{ writeQueue, store, times, session, clientIdentifier: `c${session}`, username: undefined },
       shareGroup: () => undefined,
     });
   return { ...parts, notes };

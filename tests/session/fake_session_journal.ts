@@ -1,6 +1,6 @@
 import type { Delivery, DeliveryNote } from "../../src/session/delivery.ts";
 import type { RestoredDelivery } from "../../src/session/delivery.ts";
-import type { SessionJournal } from "../../src/session/session_log.ts";
+import type { SessionLog } from "../../src/session/session_log.ts";
 
 interface Known {
   readonly delivery: Delivery;
@@ -9,7 +9,7 @@ interface Known {
 }
 
 /** Has everything that it was told of a session's deliveries, as a store would. */
-export class FakeSessionJournal implements SessionJournal {
+export class FakeSessionJournal implements SessionLog {
   readonly #known = new Map<number, Known>();
   /** Topic names of what went out of memory. */
   readonly forgottenNames: string[] = [];

@@ -154,15 +154,15 @@ Deno.test("65,534 messages are under way at once, and one that is over makes roo
 
 /** Messages a to e, of which b is released and c comes from a shared subscription; all are noted. */
 function filled() {
-  const journal = new FakeSessionJournal();
-  const inflight = new Inflight(journal);
+  const log = new FakeSessionJournal();
+  const inflight = new Inflight(log);
   for (const [name, qos] of [["a", 1], ["b", 2], ["c", 1], ["d", 2], ["e", 1]] as const) {
     const entered = { ...delivery(name, qos, 100), ...(name === "c" && { share }), sequence: 10 - inflight.size };
-    journal.queued(entered);
+    log.queued(entered);
     inflight.enter(entered);
   }
   inflight.release(2, inflight.message(2)!);
-  return { journal, inflight };
+  return { log, inflight };
 }
 
 /** What would be sent again. */
@@ -177,25 +177,25 @@ function resent(inflight: Inflight): string[] {
 }
 
 Deno.test("What was let out of memory comes back in the order of sending, whatever the order in the store", async () => {
-  const { journal, inflight } = filled();
+  const { log, inflight } = filled();
   const before = inflight.bytes;
   inflight.spill();
   assertEquals([inflight.isUnread, inflight.size, inflight.stored, inflight.bytes], [true, 5, 3, before / 4]);
-  assertEquals(journal.forgottenNames, ["a", "d", "e"]);
+  assertEquals(log.forgottenNames, ["a", "d", "e"]);
   await inflight.read();
   assertEquals([inflight.isUnread, inflight.size, inflight.stored, inflight.bytes], [false, 5, 0, before]);
   assertEquals(resent(inflight), ["a#1", "pubrel#2", "c#3", "d#4", "e#5"]);
 });
 
 Deno.test("A message of a shared subscription stays in memory for other members, unless it is under way at QoS 2", () => {
-  const journal = new FakeSessionJournal();
-  const inflight = new Inflight(journal);
+  const log = new FakeSessionJournal();
+  const inflight = new Inflight(log);
   for (const [name, qos] of [["a", 1], ["b", 2]] as const) inflight.enter({ ...delivery(name, qos), share });
   inflight.spill();
   assertEquals([inflight.message(1)?.message.topicName, inflight.message(2)], ["a", undefined]);
 });
 
-Deno.test("Without a journal, or without a message, nothing is let out of memory", () => {
+Deno.test("Without a log, or without a message, nothing is let out of memory", () => {
   const inflight = new Inflight();
   inflight.enter(delivery("a", 1));
   inflight.spill();
@@ -217,12 +217,12 @@ Deno.test("What was let out of memory is not acknowledged before it has been rea
 });
 
 Deno.test("A read that fails can be tried again, and what comes back after the end is not taken in", async () => {
-  const { journal, inflight } = filled();
+  const { log, inflight } = filled();
   inflight.spill();
-  journal.failing = new Error("no page");
+  log.failing = new Error("no page");
   assertEquals(await inflight.read().catch((error: Error) => error.message), "no page");
   assertEquals(inflight.isUnread, true);
-  journal.failing = undefined;
+  log.failing = undefined;
   const reading = inflight.read();
   inflight.end();
   await reading;

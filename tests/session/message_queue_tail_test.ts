@@ -5,7 +5,7 @@ import { Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import type { QoS } from "../../src/packet/packets.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
-import type { SessionJournal } from "../../src/session/session_log.ts";
+import type { SessionLog } from "../../src/session/session_log.ts";
 import { type DropPolicy, MessageQueue } from "../../src/session/message_queue.ts";
 import { ShareGroup } from "../../src/topics/share_group.ts";
 import { parseTopicFilter } from "../../src/packet/topic.ts";
@@ -28,8 +28,8 @@ class FakeStore {
   reads = 0;
 
   /** What a queue is told to read with. */
-  get journal(): SessionJournal {
-    return { load: (after: number) => this.#load(after), forgotten: () => {} } as unknown as SessionJournal;
+  get log(): SessionLog {
+    return { load: (after: number) => this.#load(after), forgotten: () => {} } as unknown as SessionLog;
   }
 
   enter(delivery: Delivery): void {
@@ -76,7 +76,7 @@ function queueOf({ maximumMessages = 100_000, policy = "oldest" }: QueueOptions 
   let loaded = 0;
   const queue = new MessageQueue({
     limits: { maximumMessages, maximumBytes: 2 ** 40, policy },
-    journal: store.journal,
+    log: store.log,
     now: () => 0,
     onExpired: () => {},
     onDrop: (delivery) => {

@@ -15,7 +15,7 @@ function queueOf(maximumMessages: number, maximumBytes = 1_000_000, policy: Drop
   let sequence = 0;
   const queue = new MessageQueue({
     limits: { maximumMessages, maximumBytes, policy },
-    journal: undefined,
+    log: undefined,
     onDrop: ({ message }) => dropped.push(message.topicName),
     now: () => clock.nowMs,
     onExpired: ({ message }) => expired.push(message.topicName),

@@ -16,9 +16,9 @@ const share = new ShareGroup("g", parseTopicFilter("#"));
 function stored(changes: Partial<SenderOptions> = {}) {
   const lost: [number, DropReason][] = [];
   const { options, dropped } = senderOptions({ onLost: (...loss) => void lost.push(loss), ...changes });
-  const journal = new FakeSessionJournal();
-  const sender = new Sender(options, journal);
-  return { sender, journal, dropped, lost, retained: options.retained };
+  const log = new FakeSessionJournal();
+  const sender = new Sender(options, log);
+  return { sender, log, dropped, lost, retained: options.retained };
 }
 
 function offerAll(sender: Sender, ...messages: readonly (readonly [name: string, qos: QoS])[]): void {

@@ -107,7 +107,7 @@ export class Ledger {
   /** The broker died without warning. */
   crashed = false;
   /** Messages that may be missing, since a stated limit has dropped that many. */
-  allowance = 0;
+  allowed_ = 0;
 
   get faults(): readonly string[] {
     return this.#faultCount > this.#faults.length
@@ -312,7 +312,7 @@ export class Ledger {
     const missing = [...this.#sessions].filter(({ over }) => !over).flatMap((session) => this.#missing(session));
     for (const [share, group] of this.#groups) missing.push(...this.#missingOf(share, group));
     missing.push(...this.wills.missing());
-    if (missing.length > this.allowance) { for (const text of missing) this.fault(text); }
+    if (missing.length > this.allowed_) { for (const text of missing) this.fault(text); }
     this.wills.finish();
   }
 

@@ -227,7 +227,7 @@ class Simulation {
 
   #dropped(client: string | undefined, payload: Uint8Array, reason: DropReason): void {
     const text = new TextDecoder().decode(payload).replace(/\.+$/, "");
-    if (reason === "queue-limit") this.#ledger.allowance++;
+    if (reason === "queue-limit") this.#ledger.allowed_++;
     if (reason !== "session-ended") this.#ledger.dropped(client, text);
     if (!DROPS_BY_POLICY.has(reason)) this.#ledger.fault(`${text} was dropped for ${client}: ${reason}`);
     if (reason === "queue-limit" && this.#schedule.queueLimit === 10_000) {

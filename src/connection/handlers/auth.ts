@@ -4,7 +4,7 @@ import { PacketType } from "../../packet/packets.ts";
 import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import { quote } from "../../quote.ts";
-import type { Connection, Open } from "../connection.ts";
+import type { Connection, SignedIn } from "../connection.ts";
 import { toldRefusal } from "../connection_state.ts";
 import { isDisconnectReason } from "../disconnect_rules.ts";
 import { advance } from "../enhanced_authentication.ts";
@@ -26,9 +26,9 @@ export function beginExchange(
   signIn: ExchangeSignIn,
 ): void | Promise<void> {
   const { request, gone, admit } = signIn;
-  const { core, listener } = connection;
+  const { context, listener } = connection;
   const method = request.authenticationMethod;
-  const exchange = core.hooks.beginAuthentication?.(Object.freeze(request));
+  const exchange = context.hooks.beginAuthentication?.(Object.freeze(request));
   if (!exchange) {
     // [MQTT-4.12.0-1] 5.0
     const reason = `no plugin knows the authentication method ${quote(method)}`;
@@ -38,7 +38,7 @@ export function beginExchange(
     method,
     exchange,
     gone,
-    deadlineMs: core.clientTime.now() + listener.limits.connectTimeout * 1000,
+    deadlineMs: context.clientTime.now() + listener.limits.connectTimeout * 1000,
     succeed: ({ username = request.username, ...greeting }) => admit(username, greeting),
     refuse: (refusal) => connection.refuse(refusalOf(request, refusal)),
   };
@@ -71,7 +71,7 @@ export function handleAuth(connection: Connection, packet: AuthPacket): void | P
 /** The re-authentication that an AUTH belongs to or begins. */
 function authenticationOf(
   connection: Connection,
-  open: Open | undefined,
+  open: SignedIn | undefined,
   packet: AuthPacket,
 ): EnhancedAuthentication | undefined {
   const method = open?.client.authenticationMethod;
@@ -83,8 +83,8 @@ function authenticationOf(
 }
 
 /** MQTT 5.0 §4.12.1: the client stays signed in as before until it is decided. */
-function reAuthenticate(connection: Connection, open: Open, method: string): EnhancedAuthentication | undefined {
-  const { core, listener } = connection;
+function reAuthenticate(connection: Connection, open: SignedIn, method: string): EnhancedAuthentication | undefined {
+  const { context, listener } = connection;
   const gone = new AbortController();
   const request = Object.freeze({
     ...open.client,
@@ -93,13 +93,13 @@ function reAuthenticate(connection: Connection, open: Open, method: string): Enh
     authenticationMethod: method,
     reAuthenticating: true,
   });
-  const exchange = core.hooks.beginAuthentication?.(request);
+  const exchange = context.hooks.beginAuthentication?.(request);
   if (!exchange) return undefined;
   return {
     method,
     exchange,
     gone,
-    deadlineMs: core.clientTime.now() + listener.limits.connectTimeout * 1000,
+    deadlineMs: context.clientTime.now() + listener.limits.connectTimeout * 1000,
     succeed: ({ username = request.username, authenticationData, reasonString, userProperties }) => {
       open.reAuthentication = undefined;
       if (username !== open.client.username) {

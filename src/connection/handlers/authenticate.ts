@@ -1,4 +1,4 @@
-import { type Denial, unverified } from "../../hooks/decide.ts";
+import { type Denied, unverified } from "../../hooks/decide.ts";
 import type { ClientSnapshot, SignIn } from "../../hooks/plugin.ts";
 import type { ReasonProperties } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
@@ -17,20 +17,20 @@ const wordless: Greeting = Object.freeze({});
 /** Asks whether a client may sign in with what its CONNECT holds. */
 export async function authenticate(connection: Connection, request: SignIn): Promise<ConnectRefusal | Greeting> {
   if (nameInCertificate(connection) !== undefined) return wordless;
-  const { hooks } = connection.core;
+  const { hooks } = connection.context;
   if (!hooks.authenticate) return withoutPlugin(connection, request) ?? wordless;
-  const ruling = await hooks.authenticate(request);
-  if (ruling === unverified && request.username !== undefined) return refusalOfName(request.username);
-  if (!ruling.allowed) return refusalOf(request, ruling);
-  return { reasonString: ruling.reasonString, userProperties: ruling.userProperties };
+  const authorization = await hooks.authenticate(request);
+  if (authorization === unverified && request.username !== undefined) return refusalOfName(request.username);
+  if (!authorization.allowed) return refusalOf(request, authorization);
+  return { reasonString: authorization.reasonString, userProperties: authorization.userProperties };
 }
 
 /** What the plugins' refusal of a sign-in looks like; the client is told their words alone. */
 export function refusalOf(
   { username, authenticationMethod }: Pick<ClientSnapshot, "username" | "authenticationMethod">,
-  denial: Omit<Denial, "allowed">,
+  denied: Omit<Denied, "allowed">,
 ): ConnectRefusal {
-  const { reasonCode, reasonString, userProperties, serverReference } = denial;
+  const { reasonCode, reasonString, userProperties, serverReference } = denied;
   const anonymous = username === undefined && authenticationMethod === undefined;
   const hint = anonymous ? " (anonymous clients need auth.allow-anonymous: true)" : "";
   const nameless = anonymous
@@ -49,10 +49,10 @@ function refusalOfName(username: string): ConnectRefusal {
 }
 
 /** No plugin decides: anonymous clients come in through loopback, if there is no `auth` section. */
-function withoutPlugin({ core, listener }: Connection, client: ClientSnapshot): ConnectRefusal | undefined {
+function withoutPlugin({ context, listener }: Connection, client: ClientSnapshot): ConnectRefusal | undefined {
   if (client.username !== undefined) return refusalOfName(client.username);
   const local = listener.type !== "external" && (listener.socketPath !== undefined || isLoopback(listener.hostname));
-  if (core.config.anonymous === "loopback" && local) return undefined;
+  if (context.config.anonymous === "loopback" && local) return undefined;
   const reason = "anonymous client was not let in: listeners beyond loopback need auth.allow-anonymous: true";
   return { reasonCode: ReasonCode.NotAuthorized, reason };
 }

@@ -4,12 +4,12 @@ import type { Connection } from "../connection.ts";
 
 /** What plugins are told of a client that signs in. */
 export function describeClient(connection: Connection, packet: ConnectPacket): ClientSnapshot {
-  const { transport, listener, core } = connection;
+  const { transport, listener, context } = connection;
   const { certificate, remote, secure } = transport;
   const { userProperties, authenticationMethod } = packet;
   return Object.freeze({
     // [MQTT-3.1.3-6] 3.1.1 and 5.0
-    clientIdentifier: packet.clientIdentifier || `auto-${core.machine.uniqueName()}`,
+    clientIdentifier: packet.clientIdentifier || `auto-${context.machine.uniqueName()}`,
     username: nameInCertificate(connection) ?? nameIn(packet),
     protocolVersion: packet.protocolVersion,
     listener: listener.name,

@@ -8,7 +8,7 @@ import { InboundTopicAliases } from "../../session/topic_aliases.ts";
 import { networkOf } from "../../transport/address.ts";
 import type { Connection, ConnectRefusal } from "../connection.ts";
 import { toldRefusal } from "../connection_state.ts";
-import { HeldPublishes } from "../deferred_publishes.ts";
+import { DeferredPublishes } from "../deferred_publishes.ts";
 import { authenticate, type Greeting } from "./authenticate.ts";
 import { beginExchange } from "./auth.ts";
 import { describeClient } from "./client_snapshot.ts";
@@ -79,26 +79,26 @@ async function admit(
 
 /** What is under way of a session of an earlier run, or of one that memory had no room for, is in the store only. */
 async function readSession(
-  { core }: Connection,
+  { context }: Connection,
   packet: ConnectPacket,
   client: ClientSnapshot,
 ): Promise<ConnectRefusal | undefined> {
   const { clientIdentifier } = client;
-  const { sessions, durability } = core;
-  sessions.expireOne(clientIdentifier, core.clock.now());
-  if (packet.cleanStart || !durability) return undefined;
+  const { sessions, persistence } = context;
+  sessions.expireOne(clientIdentifier, context.clock.now());
+  if (packet.cleanStart || !persistence) return undefined;
   const found = sessions.get(clientIdentifier);
   if (found && found.username !== client.username) return undefined;
   try {
     // While it is read another client may take its place, and leave something unread in turn.
-    for (let session = sessions.get(clientIdentifier); session && durability.isUnread(session);) {
-      await durability.read(session);
+    for (let session = sessions.get(clientIdentifier); session && persistence.isUnread(session);) {
+      await persistence.read(session);
       sessions.changed(session);
       session = sessions.get(clientIdentifier);
     }
     return undefined;
   } catch (error) {
-    core.logger.error(`session of client ${quote(clientIdentifier)} cannot be read: ${error}`);
+    context.logger.error(`session of client ${quote(clientIdentifier)} cannot be read: ${error}`);
     return toldRefusal(ReasonCode.ServerUnavailable, "the session cannot be read");
   }
 }
@@ -113,33 +113,33 @@ function openSession(
   client: ClientSnapshot,
   greeting: Greeting,
 ): void | Promise<void> {
-  const { core } = connection;
+  const { context } = connection;
   const { clientIdentifier } = client;
   const { limits } = connection.listener;
   const expiryIntervalSeconds = grantedExpirySeconds(packet, limits);
   const properties = connackProperties(limits, packet, { client, greeting, expirySeconds: expiryIntervalSeconds });
-  const old = core.sessions.get(clientIdentifier);
-  const journal = core.durability?.journal;
+  const old = context.sessions.get(clientIdentifier);
+  const writeQueue = context.persistence?.writeQueue;
   const refusal = refusalOfPlace(connection, clientIdentifier) ??
-    (old ? refusalOfStranger(core, old, client) : refusalOfSession(connection, client)) ??
+    (old ? refusalOfStranger(context, old, client) : refusalOfSession(connection, client)) ??
     refusalOfSize(packet, properties);
   if (refusal) return connection.refuse(refusal);
   // Before anything changes, so that clients that come again and again leave nothing that waits for the store.
-  if (journal?.fault && (expiryIntervalSeconds > 0 || old?.durable || packet.will)) {
+  if (writeQueue?.fault && (expiryIntervalSeconds > 0 || old?.durable || packet.will)) {
     const reason = "sessions and wills cannot be stored now";
     return connection.refuse(toldRefusal(ReasonCode.ServerUnavailable, reason));
   }
-  const before = journal?.position;
+  const before = writeQueue?.position;
   // [MQTT-3.1.4-2] 3.1.1, [MQTT-3.1.4-3] 5.0
   const reason = "the client connected anew";
-  if (old) core.owners.get(old)?.close({ reasonCode: ReasonCode.SessionTakenOver, reason });
-  const { session, present } = core.sessions.open(
+  if (old) context.connectionBySession.get(old)?.close({ reasonCode: ReasonCode.SessionTakenOver, reason });
+  const { session, present } = context.sessions.open(
     { clientIdentifier, expiryIntervalSeconds },
-    packet.cleanStart || replacesStrangers(core, old, client),
+    packet.cleanStart || replacesStrangers(context, old, client),
     () => newSession(connection, client, expiryIntervalSeconds),
   );
-  session.sender.limitTo(core.senderLimits.get(limits));
-  core.wills.signedIn(client);
+  session.sender.limitTo(context.senderLimits.get(limits));
+  context.wills.signedIn(client);
   const open = {
     at: "open" as const,
     session,
@@ -151,7 +151,7 @@ function openSession(
     will: packet.will,
     topicAliases: new InboundTopicAliases(limits.topicAliasMaximum),
     reAuthentication: undefined,
-    held: new HeldPublishes(),
+    held: new DeferredPublishes(),
     retainedWalk: undefined,
   };
   connection.own(open);
@@ -159,29 +159,33 @@ function openSession(
     connection.welcome(open, present, properties);
     void sendRetained(connection, open);
   };
-  if (!journal || journal.fault || journal.position === before) return welcome();
-  return journal.settled().then(() => {
+  if (!writeQueue || writeQueue.fault || writeQueue.position === before) return welcome();
+  return writeQueue.settled().then(() => {
     if (connection.open === open) welcome();
   });
 }
 
-function newSession({ core, transport }: Connection, client: ClientSnapshot, expiryIntervalSeconds: number): Session {
+function newSession(
+  { context, transport }: Connection,
+  client: ClientSnapshot,
+  expiryIntervalSeconds: number,
+): Session {
   const { clientIdentifier, username } = client;
   // What ends with its connection has nothing to be remembered for.
-  const journal = expiryIntervalSeconds > 0 ? core.durability?.notesOf(clientIdentifier, username) : undefined;
-  const parts = core.sessionParts(clientIdentifier);
+  const log = expiryIntervalSeconds > 0 ? context.persistence?.recorderOf(clientIdentifier, username) : undefined;
+  const parts = context.sessionParts(clientIdentifier);
   const network = networkOf(transport.remote.hostname);
-  return new Session({ clientIdentifier, username, network, expiryIntervalSeconds, journal, ...parts });
+  return new Session({ clientIdentifier, username, network, expiryIntervalSeconds, log, ...parts });
 }
 
 /**
  * Looked at when CONNECT comes, before anything is spent on it, and again before the client is let in: others may have come
  * meanwhile. Whoever replaces a connection of the same listener takes its place.
  */
-function refusalOfPlace({ core, listener }: Connection, clientIdentifier: string): ConnectRefusal | undefined {
-  if (!core.admissions.isFull(listener)) return undefined;
-  const session = core.sessions.get(clientIdentifier);
-  const former = session && core.owners.get(session);
+function refusalOfPlace({ context, listener }: Connection, clientIdentifier: string): ConnectRefusal | undefined {
+  if (!context.admissions.isFull(listener)) return undefined;
+  const session = context.sessions.get(clientIdentifier);
+  const former = session && context.connectionBySession.get(session);
   if (former?.listener.name === listener.name) return undefined;
   const { name, maxConnections } = listener;
   const reason = `listeners.${name}.max-connections (${maxConnections}) is reached`;
@@ -190,17 +194,21 @@ function refusalOfPlace({ core, listener }: Connection, clientIdentifier: string
 
 /** Whose client is connected is protected from others; a session without one is replaced. */
 function refusalOfStranger(
-  { owners }: Connection["core"],
+  { connectionBySession }: Connection["context"],
   session: Session,
   { clientIdentifier, username }: ClientSnapshot,
 ): ConnectRefusal | undefined {
-  if (session.username === username || !owners.has(session)) return undefined;
+  if (session.username === username || !connectionBySession.has(session)) return undefined;
   const reason = `client identifier ${quote(clientIdentifier)} belongs to another user's session`;
   return toldRefusal(ReasonCode.ClientIdentifierNotValid, reason);
 }
 
 /** A user must not get what was meant for another, nor be locked out because it has a new name. */
-function replacesStrangers({ logger }: Connection["core"], old: Session | undefined, client: ClientSnapshot): boolean {
+function replacesStrangers(
+  { logger }: Connection["context"],
+  old: Session | undefined,
+  client: ClientSnapshot,
+): boolean {
   if (!old || old.username === client.username) return false;
   const [was, is] = [old.username, client.username].map((name) => name === undefined ? "nobody" : JSON.stringify(name));
   logger.warn(`session of client ${client.clientIdentifier} begins anew: it was that of user ${was}, now it is ${is}`);

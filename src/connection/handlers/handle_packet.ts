@@ -2,7 +2,7 @@ import type { ReceivedPacket } from "../../packet/decode.ts";
 import { type AckPacket, type ConnectPacket, PacketType } from "../../packet/packets.ts";
 import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
-import type { Connection, Open } from "../connection.ts";
+import type { Connection, SignedIn } from "../connection.ts";
 import { handleAuth } from "./auth.ts";
 import { handleConnect } from "./connect.ts";
 import { handleDisconnect } from "./disconnect.ts";
@@ -20,7 +20,7 @@ export function handlePacket(connection: Connection, packet: ReceivedPacket): vo
 
 function handleOpen(
   connection: Connection,
-  open: Open,
+  open: SignedIn,
   packet: Exclude<ReceivedPacket, ConnectPacket>,
 ): void | Promise<void> {
   const { sender } = open.session;
@@ -57,7 +57,7 @@ function handleSigningIn(connection: Connection, packet: Exclude<ReceivedPacket,
 }
 
 /** PUBREC: a message has arrived, or is refused. */
-function handlePubrec(connection: Connection, open: Open, { packetIdentifier, reasonCode }: AckPacket): void {
+function handlePubrec(connection: Connection, open: SignedIn, { packetIdentifier, reasonCode }: AckPacket): void {
   if (open.session.sender.pubrec(packetIdentifier, reasonCode) || reasonCode >= ReasonCode.UnspecifiedError) return;
   // MQTT 5.0 §3.6.2.1; a client that resumes an older session releases what it has all the same.
   connection.acknowledge(PacketType.Pubrel, packetIdentifier, ReasonCode.PacketIdentifierNotFound);

@@ -1,4 +1,4 @@
-import type { Denial } from "../../hooks/decide.ts";
+import type { Denied } from "../../hooks/decide.ts";
 import { expiryTime, Message } from "../../message.ts";
 import type { ReceivedPublish } from "../../packet/decode.ts";
 import { type AckPacket, PacketType, type ReasonProperties } from "../../packet/packets.ts";
@@ -6,8 +6,8 @@ import { ProtocolError, protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { TopicName } from "../../packet/topic.ts";
 import type { StoreError } from "../../store/store.ts";
-import type { Connection, Open } from "../connection.ts";
-import type { Passage, PipeOutcome } from "../../routing/publish_pipeline.ts";
+import type { Connection, SignedIn } from "../connection.ts";
+import type { PublishCallbacks, PublishOutcome } from "../../routing/publish_pipeline.ts";
 import { reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
 
 /** With `queue-policy: drop-newest` the publisher is told that nobody has its message. */
@@ -22,7 +22,7 @@ const retainedFull = {
 };
 
 /** PUBLISH (MQTT 5.0 §3.3): routes the message and acknowledges it afterwards; what is denied is acknowledged too. */
-export function handlePublish(connection: Connection, open: Open, packet: ReceivedPublish): void | Promise<void> {
+export function handlePublish(connection: Connection, open: SignedIn, packet: ReceivedPublish): void | Promise<void> {
   const topicName = topicNameOf(open, packet);
   checkSupported(connection, packet);
   if (packet.qos === 0) return route(connection, open, packet, topicName);
@@ -39,7 +39,7 @@ export function handlePublish(connection: Connection, open: Open, packet: Receiv
 }
 
 /** PUBREL: frees an identifier, and takes up the next message that waited for one. */
-export function handlePubrel(connection: Connection, open: Open, packet: AckPacket): void | Promise<void> {
+export function handlePubrel(connection: Connection, open: SignedIn, packet: AckPacket): void | Promise<void> {
   const { receiver } = open.session;
   const known = receiver.release(packet.packetIdentifier);
   // MQTT 5.0 §3.7.2.1
@@ -51,7 +51,7 @@ export function handlePubrel(connection: Connection, open: Open, packet: AckPack
 }
 
 /** The name that stands in the packet, or that its alias stands for (MQTT 5.0 §3.3.2.3.4). */
-function topicNameOf({ topicAliases }: Open, { topicName, topicAlias }: ReceivedPublish): TopicName {
+function topicNameOf({ topicAliases }: SignedIn, { topicName, topicAlias }: ReceivedPublish): TopicName {
   if (topicAlias === undefined) {
     if (topicName === "") throw protocolError("PUBLISH without a topic name");
     return topicName;
@@ -82,7 +82,7 @@ function checkSupported({ listener }: Connection, { qos, retain }: ReceivedPubli
 }
 
 /** MQTT 5.0 §4.9: QoS 1 is answered before the next packet is read, so that only QoS 2 can use up the quota. */
-function checkReceiveMaximum({ listener }: Connection, { session }: Open): void {
+function checkReceiveMaximum({ listener }: Connection, { session }: SignedIn): void {
   const { maxInflight } = listener.limits;
   if (session.receiver.inflightNow < maxInflight) return;
   const reason = `at most ${maxInflight} QoS 1 and 2 messages may be under way (receive maximum)`;
@@ -90,7 +90,7 @@ function checkReceiveMaximum({ listener }: Connection, { session }: Open): void 
 }
 
 /** Whether a 3.x client's QoS 2 message has no room yet, or must not overtake another that has none. */
-function mustWait({ listener }: Connection, { session, held }: Open): boolean {
+function mustWait({ listener }: Connection, { session, held }: SignedIn): boolean {
   return session.receiver.inflight >= listener.limits.maxInflight || held.length > 0;
 }
 
@@ -98,7 +98,7 @@ function mustWait({ listener }: Connection, { session, held }: Open): boolean {
  * A 3.x client does not know how many QoS 2 messages it may have under way, so what is over the limit waits here, and
  * its PUBREC with it. A client that is answered nothing soon stops; one that does not is closed.
  */
-function hold(connection: Connection, open: Open, packet: ReceivedPublish): void {
+function hold(connection: Connection, open: SignedIn, packet: ReceivedPublish): void {
   open.held.push(packet);
   const { maxInflight, maxInboundBytes } = connection.listener.limits;
   if (open.held.bytes > maxInboundBytes) {
@@ -109,30 +109,30 @@ function hold(connection: Connection, open: Open, packet: ReceivedPublish): void
 
 function route(
   connection: Connection,
-  open: Open,
+  open: SignedIn,
   packet: ReceivedPublish,
   topicName: TopicName,
 ): void | Promise<void> {
-  const { core, listener } = connection;
+  const { context, listener } = connection;
   const refusal = refusalOfMessage(packet, topicName, listener.limits);
   if (refusal) {
-    core.pipe.deny(open.client, topicName, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
+    context.pipeline.deny(open.client, topicName, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
     return deny(connection, open, packet, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
   }
   const { body, qos, retain, messageExpiryIntervalSeconds } = packet;
-  if (qos > 0 && core.durability?.journal.fault && needsStore(connection, open, packet, topicName)) {
-    return denyUnstored(connection, open, packet, core.durability.journal.fault);
+  if (qos > 0 && context.persistence?.writeQueue.fault && needsStore(connection, open, packet, topicName)) {
+    return denyUnstored(connection, open, packet, context.persistence.writeQueue.fault);
   }
   const publisher = open.session.clientIdentifier;
   const expiresAtMs = messageExpiryIntervalSeconds === undefined
     ? undefined
-    : expiryTime(messageExpiryIntervalSeconds, core.clock.now());
+    : expiryTime(messageExpiryIntervalSeconds, context.clock.now());
   const message = new Message({ topicName, payload: body, qos, retain, publisher, expiresAtMs });
   // A limit is told of before the acknowledgement, to who understands it.
-  if (retain && qos > 0 && open.version === 5 && !core.retained.hasRoom(message)) {
+  if (retain && qos > 0 && open.version === 5 && !context.retained.hasRoom(message)) {
     return deny(connection, open, packet, retainedFull);
   }
-  const outcome = core.pipe.fromClient(open.client, message, new Publication(connection, open, packet));
+  const outcome = context.pipeline.fromClient(open.client, message, new Publication(connection, open, packet));
   if (outcome instanceof Promise) {
     return outcome.then((outcome) => acknowledge(connection, open, packet, outcome));
   }
@@ -140,42 +140,42 @@ function route(
 }
 
 /** What goes along with a client's message on its way. */
-class Publication implements Passage {
+class Publication implements PublishCallbacks {
   readonly #connection: Connection;
-  readonly #open: Open;
+  readonly #open: SignedIn;
   readonly #packet: ReceivedPublish;
 
-  constructor(connection: Connection, open: Open, packet: ReceivedPublish) {
+  constructor(connection: Connection, open: SignedIn, packet: ReceivedPublish) {
     this.#connection = connection;
     this.#open = open;
     this.#packet = packet;
   }
 
-  wanted(): boolean {
+  stillConnected(): boolean {
     return this.#connection.open === this.#open;
   }
 
   /** One commit holds the message and the identifier, else a crash between two makes a duplicate. */
-  routed(outcome: number | "full"): void {
+  onRouted(outcome: number | "full"): void {
     const { qos, packetIdentifier } = this.#packet;
     if (qos === 2 && outcome !== "full") this.#open.session.receiver.accept(packetIdentifier);
   }
 }
 
 /** Whether a message, or that it was received, has to outlive the process. */
-function needsStore({ core }: Connection, open: Open, packet: ReceivedPublish, topicName: TopicName): boolean {
-  return packet.retain || (packet.qos === 2 && open.session.durable) || core.subscriptions.hasDurable(topicName);
+function needsStore({ context }: Connection, open: SignedIn, packet: ReceivedPublish, topicName: TopicName): boolean {
+  return packet.retain || (packet.qos === 2 && open.session.durable) || context.subscriptions.hasDurable(topicName);
 }
 
 /** A 3.x client would take silence for a slow network. */
-function denyUnstored(connection: Connection, open: Open, packet: ReceivedPublish, fault: StoreError): void {
+function denyUnstored(connection: Connection, open: SignedIn, packet: ReceivedPublish, fault: StoreError): void {
   const reasonCode = reasonCodeOf(fault);
   const reasonString = "messages cannot be stored now";
   if (open.version === 5) return deny(connection, open, packet, { reasonCode, reasonString });
   connection.close({ reasonCode, reason: reasonString });
 }
 
-function acknowledge(connection: Connection, open: Open, packet: ReceivedPublish, outcome: PipeOutcome): void {
+function acknowledge(connection: Connection, open: SignedIn, packet: ReceivedPublish, outcome: PublishOutcome): void {
   const { qos, packetIdentifier } = packet;
   // The client will send it again, and then it has to count as new.
   if (outcome === "abandoned" || qos === 0) return;
@@ -188,11 +188,11 @@ function acknowledge(connection: Connection, open: Open, packet: ReceivedPublish
 }
 
 /** A 3.x client knows no word for it, so that its message is acknowledged and dropped. */
-function deny(connection: Connection, open: Open, packet: ReceivedPublish, denial: Omit<Denial, "allowed">): void {
+function deny(connection: Connection, open: SignedIn, packet: ReceivedPublish, denied: Omit<Denied, "allowed">): void {
   const { qos, packetIdentifier } = packet;
   if (qos === 0) return;
   if (qos === 2 && open.version !== 5) open.session.receiver.accept(packetIdentifier);
-  const { reasonCode, reasonString, userProperties } = denial;
+  const { reasonCode, reasonString, userProperties } = denied;
   const properties: ReasonProperties | undefined = reasonString || userProperties
     ? { reasonString, userProperties }
     : undefined;

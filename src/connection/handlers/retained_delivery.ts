@@ -1,6 +1,6 @@
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { ClientConnection } from "../connection_context.ts";
-import type { Open } from "../connection_state.ts";
+import type { SignedIn } from "../connection_state.ts";
 import { errorText } from "../../error_text.ts";
 import { RetainedWalk } from "./retained_walk.ts";
 
@@ -9,7 +9,7 @@ import { RetainedWalk } from "./retained_walk.ts";
  *
  * @returns a promise only if there is more than one turn should take: the client's next packet comes after it
  */
-export function sendRetained(connection: ClientConnection, open: Open): void | Promise<void> {
+export function sendRetained(connection: ClientConnection, open: SignedIn): void | Promise<void> {
   if (connection.open !== open || !open.session.sender.promises) return;
   const walk = open.retainedWalk ??= makeWalk(connection, open);
   walk.run();
@@ -18,11 +18,11 @@ export function sendRetained(connection: ClientConnection, open: Open): void | P
 }
 
 /** It ends when the client has gone; what is still promised then waits for it. */
-function makeWalk(connection: ClientConnection, open: Open): RetainedWalk {
+function makeWalk(connection: ClientConnection, open: SignedIn): RetainedWalk {
   const resumed = (resume: () => void) => {
     if (connection.open === open) orClose(connection, resume);
   };
-  const { core: { work }, work: party } = connection;
+  const { context: { work }, work: party } = connection;
   return new RetainedWalk({
     sender: open.session.sender,
     work,

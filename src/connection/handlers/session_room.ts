@@ -7,16 +7,16 @@ import { toldRefusal } from "../connection_state.ts";
 
 /** Why the client may not have a session, if it has none yet. */
 export function refusalOfSession(
-  { core: { config, memory, sessions }, transport }: Connection,
+  { context: { config, memory, sessions }, transport }: Connection,
   { clientIdentifier, username }: ClientSnapshot,
 ): ConnectRefusal | undefined {
   const { maxSessions, maxSessionsPerUser, maxSessionsPerAddress } = config;
-  const { owners } = sessions;
+  const { connectionBySession } = sessions;
   if (sessions.size >= maxSessions) return full(`max-sessions (${maxSessions}) is reached`);
-  if (owners.ofUser(username) >= maxSessionsPerUser) {
+  if (connectionBySession.ofUser(username) >= maxSessionsPerUser) {
     return full(`max-sessions-per-user (${maxSessionsPerUser}) is reached`);
   }
-  if (owners.ofNetwork(networkOf(transport.remote.hostname)) >= maxSessionsPerAddress) {
+  if (connectionBySession.ofNetwork(networkOf(transport.remote.hostname)) >= maxSessionsPerAddress) {
     return full(`max-sessions-per-address (${maxSessionsPerAddress}) is reached`);
   }
   const fits = memory.admit(sessionCostBytes(clientIdentifier, username));

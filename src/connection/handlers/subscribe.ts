@@ -1,5 +1,5 @@
 import type { ResolvedLimits } from "../../config/config.ts";
-import { allowed, type Denial, type Ruling } from "../../hooks/decide.ts";
+import { allowed, type Authorization, type Denied } from "../../hooks/decide.ts";
 import type { SubscriptionSnapshot } from "../../hooks/plugin.ts";
 import {
   PacketType,
@@ -15,9 +15,9 @@ import { quote } from "../../quote.ts";
 import { type Session, subscriptionCostBytes } from "../../session/session.ts";
 import type { Subscription } from "../../topics/subscriber.ts";
 import { inTurns } from "../../work_budget.ts";
-import type { Connection, Open } from "../connection.ts";
+import type { Connection, SignedIn } from "../connection.ts";
 import { describeClient } from "../../routing/describe.ts";
-import type { Core } from "../connection_context.ts";
+import type { ConnectionContext } from "../connection_context.ts";
 import { subscribeSession } from "../session_subscription.ts";
 import { hasTooManyLevels, reasonCodeOf } from "./message_rules.ts";
 import { sendRetained } from "./retained_delivery.ts";
@@ -35,56 +35,60 @@ interface Wanted {
   /** As it is at most granted. */
   readonly subscription: Subscription;
   /** What needs no plugin to be refused. */
-  readonly refusal: Omit<Denial, "allowed"> | undefined;
+  readonly refusal: Omit<Denied, "allowed"> | undefined;
 }
 
 /** SUBSCRIBE (MQTT 5.0 §3.8): asks for each filter, subscribes, answers, then sends what is retained. */
-export function handleSubscribe(connection: Connection, open: Open, packet: SubscribePacket): void | Promise<void> {
+export function handleSubscribe(connection: Connection, open: SignedIn, packet: SubscribePacket): void | Promise<void> {
   const wanted = packet.subscriptions.map((request) => examine(connection, open, packet, request));
-  const { authorizeSubscribe } = connection.core.hooks;
+  const { authorizeSubscribe } = connection.context.hooks;
   if (!authorizeSubscribe) return subscribe(connection, open, packet, wanted, wanted.map(() => allowed));
-  const rulings = wanted.map(({ subscription, refusal }) =>
+  const authorizations = wanted.map(({ subscription, refusal }) =>
     refusal ? allowed : authorizeSubscribe(open.client, snapshotOf(subscription))
   );
-  if (!rulings.some((ruling) => ruling instanceof Promise)) {
-    return subscribe(connection, open, packet, wanted, rulings as Ruling[]);
+  if (!authorizations.some((authorization) => authorization instanceof Promise)) {
+    return subscribe(connection, open, packet, wanted, authorizations as Authorization[]);
   }
-  return Promise.all(rulings).then((rulings) => {
-    if (connection.open === open) return subscribe(connection, open, packet, wanted, rulings);
+  return Promise.all(authorizations).then((authorizations) => {
+    if (connection.open === open) return subscribe(connection, open, packet, wanted, authorizations);
   });
 }
 
 /** Subscribes, which may take several turns, answers, and only then sends what is retained. */
 function subscribe(
   connection: Connection,
-  open: Open,
+  open: SignedIn,
   packet: SubscribePacket,
   wanted: readonly Wanted[],
-  rulings: readonly Ruling[],
+  authorizations: readonly Authorization[],
 ): void | Promise<void> {
-  return inTurns(connection.core.work, connection.work, subscribing(connection, open, packet, wanted, rulings));
+  return inTurns(
+    connection.context.work,
+    connection.work,
+    subscribing(connection, open, packet, wanted, authorizations),
+  );
 }
 
 function* subscribing(
   connection: Connection,
-  open: Open,
+  open: SignedIn,
   packet: SubscribePacket,
   wanted: readonly Wanted[],
-  rulings: readonly Ruling[],
+  authorizations: readonly Authorization[],
 ): Generator<void, void | Promise<void>> {
   const refusals: ReasonProperties[] = [];
   const permissions: ReasonProperties[] = [];
   const reasonCodes: ReasonCode[] = [];
   for (const [index, one] of wanted.entries()) {
-    const ruling = rulings[index]!;
-    const refusal = refusalOf(connection, open, one, ruling);
-    const subscription = atAllowedQoS(one.subscription, ruling);
+    const authorization = authorizations[index]!;
+    const refusal = refusalOf(connection, open, one, authorization);
+    const subscription = atAllowedQoS(one.subscription, authorization);
     // A filter that stands twice in a packet is subscribed to as it stands last, and brings what is retained once.
     if (refusal) refusals.push(refusal);
     else add(connection, open, one, subscription);
-    if (!refusal && ruling !== allowed) permissions.push(ruling);
+    if (!refusal && authorization !== allowed) permissions.push(authorization);
     reasonCodes.push(refusal?.reasonCode ?? granted[subscription.qos]);
-    connection.core.work.steps += SUBSCRIPTION_STEPS;
+    connection.context.work.steps += SUBSCRIPTION_STEPS;
     yield;
     // A hook that is told of a subscription may cut the client off, or it has gone meanwhile.
     if (connection.open !== open) return;
@@ -100,9 +104,9 @@ function* subscribing(
 }
 
 /** The subscription at the QoS that plugins allow. */
-function atAllowedQoS(subscription: Subscription, ruling: Ruling): Subscription {
-  if (!ruling.allowed || ruling.maximumQoS === undefined) return subscription;
-  return { ...subscription, qos: Math.min(subscription.qos, ruling.maximumQoS) as QoS };
+function atAllowedQoS(subscription: Subscription, authorization: Authorization): Subscription {
+  if (!authorization.allowed || authorization.maximumQoS === undefined) return subscription;
+  return { ...subscription, qos: Math.min(subscription.qos, authorization.maximumQoS) as QoS };
 }
 
 /** SUBACK has one reason string for all of its filters (MQTT 5.0 §3.9.2.1): who is first to say something has it. */
@@ -113,8 +117,8 @@ function firstWords(answers: readonly ReasonProperties[]): ReasonProperties | un
 
 /** A client with many refused filters is worth one line. */
 function logRefusals(
-  { core }: Connection,
-  { client }: Open,
+  { context }: Connection,
+  { client }: SignedIn,
   wanted: readonly Wanted[],
   reasonCodes: readonly ReasonCode[],
 ): void {
@@ -122,7 +126,7 @@ function logRefusals(
   if (first < 0) return;
   const others = reasonCodes.filter((reasonCode) => reasonCode >= ReasonCode.UnspecifiedError).length - 1;
   const more = others > 0 ? `, and ${others} more filters` : "";
-  core.refusals.tell("subscribe", client.remote, () => {
+  context.refusals.tell("subscribe", client.remote, () => {
     const what = `${describeClient(client)}, filter ${quote(wanted[first]!.key)}`;
     return `${what}: ${describeReasonCode(reasonCodes[first]!)}${more}`;
   });
@@ -130,8 +134,8 @@ function logRefusals(
 
 /** Adds a subscription, or puts it in the place of its former self. What it brings that is retained is sent later. */
 function add(
-  { core }: Connection,
-  { session, client }: Open,
+  { context }: Connection,
+  { session, client }: SignedIn,
   { key, request: { retainHandling } }: Wanted,
   subscription: Subscription,
 ): void {
@@ -139,11 +143,16 @@ function add(
   // MQTT 5.0 §3.8.3.1, §4.8.2
   const withRetained = subscription.shareName === undefined &&
     (retainHandling === 0 || (retainHandling === 1 && isNew));
-  subscribeSession(core.subscriptions, session, { key, subscription, withRetained });
-  core.hooks.clientSubscribed?.(client, snapshotOf(subscription));
+  subscribeSession(context.subscriptions, session, { key, subscription, withRetained });
+  context.hooks.clientSubscribed?.(client, snapshotOf(subscription));
 }
 
-function examine(connection: Connection, open: Open, packet: SubscribePacket, request: SubscriptionRequest): Wanted {
+function examine(
+  connection: Connection,
+  open: SignedIn,
+  packet: SubscribePacket,
+  request: SubscriptionRequest,
+): Wanted {
   const { limits } = connection.listener;
   const { topicFilter: key } = request;
   const { noLocal, retainAsPublished } = open.isBridge ? bridgeOptions(key) : request;
@@ -175,7 +184,7 @@ function refusalAtOnce(
   shared: boolean,
   topicFilter: TopicFilter,
   limits: ResolvedLimits,
-): Omit<Denial, "allowed"> | undefined {
+): Omit<Denied, "allowed"> | undefined {
   if (shared && !limits.sharedSubscriptionAvailable) {
     return { reasonCode: ReasonCode.SharedSubscriptionsNotSupported };
   }
@@ -194,23 +203,23 @@ function refusalAtOnce(
 
 function refusalOf(
   connection: Connection,
-  { session }: Open,
+  { session }: SignedIn,
   wanted: Wanted,
-  ruling: Ruling,
-): Omit<Denial, "allowed"> | undefined {
+  authorization: Authorization,
+): Omit<Denied, "allowed"> | undefined {
   if (wanted.refusal) return wanted.refusal;
-  if (!ruling.allowed) return ruling;
+  if (!authorization.allowed) return authorization;
   return session.subscriptions.has(wanted.key)
-    ? unstorable(connection.core, session)
-    : noRoom(connection, session, wanted) ?? unstorable(connection.core, session);
+    ? unstorable(connection.context, session)
+    : noRoom(connection, session, wanted) ?? unstorable(connection.context, session);
 }
 
 /** Why a session may not have one more subscription. */
 function noRoom(
-  { core: { config, memory, subscriptions }, listener: { limits } }: Connection,
+  { context: { config, memory, subscriptions }, listener: { limits } }: Connection,
   session: Session,
   { key, subscription: { topicFilter, shareName } }: Wanted,
-): Omit<Denial, "allowed"> | undefined {
+): Omit<Denied, "allowed"> | undefined {
   if (session.subscriptions.size >= limits.maxSubscriptions) {
     return quotaExceeded(`no more than ${limits.maxSubscriptions} subscriptions (max-subscriptions)`);
   }
@@ -227,13 +236,13 @@ function noRoom(
   return memory.admit(subscriptionCostBytes(key)) ? undefined : quotaExceeded(reason);
 }
 
-function quotaExceeded(reasonString: string): Omit<Denial, "allowed"> {
+function quotaExceeded(reasonString: string): Omit<Denied, "allowed"> {
   return { reasonCode: ReasonCode.QuotaExceeded, reasonString };
 }
 
 /** A subscription of a session that outlives the process has to be stored. */
-function unstorable({ durability }: Core, session: Session): Omit<Denial, "allowed"> | undefined {
-  const fault = session.durable ? durability?.journal.fault : undefined;
+function unstorable({ persistence }: ConnectionContext, session: Session): Omit<Denied, "allowed"> | undefined {
+  const fault = session.durable ? persistence?.writeQueue.fault : undefined;
   if (!fault) return undefined;
   const reasonCode = reasonCodeOf(fault);
   return { reasonCode, reasonString: "subscriptions cannot be stored now" };

@@ -1,7 +1,7 @@
 import { PacketType, type UnsubscribePacket } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import { inTurns } from "../../work_budget.ts";
-import type { Connection, Open } from "../connection.ts";
+import type { Connection, SignedIn } from "../connection.ts";
 import { unsubscribeSession } from "../session_subscription.ts";
 
 /** What it takes to end a subscription, as the budget counts. */
@@ -10,24 +10,24 @@ const UNSUBSCRIPTION_STEPS = 4;
 /** UNSUBSCRIBE (MQTT 5.0 §3.10), in several turns if need be. What is under way to the client is still completed. */
 export function handleUnsubscribe(
   connection: Connection,
-  open: Open,
+  open: SignedIn,
   packet: UnsubscribePacket,
 ): void | Promise<void> {
-  return inTurns(connection.core.work, connection.work, unsubscribing(connection, open, packet));
+  return inTurns(connection.context.work, connection.work, unsubscribing(connection, open, packet));
 }
 
 function* unsubscribing(
   connection: Connection,
-  open: Open,
+  open: SignedIn,
   { topicFilters, packetIdentifier }: UnsubscribePacket,
 ): Generator<void, void> {
-  const { core } = connection;
+  const { context } = connection;
   const reasonCodes: ReasonCode[] = [];
   for (const topicFilter of topicFilters) {
-    const existed = unsubscribeSession(core.subscriptions, open.session, topicFilter);
+    const existed = unsubscribeSession(context.subscriptions, open.session, topicFilter);
     reasonCodes.push(existed ? ReasonCode.Success : ReasonCode.NoSubscriptionExisted);
-    if (existed) core.hooks.clientUnsubscribed?.(open.client, topicFilter);
-    core.work.steps += UNSUBSCRIPTION_STEPS;
+    if (existed) context.hooks.clientUnsubscribed?.(open.client, topicFilter);
+    context.work.steps += UNSUBSCRIPTION_STEPS;
     yield;
     if (connection.open !== open) return;
   }

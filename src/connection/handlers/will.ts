@@ -20,16 +20,22 @@ export function refusalOfWill({ listener }: Connection, will: Will): ConnectRefu
 }
 
 /** Asks whether the client may leave its will. */
-export async function authorizeWill({ core }: Connection, client: ClientSnapshot): Promise<ConnectRefusal | undefined> {
+export async function authorizeWill(
+  { context }: Connection,
+  client: ClientSnapshot,
+): Promise<ConnectRefusal | undefined> {
   const { will, clientIdentifier } = client;
   // Else no bridge would be let in; nobody has to permit what is never published.
   if (!will || isBridgeState(will.topicName)) return undefined;
-  const ruling = await core.pipe.authorize(client, willMessage(will, clientIdentifier, core.clock.now()));
-  if (ruling.allowed) return undefined;
-  const { reasonString, userProperties } = ruling;
+  const authorization = await context.pipeline.authorize(
+    client,
+    willMessage(will, clientIdentifier, context.clock.now()),
+  );
+  if (authorization.allowed) return undefined;
+  const { reasonString, userProperties } = authorization;
   // [MQTT-3.2.2-8] 5.0: of what a PUBLISH is refused with, CONNACK has no word for this one.
-  const inUse = ruling.reasonCode === ReasonCode.PacketIdentifierInUse;
-  const reasonCode = inUse ? ReasonCode.NotAuthorized : ruling.reasonCode;
+  const inUse = authorization.reasonCode === ReasonCode.PacketIdentifierInUse;
+  const reasonCode = inUse ? ReasonCode.NotAuthorized : authorization.reasonCode;
   const reason = `will to topic ${quote(will.topicName)} is not permitted`;
   return { reasonCode, reason, properties: { reasonString: reasonString ?? reason, userProperties } };
 }

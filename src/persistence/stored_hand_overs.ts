@@ -1,15 +1,15 @@
 import type { Logger } from "../logger.ts";
-import type { Estate } from "../session/estate.ts";
+import type { StoredHandOver } from "../session/stored_hand_over.ts";
 import { StoreError } from "../store/store.ts";
-import type { Journal } from "./write_queue.ts";
+import type { WriteQueue } from "./write_queue.ts";
 
 /** How long to wait after a fault before the store is read again, and after one that will not pass by itself. */
 const FAULT_MS = 1000;
 const LASTING_FAULT_MS = 60_000;
 
-/** What {@linkcode Estates} work with. */
-export interface EstatesParts {
-  readonly journal: Journal;
+/** What {@linkcode StoredHandOvers} work with. */
+export interface StoredHandOversParts {
+  readonly writeQueue: WriteQueue;
   readonly logger: Logger;
   /** The time, in milliseconds of the broker's clock. */
   readonly now: () => number;
@@ -19,23 +19,23 @@ export interface EstatesParts {
  * Settles what ended sessions have left in the store for others, one after the other. No more is handed over before what
  * was handed over is stored, so that it takes little memory and nobody waits for it.
  */
-export class Estates {
-  readonly #parts: EstatesParts;
+export class StoredHandOvers {
+  readonly #parts: StoredHandOversParts;
   /** In the order in which the sessions ended. */
-  readonly #waiting = new Set<Estate>();
+  readonly #waiting = new Set<StoredHandOver>();
   #running = false;
   /** Nothing is tried before. */
   #dueAtMs = -Infinity;
   #isFailing = false;
   #closed = false;
 
-  constructor(parts: EstatesParts) {
+  constructor(parts: StoredHandOversParts) {
     this.#parts = parts;
   }
 
   /** A session has ended and left this. */
-  add(estate: Estate): void {
-    this.#waiting.add(estate);
+  add(handOver: StoredHandOver): void {
+    this.#waiting.add(handOver);
     this.tryAgain(this.#parts.now());
   }
 
@@ -52,17 +52,17 @@ export class Estates {
   }
 
   async #run(): Promise<void> {
-    for (const estate of this.#waiting) {
-      await estate.settle(() => this.#pause());
+    for (const handOver of this.#waiting) {
+      await handOver.settle(() => this.#pause());
       if (this.#closed) return;
-      this.#waiting.delete(estate);
+      this.#waiting.delete(handOver);
       this.#isFailing = false;
     }
   }
 
   /** Everything that was noted before is seen by whoever reads the store next. */
   async #pause(): Promise<boolean> {
-    await this.#parts.journal.settled();
+    await this.#parts.writeQueue.settled();
     return !this.#closed;
   }
 

@@ -1,9 +1,9 @@
 import type { Delivery } from "./delivery.ts";
-import type { SessionJournal } from "./session_log.ts";
+import type { SessionLog } from "./session_log.ts";
 
-/** What an {@linkcode Estate} works with. */
-export interface EstateParts {
-  readonly journal: SessionJournal;
+/** What an {@linkcode StoredHandOver} works with. */
+export interface StoredHandOverParts {
+  readonly log: SessionLog;
   /** How many messages it has, whether others may take them or not. */
   readonly messages: number;
   /** Gives a message of a shared subscription to another member, and notes that; false: nobody takes it. */
@@ -16,11 +16,11 @@ export interface EstateParts {
 const SLICE = 100;
 
 /** What a session that has ended has left in the store, where its shared subscriptions' other members get it from. */
-export class Estate {
-  readonly #parts: EstateParts;
+export class StoredHandOver {
+  readonly #parts: StoredHandOverParts;
   #left: number;
 
-  constructor(parts: EstateParts) {
+  constructor(parts: StoredHandOverParts) {
     this.#parts = parts;
     this.#left = parts.messages;
   }
@@ -33,17 +33,17 @@ export class Estate {
    * @throws {Error} if the store cannot be read
    */
   async settle(pause: () => Promise<boolean>): Promise<void> {
-    const { journal, onLost } = this.#parts;
+    const { log, onLost } = this.#parts;
     // What the client has acknowledged last must not go to others.
     if (!await pause()) return;
-    const underWay = (await journal.loadInflight()).flatMap(({ delivery }) => delivery ?? []);
+    const underWay = (await log.loadInflight()).flatMap(({ delivery }) => delivery ?? []);
     // [MQTT-4.8.2-5] 5.0: what is under way at QoS 2 is for this client alone.
     if (!await this.#handOver(underWay.filter(({ qos }) => qos === 1), pause)) return;
-    for (let page = await journal.load(0); page.length > 0; page = await journal.load(page.at(-1)!.sequence)) {
+    for (let page = await log.load(0); page.length > 0; page = await log.load(page.at(-1)!.sequence)) {
       if (!await this.#handOver(page, pause)) return;
     }
     if (!await pause()) return;
-    journal.ended();
+    log.ended();
     onLost(this.#left);
   }
 
