@@ -53,9 +53,9 @@ async function embeddedFiles(): Promise<string[]> {
 /** The modules that threads begin with: nothing imports them. */
 async function workers(): Promise<string[]> {
   const found: string[] = [];
-  for (const room of ["plugins/password", "store"]) {
+  for (const room of ["plugins/password", "store/sqlite"]) {
     for await (const { name } of Deno.readDir(`${root}src/${room}`)) {
-      if (/_(worker|thread)\.ts$/.test(name)) found.push(`src/${room}/${name}`);
+      if (/(^|_)(worker|thread)\.ts$/.test(name)) found.push(`src/${room}/${name}`);
     }
   }
   assert(found.length >= 2, found.join());

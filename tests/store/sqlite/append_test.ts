@@ -218,7 +218,7 @@ for (const moment of ["before", "after"] as const) {
   Deno.test(`a worker that dies ${moment} a commit fails all that waits, and is started anew`, async () => {
     await using place = new SqlitePlace();
     let started = 0;
-    const url = new URL("../dying_worker.ts", import.meta.url);
+    const url = new URL("./dying_worker.ts", import.meta.url);
     const dying = () => new Worker(url, { type: "module", name: moment });
     const startWorker = () => ++started === 1 ? dying() : startSqliteWorker();
     const store = place.create({ startWorker });
@@ -243,7 +243,7 @@ Deno.test("a worker that cannot be started anew fails what is asked of it, and i
   await using place = new SqlitePlace();
   let probed = 0;
   let started = 0;
-  const url = new URL("../dying_worker.ts", import.meta.url);
+  const url = new URL("./dying_worker.ts", import.meta.url);
   const store = place.create({
     startWorker: () => ++started === 1 ? new Worker(url, { type: "module", name: "before" }) : startSqliteWorker(),
     probe: () => {
