@@ -1,7 +1,7 @@
 /// <reference lib="deno.worker" />
 /** A store's worker that dies of its first append: before it does it, or after, as its name says. */
-import { SqliteDatabase } from "../../src/store/sqlite/database.ts";
-import { type Port, serve } from "../../src/store/sqlite/service.ts";
+import { SqliteDatabase } from "../../../src/store/sqlite/database.ts";
+import { type Port, serve } from "../../../src/store/sqlite/service.ts";
 
 let dying = false;
 const port: Port = {
