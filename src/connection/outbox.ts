@@ -5,6 +5,9 @@ import type { Transport } from "../transport/transport.ts";
 /** Bytes given to the transport at once: what is larger goes in slices, which show that a slow peer takes something. */
 const SLICE_BYTES = 128 * 1024;
 
+/** After such a time without progress the system is asked whether the peer takes what it has, again and again. */
+const ASK_SYSTEM_MS = 1000;
+
 /** What an {@linkcode Outbox} works with. */
 export interface OutboxOptions {
   /** How many bytes may wait before {@linkcode Outbox.congested}. */
@@ -41,6 +44,9 @@ export class Outbox {
   #takenBefore = 0;
   /** Since when nothing has been taken of the write under way, in milliseconds of the clock. */
   #stalledSinceMs = 0;
+  /** What the system still had to send when it was asked last, and when that was. */
+  #unsentBefore = Infinity;
+  #askedAtMs = -Infinity;
 
   constructor(transport: Transport, options: OutboxOptions) {
     this.#transport = transport;
@@ -87,8 +93,22 @@ export class Outbox {
       this.#begunBefore = this.#begun;
       this.#takenBefore = taken;
       this.#stalledSinceMs = nowMs;
+      this.#unsentBefore = Infinity;
     }
-    return nowMs - this.#stalledSinceMs;
+    const stalledMs = nowMs - this.#stalledSinceMs;
+    if (stalledMs >= ASK_SYSTEM_MS && nowMs - this.#askedAtMs >= ASK_SYSTEM_MS) this.#askSystem(nowMs);
+    return stalledMs;
+  }
+
+  /** The system may be sending what it took long ago, however slowly. */
+  async #askSystem(nowMs: number): Promise<void> {
+    this.#askedAtMs = nowMs;
+    const unsent = await this.#transport.unsentBytes?.();
+    if (unsent === undefined) return;
+    if (unsent < this.#unsentBefore && this.#unsentBefore < Infinity) {
+      this.#stalledSinceMs = Math.max(nowMs, this.#stalledSinceMs);
+    }
+    this.#unsentBefore = unsent;
   }
 
   /** Where to append; what is appended leaves at the end of this turn. */

@@ -1,4 +1,5 @@
 import type { RemoteAddress, Transport } from "./transport.ts";
+import type { UnsentBytes } from "./unsent_bytes.ts";
 
 /** Carries bytes over a connection of Deno's own; an idle one holds only the buffer of its pending read. */
 export class SocketTransport implements Transport {
@@ -12,7 +13,16 @@ export class SocketTransport implements Transport {
     private readonly connection: Deno.Conn,
     readonly kind: "tcp" | "unix",
     readonly remote: RemoteAddress,
+    private readonly unsent?: UnsentBytes,
   ) {}
+
+  unsentBytes(): Promise<number | undefined> {
+    const { localAddr: local, remoteAddr: remote } = this.connection;
+    if (this.#closed || !this.unsent || local.transport !== "tcp" || remote.transport !== "tcp") {
+      return Promise.resolve(undefined);
+    }
+    return this.unsent.of({ local, remote });
+  }
 
   read(into: Uint8Array): Promise<number | null> {
     return this.connection.read(into);

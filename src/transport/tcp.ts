@@ -6,6 +6,7 @@ import type { Descriptors } from "./descriptors.ts";
 import { cannotListen } from "./listen_error.ts";
 import { SocketTransport } from "./socket_transport.ts";
 import type { Listener, Transport } from "./transport.ts";
+import { UnsentBytes } from "./unsent_bytes.ts";
 
 /** Where a TCP listener listens. */
 export interface TcpListenOptions {
@@ -34,6 +35,7 @@ class TcpListener implements Listener {
   readonly certificateValidity = undefined;
   readonly address: Listener["address"];
   readonly #acceptor: Acceptor<Deno.TcpConn>;
+  readonly #unsent = new UnsentBytes();
 
   constructor(listener: Deno.TcpListener, { logger, descriptors }: TcpListenOptions) {
     const { hostname, port } = listener.addr;
@@ -45,7 +47,7 @@ class TcpListener implements Listener {
     for (let connection; (connection = await this.#acceptor.next());) {
       sendWithoutDelay(connection);
       const { hostname, port } = connection.remoteAddr;
-      yield new SocketTransport(connection, "tcp", { hostname, port });
+      yield new SocketTransport(connection, "tcp", { hostname, port }, this.#unsent);
     }
   }
 
@@ -58,8 +60,9 @@ class TcpListener implements Listener {
     return Promise.resolve(false);
   }
 
-  close(): Promise<void> {
-    return this.#acceptor.stop();
+  async close(): Promise<void> {
+    await this.#acceptor.stop();
+    await this.#unsent.close();
   }
 }
 

@@ -38,6 +38,11 @@ export interface Transport {
    */
   readonly takenBytes?: number;
   /**
+   * Bytes that the system has taken over and the peer has not; `undefined`: nobody can tell. It costs the system something,
+   * so that it is for those that seem to take nothing.
+   */
+  unsentBytes?(): Promise<number | undefined>;
+  /**
    * Fills the beginning of `into`, which has at least one byte of room.
    *
    * @returns how many bytes were read, at least 1, or `null` when the peer has ended its side

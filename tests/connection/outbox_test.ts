@@ -288,3 +288,27 @@ Deno.test("A large body that waits for several peers counts once, and is given t
     assertEquals([transport.writes, outbox.waitingBytes], [[[1], [7, 8, 9]], 0]);
   }
 });
+
+Deno.test("A peer that takes what the system has is not stalled, however long a write makes no progress", async () => {
+  const { transport, outbox, append } = boxed();
+  let unsent = 1000;
+  let asked = 0;
+  (transport as Transport).unsentBytes = () => {
+    asked++;
+    return Promise.resolve(unsent);
+  };
+  append(1);
+  await turn();
+  assertEquals(outbox.stalledMs(0), 0);
+  for (let nowMs = 500; nowMs <= 20_000; nowMs += 500) {
+    unsent--;
+    assert(outbox.stalledMs(nowMs) < 3000, `${nowMs} ms`);
+    await turn();
+  }
+  assert(asked > 5 && asked <= 20, `${asked}`);
+  for (let nowMs = 20_500; nowMs <= 30_000; nowMs += 500) {
+    outbox.stalledMs(nowMs);
+    await turn();
+  }
+  assert(outbox.stalledMs(30_000) > 8000);
+});

@@ -36,6 +36,10 @@ export class TlsTransport implements Transport {
     return this.#raw.takenBytes;
   }
 
+  unsentBytes(): Promise<number | undefined> {
+    return this.#raw.unsentBytes?.() ?? Promise.resolve(undefined);
+  }
+
   read(into: Uint8Array): Promise<number | null> {
     return new Promise((resolve, reject) => {
       this.#look = () => {

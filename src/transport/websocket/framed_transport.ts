@@ -59,6 +59,10 @@ export class FramedTransport implements Transport {
     return this.#below.takenBytes;
   }
 
+  unsentBytes(): Promise<number | undefined> {
+    return this.#below.unsentBytes?.() ?? Promise.resolve(undefined);
+  }
+
   /** What came with the request is in the request's memory; a frame is not gathered. */
   get bufferedBytes(): number {
     return (this.#rest.length > 0 ? this.#rest.buffer.byteLength : 0) + (this.#below.bufferedBytes ?? 0);
