@@ -29,7 +29,7 @@ Deno.test("What a peer takes of a full send buffer is seen, though no write goes
   ignore: Deno.build.os !== "linux",
 }, async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  using reader = await Deno.connect(listener.addr);
+  using reader = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
   const writer = await listener.accept();
   const writing = (async () => {
     for (;;) await writer.write(new Uint8Array(1 << 20));
