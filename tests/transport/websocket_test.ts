@@ -188,6 +188,12 @@ const refusals: {
     status: 431,
     text: /at most 16384 bytes/,
   },
+  {
+    title: "more fields than any browser sends",
+    request: openingRequest().replace("\r\n\r\n", `\r\n${"a:\r\n".repeat(4000)}\r\n`),
+    status: 431,
+    text: /and 100 fields/,
+  },
 ];
 
 for (const { title, request, options, status, text } of refusals) {

@@ -2,17 +2,20 @@
 import { describeHello } from "../hello.ts";
 import { HandshakeRefusal } from "../refusal.ts";
 import type { UpgradeRequest } from "./upgrade.ts";
+import type { WorkBudget } from "../../work_budget.ts";
 import type { Transport } from "../transport.ts";
 
 const FIRST_ROOM_BYTES = 2048;
 /** A request must come to its end within so many bytes. */
 export const LONGEST_HEAD_BYTES = 16_384;
+/** Browsers send some twenty header fields, and proxies add a few; each costs far more than its bytes. */
+export const MOST_FIELDS = 100;
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 
 /** A request, and what came behind it. */
 export interface ReceivedRequest {
-  /** `malformed`: it was not HTTP; `too-large`: its head has no end within what is read of it. */
+  /** `malformed`: it was not HTTP; `too-large`: its head has no end within what is read of it, or too many fields. */
   readonly request: UpgradeRequest | "malformed" | "too-large";
   readonly rest: Uint8Array;
 }
@@ -20,10 +23,11 @@ export interface ReceivedRequest {
 /**
  * Reads one request without a body.
  *
+ * @param work where the time for it is taken from. @default nobody looks at it
  * @throws {HandshakeRefusal} if the peer speaks something else
  * @throws if the peer goes away before its end
  */
-export async function readRequest(transport: Transport): Promise<ReceivedRequest> {
+export async function readRequest(transport: Transport, work?: WorkBudget): Promise<ReceivedRequest> {
   let bytes = new Uint8Array(FIRST_ROOM_BYTES);
   for (let length = 0;;) {
     if (length === bytes.length) {
@@ -34,6 +38,7 @@ export async function readRequest(transport: Transport): Promise<ReceivedRequest
     }
     const count = await transport.read(bytes.subarray(length));
     if (count === null) throw new Error("the peer closed the connection before its request was complete");
+    work?.begin();
     if (length === 0) requireHttp(bytes.subarray(0, count));
     const end = findEnd(bytes, Math.max(0, length - 3), length + count);
     length += count;
@@ -94,10 +99,11 @@ function findEnd(bytes: Uint8Array, from: number, to: number): number | undefine
   return undefined;
 }
 
-function parseHead(head: Uint8Array): UpgradeRequest | "malformed" {
+function parseHead(head: Uint8Array): UpgradeRequest | "malformed" | "too-large" {
   const [first = "", ...lines] = String.fromCharCode(...head).split("\r\n").slice(0, -2);
   const [, method, target] = /^([A-Z]+) ([!-~]+) HTTP\/1\.1$/.exec(first) ?? [];
   if (!method || !target) return "malformed";
+  if (lines.length > MOST_FIELDS) return "too-large";
   const headers = new Headers();
   for (const line of lines) {
     const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/.exec(line) ?? [];

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { listen, type ListenOptions } from "../endpoint.ts";
 import { FramedTransport, type FramedTransportOptions } from "./framed_transport.ts";
 import { Handshakes } from "../handshake.ts";
-import { encodeHead, LONGEST_HEAD_BYTES, readRequest, respond } from "./http_request.ts";
+import { encodeHead, LONGEST_HEAD_BYTES, MOST_FIELDS, readRequest, respond } from "./http_request.ts";
 import { HandshakeRefusal, type OnRefused } from "../refusal.ts";
 import { listenTls } from "../tls/listener.ts";
 import type { WorkBudget } from "../../work_budget.ts";
@@ -98,7 +98,10 @@ interface UpgradeParts {
 }
 
 async function upgrade(raw: Transport, { rules, frames, refuse }: UpgradeParts): Promise<Transport> {
-  const { request, rest } = await readRequest(raw);
+  const { work } = frames;
+  const { request, rest } = await readRequest(raw, work);
+  const party = work?.newcomer();
+  if (party && work?.look(party)) await work.turn(party);
   if (request === "malformed" || request === "too-large") return await answer(raw, unreadable[request], refuse);
   const verdict = judgeUpgrade(request, rules);
   if ("status" in verdict) return await answer(raw, verdict, refuse);
@@ -122,9 +125,9 @@ const unreadable: Readonly<Record<"malformed" | "too-large", UpgradeRefusal>> = 
   },
   "too-large": {
     status: 431,
-    text: `The head of a request must have at most ${LONGEST_HEAD_BYTES} bytes.`,
+    text: `The head of a request must have at most ${LONGEST_HEAD_BYTES} bytes and ${MOST_FIELDS} fields.`,
     kind: "http-head-too-large",
-    reason: `the head of the request must have at most ${LONGEST_HEAD_BYTES} bytes`,
+    reason: `the head of the request must have at most ${LONGEST_HEAD_BYTES} bytes and ${MOST_FIELDS} fields`,
   },
 };
 
