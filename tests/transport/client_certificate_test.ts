@@ -71,3 +71,16 @@ Deno.test("subject alternative names are read one by one, whatever they contain"
   const nameless = makeAuthority().issue({ commonName: "client", usage: "client" });
   assertEquals(readAlternativeNames(new X509Certificate(nameless.certificate).raw), []);
 });
+
+Deno.test("a certificate whose names hold NUL or other control characters does not count", () => {
+  const check = new ClientCertificateCheck(undefined);
+  const refused = (client: IssuedCertificate, subject: object = { CN: "client" }) => {
+    const outcome = handshake(client, { authorized: true, resumed: false });
+    const peer = { ...outcome.getPeerCertificate(true), subject };
+    assertThrows(() => check.take({ ...outcome, getPeerCertificate: () => peer }), Error, "control characters");
+  };
+  refused(makeAuthority().issue({ commonName: "client", sans: ["DNS:good\0.evil.example"], usage: "client" }));
+  refused(makeAuthority().issue({ commonName: "client", sans: ["DNS:a", "URI:b\nc"], usage: "client" }));
+  refused(issueClient(), { CN: "admin\0.example" });
+  refused(issueClient(), { O: "x", CN: ["a", "b\x7f"] });
+});

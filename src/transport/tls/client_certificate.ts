@@ -1,5 +1,6 @@
 /** What a verified client certificate says, and whether it still counts. */
 import { X509Certificate } from "node:crypto";
+import { quote } from "../../quote.ts";
 import { inside, readElements } from "./der.ts";
 import { findRevocation, type RevocationList } from "./revocation.ts";
 import type { ClientCertificate } from "../transport.ts";
@@ -58,7 +59,10 @@ export class ClientCertificateCheck {
     }
     const reason = this.#lists && findRevocation(chain, this.#lists, now);
     if (reason) throw new Error(reason);
-    return { subject: namesOf(peer.subject), subjectAlternativeNames: readAlternativeNames(leaf.raw), fingerprint };
+    const subject = namesOf(peer.subject);
+    const subjectAlternativeNames = readAlternativeNames(leaf.raw);
+    requireVisible([...Object.values(subject), ...subjectAlternativeNames]);
+    return { subject, subjectAlternativeNames, fingerprint };
   }
 
   /**
@@ -78,6 +82,12 @@ export class ClientCertificateCheck {
       for (const oldest of this.#verified) return void this.#verified.delete(oldest);
     }
   }
+}
+
+/** A name that reads like another one, or ends where it seems to, may be taken for that by who looks at it. */
+function requireVisible(names: readonly string[]): void {
+  const name = names.find((text) => /\p{Cc}/u.test(text));
+  if (name !== undefined) throw new Error(`the certificate has a name with control characters: ${quote(name)}`);
 }
 
 /** The client's certificate and those that it sent along, without self-signed ones: those are authorities. */
