@@ -111,7 +111,7 @@ export class Connection implements ClientConnection {
       onSent: (bytes) => context.statistics.bytesSent += bytes,
       onRelief: () => this.#state.at === "open" && this.#state.session.sender.pump(),
     });
-    this.#writer = new PacketWriter(context, this.#outbox, () => this.open?.client);
+    this.#writer = new PacketWriter(context, this.#outbox, () => this.open?.client, this.work);
     this.#throttle = new Throttle(context, this.#outbox, this.#writer);
     this.#gracefulClose = new GracefulClose(context.machine, transport, this.#outbox, (reason) => {
       context.logger.debug(`connection did not close: ${this.#where()}: ${reason}`);

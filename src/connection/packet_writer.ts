@@ -24,6 +24,7 @@ import { ProtocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { OutputBuffer } from "../packet/output_buffer.ts";
 import type { Delivery } from "../session/delivery.ts";
+import { WorkParty } from "../work_budget.ts";
 import type { OutboundLink } from "../session/sender.ts";
 import { type ChosenAlias, OutboundTopicAliases } from "../session/topic_aliases.ts";
 import { CommitGate } from "./commit_gate.ts";
@@ -62,6 +63,7 @@ export class PacketWriter implements OutboundLink {
   readonly #context: ConnectionContext;
   readonly #outbox: Outbox;
   readonly #client: () => ClientSnapshot | undefined;
+  readonly #party: WorkParty;
   /** `undefined`: nothing is stored. */
   readonly #gate: CommitGate | undefined;
   /** The client's session is stored, and so is what is under way to it. */
@@ -69,8 +71,17 @@ export class PacketWriter implements OutboundLink {
   #takes: ClientCapabilities = UNKNOWN;
   #aliases: OutboundTopicAliases | undefined;
 
-  /** @param client who it is; `undefined` until it is signed in */
-  constructor(context: ConnectionContext, outbox: Outbox, client: () => ClientSnapshot | undefined) {
+  /**
+   * @param client who it is; `undefined` until it is signed in
+   * @param party whose time is used. @default one of its own
+   */
+  constructor(
+    context: ConnectionContext,
+    outbox: Outbox,
+    client: () => ClientSnapshot | undefined,
+    party: WorkParty = new WorkParty(),
+  ) {
+    this.#party = party;
     this.#context = context;
     this.#outbox = outbox;
     this.#client = client;
@@ -199,6 +210,14 @@ export class PacketWriter implements OutboundLink {
     this.#context.statistics.packetsSent++;
     this.#context.statistics.publishesSent++;
     if (this.#context.hooks.packetSent) this.#tell(message, this.#copy(delivery, packetIdentifier, dup, alias));
+  }
+
+  pauses(sent: number, resume: () => void): boolean {
+    const { work } = this.#context;
+    work.steps += sent;
+    if (!work.isDue || !work.look(this.#party)) return false;
+    work.turn(this.#party).then(resume);
+    return true;
   }
 
   sendPubrel(packetIdentifier: number): void {

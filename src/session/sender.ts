@@ -16,6 +16,9 @@ import { Waiting } from "./waiting.ts";
 export { deliveryQoS } from "./delivery_qos.ts";
 export type { OutboundLink, ReturnReason, SenderLimits, SenderOptions } from "./sender_options.ts";
 
+/** Messages that are sent to one client in one go, before it is looked whether others have their turn. */
+const SENT_AT_ONCE = 200;
+
 /** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
 export class Sender {
   readonly #options: SenderOptions;
@@ -240,7 +243,8 @@ export class Sender {
     if (!link) return;
     if (this.#inflight.isResending) this.#resend(link);
     // A hook that sees what is sent may cut the client off, so the link is looked at each time.
-    while (link === this.#link && !this.#inflight.isResending && !link.congested) {
+    for (let sent = 0; link === this.#link && !this.#inflight.isResending && !link.congested; sent++) {
+      if (this.#pauses(link, sent)) return;
       const hasRoom = this.#hasRoom(link);
       const retained = this.#promises?.next(hasRoom);
       if (retained && retained.qos > 0) this.#enter(retained);
@@ -249,6 +253,12 @@ export class Sender {
       if (!delivery) return;
       this.#send(link, delivery);
     }
+  }
+
+  /** Whether others have their turn before more is sent: it goes on then. */
+  #pauses(link: OutboundLink, sent: number): boolean {
+    if (sent === 0 || sent % SENT_AT_ONCE !== 0) return false;
+    return link.pauses?.(SENT_AT_ONCE, () => link === this.#link && this.pump()) ?? false;
   }
 
   /** Lets messages out of memory that a store has: those that wait, and while the client is away those under way. */
@@ -396,7 +406,9 @@ export class Sender {
 
   #resend(link: OutboundLink): void {
     const inflight = this.#inflight;
+    let sent = 0;
     for (let next = inflight.nextAgain(); next !== undefined; next = inflight.nextAgain()) {
+      if (this.#pauses(link, sent++)) return;
       // A PUBREL takes no quota.
       const mayLeave = !inflight.message(next) || this.#hasQuota(link);
       if (link !== this.#link || link.congested || !mayLeave) return;

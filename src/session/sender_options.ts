@@ -15,6 +15,12 @@ export interface OutboundLink {
   refusal(delivery: Delivery): DropReason | undefined;
   /** Appends a PUBLISH; `packetIdentifier` is 0 at QoS 0. */
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void;
+  /**
+   * Asked in the middle of much that is to be sent. True: others have their turn first, and `resume` is called later.
+   *
+   * @param sent messages since it was asked last
+   */
+  pauses?(sent: number, resume: () => void): boolean;
   /** Appends a PUBREL. */
   sendPubrel(packetIdentifier: number): void;
 }

@@ -201,3 +201,54 @@ Deno.test("A shared message that the client refuses goes to nobody else", () => 
   sender.end();
   assertEquals([returned, dropped], [[], ["a refused-by-client", "b refused-by-client"]]);
 });
+
+const plenty: Partial<SenderOptions> = {
+  maximumInflight: 65_000,
+  queueQoS0: true,
+  queue: { maximumMessages: 10_000, maximumBytes: 1_000_000, policy: "oldest" },
+};
+
+/** A link on which others want their turn whenever they are asked. */
+class BusyLink extends FakeLink {
+  readonly resumes: (() => void)[] = [];
+
+  pauses(_sent: number, resume: () => void): boolean {
+    this.resumes.push(resume);
+    return true;
+  }
+}
+
+for (const [what, qos] of [["queued", 0], ["queued", 1], ["under way", 1]] as const) {
+  Deno.test(`Much that was ${what} at QoS ${qos} is sent in several turns, in order, with what comes meanwhile behind it`, () => {
+    const { options } = senderOptions(plenty);
+    const sender = new Sender(options);
+    const first = new FakeLink();
+    if (what === "under way") sender.attach(first);
+    const names = Array.from({ length: 1000 }, (_, i) => `m${i}`);
+    for (const name of names) sender.offer(delivery(name, qos));
+    if (what === "under way") sender.detach();
+    const link = new BusyLink();
+    sender.attach(link);
+    const got = link.take();
+    assertEquals(got.length < 300, true, `${got.length} in one go`);
+    sender.offer(delivery("new", qos));
+    for (let turns = 0; link.resumes.length > 0; turns++) {
+      link.resumes.shift()!();
+      got.push(...link.take());
+      assertEquals(turns < 20, true);
+    }
+    assertEquals(got.map((text) => text.slice(0, text.indexOf("#"))), [...names, "new"]);
+  });
+}
+
+Deno.test("A turn that comes after the client has gone sends nothing", () => {
+  const { options } = senderOptions(plenty);
+  const sender = new Sender(options);
+  for (let i = 0; i < 1000; i++) sender.offer(delivery(`m${i}`, 1));
+  const link = new BusyLink();
+  sender.attach(link);
+  link.take();
+  sender.detach();
+  for (const resume of link.resumes) resume();
+  assertEquals(link.take(), []);
+});
