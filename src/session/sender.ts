@@ -31,6 +31,7 @@ export class Sender {
   /** `undefined`: no subscription has brought anything retained yet. */
   #promises: RetainedPromises | undefined;
   #link: OutboundLink | undefined;
+  #isHeld = false;
   /** The client has signed in, though it may not be attached yet. */
   #expected = false;
   #sequence = 0;
@@ -101,7 +102,7 @@ export class Sender {
   get availability(): Availability {
     const link = this.#link;
     if (!link) return "offline";
-    return this.queued === 0 && this.#hasRoom(link) ? "ready" : "busy";
+    return !this.#isHeld && this.queued === 0 && this.#hasRoom(link) ? "ready" : "busy";
   }
 
   /** Whether the client may be such that {@linkcode Sender.refuses} something. */
@@ -121,7 +122,10 @@ export class Sender {
       this.#offerAtMostOnce(link, delivery);
       return true;
     }
-    if (!link || this.queued > 0 || !this.#hasRoom(link) || this.#promises?.owes(delivery.message.topicName)) {
+    if (
+      !link || this.#isHeld || this.queued > 0 || !this.#hasRoom(link) ||
+      this.#promises?.owes(delivery.message.topicName)
+    ) {
       return this.#queue(delivery);
     }
     this.#enter(delivery);
@@ -183,6 +187,7 @@ export class Sender {
   /** The client has gone. What other members of a shared subscription can take goes to them. */
   detach(): void {
     this.#link = undefined;
+    this.#isHeld = false;
     this.#expected = false;
     this.#inflight.detach();
     this.#promises?.detach();
@@ -237,10 +242,21 @@ export class Sender {
     return true;
   }
 
+  /** What comes from now on waits until {@linkcode Sender.release}, or until the client has gone. */
+  hold(): void {
+    this.#isHeld = this.#link !== undefined;
+  }
+
+  /** Sends what has been held. */
+  release(): void {
+    this.#isHeld = false;
+    this.pump();
+  }
+
   /** Sends what waits as far as there is room: what has to be sent again, what is retained, what is queued. */
   pump(): void {
     const link = this.#link;
-    if (!link) return;
+    if (!link || this.#isHeld) return;
     if (this.#inflight.isResending) this.#resend(link);
     // A hook that sees what is sent may cut the client off, so the link is looked at each time.
     for (let sent = 0; link === this.#link && !this.#inflight.isResending && !link.congested; sent++) {
@@ -257,7 +273,8 @@ export class Sender {
 
   /** Whether others have their turn before more is sent: it goes on then. */
   #pauses(link: OutboundLink, sent: number): boolean {
-    if (sent === 0 || sent % SENT_AT_ONCE !== 0) return false;
+    // Who looks for what is retained takes turns with others already.
+    if (sent === 0 || sent % SENT_AT_ONCE !== 0 || this.#promises?.isPending) return false;
     return link.pauses?.(SENT_AT_ONCE, () => link === this.#link && this.pump()) ?? false;
   }
 
@@ -384,7 +401,10 @@ export class Sender {
   #offerAtMostOnce(link: OutboundLink | undefined, delivery: Delivery): void {
     if (link?.congested) return this.#options.onDrop(delivery.message, "max-outbound-bytes");
     const { topicName } = delivery.message;
-    if (link && !this.#waiting?.holdsQoS0(topicName, this.#attachedAt) && !this.#promises?.owes(topicName)) {
+    if (
+      link && !this.#isHeld && !this.#waiting?.holdsQoS0(topicName, this.#attachedAt) &&
+      !this.#promises?.owes(topicName)
+    ) {
       return this.#send(link, delivery);
     }
     if (!link && !this.#limits.queueQoS0) return this.#options.onDrop(delivery.message, "offline-qos0");

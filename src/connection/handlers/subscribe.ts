@@ -76,6 +76,9 @@ function* subscribing(
   wanted: readonly Wanted[],
   authorizations: readonly Authorization[],
 ): Generator<void, void | Promise<void>> {
+  const { sender } = open.session;
+  // A SUBACK precedes what its subscriptions bring, however many turns they take and whatever hooks publish.
+  sender.hold();
   const refusals: ReasonProperties[] = [];
   const permissions: ReasonProperties[] = [];
   const reasonCodes: ReasonCode[] = [];
@@ -100,6 +103,7 @@ function* subscribing(
     { type: PacketType.Suback, packetIdentifier, reasonCodes, properties },
     wanted.map(({ subscription }) => subscription.topicFilter),
   );
+  sender.release();
   return sendRetained(connection, open);
 }
 
