@@ -182,7 +182,7 @@ const trials: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-/** A config for each row of the README's table of permissions; `USERS` has the user alice. */
+/** A config for each row of the manual's table of permissions; `acl_users` has the user alice. */
 const configs: Readonly<Record<string, string>> = {
   "in memory": "listeners: { mqtt: { bind: 127.0.0.1:PORT } }",
   "TLS": "listeners: { mqtt: { bind: 127.0.0.1:PORT, ssl: on, certfile: server.pem, keyfile: server.key } }",
@@ -191,11 +191,11 @@ const configs: Readonly<Record<string, string>> = {
     "listeners: { mqtt: { bind: 127.0.0.1:PORT } }\nauth: { allow-anonymous: false, password-file: acl_users }",
 };
 
-/** Runs each config with exactly the permissions that the README names for it, and with each one taken away. */
+/** Runs each config with exactly the permissions that the manual names for it, and with each one taken away. */
 async function tryPermissions(): Promise<void> {
-  const readme = await Deno.readTextFile(`${root}README.md`);
-  const rows = [...readme.matchAll(/^\| ([^|]+?) +\| `(--allow-[^`]+)` +\|$/gm)];
-  assertEquals(rows.map(([, what]) => what), Object.keys(configs), "rows of the README's table of permissions");
+  const page = await Deno.readTextFile(`${root}docs/operating.md`);
+  const rows = [...page.matchAll(/^\| ([^|]+?) +\| `(--allow-[^`]+)` +\|$/gm)];
+  assertEquals(rows.map(([, what]) => what), Object.keys(configs), "rows of the manual's table of permissions");
   for (const [, what, flags] of rows) await tryFlags(what!, flags!);
 }
 

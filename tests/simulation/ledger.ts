@@ -1,5 +1,5 @@
 /**
- * What the specification and the README promise, and whether it was kept. Only what a client can know counts: a session is
+ * What the specification and the manual promise, and whether it was kept. Only what a client can know counts: a session is
  * there until its client is told otherwise, a message is accepted when its publisher is told so.
  */
 import { matches, parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";

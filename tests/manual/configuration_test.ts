@@ -1,21 +1,24 @@
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { parse } from "@std/yaml";
-import configuration from "../deno.json" with { type: "json" };
-import { keyEntries } from "../src/config/keys.ts";
-import { loadConfigFile } from "../src/config/load.ts";
-import { bundledPluginNames } from "../src/config/plugin_names.ts";
-import { resolveConfig } from "../src/config/resolve.ts";
-import { expandVariables } from "../src/config/variables.ts";
+import configuration from "../../deno.json" with { type: "json" };
+import { keyEntries } from "../../src/config/keys.ts";
+import { loadConfigFile } from "../../src/config/load.ts";
+import { bundledPluginNames } from "../../src/config/plugin_names.ts";
+import { readManual, root } from "./manual.ts";
 
-const root = fromFileUrl(new URL("..", import.meta.url));
-const readme = await Deno.readTextFile(join(root, "README.md"));
+const manual = await readManual();
+const reference = pageAt("docs/configuration.md");
 
-/** Cells of the table rows below the heading of a table, up to the next empty line. */
-function tableAfter(text: string): string[][] {
-  const start = readme.indexOf(text);
-  assert(start >= 0, `the README does not say ${JSON.stringify(text)}`);
-  const table = readme.slice(start).split("\n\n").find((part) => part.startsWith("| "));
+function pageAt(path: string): string {
+  return manual.find((page) => page.path === path)!.text;
+}
+
+/** Cells of the table rows below a text of a page, up to the next empty line. */
+function tableAfter(text: string, page: string): string[][] {
+  const start = page.indexOf(text);
+  assert(start >= 0, `the page does not say ${JSON.stringify(text)}`);
+  const table = page.slice(start).split("\n\n").find((part) => part.startsWith("| "));
   return (table ?? "").trim().split("\n").slice(2).map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
 }
 
@@ -29,8 +32,8 @@ const headings = {
 } as const;
 
 for (const section of ["broker", "listener", "auth", "topic-check", "persistence", "log"] as const) {
-  Deno.test(`the README lists every key of the section ${section} with its default and its unit`, () => {
-    const listed = tableAfter(headings[section]);
+  Deno.test(`the configuration reference lists every key of the section ${section} with its default and its unit`, () => {
+    const listed = tableAfter(headings[section], reference);
     for (const row of listed) assert(row[3] !== undefined && row[3] !== "", `${row[0]} has no meaning`);
     assertEquals(
       listed.map(([key, value, unit]) => [key, value, unit]),
@@ -43,8 +46,8 @@ for (const section of ["broker", "listener", "auth", "topic-check", "persistence
   });
 }
 
-Deno.test("the README lists every bundled plugin, and its export is there", () => {
-  const rows = tableAfter("| Bundled plugin");
+Deno.test("the page about plugins lists every bundled plugin, and its export is there", () => {
+  const rows = tableAfter("| Bundled plugin", pageAt("docs/plugins.md"));
   assertEquals(rows.map(([name]) => name).sort(), bundledPluginNames.map((name) => `\`${name}\``).sort());
   const exports: Readonly<Record<string, string>> = configuration.exports;
   for (const [, , specifier] of rows) {
@@ -89,19 +92,13 @@ for (const name of ["acl.yaml", "broker.yaml", "container.yaml", "custom_plugin.
   });
 }
 
-Deno.test("the README's commands name the Deno version that everything is checked with", async () => {
-  const versions = new Set([...readme.matchAll(/deno@([\d.]+)/g)].map(([, version]) => version));
+Deno.test("the manual's commands name the Deno version that everything is checked with", async () => {
+  const versions = new Set(
+    manual.flatMap(({ text }) => [...text.matchAll(/deno@([\d.]+)/g)].map(([, version]) => version)),
+  );
   const checked = /^readonly deno_version=(.+)$/m.exec(await Deno.readTextFile(join(root, ".ci", "run")))?.[1];
   assertEquals([...versions], [checked]);
 });
-
-for (const [index, [, text]] of [...readme.matchAll(/^```yaml\n(.*?)^```$/gms)].entries()) {
-  Deno.test(`example ${index + 1} of a config in the README has no fault`, () => {
-    const { document, faults } = expandVariables(parse(text!), { environment: () => undefined, isPlain: () => true });
-    assertEquals(faults, []);
-    resolveConfig(document, { baseDirectory: root });
-  });
-}
 
 Deno.test("the examples for systemd and containers name what is there", async () => {
   const read = (name: string) => Deno.readTextFile(join(root, "examples", name));

@@ -1,0 +1,123 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { parse } from "@std/yaml";
+import configuration from "../../deno.json" with { type: "json" };
+import { main } from "../../src/cli/main.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { expandVariables } from "../../src/config/variables.ts";
+import { parseOptions } from "../bench/options.ts";
+import { FakeIo, FakeServices } from "../cli/support.ts";
+import { commandsOf } from "./commands.ts";
+import { type CodeBlock, codeBlocks, readManual, root } from "./manual.ts";
+
+const manual = await readManual();
+
+/** `text` is for what is only looked at. `ts` is checked and run by `deno test --doc`. */
+const languages: ReadonlySet<string> = new Set(["sh", "yaml", "ts", "text", "mermaid", "ini", "promql"]);
+
+/** Programs of others that the manual calls. */
+const foreignPrograms: ReadonlySet<string> = new Set([
+  "cat",
+  "cp",
+  "docker",
+  "flock",
+  "git",
+  "journalctl",
+  "mosquitto_pub",
+  "mosquitto_sub",
+  "openssl",
+  "rm",
+  "sqlite3",
+  "sudo",
+  "systemctl",
+]);
+
+for (const page of manual) {
+  const blocks = codeBlocks(page);
+  Deno.test(`every block of code in ${page.path} says a language that is checked`, () => {
+    assertEquals(blocks.map(({ language }) => language).filter((language) => !languages.has(language)), []);
+  });
+
+  for (const [index, block] of blocks.filter(({ language }) => language === "yaml").entries()) {
+    Deno.test(`example ${index + 1} of YAML in ${page.path} has no fault`, () => checkYaml(block));
+  }
+
+  const commands = blocks.filter(({ language }) => language === "sh").flatMap(({ text }) => commandsOf(text));
+  if (commands.length > 0) {
+    Deno.test(`every command in ${page.path} names tasks, files and flags that exist`, async () => {
+      for (const command of commands) await checkCommand(command);
+    });
+  }
+}
+
+/** A config of ours is resolved; one of another program, named behind `yaml`, is only parsed. */
+function checkYaml({ remark, text }: CodeBlock): void {
+  const config = parse(text);
+  if (remark !== "" && !remark.endsWith(".yaml")) return;
+  const { document, faults } = expandVariables(config, { environment: () => undefined, isPlain: () => true });
+  assertEquals(faults, []);
+  resolveConfig(document, { baseDirectory: root });
+}
+
+async function checkCommand([program, ...args]: readonly string[]): Promise<void> {
+  if (program === "npx") {
+    assertEquals(args[0], "--yes");
+    assert(args[1]!.startsWith("deno@"), args[1]);
+    return await checkDeno(args.slice(2));
+  }
+  if (program === "deno") return await checkDeno(args);
+  if (program === "cli.ts" || program === "amqtt-broker") return await checkCli(args);
+  if (program === ".ci/run") return;
+  assert(foreignPrograms.has(program!), `${program} is no program that the manual may call`);
+}
+
+async function checkDeno([command, ...args]: readonly string[]): Promise<void> {
+  if (command === "task") return await checkTask(args);
+  if (command === "run") {
+    const at = args.findIndex((arg) => !arg.startsWith("-"));
+    for (const flag of args.slice(0, at)) {
+      assert(/^(-A|--no-prompt|--cached-only|--allow-(net|read|write|env)=\S+)$/.test(flag), `flag ${flag}`);
+    }
+    const script = args[at]!;
+    if (!script.startsWith("/")) await Deno.stat(join(root, script));
+    if (script === "cli.ts") await checkCli(args.slice(at + 1));
+    return;
+  }
+  if (command === "test") return;
+  assert(["fmt", "lint", "doc", "bench", "compile", "cache"].includes(command!), `deno ${command}`);
+}
+
+async function checkTask([task, ...args]: readonly string[]): Promise<void> {
+  const tasks: Readonly<Record<string, string>> = configuration.tasks;
+  assert(tasks[task!] !== undefined, `there is no task ${task}`);
+  if (task === "bench") parseOptions(args);
+  if (task === "start") await checkCli(args);
+}
+
+/** What the command line says of it with files and brokers that only pretend. */
+async function checkCli(args: readonly string[]): Promise<void> {
+  const io = new FakeIo(["secret\n"]);
+  const file = args.find((arg) => arg.endsWith(".yaml"));
+  if (file?.startsWith("examples/")) await Deno.stat(join(root, file));
+  // A file of the reader's does not exist here; what is checked is that the flags do.
+  const known = args.map((arg) => arg === file ? join(root, "examples", "acl.yaml") : arg);
+  const running = main(known, io, new FakeServices());
+  const serves = await Promise.race([running.then(() => false), io.listening("SIGTERM").then(() => true)]);
+  if (serves) io.raise("SIGTERM");
+  assertEquals([await running, io.errorLines.filter((line) => line.startsWith("error"))], [0, []], args.join(" "));
+}
+
+Deno.test("the check of commands finds a task, a flag, a file and a program that do not exist", async () => {
+  const refuses = (command: string) => checkCommand(command.split(" ")).then(() => false, () => true);
+  for (
+    const command of [
+      "deno task nothing",
+      "deno task bench --nothing",
+      "deno run -A nothing.ts",
+      "deno run --nothing cli.ts",
+      "deno run -A cli.ts --nothing",
+      "deno run -A cli.ts examples/nothing.yaml",
+      "nothing",
+    ]
+  ) assert(await refuses(command), command);
+});
