@@ -47,6 +47,15 @@ Deno.test("the page about embedding names everything that a program can do with 
   assertEquals(missing(members, pageAt("docs/embedding.md")), []);
 });
 
+Deno.test("the map names every room, in its table and in its picture", async () => {
+  const rooms: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(join(root, "src"))) if (isDirectory) rooms.push(name);
+  const map = pageAt("docs/architecture.md");
+  assertEquals(missing(rooms.map((room) => `src/${room}/`), map), []);
+  const picture = /^```mermaid\n([^]*?)^```$/m.exec(map)![1]!;
+  assertEquals(rooms.filter((room) => !new RegExp(`\\b${room}\\b`).test(picture)), []);
+});
+
 Deno.test("the page about operating names every kind of refusal that is counted", () => {
   assertEquals(missing(Object.keys(noRefusals()), pageAt("docs/operating.md")), []);
 });

@@ -6,6 +6,7 @@ import { keyEntries } from "../../src/config/keys.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
 import { bundledPluginNames } from "../../src/config/plugin_names.ts";
 import { readManual, root } from "./manual.ts";
+import { rowsAfter, tableTitles, withTables } from "./reference.ts";
 
 const manual = await readManual();
 const reference = pageAt("docs/configuration.md");
@@ -14,26 +15,9 @@ function pageAt(path: string): string {
   return manual.find((page) => page.path === path)!.text;
 }
 
-/** Cells of the table rows below a text of a page, up to the next empty line. */
-function tableAfter(text: string, page: string): string[][] {
-  const start = page.indexOf(text);
-  assert(start >= 0, `the page does not say ${JSON.stringify(text)}`);
-  const table = page.slice(start).split("\n\n").find((part) => part.startsWith("| "));
-  return (table ?? "").trim().split("\n").slice(2).map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
-}
-
-const headings = {
-  broker: "At the top.",
-  listener: "In each entry of `listeners`:",
-  auth: "In `auth`:",
-  "topic-check": "In `topic-check`:",
-  persistence: "In `persistence`:",
-  log: "In `log`:",
-} as const;
-
-for (const section of ["broker", "listener", "auth", "topic-check", "persistence", "log"] as const) {
+for (const [section, title] of Object.entries(tableTitles)) {
   Deno.test(`the configuration reference lists every key of the section ${section} with its default and its unit`, () => {
-    const listed = tableAfter(headings[section], reference);
+    const listed = rowsAfter(title, reference);
     for (const row of listed) assert(row[3] !== undefined && row[3] !== "", `${row[0]} has no meaning`);
     assertEquals(
       listed.map(([key, value, unit]) => [key, value, unit]),
@@ -46,8 +30,16 @@ for (const section of ["broker", "listener", "auth", "topic-check", "persistence
   });
 }
 
+Deno.test("the configuration reference is written from the table of keys, and keeps what keys mean", () => {
+  const [first, ...others] = keyEntries;
+  const written = withTables(reference, [{ ...first!, default: "another" }, ...others]);
+  const row = rowsAfter(tableTitles.broker, reference)[0]!;
+  assertEquals(rowsAfter(tableTitles.broker, written)[0], [row[0], "another", row[2], row[3]]);
+  assertEquals(rowsAfter(tableTitles.log, written), rowsAfter(tableTitles.log, reference));
+});
+
 Deno.test("the page about plugins lists every bundled plugin, and its export is there", () => {
-  const rows = tableAfter("| Bundled plugin", pageAt("docs/plugins.md"));
+  const rows = rowsAfter("| Bundled plugin", pageAt("docs/plugins.md"));
   assertEquals(rows.map(([name]) => name).sort(), bundledPluginNames.map((name) => `\`${name}\``).sort());
   const exports: Readonly<Record<string, string>> = configuration.exports;
   for (const [, , specifier] of rows) {
