@@ -12,6 +12,9 @@ const LIGHT_MS = 1;
 const HALF_LIFE_MS = 100;
 /** After such a pause others have had their turn. */
 const PAUSE_MS = 20;
+/** A step is about a microsecond; what takes far longer than its steps was held up by others. */
+const LONGEST_STEP_MS = 0.02;
+const SPARE_STEPS = 5;
 /** Parties wait in rows by what they have used: up to 1 ms, 2, 4, 8 … */
 const ROWS = 8;
 
@@ -133,11 +136,13 @@ export class WorkBudget {
   #charge(party: WorkParty): void {
     const nowMs = this.#parts.now(this.steps);
     const spentMs = nowMs - this.#lookedAtMs;
+    // Time in which the process waited for a processor is nobody's fault.
+    const chargedMs = Math.min(spentMs, (this.steps + SPARE_STEPS) * LONGEST_STEP_MS);
     this.#lookedAtMs = nowMs;
     this.steps = 0;
     this.#usedMs += spentMs;
     if (nowMs - spentMs - party.atMs > PAUSE_MS) party.sliceMs = 0;
-    party.usedMs = party.usedAt(nowMs) + spentMs;
+    party.usedMs = party.usedAt(nowMs) + chargedMs;
     party.atMs = nowMs;
     party.sliceMs += spentMs;
   }

@@ -24,6 +24,7 @@ class Machine {
     if (work.mustWait(party)) await work.turn(party);
     for (let i = 0; i < pieces; i++) {
       this.nowMs += pieceMs;
+      work.steps += pieceMs * 1000;
       onPiece();
       if (work.look(party)) await work.turn(party);
     }
@@ -164,4 +165,18 @@ Deno.test("Who asks little does not wait for a crowd that has just come", async 
   await machine.run(known, 1, 0.05);
   assertLessOrEqual(machine.nowMs - askedMs, 10);
   await Promise.all(crowd);
+});
+
+Deno.test("Time in which the process waited for a processor is charged to nobody", async () => {
+  const machine = new Machine();
+  const { work } = machine;
+  const [held, pouring] = [new WorkParty(), new WorkParty()];
+  await machine.run(pouring, 10, 1);
+  work.begin();
+  work.steps = 2;
+  machine.nowMs += 40;
+  work.look(held);
+  assert(held.usedAt(machine.nowMs) < 1, `${held.usedAt(machine.nowMs)} ms`);
+  await machine.run(pouring, 10, 1);
+  assert(held.usedAt(machine.nowMs) < pouring.usedAt(machine.nowMs));
 });

@@ -108,6 +108,8 @@ export class Connection implements ClientConnection {
     this.#outbox = new Outbox(transport, {
       maximumBytes: listener.limits.maxOutboundBytes,
       pool: context.buffers,
+      work: context.work,
+      party: this.work,
       onSent: (bytes) => context.statistics.bytesSent += bytes,
       onRelief: () => this.#state.at === "open" && this.#state.session.sender.pump(),
     });

@@ -1,9 +1,14 @@
 import type { BufferPool } from "../packet/buffer_pool.ts";
 import { OutputBuffer } from "../packet/output_buffer.ts";
 import type { Transport } from "../transport/transport.ts";
+import type { WorkBudget, WorkParty } from "../work_budget.ts";
 
 /** Bytes given to the transport at once: what is larger goes in slices, which show that a slow peer takes something. */
 const SLICE_BYTES = 128 * 1024;
+
+/** A write from this size on takes its time from the budget, and so many bytes are a step of it. */
+const LARGE_BYTES = 32 * 1024;
+const BYTES_PER_STEP = 1024;
 
 /** After such a time without progress the system is asked whether the peer takes what it has, again and again. */
 const ASK_SYSTEM_MS = 1000;
@@ -16,6 +21,9 @@ export interface OutboxOptions {
   readonly onSent: (bytes: number) => void;
   /** Called when there is room again. */
   readonly onRelief: () => void;
+  /** Where the time for large writes is taken from. @default nobody looks at it */
+  readonly work?: WorkBudget;
+  readonly party?: WorkParty;
   /** Where the memory for what waits comes from. @default it is made anew */
   readonly pool?: BufferPool;
 }
@@ -149,7 +157,7 @@ export class Outbox {
         for (let start = 0; start < length; start += SLICE_BYTES) {
           const slice = array.subarray(start, Math.min(length, start + SLICE_BYTES));
           this.#begun++;
-          await this.#transport.write(slice);
+          await (slice.length < LARGE_BYTES ? this.#transport.write(slice) : this.#writeInTurn(slice));
           this.#underWayBytes -= slice.length;
           onSent(slice.length);
           this.#relieve();
@@ -166,6 +174,17 @@ export class Outbox {
     this.#attachedUnderWay = undefined;
     // In the same turn as the last look at the buffer, so that nothing can be appended unseen.
     this.#writing = false;
+  }
+
+  /** Much for many that do not read would otherwise be one piece of work, however small the slices. */
+  async #writeInTurn(slice: Uint8Array): Promise<void> {
+    const { work, party } = this.#options;
+    work?.begin();
+    const written = this.#transport.write(slice);
+    if (work) work.steps += slice.length / BYTES_PER_STEP;
+    const isOthersTurn = work && party && work.look(party);
+    await written;
+    if (isOthersTurn) await work.turn(party);
   }
 
   #relieve(): void {

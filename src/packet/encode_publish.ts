@@ -70,7 +70,7 @@ export function encodeCopy(out: OutputBuffer, copy: PublishCopy, body: PublishBo
   const propertiesSize = version === 5 ? ownPropertiesSize(copy) + body.constantsSizeBytes : -1;
   const remaining = remainingLength(copy, body, nameSize, propertiesSize);
   const shared = body.isLarge;
-  out.reserve(5 + remaining - (shared ? body.payloadLength : 0));
+  out.reserve(5 + remaining - (shared ? body.payloadLength + (version === 5 ? body.constantsSizeBytes : 0) : 0));
   out.bytes[out.length++] = publishFirstByte(copy.qos, copy.retain, copy.dup);
   out.variableByteInteger(remaining);
   writeTopicName(out, copy.topicName, nameSize);

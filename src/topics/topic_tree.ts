@@ -146,7 +146,10 @@ function* visitBelow<T>(
     let node: TopicNode<T> | undefined = top.nodes.next().value;
     if (!node) stack.pop();
     // [MQTT-4.7.2-1] 3.1.1 and 5.0
-    if (depth === 1 && !hidden && node?.level.startsWith("$")) continue;
+    if (depth === 1 && !hidden && node?.level.startsWith("$")) {
+      yield undefined;
+      continue;
+    }
     while (node) {
       // Below a "#" every level is wanted, and the "#" itself includes its parent.
       const all = levels[Math.min(depth, levels.length - 1)] === "#";

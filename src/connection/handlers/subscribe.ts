@@ -40,18 +40,37 @@ interface Wanted {
 
 /** SUBSCRIBE (MQTT 5.0 §3.8): asks for each filter, subscribes, answers, then sends what is retained. */
 export function handleSubscribe(connection: Connection, open: SignedIn, packet: SubscribePacket): void | Promise<void> {
-  const wanted = packet.subscriptions.map((request) => examine(connection, open, packet, request));
-  const { authorizeSubscribe } = connection.context.hooks;
-  if (!authorizeSubscribe) return subscribe(connection, open, packet, wanted, wanted.map(() => allowed));
-  const authorizations = wanted.map(({ subscription, refusal }) =>
-    refusal ? allowed : authorizeSubscribe(open.client, snapshotOf(subscription))
-  );
-  if (!authorizations.some((authorization) => authorization instanceof Promise)) {
-    return subscribe(connection, open, packet, wanted, authorizations as Authorization[]);
+  const asked = inTurns(connection.context.work, connection.work, asking(connection, open, packet));
+  const goOn = (asked: readonly Asked[]) => {
+    const wanted = asked.map(([one]) => one);
+    const authorizations = asked.map(([, authorization]) => authorization);
+    const subscribeAs = (all: readonly Authorization[]) => {
+      if (connection.open === open) return subscribe(connection, open, packet, wanted, all);
+    };
+    const isDecided = !authorizations.some((authorization) => authorization instanceof Promise);
+    return isDecided ? subscribeAs(authorizations as Authorization[]) : Promise.all(authorizations).then(subscribeAs);
+  };
+  return asked instanceof Promise ? asked.then(goOn) : goOn(asked);
+}
+
+type Asked = readonly [wanted: Wanted, authorization: Authorization | Promise<Authorization>];
+
+/** Looks at each filter and asks the plugins, in several turns if need be. */
+function* asking(
+  connection: Connection,
+  open: SignedIn,
+  packet: SubscribePacket,
+): Generator<void, readonly Asked[]> {
+  const { hooks: { authorizeSubscribe }, work } = connection.context;
+  const asked: Asked[] = [];
+  for (const request of packet.subscriptions) {
+    const wanted = examine(connection, open, packet, request);
+    const isAllowed = !authorizeSubscribe || wanted.refusal !== undefined;
+    asked.push([wanted, isAllowed ? allowed : authorizeSubscribe(open.client, snapshotOf(wanted.subscription))]);
+    work.steps += authorizeSubscribe ? SUBSCRIPTION_STEPS : 1;
+    yield;
   }
-  return Promise.all(authorizations).then((authorizations) => {
-    if (connection.open === open) return subscribe(connection, open, packet, wanted, authorizations);
-  });
+  return asked;
 }
 
 /** Subscribes, which may take several turns, answers, and only then sends what is retained. */
