@@ -34,7 +34,7 @@ class Machine {
 Deno.test("A party alone goes on, but the runtime looks at its sockets after a few milliseconds of work", async () => {
   const machine = new Machine();
   await machine.run(new WorkParty(), 100, 1);
-  assert(machine.polls >= 15 && machine.polls <= 34, `${machine.polls} looks in 100 ms of work`);
+  assert(machine.polls >= 7 && machine.polls <= 17, `${machine.polls} looks in 100 ms of work`);
 });
 
 Deno.test("A little work after a pause waits for nobody", async () => {
@@ -64,7 +64,7 @@ Deno.test("Who asks little goes before forty that pour, within two turns' time",
   }
   over = true;
   await Promise.all(pouring);
-  assertLessOrEqual(longestMs, 10);
+  assertLessOrEqual(longestMs, 25);
 });
 
 Deno.test("Parties that pour get the same, however many pieces each has at once", async () => {
@@ -94,7 +94,7 @@ Deno.test("A thousand parties that each ask little make nobody wait for all of t
   const waitedMs = machine.nowMs - askedMs;
   over = true;
   await Promise.all(many);
-  assertLessOrEqual(waitedMs, 20);
+  assertLessOrEqual(waitedMs, 40);
 });
 
 Deno.test("Nobody waits for ever, whoever comes after", async () => {
@@ -118,7 +118,7 @@ Deno.test("Work in turns returns at once what it needs no turn for, and otherwis
     for (let i = 0; i < to; i++) {
       done.push(i);
       machine.nowMs++;
-      machine.work.steps += 100;
+      machine.work.steps += 1000;
       yield;
     }
     return "all";
@@ -130,7 +130,7 @@ Deno.test("Work in turns returns at once what it needs no turn for, and otherwis
   assert(later instanceof Promise);
   assertEquals(await later, "all");
   assertEquals(done, [0, 1, ...Array.from({ length: 50 }, (_, i) => i)]);
-  assert(machine.polls >= 5, `${machine.polls} looks in 50 ms`);
+  assert(machine.polls >= 3, `${machine.polls} looks in 50 ms`);
 });
 
 Deno.test("Chores are done one after the other, and somebody else's little work goes before them", async () => {
@@ -140,7 +140,7 @@ Deno.test("Chores are done one after the other, and somebody else's little work 
   function* chore(name: string): Generator<void, void> {
     for (let i = 0; i < 30; i++) {
       machine.nowMs++;
-      machine.work.steps += 100;
+      machine.work.steps += 1000;
       yield;
     }
     done.push(name);
@@ -149,7 +149,7 @@ Deno.test("Chores are done one after the other, and somebody else's little work 
   chores.add(chore("second"));
   const askedMs = machine.nowMs;
   await machine.run(new WorkParty(), 1, 0.05);
-  assertLessOrEqual(machine.nowMs - askedMs, 10);
+  assertLessOrEqual(machine.nowMs - askedMs, 25);
   await chores.done();
   assertEquals(done, ["first", "second"]);
 });
@@ -163,7 +163,7 @@ Deno.test("Who asks little does not wait for a crowd that has just come", async 
   for (let n = 0; n < 200; n++) await Promise.resolve();
   const askedMs = machine.nowMs;
   await machine.run(known, 1, 0.05);
-  assertLessOrEqual(machine.nowMs - askedMs, 10);
+  assertLessOrEqual(machine.nowMs - askedMs, 25);
   await Promise.all(crowd);
 });
 

@@ -9,8 +9,16 @@ import { PacketIdentifiers } from "./packet_identifiers.ts";
 export const DELIVERY_BYTES = 512;
 
 /** A delivery at QoS 2 of which the client has the message: only the identifier is still to be released. */
-export interface Released extends DeliveryNote {
-  readonly message: undefined;
+export class Released implements DeliveryNote {
+  readonly message = undefined;
+  sequence: number;
+  note: unknown;
+
+  /** @param delivery what it is left of */
+  constructor({ sequence, note }: DeliveryNote) {
+    this.sequence = sequence;
+    this.note = note;
+  }
 }
 
 /** In the place of a message that was let out of memory. */
@@ -116,7 +124,7 @@ export class Inflight {
   release(packetIdentifier: number, delivery: Delivery): void {
     this.sentAgain(packetIdentifier);
     this.#count(delivery.message, -1);
-    this.#entries.set(packetIdentifier, releasedOf(delivery));
+    this.#entries.set(packetIdentifier, new Released(delivery));
     this.#log?.released(delivery);
   }
 
@@ -198,7 +206,7 @@ export class Inflight {
       if (this.#entries.get(packetIdentifier)) continue;
       if (delivery) this.#set(packetIdentifier, delivery);
       else if (released) {
-        this.#entries.set(packetIdentifier, releasedOf(released));
+        this.#entries.set(packetIdentifier, new Released(released));
         this.#newest = Math.max(this.#newest, released.sequence);
       }
     }
@@ -220,8 +228,4 @@ export class Inflight {
     if (delivery.sequence > this.#newest) this.#newest = delivery.sequence;
     this.#entries.set(packetIdentifier, delivery);
   }
-}
-
-function releasedOf({ sequence, note }: DeliveryNote): Released {
-  return { message: undefined, sequence, note };
 }

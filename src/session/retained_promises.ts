@@ -3,7 +3,7 @@ import { matches, type TopicFilter, type TopicName } from "../packet/topic.ts";
 import { RetainedSearch, type SearchBudget } from "../topics/retained_search.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Subscription } from "../topics/subscriber.ts";
-import type { Delivery } from "./delivery.ts";
+import { type Delivery, NewDelivery } from "./delivery.ts";
 import { Fifo } from "./fifo.ts";
 import type { SessionLog } from "./session_log.ts";
 import type { RetainedPosition, RetainedPromise } from "./retained_promise.ts";
@@ -227,7 +227,7 @@ export class RetainedPromises {
     const { identifier } = promised.subscription;
     const subscriptionIdentifiers = identifier === undefined ? undefined : [identifier];
     const qos = this.#qosOf(promised, message);
-    return { message, qos, retain: true, subscriptionIdentifiers, share: undefined, sequence: 0, note: undefined };
+    return new NewDelivery(message, qos, true, { subscriptionIdentifiers });
   }
 
   #take(promised: Promised, message: Message): void {

@@ -3,7 +3,7 @@ import type { Message } from "../message.ts";
 import { Overlap } from "../topics/overlap.ts";
 import type { Share } from "../topics/subscriber.ts";
 import type { Availability, Route, Subscriber, Subscription } from "../topics/subscriber.ts";
-import type { Delivery } from "./delivery.ts";
+import { type Delivery, NewDelivery } from "./delivery.ts";
 import type { StoredHandOver } from "./stored_hand_over.ts";
 import type { SessionLog } from "./session_log.ts";
 import { Receiver } from "./receiver.ts";
@@ -235,13 +235,10 @@ export class Session implements Subscriber {
 }
 
 function deliveryOf(message: Message, route: Route): Delivery {
-  return {
+  return new NewDelivery(
     message,
-    qos: deliveryQoS(message.qos, route.qos),
-    retain: route.retainAsPublished && message.retain,
-    subscriptionIdentifiers: route.subscriptionIdentifiers,
-    share: route.share,
-    sequence: 0,
-    note: undefined,
-  };
+    deliveryQoS(message.qos, route.qos),
+    route.retainAsPublished && message.retain,
+    route,
+  );
 }
