@@ -15,8 +15,9 @@ const PAUSE_MS = 20;
 /** A step is about a microsecond; what takes far longer than its steps was held up by others. */
 const LONGEST_STEP_MS = 0.02;
 const SPARE_STEPS = 5;
-/** Parties wait in rows by what they have used: up to 1 ms, 2, 4, 8 … */
-const ROWS = 8;
+/** Parties wait in rows by what they have used, in parts of {@linkcode LIGHT_MS}: up to 1/16, 1/8 … 1, 2, 4, 8 … 128. */
+const ROWS = 12;
+const LIGHT_ROW = 4;
 /** So many are let go on together: most are through with little, and each round of the event loop costs something. */
 const AT_ONCE = 16;
 
@@ -122,7 +123,7 @@ export class WorkBudget {
   /** Resolves when it is the party's turn. {@linkcode WorkBudget.begin} is called for it. */
   turn(party: WorkParty): Promise<void> {
     const used = party.usedAt(this.#parts.now(0));
-    const row = Math.min(ROWS - 1, Math.max(0, Math.ceil(Math.log2(used / LIGHT_MS))));
+    const row = Math.min(ROWS - 1, Math.max(0, LIGHT_ROW + Math.ceil(Math.log2(used / LIGHT_MS))));
     this.#waiting++;
     return new Promise((resume) => {
       this.#rows[row]!.push({ party, resume });
