@@ -262,7 +262,7 @@ export class BrokerParts {
 
   /** @param others what belongs to no session and no connection */
   #makeMemory(others: () => number): MemoryCeiling {
-    const { config, sessions, connections, connectionBySession, logger } = this;
+    const { config, sessions, connections, connectionBySession, logger, refusals } = this;
     const process = this.#process;
     return new MemoryCeiling({
       maximumBytes: config.maxTotalBytes,
@@ -270,6 +270,7 @@ export class BrokerParts {
       connections,
       connectionBySession,
       logger,
+      refusals,
       others,
       leaving: () => this.#leavingBytes,
       process,
@@ -277,8 +278,8 @@ export class BrokerParts {
   }
 
   #makeWills(pipeline: PublishPipeline, persistence: Persistence | undefined): Wills {
-    const { clock, logger } = this;
-    const wills = new Wills({ pipeline, clock, logger, persistence });
+    const { clock, logger, refusals } = this;
+    const wills = new Wills({ pipeline, clock, logger, refusals, persistence });
     if (!persistence) return wills;
     for (const will of persistence.wills) {
       wills.restore(will, this.sessions.get(will.clientIdentifier), persistence.times);

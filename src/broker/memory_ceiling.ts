@@ -1,6 +1,8 @@
 import type { Logger } from "../logger.ts";
 import { formatBytes } from "../config/units.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import { quote } from "../quote.ts";
+import type { Refusals } from "../routing/refusals.ts";
 import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -15,6 +17,7 @@ export interface MemoryCeilingParts {
   readonly connections: ReadonlySet<Connection>;
   readonly connectionBySession: ReadonlyMap<Session, Connection>;
   readonly logger: Logger;
+  readonly refusals: Pick<Refusals, "mention">;
   /** Bytes that belong to no session and no connection. @default there are none */
   readonly others?: () => number;
   /** Bytes of what is being taken apart: they are not free yet, and nobody else has to go for them. @default there are none */
@@ -224,9 +227,11 @@ export class MemoryCeiling {
 
   #endSession({ session, connection }: Holder): void {
     if (!session) return;
-    const { logger, sessions } = this.#parts;
+    const { refusals, sessions } = this.#parts;
     const held = formatBytes(session.heldBytes);
-    logger.warn(`session ended: client ${session.clientIdentifier}: it holds ${held} (max-total-bytes)`);
+    refusals.mention("session-ended", { hostname: session.network }, () => {
+      return `client ${quote(session.clientIdentifier)}: it holds ${held} (max-total-bytes)`;
+    });
     cut(connection);
     sessions.end(session);
   }

@@ -311,7 +311,7 @@ export class Connection implements ClientConnection {
   /** What was said last would not be taken either. */
   #giveUp(): void {
     const reason = "the client took nothing of what waits for it in time (stall-timeout)";
-    this.context.logger.warn(`connection given up: ${this.#where()}: ${reason}`);
+    this.context.refusals.mention("connection-given-up", this.transport.remote, () => `${this.#where()}: ${reason}`);
     this.close({ reasonCode: ReasonCode.QuotaExceeded, reason, silent: true });
     this.cut();
   }

@@ -12,6 +12,7 @@ import type { ApplicationMessage, DropReason, Message } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { parseTopicFilter } from "../packet/topic.ts";
+import { quote } from "../quote.ts";
 import type { Session } from "../session/session.ts";
 import type { Subscription } from "../topics/subscriber.ts";
 import { checkDisconnect } from "../connection/disconnect_rules.ts";
@@ -88,7 +89,7 @@ export class InProcess {
     if (position === before) return;
     await writeQueue.settled();
     if (writeQueue.committed < position) {
-      throw new Error(`Cannot say that the message to ${topicName} is stored: the broker has ended`);
+      throw new Error(`Cannot say that the message to ${quote(topicName)} is stored: the broker has ended`);
     }
   }
 
@@ -122,7 +123,7 @@ export class InProcess {
     properties?: DisconnectProperties,
   ): boolean {
     const fault = checkDisconnect(reasonCode, properties);
-    if (fault !== undefined) throw new Error(`Cannot disconnect client ${clientIdentifier}: ${fault}`);
+    if (fault !== undefined) throw new Error(`Cannot disconnect client ${quote(clientIdentifier)}: ${fault}`);
     const session = this.#parts.sessions.get(clientIdentifier);
     const connection = session && this.#parts.connectionBySession.get(session);
     connection?.close({ reasonCode, reason: "disconnected by the program", properties });
@@ -184,7 +185,7 @@ export class InProcess {
     const fault = this.#parts.context?.persistence?.writeQueue.fault;
     if (!fault || qos === 0) return;
     if (!retain && !this.#parts.subscriptions.hasDurable(topicName)) return;
-    throw new Error(`Cannot publish to ${topicName}: it cannot be stored: ${fault.message}`);
+    throw new Error(`Cannot publish to ${quote(topicName)}: it cannot be stored: ${fault.message}`);
   }
 
   /** Messages that come before plugins are there to transform them are routed as they are. */

@@ -4,6 +4,7 @@ import { expiryTime, Message } from "../message.ts";
 import { checkMessageProperties } from "../packet/message_properties.ts";
 import type { QoS } from "../packet/packets.ts";
 import { parseTopicName } from "../packet/topic.ts";
+import { quote } from "../quote.ts";
 import { errorText } from "../error_text.ts";
 
 /** What the broker lets a plugin do. */
@@ -92,7 +93,7 @@ export interface MakeMessageOptions extends PublishOptions {
 export function makeMessage(topicName: string, payload: Uint8Array | string, options: MakeMessageOptions): Message {
   const { qos, retain, properties, nowMs } = options;
   const fault = properties && checkMessageProperties(properties);
-  if (fault) throw new Error(`Cannot publish to ${topicName}: ${fault}`);
+  if (fault) throw new Error(`Cannot publish to ${quote(topicName)}: ${fault}`);
   return new Message({
     topicName: parseTopicName(topicName),
     payload: typeof payload === "string" ? encoder.encode(payload) : payload.slice(),

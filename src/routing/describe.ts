@@ -6,7 +6,9 @@ import type { RemoteAddress } from "../transport/transport.ts";
 
 /** Which client that is, for the log. */
 export function describeClient({ clientIdentifier, remote, listener }: ClientSnapshot): string {
-  return `client ${quote(clientIdentifier)}, ${describeAddress(remote, "unknown address")}, listener ${listener}`;
+  // One of an earlier run has come by no listener of this one.
+  const through = listener === "" ? "" : `, listener ${listener}`;
+  return `client ${quote(clientIdentifier)}, ${describeAddress(remote, "unknown address")}${through}`;
 }
 
 /** An address for the log. @param without what stands for one that is not known */

@@ -11,16 +11,37 @@ const LONGEST_WINDOW_MS = 600_000;
 /** Addresses and kinds that are told apart; further addresses share one count. */
 const MAXIMUM_COUNTS = 4096;
 
+/** What clients bring about without being refused anything. */
+export type IncidentKind =
+  | "session-replaced"
+  | "session-ended"
+  | "session-unreadable"
+  | "connection-given-up"
+  | "will-dropped";
+
+type Kind = RefusalKind | IncidentKind;
+
 /** How a line begins. */
-const LEADS: Readonly<Partial<Record<RefusalKind, string>>> = {
+const LEADS: Readonly<Partial<Record<Kind, string>>> = {
   "publish": "publish denied",
   "subscribe": "subscription refused",
   "protocol-error": "protocol error",
   "packet-too-large": "protocol error",
+  "session-replaced": "session begins anew",
+  "session-ended": "session ended",
+  "session-unreadable": "session cannot be read",
+  "connection-given-up": "connection given up",
+  "will-dropped": "will dropped",
+};
+
+/** @default `warn` */
+const LEVELS: Readonly<Partial<Record<Kind, "info" | "error">>> = {
+  "session-unreadable": "error",
+  "will-dropped": "info",
 };
 
 interface Count {
-  readonly kind: RefusalKind;
+  readonly kind: Kind;
   /** For the log. */
   readonly address: string;
   lines: number;
@@ -38,8 +59,8 @@ export interface RefusalsParts {
 }
 
 /**
- * Logs who is refused what, and counts it. Of one address and kind the first lines are logged at once and the rest as
- * `… and 1,203 more`, so that nobody can fill the log.
+ * Logs who is refused what, and counts it; and what else clients bring about as often as they like. Of one address and kind
+ * the first lines are logged at once and the rest as `… and 1,203 more`, so that nobody can fill the log.
  */
 export class Refusals {
   readonly #parts: RefusalsParts;
@@ -50,15 +71,24 @@ export class Refusals {
   }
 
   /** @param line what is logged behind the kind's first words; asked only if it is */
-  tell(kind: RefusalKind, { hostname = "unknown address" }: RemoteAddress, line: () => string): void {
+  tell(kind: RefusalKind, remote: RemoteAddress, line: () => string): void {
     this.#parts.statistics.refused[kind]++;
+    this.#limit(kind, remote, line);
+  }
+
+  /** As {@linkcode Refusals.tell}, of what is no refusal. */
+  mention(kind: IncidentKind, remote: RemoteAddress, line: () => string): void {
+    this.#limit(kind, remote, line);
+  }
+
+  #limit(kind: Kind, { hostname = "unknown address" }: RemoteAddress, line: () => string): void {
     const count = this.#countOf(kind, hostname);
     if (count.lines >= LINES_AT_ONCE) {
       count.untold++;
       return;
     }
     count.lines++;
-    this.#parts.logger.warn(`${leadOf(kind)}: ${line()}`);
+    this.#log(kind, line());
   }
 
   /** Tells what was counted in windows that are over. Called by the broker's coarse timer. */
@@ -80,7 +110,7 @@ export class Refusals {
     this.#counts.clear();
   }
 
-  #countOf(kind: RefusalKind, hostname: string): Count {
+  #countOf(kind: Kind, hostname: string): Count {
     const known = this.#counts.get(`${kind} ${hostname}`);
     if (known) return known;
     const address = this.#counts.size < MAXIMUM_COUNTS ? hostname : "other addresses";
@@ -90,7 +120,7 @@ export class Refusals {
     return count;
   }
 
-  #begin(kind: RefusalKind, address: string): Count {
+  #begin(kind: Kind, address: string): Count {
     const dueMs = this.#parts.clock.now() + FIRST_WINDOW_MS;
     return { kind, address, lines: 0, untold: 0, windowMs: FIRST_WINDOW_MS, dueMs };
   }
@@ -98,12 +128,12 @@ export class Refusals {
   #sumUp(count: Count): void {
     const { kind, address, untold } = count;
     count.untold = 0;
-    this.#parts.logger.warn(`${leadOf(kind)}: ${address}: … and ${untold.toLocaleString("en-US")} more (${kind})`);
+    this.#log(kind, `${address}: … and ${untold.toLocaleString("en-US")} more (${kind})`);
   }
-}
 
-function leadOf(kind: RefusalKind): string {
-  return LEADS[kind] ?? "connection refused";
+  #log(kind: Kind, text: string): void {
+    this.#parts.logger[LEVELS[kind] ?? "warn"](`${LEADS[kind] ?? "connection refused"}: ${text}`);
+  }
 }
 
 /** No refusal of any kind yet. */

@@ -11,7 +11,9 @@ import type { Times } from "../persistence/stored_message.ts";
 import type { StoredWill } from "../store/store.ts";
 import type { Clock } from "../runtime/environment.ts";
 import { errorText } from "../error_text.ts";
+import { describeClient } from "./describe.ts";
 import type { PublishPipeline } from "./publish_pipeline.ts";
+import type { Refusals } from "./refusals.ts";
 
 interface PendingWill {
   readonly will: Will;
@@ -26,6 +28,7 @@ export interface WillsParts {
   readonly pipeline: PublishPipeline;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly refusals: Pick<Refusals, "mention">;
   /** Takes wills down for the next run; `undefined`: they end with the process. */
   readonly persistence?: { readonly writeQueue: Pick<WriteQueue, "append">; readonly times: Times };
 }
@@ -124,9 +127,11 @@ export class Wills {
    */
   async publish(client: ClientSnapshot, will: Will): Promise<void> {
     const { clientIdentifier } = client;
-    const { pipeline, clock, logger } = this.#parts;
+    const { pipeline, clock, logger, refusals } = this.#parts;
     if (isBridgeState(will.topicName)) {
-      logger.info(`will of client ${clientIdentifier} to ${will.topicName} is dropped: only the broker speaks on $SYS`);
+      refusals.mention("will-dropped", client.remote, () => {
+        return `${describeClient(client)}, topic ${quote(will.topicName)}: only the broker speaks on $SYS`;
+      });
       return this.#forget(client);
     }
     const onRouted = () => this.#forget(client);

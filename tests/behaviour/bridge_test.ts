@@ -78,7 +78,7 @@ Deno.test("A will on a bridge's state below $SYS lets its client in, is dropped 
     await witness.expectNothing();
     assertEquals([broker.broker.retained.size, asked], [0, []]);
     assertEquals(broker.log.lines.filter((line) => line.includes(STATE)), [
-      `info: will of client house to ${STATE} is dropped: only the broker speaks on $SYS`,
+      `info: will dropped: client "house", unknown address, listener memory, topic "${STATE}": only the broker speaks on $SYS`,
     ]);
   }
 });

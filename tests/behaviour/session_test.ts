@@ -188,7 +188,10 @@ Deno.test("A session without a connected client is replaced by a new, empty one 
     assertEquals([reasonCode, sessionPresent], [0, false]);
     await broker.broker.publish("a", "for nobody", { qos: 1 });
     await after.expectNothing();
-    assertEquals(broker.log.lines.filter((line) => line.startsWith("warn: session of client s begins anew")).length, 1);
+    assertEquals(
+      broker.log.lines.filter((line) => line.startsWith('warn: session begins anew: client "s", ')).length,
+      1,
+    );
     await broker.lose(await broker.connect({ ...persistent, username: is }));
     assertEquals((await broker.open().connect({ ...persistent, username: is })).sessionPresent, true);
   }

@@ -70,7 +70,7 @@ Deno.test("While the store fails, the program's and plugins' messages that have 
   await leaveSubscriber(broker);
   await fail(broker, store);
   const waiting = broker.broker.statistics.changesWaiting;
-  const message = "Cannot publish to a: it cannot be stored: the disk is gone";
+  const message = 'Cannot publish to "a": it cannot be stored: the disk is gone';
   for (const qos of [1, 2] as const) {
     await assertRejects(() => broker.broker.publish("a", "x", { qos }), Error, message);
     assertThrows(() => context?.publish("a", "x", { qos }), Error, message);

@@ -154,7 +154,7 @@ Deno.test("[MQTT-3.14.2-1] 5.0, [MQTT-3.14.2-2] 5.0: the program may not send a 
   for (const [reasonCode, properties, message] of WRONG_WORDS) {
     const disconnect = () => broker.broker.disconnect("c", reasonCode as ReasonCode, properties as undefined);
     const error = assertThrows(disconnect, Error, message);
-    assertMatch(error.message, /^Cannot disconnect client c: /);
+    assertMatch(error.message, /^Cannot disconnect client "c": /);
   }
   await client.publish("a");
   assert(broker.log.complains("got 0x8c BadAuthenticationMethod"), "the plugin's fault is logged");

@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Connection } from "../../src/connection/connection.ts";
 import { MemoryCeiling } from "../../src/broker/memory_ceiling.ts";
+import { noRefusals, Refusals } from "../../src/routing/refusals.ts";
 import { Session } from "../../src/session/session.ts";
 import { Sessions } from "../../src/session/sessions.ts";
 import { delivery, senderOptions } from "../session/support.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
 
 /** Sessions without a client, each with one message of so many bytes. */
@@ -23,9 +25,17 @@ function offline(payloadBytes: readonly number[]): { sessions: Sessions; all: Se
 
 function ceiling(sessions: Sessions, maximumBytes: number): { memory: MemoryCeiling; logger: CollectingLogger } {
   const logger = new CollectingLogger();
+  const refusals = new Refusals({ logger, clock: new FakeClock(), statistics: { refused: noRefusals() } });
   const connectionBySession = new Map<Session, Connection>();
   return {
-    memory: new MemoryCeiling({ maximumBytes, sessions, connections: new Set(), connectionBySession, logger }),
+    memory: new MemoryCeiling({
+      maximumBytes,
+      sessions,
+      connections: new Set(),
+      connectionBySession,
+      logger,
+      refusals,
+    }),
     logger,
   };
 }

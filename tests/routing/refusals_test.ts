@@ -32,6 +32,17 @@ Deno.test("Many refusals of one address and kind are five lines and a number, al
   assertEquals(refused["sign-in"], 1208);
 });
 
+Deno.test("What clients bring about without a refusal is limited in the log as refusals are, and counted as none", () => {
+  const { told, lines, refused, clock } = refusals();
+  for (let index = 0; index < 105; index++) {
+    told.mention("will-dropped", { hostname: "192.0.2.1" }, () => `no. ${index}`);
+  }
+  assertEquals(lines(), [0, 1, 2, 3, 4].map((index) => `info: will dropped: no. ${index}`));
+  clock.advance(10_000);
+  assertEquals(lines(), ["info: will dropped: 192.0.2.1: … and 100 more (will-dropped)"]);
+  assertEquals(refused, noRefusals());
+});
+
 Deno.test("Another address and another kind are told beside an address that floods", () => {
   const { tell, lines } = refusals();
   tell("192.0.2.1", 1000);

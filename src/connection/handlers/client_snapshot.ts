@@ -3,7 +3,7 @@ import type { ConnectPacket } from "../../packet/packets.ts";
 import type { Connection } from "../connection.ts";
 
 /** What plugins are told of a client that signs in. */
-export function describeClient(connection: Connection, packet: ConnectPacket): ClientSnapshot {
+export function snapshotOf(connection: Connection, packet: ConnectPacket): ClientSnapshot {
   const { transport, listener, context } = connection;
   const { certificate, remote, secure } = transport;
   const { userProperties, authenticationMethod } = packet;

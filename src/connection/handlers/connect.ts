@@ -3,6 +3,7 @@ import { encodedSizeBytes } from "../../packet/encode.ts";
 import { type ConnackProperties, type ConnectPacket, PacketType } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import { quote } from "../../quote.ts";
+import { describeClient } from "../../routing/describe.ts";
 import { Session } from "../../session/session.ts";
 import { InboundTopicAliases } from "../../session/topic_aliases.ts";
 import { networkOf } from "../../transport/address.ts";
@@ -11,7 +12,7 @@ import { toldRefusal } from "../connection_state.ts";
 import { DeferredPublishes } from "../deferred_publishes.ts";
 import { authenticate, type Greeting } from "./authenticate.ts";
 import { beginExchange } from "./auth.ts";
-import { describeClient } from "./client_snapshot.ts";
+import { snapshotOf } from "./client_snapshot.ts";
 import { connackProperties, grantedExpirySeconds } from "./connack_properties.ts";
 import { sendRetained } from "./retained_delivery.ts";
 import { refusalOfSession } from "./session_room.ts";
@@ -22,7 +23,7 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): vo
   const gone = connection.beginSignIn(packet);
   const refusal = refusalAtOnce(connection, packet);
   if (refusal) return connection.refuse(refusal);
-  const client = describeClient(connection, packet);
+  const client = snapshotOf(connection, packet);
   const request: SignIn = Object.freeze({
     ...client,
     password: packet.password,
@@ -98,7 +99,7 @@ async function readSession(
     }
     return undefined;
   } catch (error) {
-    context.logger.error(`session of client ${quote(clientIdentifier)} cannot be read: ${error}`);
+    context.refusals.mention("session-unreadable", client.remote, () => `${describeClient(client)}: ${error}`);
     return toldRefusal(ReasonCode.ServerUnavailable, "the session cannot be read");
   }
 }
@@ -205,14 +206,20 @@ function refusalOfStranger(
 
 /** A user must not get what was meant for another, nor be locked out because it has a new name. */
 function replacesStrangers(
-  { logger }: Connection["context"],
+  { refusals }: Connection["context"],
   old: Session | undefined,
   client: ClientSnapshot,
 ): boolean {
   if (!old || old.username === client.username) return false;
-  const [was, is] = [old.username, client.username].map((name) => name === undefined ? "nobody" : JSON.stringify(name));
-  logger.warn(`session of client ${client.clientIdentifier} begins anew: it was that of user ${was}, now it is ${is}`);
+  refusals.mention("session-replaced", client.remote, () => {
+    const [was, is] = [old.username, client.username].map(describeUser);
+    return `${describeClient(client)}: it was that of ${was}, now it is that of ${is}`;
+  });
   return true;
+}
+
+function describeUser(username: string | undefined): string {
+  return username === undefined ? "no user" : `user ${quote(username)}`;
 }
 
 /** [MQTT-3.2.0-1] 5.0: a client that takes no packet as large as its CONNACK can be sent nothing. */
