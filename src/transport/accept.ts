@@ -5,6 +5,8 @@ import { codeOf } from "./listen_error.ts";
 
 const FIRST_PAUSE_MILLISECONDS = 10;
 const LONGEST_PAUSE_MILLISECONDS = 1000;
+/** So long there was no shortage when another one is worth a line: at the limit, each connection that goes ends one. */
+const QUIET_MILLISECONDS = 60_000;
 
 /** The process or the machine is short of something: it will not get better by trying at once. */
 const SHORTAGES: ReadonlySet<string | undefined> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);
@@ -20,6 +22,8 @@ export interface AcceptorOptions {
   readonly descriptors?: Descriptors;
   /** Calls `wake` after that time, unless what it returns is called before. @default a timer of the system's */
   readonly after?: (milliseconds: number, wake: () => void) => () => void;
+  /** Milliseconds that never go back. @default those of the process */
+  readonly now?: () => number;
 }
 
 /**
@@ -29,6 +33,8 @@ export interface AcceptorOptions {
 export class Acceptor<C extends Deno.Conn> {
   #stopped = false;
   #pauseMilliseconds = 0;
+  /** When there was a shortage last. */
+  #shortAt = -Infinity;
   /** Ends the pause. */
   #wake: () => void = () => {};
   #accepting: Promise<C> | undefined;
@@ -73,13 +79,16 @@ export class Acceptor<C extends Deno.Conn> {
 
   /** Waits longer with each shortage in a row, so that a lasting one neither spins nor floods the log. */
   #pause(reason: unknown): Promise<void> {
-    const { logger, name } = this.options;
-    if (this.#pauseMilliseconds === 0) logger.warn(`Cannot accept a connection on ${name}, trying again: ${reason}`);
+    const { logger, name, after = systemTimer, now = () => performance.now() } = this.options;
+    const at = now();
+    if (at - this.#shortAt >= QUIET_MILLISECONDS) {
+      logger.warn(`Cannot accept a connection on ${name}, trying again: ${reason}`);
+    }
+    this.#shortAt = at;
     this.#pauseMilliseconds = Math.min(
       Math.max(2 * this.#pauseMilliseconds, FIRST_PAUSE_MILLISECONDS),
       LONGEST_PAUSE_MILLISECONDS,
     );
-    const { after = systemTimer } = this.options;
     return new Promise((resolve) => {
       const cancel = after(this.#pauseMilliseconds, resolve);
       this.#wake = () => {

@@ -151,6 +151,38 @@ Deno.test("accepting waits while only the reserve of file descriptors is left", 
   await acceptor.stop();
 });
 
+Deno.test("at the limit, where each descriptor that comes free is used up at once, there is one line until a minute was quiet", async () => {
+  const logger = new RecordingLogger();
+  let [open, now] = [225, 0];
+  const descriptors = new Descriptors({ limit: () => 256, open: () => open });
+  const after = (milliseconds: number, wake: () => void) => {
+    now += milliseconds;
+    open = 223;
+    queueMicrotask(wake);
+    return () => {};
+  };
+  const acceptor = new Acceptor(new FailingSource([]), {
+    name: HERE_NAMED,
+    logger,
+    descriptors,
+    after,
+    now: () => now,
+  });
+  const acceptAtTheLimit = async () => {
+    open = 225;
+    for (let accepted = 0; accepted < 3; accepted++) await acceptor.next();
+  };
+  for (let time = 0; time < 400; time++) await acceptAtTheLimit();
+  assertEquals([logger.lines.length, now], [1, 4000]);
+  now += 59_000;
+  await acceptAtTheLimit();
+  assertEquals(logger.lines.length, 1);
+  now += 60_000;
+  await acceptAtTheLimit();
+  assertEquals(logger.lines.length, 2);
+  await acceptor.stop();
+});
+
 Deno.test("no number of connections takes the reserve of file descriptors, and the system is seldom asked", () => {
   for (const limit of [256, 1024, 65_536, 1_048_576]) {
     let open = 30;
