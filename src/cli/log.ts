@@ -9,16 +9,20 @@ import { LogWriter } from "./log_writer.ts";
 
 /** The category that the broker logs to. */
 const CATEGORY = ["amqtt"];
+/** The part that logs packets. */
+const PACKET_LOGGER = "plugins.packet_logger";
+/** From the one that logs most. */
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error", "off"];
 /** How long the last lines may take at the end. */
 const PATIENCE_MS = 1000;
 
 /** What the command line says of the log; it wins over the config. */
 export interface LogFlags {
-  /** Logs every packet. */
+  /** Logs every packet, and at `debug`. */
   readonly debug?: boolean;
   /** Logs at `debug`. */
   readonly verbose?: boolean;
-  /** Logs warnings and errors only. */
+  /** Logs warnings and errors at most, whatever a part's own level is. */
   readonly quiet?: boolean;
 }
 
@@ -45,22 +49,26 @@ export class Log {
     if (this.#closed) return;
     this.#format = format;
     const { debug, verbose, quiet } = this.#flags;
-    const overall = debug || verbose ? "debug" : quiet ? "warning" : level;
+    const allowed = (level: LogLevel) => quiet ? quieter(level, "warning") : level;
+    const overall = debug || verbose ? "debug" : allowed(level);
     const own = (path: readonly string[], level: LogLevel) => ({
       category: [...CATEGORY, ...path],
       sinks: ["log"],
       parentSinks: "override" as const,
       lowestLevel: libraryLevel(level),
     });
-    const parts = Object.entries(categories).map(([name, level]) => own(pathOf(name), level));
-    const packetLogger = packets === "headers" && categories["plugins.packet_logger"] === undefined;
+    const levels: Record<string, LogLevel> = {
+      ...packets === "headers" && { [PACKET_LOGGER]: "debug" },
+      ...categories,
+    };
+    if (debug) levels[PACKET_LOGGER] = "debug";
+    const parts = Object.entries(levels).map(([name, level]) => own(pathOf(name), allowed(level)));
     configureSync({
       reset: true,
       sinks: { log: (record) => this.#writer.push(this.#formatted(record)) },
       loggers: [
         { category: CATEGORY, sinks: ["log"], lowestLevel: libraryLevel(overall) },
         ...parts,
-        ...packetLogger ? [own(["plugins", "packet_logger"], "debug")] : [],
         { category: ["logtape", "meta"], sinks: ["log"], lowestLevel: "warning" },
       ],
     });
@@ -119,6 +127,10 @@ function timeOf({ timestamp }: Formatted): string {
 function textOf({ message }: Formatted): string {
   const text = message.map((part) => typeof part === "string" ? part : Deno.inspect(part)).join("");
   return text.trim().replaceAll(/\s*[\r\n]\s*/g, " ");
+}
+
+function quieter(one: LogLevel, other: LogLevel): LogLevel {
+  return LEVELS.indexOf(one) > LEVELS.indexOf(other) ? one : other;
 }
 
 /** `null` is nothing. */

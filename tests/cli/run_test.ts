@@ -274,11 +274,34 @@ for (
     [[], "log: {level: error, categories: {'plugins../x.ts': info}}", "i plugins/./x.ts,w plugins/./x.ts"],
     [[], "log: {level: warning, categories: {plugins: off}}", "w,w store"],
     [["-q"], "log: {level: debug}", "w,w store,w plugins/./x.ts"],
+    [["-q"], "log: {level: error}", ""],
+    [["-q"], "log: {categories: {store: debug, plugins: error}}", "w,w store"],
     [["-v"], "log: {level: error, categories: {store: off, plugins: warning}}", "d,i,w,w plugins/./x.ts"],
   ] as const
 ) {
   Deno.test(`${flags.join(" ") || "without flags"}, ${config} logs ${expected || "nothing"}`, async () => {
     assertEquals((await logged(flags, config)).join(","), expected);
+  });
+}
+
+for (
+  const [flags, config, expected] of [
+    [[], "log: {packets: headers}", "packet"],
+    [["-q"], "log: {packets: headers}", ""],
+    [["-q"], "log: {categories: {plugins.packet_logger: debug}}", ""],
+    [["-d"], "log: {categories: {plugins.packet_logger: off}}", "packet"],
+    [["-d"], "log: {categories: {plugins: warning}}", "packet"],
+  ] as const
+) {
+  Deno.test(`${flags.join(" ") || "without flags"}, ${config} logs ${expected ? "the" : "no"} headers of packets`, async () => {
+    const start = () => {
+      getLogger(["amqtt", "plugins", "packet_logger"]).debug`packet`;
+      return Promise.resolve();
+    };
+    await withFiles({ "b.yaml": config }, async (folder) => {
+      const { io } = await serve([...flags, `${folder}/b.yaml`], { start });
+      assertEquals(io.errorLines.map((line) => line.replace(/^\S+Z \w+ /, "").trim()).join(","), expected);
+    });
   });
 }
 
