@@ -15,6 +15,7 @@ import { type ByteStream, streamTransport } from "../transport/stream.ts";
 import type { Transport } from "../transport/transport.ts";
 import { upgradeRequest } from "../transport/websocket/runtime_socket.ts";
 import { BrokerParts, TICK_MS } from "./broker_parts.ts";
+import { emptyPasswordFiles } from "./empty_password_files.ts";
 import { describeAddress } from "../routing/describe.ts";
 import type { BrokerEnvironment } from "../runtime/environment.ts";
 import { InProcess } from "../embedding/in_process.ts";
@@ -274,6 +275,7 @@ export class Broker implements AsyncDisposable {
     const { config, logger, statistics } = brokerParts;
     for (const warning of config.warnings) logger.warn(warning);
     await brokerParts.open(inProcess.powers());
+    for (const warning of await emptyPasswordFiles(config)) logger.warn(warning);
     await brokerParts.hooks.beforeStart();
     statistics.startedAt = new Date();
     await listeners.start(config.listeners, (transport, listener) => {

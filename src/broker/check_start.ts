@@ -7,6 +7,8 @@ import type { Logger } from "../logger.ts";
 import { loadTlsMaterial } from "../transport/tls/material.ts";
 import { BrokerParts } from "./broker_parts.ts";
 import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
+import { checkAddresses } from "./check_addresses.ts";
+import { emptyPasswordFiles } from "./empty_password_files.ts";
 import { errorText } from "../error_text.ts";
 import { InProcess } from "../embedding/in_process.ts";
 import { pluginLoader } from "./plugin_loader.ts";
@@ -30,15 +32,21 @@ export interface StartFindings {
 }
 
 /**
- * Goes through a start by the code of the start: reads and matches certificates, keys and authorities, calls the plugins'
- * factories, which read the password file, and makes the store. Everything that was made is ended again.
+ * Goes through a start by the code of the start: looks up addresses and the places of sockets, reads and matches
+ * certificates, keys and authorities, calls the plugins' factories, which read the password file, and makes the store. Everything that was made is ended again.
  */
 export async function checkStart(config: ResolvedConfig): Promise<StartFindings> {
   const warnings: string[] = [];
   const logger = warningLogger(warnings);
   const faults: StartFault[] = [];
+  for (const { listener, problem, certain } of await checkAddresses(config.listeners)) {
+    const place = formatKeyPath(["listeners", listener, "bind"]);
+    if (certain) faults.push({ place, problem });
+    else warnings.push(`${place}: ${problem}`);
+  }
   for (const listener of config.listeners) await checkTlsMaterial(listener, faults, warnings);
   await checkPlugins(config, logger, faults);
+  warnings.push(...await emptyPasswordFiles(config));
   try {
     await createStore(config, logger);
   } catch (error) {

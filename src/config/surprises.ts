@@ -64,6 +64,15 @@ function warnAboutSignIn(broker: Section<BrokerValues>, { listeners, plugins }: 
   );
 }
 
+/** The password files that somebody has to stand in to get in; none, if there is another way. */
+export function onlyPasswordFiles({ listeners, plugins, anonymous }: Findings): PluginEntry[] {
+  const files = plugins.filter(({ specifier }) => specifier === "auth.file");
+  const others = plugins.filter((plugin) => !files.includes(plugin));
+  const another = anonymous === "loopback" || listeners.some(signsInByCertificate) ||
+    others.some((plugin) => !isBundled(plugin.specifier) || letsIn(plugin));
+  return another ? [] : files;
+}
+
 function letsIn({ specifier, options }: PluginEntry): boolean {
   if (specifier === "auth.anonymous") {
     return (options as { readonly allowAnonymous?: unknown }).allowAnonymous !== false;

@@ -29,7 +29,7 @@ const PORT_ATTEMPTS = 16;
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { hostname, socketPath, resolve = addressesOf } = options;
   if (socketPath !== undefined) return await listenUnix({ ...options, socketPath });
-  if (isIP(hostname.replace(/%.*$/, "")) !== 0) return listenTcp(options);
+  if (isAddress(hostname)) return listenTcp(options);
   let addresses: readonly string[];
   try {
     addresses = [...new Set(await resolve(hostname))];
@@ -40,7 +40,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return await listenOnAll(options, addresses);
 }
 
-async function addressesOf(hostname: string): Promise<string[]> {
+/** The addresses of a name, or the one that it is. @throws {Error} if nobody knows the name */
+export async function addressesOf(hostname: string): Promise<string[]> {
+  if (isAddress(hostname)) return [hostname];
   try {
     return (await lookup(hostname, { all: true })).map(({ address }) => address);
   } catch (error) {
@@ -48,6 +50,10 @@ async function addressesOf(hostname: string): Promise<string[]> {
     if (codeOf(error) === "EPERM") return [];
     throw error;
   }
+}
+
+function isAddress(hostname: string): boolean {
+  return isIP(hostname.replace(/%.*$/, "")) !== 0;
 }
 
 async function listenOnAll(options: ListenOptions, addresses: readonly string[]): Promise<Listener> {

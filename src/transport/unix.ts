@@ -1,10 +1,14 @@
 /** Unix sockets. */
+import { dirname } from "@std/path";
 import type { Logger } from "../logger.ts";
 import { Acceptor } from "./accept.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { codeOf, ListenError, reasonOfSystem } from "./listen_error.ts";
 import { SocketTransport } from "./socket_transport.ts";
 import type { Listener, Transport } from "./transport.ts";
+
+/** What the system has room for, without the NUL behind it. */
+const MAXIMUM_PATH_BYTES = Deno.build.os === "linux" ? 107 : 103;
 
 /** Where a listener on a unix socket listens. */
 export interface UnixListenOptions {
@@ -24,6 +28,8 @@ export interface UnixListenOptions {
  */
 export async function listenUnix(options: UnixListenOptions): Promise<Listener> {
   const { socketPath: path, socketMode } = options;
+  const problem = await problemOfSocketPath(path);
+  if (problem !== undefined) throw cannotListen(path, problem);
   await removeStale(path);
   let listener: Deno.UnixListener | undefined;
   try {
@@ -36,15 +42,36 @@ export async function listenUnix(options: UnixListenOptions): Promise<Listener> 
   }
 }
 
+/**
+ * What keeps a unix socket from being made at a path, as far as it can be seen without making it.
+ *
+ * @param path absolute
+ * @returns `undefined`: nothing that is known
+ */
+export async function problemOfSocketPath(path: string): Promise<string | undefined> {
+  const bytes = new TextEncoder().encode(path).length;
+  if (bytes > MAXIMUM_PATH_BYTES) {
+    return `the path of a unix socket may have ${MAXIMUM_PATH_BYTES} bytes at most: got ${bytes}`;
+  }
+  const folder = dirname(path);
+  try {
+    if (!(await Deno.stat(folder)).isDirectory) return `${folder} is no folder`;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return `the folder ${folder} is not there`;
+  }
+  try {
+    if (!(await Deno.lstat(path)).isSocket) return "there is something else than a socket at the path";
+  } catch {
+    // What else is wrong is told by the attempt to listen.
+  }
+  return undefined;
+}
+
 /** A socket on which nobody listens is what a killed process leaves. */
 async function removeStale(path: string): Promise<void> {
   try {
-    if (!(await Deno.lstat(path)).isSocket) {
-      throw cannotListen(path, "there is something else than a socket at the path");
-    }
     (await Deno.connect({ transport: "unix", path })).close();
   } catch (error) {
-    if (error instanceof ListenError) throw error;
     if (error instanceof Deno.errors.ConnectionRefused || codeOf(error) === "ECONNREFUSED") await Deno.remove(path);
     // Whatever else is wrong is told by the attempt to listen.
     return;

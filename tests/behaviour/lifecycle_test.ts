@@ -227,3 +227,16 @@ Deno.test("A plugin that throws before the start stops it, and is named", async 
   });
   await assertRejects(() => startBroker({ plugins: [plugin] }), Error, "the disk is full");
 });
+
+Deno.test("A start with an empty password file as the only way in warns that nobody can sign in", async () => {
+  const passwordFile = await Deno.makeTempFile();
+  try {
+    await using broker = await startBroker({ auth: { allowAnonymous: false, passwordFile }, plugins: [] });
+    assert(
+      broker.log.complains(`auth: lets nobody in: no user stands in ${passwordFile}`),
+      broker.log.lines.join("\n"),
+    );
+  } finally {
+    await Deno.remove(passwordFile);
+  }
+});

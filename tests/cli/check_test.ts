@@ -267,6 +267,71 @@ Deno.test("--check warns of what surprises: nobody let in, port 1883 not served,
   assertStringIncludes(line, "warning: b.yaml:1:7: auth: lets nobody in: allow-anonymous is false");
 });
 
+Deno.test("--check tells of unix sockets that cannot be made: the folder is missing, the path too long, or a file there", async () => {
+  const long = `${"x".repeat(120)}.sock`;
+  const listeners = [["a", "none/x"], ["b", long], ["c", "b.yaml"], ["d", "b.yaml/x"]].map(([name, path]) =>
+    `  ${name}: {bind: "unix:${path}"}\n`
+  );
+  const { exitCode, error } = await check(`listeners:\n${listeners.join("")}`);
+  assertEquals([exitCode, error.length], [2, 4], error.join("\n"));
+  const told = error.map((line) => line.replace(/^b\.yaml:\d+:\d+: listeners\./, ""));
+  assertMatch(told[0]!, /^a\.bind: unix:none\/x: the folder .*none is not there$/);
+  assertMatch(told[1]!, /^b\.bind: unix:x+\.sock: the path of a unix socket may have 10[37] bytes at most: got \d{3}$/);
+  assertEquals(told.slice(2), [
+    "c.bind: unix:b.yaml: there is something else than a socket at the path",
+    "d.bind: unix:b.yaml/x: b.yaml is no folder",
+  ]);
+});
+
+Deno.test("--check tells of two listeners that want one address under different names", async () => {
+  for (
+    const [one, other] of [
+      ["127.0.0.1:1883", "localhost:1883"],
+      ["localhost:1883", "127.0.0.1:1883"],
+      ["0.0.0.0:1883", "127.0.0.1:1883"],
+      ["127.0.0.1:1883", "0.0.0.0:1883"],
+      ["[::]:1883", "127.0.0.1:1883"],
+      ["[::1]:1883", "[0:0::1]:1883"],
+      ["[::ffff:127.0.0.1]:1883", "127.0.0.1:1883"],
+    ]
+  ) {
+    const { exitCode, error } = await check(
+      `listeners: {a: {bind: "${one}"}, b: {bind: "${other}"}}\nauth: {allow-anonymous: true}\n`,
+    );
+    assertEquals([exitCode, error.length], [2, 1], `${one} ${other}: ${error.join("\n")}`);
+    assertMatch(
+      error[0]!,
+      /listeners\.b\.bind: \S+ is taken by listener a, which has \S+:1883: give one of them another/,
+    );
+  }
+  for (
+    const [one, other] of [["127.0.0.1:1", "localhost:2"], ["127.0.0.1:0", "0.0.0.0:0"], ["127.0.0.1:1", "[::1]:1"]]
+  ) {
+    const { exitCode, error } = await check(
+      `listeners: {a: {bind: "${one}"}, b: {bind: "${other}"}}\nauth: {allow-anonymous: true}\n`,
+    );
+    assertEquals([exitCode, error], [0, []]);
+  }
+});
+
+Deno.test("--check warns of a name that cannot be looked up now", async () => {
+  const { exitCode, error } = await check(
+    "listeners: {a: {bind: no-such-host.invalid:1883}}\nauth: {allow-anonymous: true}\n",
+  );
+  assertEquals([exitCode, error.length], [0, 1]);
+  assertMatch(error[0]!, /^warning: listeners\.a\.bind: no-such-host\.invalid cannot be looked up now: /);
+});
+
+Deno.test("--check warns of an empty password file if nobody else is let in", async () => {
+  const empty = { passwd: "# nobody yet\n" };
+  const { exitCode, error } = await check("auth: {allow-anonymous: false, password-file: passwd}\n", empty);
+  assertEquals([exitCode, error], [0, [
+    "warning: auth: lets nobody in: no user stands in passwd, and nobody else is let in (allow-anonymous is false). Add one " +
+    "with passwd passwd USER",
+  ]]);
+  assertEquals((await check("auth: {allow-anonymous: true, password-file: passwd}\n", empty)).error, []);
+});
+
 Deno.test("-c FILE is checked as FILE is", async () => {
   await withFiles({ "b.yaml": "queue-limit: 5\n" }, async (folder) => {
     const io = new FakeIo();
