@@ -186,6 +186,7 @@ const trials: Readonly<Record<string, () => Promise<void>>> = {
 const configs: Readonly<Record<string, string>> = {
   "in memory": "listeners: { mqtt: { bind: 127.0.0.1:PORT } }",
   "TLS": "listeners: { mqtt: { bind: 127.0.0.1:PORT, ssl: on, certfile: server.pem, keyfile: server.key } }",
+  "unix socket": "listeners: { mqtt: { bind: unix:m.sock } }",
   "SQLite": "listeners: { mqtt: { bind: 127.0.0.1:PORT } }\npersistence: { type: sqlite, path: m.sqlite }",
   "password file":
     "listeners: { mqtt: { bind: 127.0.0.1:PORT } }\nauth: { allow-anonymous: false, password-file: acl_users }",
@@ -199,6 +200,15 @@ async function tryPermissions(): Promise<void> {
   for (const [, what, flags] of rows) await tryFlags(what!, flags!);
 }
 
+/** MQTT.js knows no unix sockets. */
+async function signInThrough(path: string): Promise<void> {
+  using connection = await Deno.connect({ transport: "unix", path });
+  await connection.write(new TextEncoder().encode("\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a"));
+  const connack = new Uint8Array(4);
+  await connection.read(connack);
+  assertEquals(connack, Uint8Array.of(0x20, 2, 0, 0));
+}
+
 async function tryFlags(what: string, flags: string): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -209,14 +219,17 @@ async function tryFlags(what: string, flags: string): Promise<void> {
     // A port of its own: --allow-net names it.
     const port = freePort();
     await Deno.writeTextFile(`${folder}/b.yaml`, configs[what]!.replace("PORT", String(port)));
-    const allowed = flags.replace("ADDRESSES", `127.0.0.1:${port}`).replaceAll("CONFIG", folder).split(" ");
+    const socketPath = what === "unix socket" ? `${folder}/m.sock` : undefined;
+    const address = socketPath === undefined ? `127.0.0.1:${port}` : `unix:${socketPath}`;
+    const allowed = flags.replace("ADDRESSES", address).replaceAll("CONFIG", folder).split(" ");
     const command = (allowed: readonly string[]) =>
       [Deno.execPath(), "run", "--no-prompt", ...allowed, "cli.ts", `${folder}/b.yaml`] as const;
     {
       await using program = new Program(command(allowed));
-      const url = await program.waitFor(/^mqtts?:\/\/\S+/);
+      const url = await program.waitFor(/^mqtt\S+/);
       const user = what === "password file" ? { username: "alice", password: "wonderland" } : {};
-      await roundTrip(url, "home/a", 1, { ...user, rejectUnauthorized: false });
+      if (socketPath === undefined) await roundTrip(url, "home/a", 1, { ...user, rejectUnauthorized: false });
+      else await signInThrough(socketPath);
     }
     for (const flag of allowed) {
       const named = /^--allow-(\w+)/.exec(flag)![1]!;

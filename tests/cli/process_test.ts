@@ -115,3 +115,24 @@ Deno.test("a log reader that stands still does not stop the program", async () =
     assert(log.length > 65_536, `${log.length} characters were logged: too few to fill a pipe`);
   });
 });
+
+Deno.test("without the permission that threads need, a password file of crypt(3) ends the start with an error that names it", async () => {
+  const user =
+    "alice:$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1\n";
+  const config = 'listeners: {a: {bind: "127.0.0.1:0"}}\nauth: {password-file: users}\n';
+  await withFiles({ "b.yaml": config, users: user }, async (folder) => {
+    // A check ends, whatever it finds.
+    for (const flags of [["--check"], []]) {
+      const allowed = ["--no-prompt", "--allow-net=127.0.0.1:0", `--allow-read=${folder}`];
+      const args = ["run", ...allowed, "--quiet", CLI, ...flags, `${folder}/b.yaml`];
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+      assertEquals([code, stdout.length], [2, 0]);
+      const text = new TextDecoder().decode(stderr);
+      assertStringIncludes(
+        text,
+        'b.yaml:2:7: auth: cannot load plugin "auth.file": users with hashes of crypt(3) cannot',
+      );
+      assertStringIncludes(text, "run again with the --allow-read flag");
+    }
+  });
+});

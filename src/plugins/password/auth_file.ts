@@ -30,7 +30,7 @@ const CHECK_SECONDS = 2;
 /**
  * Makes the plugin with a clock of the caller's.
  *
- * @throws {Error} if an option or the password file has a fault
+ * @throws {Error} if an option or the password file has a fault, or a thread cannot be started that its users call for
  */
 export async function createAuthFile(
   options: unknown,
@@ -40,6 +40,7 @@ export async function createAuthFile(
   const settings = checkOptions(options, context.baseDirectory);
   const store = await PasswordStore.open(settings.passwordFile, settings.scramKeyFile);
   const plugin = new AuthFile(context, { settings, store, clock });
+  await plugin.startThreads();
   context.every(CHECK_SECONDS, () => plugin.check());
   return plugin;
 }
@@ -74,7 +75,18 @@ class AuthFile implements Plugin {
   }
 
   async beforeStart(): Promise<void> {
-    await this.#prepare(this.#store);
+    await this.#keepSecret(this.#store);
+  }
+
+  /** Gets what users with hashes of crypt(3) call for, before the first of them comes; rejects if it cannot be had. */
+  async startThreads(): Promise<void> {
+    if (!this.#store.hasShaCrypt) return;
+    try {
+      await this.#threads.start();
+    } catch (fault) {
+      this.#threads.close();
+      throw new Error(`users with hashes of crypt(3) cannot sign in: ${messageOf(fault)}`, { cause: fault });
+    }
   }
 
   authenticate(signIn: SignIn): Decision | SignInRefusal | Promise<Decision | SignInRefusal> {
@@ -100,7 +112,7 @@ class AuthFile implements Plugin {
     this.#threads.resize(settings.authConcurrency);
     this.#passwords.concurrency = settings.authConcurrency;
     this.#passwords.forget();
-    await this.#prepare(store);
+    await this.#startThreadsLate();
   }
 
   async afterShutdown(): Promise<void> {
@@ -126,15 +138,14 @@ class AuthFile implements Plugin {
       );
       return;
     }
-    await this.#prepare(this.#store);
+    await this.#keepSecret(this.#store);
+    await this.#startThreadsLate();
   }
 
-  /** Gets what the users in the file call for, before the first of them comes. */
-  async #prepare(store: PasswordStore): Promise<void> {
-    await this.#keepSecret(store);
-    if (!store.hasShaCrypt) return;
+  /** Those that could not be had are tried again with each sign-in. */
+  async #startThreadsLate(): Promise<void> {
     try {
-      await this.#threads.start();
+      await this.startThreads();
     } catch (fault) {
       this.#context.logger.error(messageOf(fault));
     }
