@@ -13,13 +13,32 @@ export function needingRestart(
   reloaded: readonly string[],
 ): string[] {
   return [
-    ...changedKeys(running, now, ["maxSessions", "maxShareGroups", "maxRetained", "maxRetainedBytes", "maxTotalBytes"]),
+    ...changedKeys(running, now, limitsOfBroker),
     ...changedKeys(running.limits, now.limits),
     ...changedListeners(running, now),
-    ...differ(running.persistence, now.persistence) ? ["persistence"] : [],
+    ...changedPersistence(running.persistence, now.persistence),
     ...changedPlugins(running, now, reloaded),
-    ...changedKeys(running.log, now.log, ["packets", "excludeSys"]).map((key) => `log.${key}`),
+    ...changedLog(running, now),
   ];
+}
+
+/** Limits that no listener has. */
+const limitsOfBroker = [
+  "maxSessions",
+  "maxSessionsPerUser",
+  "maxSessionsPerAddress",
+  "maxShareGroups",
+  "maxRetained",
+  "maxRetainedBytes",
+  "maxTotalBytes",
+] as const;
+
+type Persistence = ResolvedConfig["persistence"];
+
+/** Of one store the keys that have changed; another store is another section. */
+function changedPersistence(old: Persistence, now: Persistence): string[] {
+  if (old.type === "sqlite" && now.type === "sqlite") return changedKeys(old, now).map((key) => `persistence.${key}`);
+  return differ(old, now) ? ["persistence"] : [];
 }
 
 function changedListeners(running: ResolvedConfig, now: ResolvedConfig): string[] {
@@ -33,7 +52,7 @@ function changedListeners(running: ResolvedConfig, now: ResolvedConfig): string[
 }
 
 /** What `bind` is read into. */
-const partsOfBind: readonly string[] = ["hostname", "port", "socket-path", "socket-mode"];
+const partsOfBind: readonly string[] = ["hostname", "port", "socket-path"];
 
 function changedListener(
   old: ResolvedListener,
@@ -52,12 +71,22 @@ function changedListener(
   ];
 }
 
+/** Of `log` what plugins are made with. */
+function changedLog(running: ResolvedConfig, now: ResolvedConfig): string[] {
+  return changedKeys(running.log, now.log, ["packets", "excludeSys"]).map((key) => `log.${key}`);
+}
+
+/** Plugins that `log` has a say in. */
+const loggers: readonly string[] = ["event_logger", "packet_logger"];
+
 function changedPlugins(running: ResolvedConfig, now: ResolvedConfig, reloaded: readonly string[]): string[] {
-  const names = ({ plugins }: ResolvedConfig) => plugins.map(({ specifier }) => specifier);
+  const isTold = (specifier: string) => loggers.includes(specifier) && changedLog(running, now).length > 0;
+  const [old, current] = [running, now].map(({ plugins }) => plugins.filter(({ specifier }) => !isTold(specifier)));
+  const names = (plugins: ResolvedConfig["plugins"] = []) => plugins.map(({ specifier }) => specifier);
   // Anonymous clients and topics are dealt with anew by a restart only.
-  if (differ(names(running), names(now))) return ["plugins"];
-  const options = running.plugins.flatMap((entry, index) =>
-    !reloaded.includes(entry.specifier) && differ(entry.options, now.plugins[index]?.options) ? [entry.place] : []
+  if (differ(names(old), names(current))) return sectionsOfPlugins(old!, current!);
+  const options = old!.flatMap((entry, index) =>
+    !reloaded.includes(entry.specifier) && differ(entry.options, current![index]?.options) ? [entry.place] : []
   );
   const sections = [
     ...running.anonymous === now.anonymous ? [] : ["auth"],
@@ -66,10 +95,21 @@ function changedPlugins(running: ResolvedConfig, now: ResolvedConfig, reloaded: 
   return [...sections, ...options];
 }
 
+/** Where the plugins stand that came or went; in `plugins`, if they only changed places. */
+function sectionsOfPlugins(old: ResolvedConfig["plugins"], now: ResolvedConfig["plugins"]): string[] {
+  const isIn = (list: typeof old, specifier: string) => list.some((entry) => entry.specifier === specifier);
+  const others = [
+    ...old.filter(({ specifier }) => !isIn(now, specifier)),
+    ...now.filter(({ specifier }) => !isIn(old, specifier)),
+  ];
+  if (others.length === 0) return ["plugins"];
+  return [...new Set(others.map(({ place }) => /^[\w-]+/.exec(place)?.[0] ?? "plugins"))];
+}
+
 function changedKeys<T extends object>(
   old: T,
   now: T,
-  keys = Object.keys({ ...old, ...now }) as (keyof T)[],
+  keys: readonly (keyof T)[] = Object.keys({ ...old, ...now }) as (keyof T)[],
 ): string[] {
   return keys.filter((key) => differ(old[key], now[key])).map((key) => toHyphens(String(key)));
 }

@@ -1,0 +1,38 @@
+import { assertEquals } from "@std/assert";
+import type { BrokerConfig } from "../../src/config/config.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { needingRestart } from "../../src/cli/restart_report.ts";
+
+const resolved = (config: BrokerConfig) => resolveConfig(config, { baseDirectory: "/nowhere" });
+const unix = (parts: object): BrokerConfig => ({ listeners: { u: { bind: "unix:/run/m.sock", ...parts } } });
+const tcp = (parts: object): BrokerConfig => ({ listeners: { t: { bind: "127.0.0.1:1883", ...parts } } });
+const certificate = { ssl: true, certfile: "c", keyfile: "k" };
+
+for (
+  const [before, after, expected] of [
+    [unix({}), unix({ socketMode: "0660" }), "listeners.u.socket-mode"],
+    [unix({ socketMode: "0600" }), unix({ socketMode: "0660" }), "listeners.u.socket-mode"],
+    [unix({}), unix({ bind: "unix:/run/n.sock" }), "listeners.u.bind"],
+    [unix({}), unix({ bind: 1883 }), "listeners.u.bind"],
+    [tcp({}), tcp({ bind: "127.0.0.2:1884" }), "listeners.t.bind"],
+    [tcp({}), tcp({ maxConnections: 5 }), "listeners.t.max-connections"],
+    [tcp({}), tcp(certificate), "listeners.t.ssl"],
+    [tcp(certificate), tcp({ ...certificate, keyfile: "other" }), "listeners.t.keyfile"],
+    [tcp({}), unix({}), "listeners.t,listeners.u"],
+    [{}, { maxSessionsPerUser: 5 }, "max-sessions-per-user"],
+    [{}, { maxSessionsPerAddress: 5 }, "max-sessions-per-address"],
+    [{}, { maxTotalBytes: "512 MiB" }, "max-total-bytes"],
+    [{}, { persistence: { type: "sqlite" } }, "persistence"],
+    [{ persistence: { type: "sqlite" } }, { persistence: { type: "sqlite", commit: "os" } }, "persistence.commit"],
+    [{ auth: { allowAnonymous: true } }, { auth: { allowAnonymous: true, passwordFile: "p" } }, "auth"],
+    [{ plugins: ["./a.ts", "./b.ts"] }, { plugins: ["./b.ts", "./a.ts"] }, "plugins"],
+    [{ plugins: ["./a.ts"] }, { plugins: ["./a.ts", "./b.ts"] }, "plugins"],
+    [{}, { log: { excludeSys: false } }, "log.exclude-sys"],
+    [{}, { log: { packets: "headers" } }, "log.packets"],
+    [tcp({}), tcp({}), ""],
+  ] as readonly (readonly [BrokerConfig, BrokerConfig, string])[]
+) {
+  Deno.test(`${JSON.stringify(before)} that becomes ${JSON.stringify(after)} needs a restart for: ${expected}`, () => {
+    assertEquals(needingRestart(resolved(before), resolved(after), []).join(","), expected);
+  });
+}
