@@ -8,6 +8,7 @@ import { listenTls } from "../../src/transport/tls/listener.ts";
 import { loadTlsMaterial, type TlsSource } from "../../src/transport/tls/material.ts";
 import type { Listener, Transport } from "../../src/transport/transport.ts";
 import { type IssuedCertificate, makeAuthority } from "../support/certificates.ts";
+import { element, sequence, utf8String } from "../support/der.ts";
 import {
   connectTcp,
   connectTls,
@@ -255,6 +256,13 @@ const files: { title: string; source: (folder: TlsFolder) => TlsSource }[] = [
     title: "the server's certificate behind its authority's",
     source: (folder) =>
       folder.source({ certfile: folder.write("x", `${folder.authority.certificate}${folder.server.certificate}`) }),
+  },
+  {
+    title: "a certificate as openssl x509 -trustout writes it, with a name",
+    source: (folder) => {
+      const alias = sequence(utf8String("mine"));
+      return folder.source({ certfile: folder.write("x", trusted(folder.server.certificate, alias)) });
+    },
   },
   {
     title: "a key behind parameters, text and the key of something else",
@@ -537,6 +545,16 @@ const faults: { title: string; source: (folder: TlsFolder) => TlsSource; message
     message: /^Cannot read cafile ".*\/x": there is no PEM certificate in it$/,
   },
   {
+    title: "an authority that OpenSSL would trust for some purposes only",
+    source: (folder) => {
+      const purposes = sequence(sequence(element(0x06, Uint8Array.of(0x2b, 6, 1, 5, 5, 7, 3, 1))));
+      const cafile = folder.write("x", trusted(folder.authority.certificate, purposes));
+      return folder.mutualSource("optional", { cafile });
+    },
+    message:
+      /^Cannot read cafile ".*\/x": certificate 1 says what it is to be trusted for, .*: write it anew with openssl/,
+  },
+  {
     title: "authority text without PEM",
     source: (folder) => folder.mutualSource("optional", { cadata: "hello" }),
     message: /^Cannot read cadata: there is no PEM certificate in it$/,
@@ -580,6 +598,13 @@ for (const { title, source, message } of faults) {
     const error = await assertRejects(() => loadTlsMaterial(source(folder)), ListenError);
     assertMatch(error.message, message);
   });
+}
+
+/** A certificate with what OpenSSL keeps beside it. */
+function trusted(certificate: string, auxiliary: Uint8Array): string {
+  const [bytes] = certificate.match(/(?<=BEGIN CERTIFICATE-----)[^-]+/)!;
+  const all = Uint8Array.of(...Uint8Array.fromBase64(bytes.replace(/\s/g, "")), ...auxiliary);
+  return `-----BEGIN TRUSTED CERTIFICATE-----\n${all.toBase64()}\n-----END TRUSTED CERTIFICATE-----\n`;
 }
 
 function broken(label: string): string {

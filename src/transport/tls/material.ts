@@ -1,7 +1,8 @@
 /** Certificates and keys from files. */
 import { type KeyObject, X509Certificate } from "node:crypto";
 import { ListenError } from "../listen_error.ts";
-import { pemBlocks, readPrivateKeys } from "./pem.ts";
+import { type Element, inside, readElements, SEQUENCE } from "./der.ts";
+import { pemBlocks, pemBytes, readPrivateKeys } from "./pem.ts";
 import { readRevocationList, type RevocationList } from "./revocation.ts";
 import { fault, readFolder, readText, reasonOf, type TlsSource } from "./files.ts";
 import type { CertificateValidity } from "../transport.ts";
@@ -101,8 +102,7 @@ async function loadLists(path: string, authorities: readonly X509Certificate[]):
   if (blocks.length === 0) throw fault(`crlfile "${path}"`, "there is no PEM revocation list in it");
   return blocks.map((block, index) => {
     try {
-      const base64 = block.replace(/-----[^-]+-----|\s/g, "");
-      return readRevocationList(Uint8Array.fromBase64(base64), authorities);
+      return readRevocationList(pemBytes(block), authorities);
     } catch (error) {
       throw fault(`crlfile "${path}"`, `list ${index + 1}: ${reasonOf(error)}`, error);
     }
@@ -110,11 +110,32 @@ async function loadLists(path: string, authorities: readonly X509Certificate[]):
 }
 
 function parseCertificates(place: string, text: string): X509Certificate[] {
-  return pemBlocks(text, "CERTIFICATE").map((block, index) => {
+  return pemBlocks(text, "CERTIFICATE", "X509 CERTIFICATE", TRUSTED).map((block, index) => {
+    const which = `certificate ${index + 1}`;
+    let elements: Element[];
     try {
-      return new X509Certificate(block);
+      elements = block.includes(`BEGIN ${TRUSTED}-`) ? readElements(pemBytes(block)) : [];
+      if (!elements.slice(1).some(restrictsTrust)) {
+        return new X509Certificate(plainPem(elements[0]?.whole ?? pemBytes(block)));
+      }
     } catch (error) {
-      throw fault(place, `certificate ${index + 1} is malformed`, error);
+      throw fault(place, `${which} is malformed`, error);
     }
+    const remedy = "write it anew with openssl x509 -in FILE -clrtrust -clrreject";
+    throw fault(place, `${which} says what it is to be trusted for, which would not be heeded: ${remedy}`);
   });
+}
+
+/** Written by `openssl x509 -trustout`: the certificate, and behind it what OpenSSL alone knows. */
+const TRUSTED = "TRUSTED CERTIFICATE";
+
+/** Purposes that an authority is trusted or rejected for; a name does no harm. */
+function restrictsTrust(auxiliary: Element): boolean {
+  return inside(auxiliary).some(({ tag }) => tag === SEQUENCE || tag === REJECTED);
+}
+
+const REJECTED = 0xa0;
+
+function plainPem(certificate: Uint8Array): string {
+  return `-----BEGIN CERTIFICATE-----\n${certificate.toBase64()}\n-----END CERTIFICATE-----\n`;
 }

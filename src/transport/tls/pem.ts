@@ -3,9 +3,14 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 
 const PRIVATE_KEY = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----[^]+?-----END \1-----/g;
 
-/** The objects with this label, in their order; whatever else there is does not matter. */
-export function pemBlocks(text: string, label: string): string[] {
-  return text.match(new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`, "g")) ?? [];
+/** The objects with one of these labels, in their order; whatever else there is does not matter. */
+export function pemBlocks(text: string, ...labels: string[]): string[] {
+  return text.match(new RegExp(`-----BEGIN (${labels.join("|")})-----[^-]+-----END \\1-----`, "g")) ?? [];
+}
+
+/** What an object is made of. @throws {SyntaxError} if that is no base64 */
+export function pemBytes(block: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.fromBase64(block.replace(/-----[^-]+-----|\s/g, ""));
 }
 
 /** What {@linkcode readPrivateKeys} finds. */
