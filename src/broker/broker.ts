@@ -311,7 +311,7 @@ function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
       loggerOf(brokerParts.logger, "listeners"),
       brokerParts.work,
       (listener, kind, remote, reason) => {
-        const where = `${describeAddress(remote, "unknown address")}, listener ${listener}`;
+        const where = `${describeAddress(remote)}, listener ${listener}`;
         brokerParts.refuse(kind, remote, `${where}: ${reason}`);
       },
     ),

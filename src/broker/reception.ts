@@ -36,10 +36,10 @@ export class Reception {
     return running;
   }
 
-  #tellCut({ remote, kind }: Transport, { name, maxConnections }: ResolvedListener): void {
+  #tellCut({ remote }: Transport, { name, maxConnections }: ResolvedListener): void {
     this.#brokerParts.refusals.tell("max-connections", remote, () => {
       const reason = `cut, listeners.${name}.max-connections (${maxConnections}) is reached`;
-      return `${describeAddress(remote, kind)}, listener ${name}: ${reason}`;
+      return `${describeAddress(remote)}, listener ${name}: ${reason}`;
     });
   }
 

@@ -90,5 +90,5 @@ const PERMISSION: ReadonlySet<ReasonCode> = new Set([
 export function describe(transport: Transport, listener: ResolvedListener, state: ConnectionState): string {
   if (state.at === "open") return describeClient(state.client);
   const who = state.at === "signing-in" ? `client ${quote(state.clientIdentifier)}, ` : "";
-  return `${who}${describeAddress(transport.remote, transport.kind)}, listener ${listener.name}`;
+  return `${who}${describeAddress(transport.remote)}, listener ${listener.name}`;
 }

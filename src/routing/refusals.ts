@@ -2,6 +2,7 @@ import type { RefusalKind } from "../hooks/plugin.ts";
 import type { Logger } from "../logger.ts";
 import type { RemoteAddress } from "../transport/transport.ts";
 import type { Clock } from "../runtime/environment.ts";
+import { UNKNOWN_ADDRESS } from "./describe.ts";
 
 /** Lines of one kind and address that are logged as they come; further ones are counted. */
 const LINES_AT_ONCE = 5;
@@ -81,7 +82,7 @@ export class Refusals {
     this.#limit(kind, remote, line);
   }
 
-  #limit(kind: Kind, { hostname = "unknown address" }: RemoteAddress, line: () => string): void {
+  #limit(kind: Kind, { hostname = UNKNOWN_ADDRESS }: RemoteAddress, line: () => string): void {
     const count = this.#countOf(kind, hostname);
     if (count.lines >= LINES_AT_ONCE) {
       count.untold++;
