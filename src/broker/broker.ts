@@ -16,6 +16,7 @@ import type { Transport } from "../transport/transport.ts";
 import { upgradeRequest } from "../transport/websocket/runtime_socket.ts";
 import { BrokerParts, TICK_MS } from "./broker_parts.ts";
 import { emptyPasswordFiles } from "./empty_password_files.ts";
+import { quote } from "../quote.ts";
 import { describeAddress } from "../routing/describe.ts";
 import type { BrokerEnvironment } from "../runtime/environment.ts";
 import { InProcess } from "../embedding/in_process.ts";
@@ -192,14 +193,18 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Publishes a message; no permission is asked. Resolves when it is routed, and at QoS 1 and 2 stored where it has to be.
-   * What is published before the start is complete does not wait for that: it is retained, and stored with the start.
+   * What is published before the first start is complete does not wait for that: it is retained, and stored with the start.
    *
    * @param payload bytes, which are copied, or text
    * @throws {TopicError} if the topic name is wrong
-   * @throws {Error} if a property is wrong; if it would have to be stored while the store fails, and nobody gets it; or if
-   * the broker ended before it was stored
+   * @throws {Error} if a property is wrong; if it would have to be stored while the store fails, and nobody gets it; if the
+   * broker ended before it was stored; or if it is shut down and {@linkcode Broker.start} was not called again
    */
   publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
+    if (this.#state === "stopped") {
+      const reason = "the broker is shut down, and takes messages again once start() was called";
+      return Promise.reject(new Error(`Cannot publish to ${quote(topicName)}: ${reason}`));
+    }
     return this.#run.inProcess.publish(topicName, payload, options);
   }
 

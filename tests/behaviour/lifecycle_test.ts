@@ -55,6 +55,24 @@ Deno.test("Starting while the broker is being shut down is an error that says so
   await (await broker.connect()).expectNothing();
 });
 
+Deno.test("Publishing to a broker that is shut down is an error that says so, until it is started again", async () => {
+  await using broker = new TestBroker({});
+  await broker.broker.publish("early", "kept", { retain: true });
+  await broker.broker.start();
+  assertEquals([...broker.broker.retained.keys()], ["early"]);
+  await broker.broker.shutdown();
+  for (const qos of [0, 1] as const) {
+    const publish = () => broker.broker.publish("late\n", "lost", { retain: true, qos });
+    const message =
+      'Cannot publish to "late\\n": the broker is shut down, and takes messages again once start() was called';
+    assertEquals((await assertRejects(publish, Error)).message, message);
+  }
+  const starting = broker.broker.start();
+  await broker.broker.publish("again", "kept", { retain: true });
+  await starting;
+  assertEquals([...broker.broker.retained.keys()], ["again"]);
+});
+
 Deno.test("Plugins are loaded anew with each start, and end with each shutdown", async () => {
   const heard: string[] = [];
   const plugin = hooks({ beforeStart: () => void heard.push("start"), afterShutdown: () => void heard.push("end") });
