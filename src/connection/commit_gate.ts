@@ -74,11 +74,6 @@ export class CommitGate implements CommitWaiter {
     return this.#messages > 0;
   }
 
-  /** A stored session is served: changes of its earlier connection may be under way, and what repeats them has to wait. */
-  resume(): void {
-    this.#behind = this.#writeQueue.position;
-  }
-
   /** A packet has come: what it changes from now on has to be stored before it is acknowledged. */
   begin(): void {
     this.#before = this.#writeQueue.position;

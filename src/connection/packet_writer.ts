@@ -92,7 +92,6 @@ export class PacketWriter implements OutboundLink {
   /** The client is signed in. */
   serve(session: { readonly durable: boolean }): void {
     this.#durable = session.durable;
-    if (session.durable) this.#gate?.resume();
   }
 
   /** A packet has come. */

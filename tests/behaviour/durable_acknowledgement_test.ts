@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { QoS } from "../../src/packet/packets.ts";
+import { ReasonCode } from "../../src/packet/reason_code.ts";
 import type { Change } from "../../src/store/store.ts";
 import { startDurable, until } from "../support/durable_broker.ts";
 import type { MemoryStore } from "../support/memory_store.ts";
@@ -408,4 +409,22 @@ Deno.test("A QoS 2 message that another member of the share has in the store wai
   await passing.expectNothing();
   store.release();
   await passing.expectMessage({ payload: "2", qos: 2 });
+});
+
+Deno.test("What was taken before a shutdown is acknowledged when it is stored, and only then is the client sent away", async () => {
+  await using durability = await startDurable();
+  const { broker, store } = durability;
+  await broker.lose(await subscriberOf(broker, "a"));
+  const client = await durable(broker, "c");
+  store.hold();
+  await client.sendPublish("a", "1", { qos: 1, packetIdentifier: 1 });
+  await client.sendPublish("a", "2", { qos: 2, packetIdentifier: 2 });
+  await client.expectNothing();
+  const over = broker.broker.shutdown();
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve));
+  store.release();
+  await client.expectAck("Puback", 1);
+  await client.expectAck("Pubrec", 2);
+  await client.expectDisconnect(ReasonCode.ServerShuttingDown);
+  await over;
 });

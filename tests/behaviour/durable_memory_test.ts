@@ -200,3 +200,25 @@ Deno.test("What is retained comes to an offline session that a plugin has subscr
   assertEquals([broker.session("away")?.messagesQueued, broker.statistics.messagesQueued], [0, 0]);
   await (await durability.broker.connect5(away)).expectMessage({ payload: "x", retain: true, dup: false });
 });
+
+Deno.test("A client whose time to sign in is over while its session is read is not there when it has been read", async () => {
+  await using durability = await startDurable({ connectTimeout: 10 });
+  const { house, store } = durability;
+  const first = await openSubscriber(durability.broker);
+  await publish(durability.broker, 0, 1);
+  await expectMessage(first, 0);
+  const broker = await house.restart("crash");
+  store.hold();
+  const late = broker.open();
+  const connack = late.connect({ ...away, protocolVersion: 5 });
+  await until("the session to be read", () => store.held > 0);
+  broker.clock.advance(10_500);
+  assertEquals((await connack).reasonCode, ReasonCode.ServerBusy);
+  await late.expectClosed();
+  store.release();
+  await house.stored();
+  assertEquals([broker.broker.session("away")?.connected, broker.broker.statistics.clientsConnected], [false, 0]);
+  const back = await broker.connect5(away);
+  assertEquals(back.connack.sessionPresent, true);
+  await expectMessage(back, 0, { dup: true });
+});

@@ -69,6 +69,17 @@ afterRestart("a will whose delay ran out meanwhile is published at the start", a
   await takeAll(await back(after, "witness"), "gone");
 });
 
+afterRestart(
+  "a will whose delay ran out meanwhile comes, though its client is back before the first look",
+  async (situation) => {
+    const { house, broker, end } = situation;
+    await broker.lose(await withWill(broker, delayed));
+    const after = await house.restart(end, { downSeconds: 11 });
+    await back(after, "w");
+    await takeAll(await back(after, "witness"), "gone");
+  },
+);
+
 afterRestart("a will is published when its session ends before its delay", async ({ house, broker, end }) => {
   await broker.lose(await withWill(broker, { ...delayed, sessionExpiryIntervalSeconds: 5 }));
   const after = await house.restart(end, { downSeconds: 3 });

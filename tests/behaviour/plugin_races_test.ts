@@ -3,33 +3,45 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Broker } from "../../src/broker/broker.ts";
 import type { PluginContext } from "../../src/hooks/plugin.ts";
 import { patiently } from "../support/patience.ts";
+import type { Hooks } from "../support/hooks_plugin.ts";
 import { hooks, startBroker } from "../support/test_broker.ts";
 
-Deno.test("A QoS 2 message whose sender reconnects while a plugin decides is not lost", async () => {
-  const decisions: ((decision: "allow") => void)[] = [];
-  const asked: (() => void)[] = [];
-  const nextAsked = () => new Promise<void>((resolve) => asked.push(resolve));
-  const authorizePublish = () =>
-    new Promise<"allow">((resolve) => {
-      decisions.push(resolve);
-      asked.shift()?.();
-    });
-  await using broker = await startBroker({ plugins: [hooks({ authorizePublish })] });
-  const messages = broker.broker.subscribe("a");
-  const publish = { packetIdentifier: 7, qos: 2, dup: false } as const;
-  const first = await broker.connect({ clientIdentifier: "p", clean: false });
-  const [askedFirst, askedAgain] = [nextAsked(), nextAsked()];
-  await first.send(new Uint8Array([0x34, 6, 0, 1, 0x61, 0, publish.packetIdentifier, 0x78]));
-  await patiently("the first question", askedFirst);
-  const second = await broker.connect({ clientIdentifier: "p", clean: false });
-  await second.send(new Uint8Array([0x3c, 6, 0, 1, 0x61, 0, publish.packetIdentifier, 0x78]));
-  await patiently("the second question", askedAgain);
-  for (const decide of decisions) decide("allow");
-  await second.expectAck("Pubrec", publish.packetIdentifier);
-  assertEquals((await messages.next()).value?.topicName as string, "a");
-  await broker.broker.publish("a", "the next one");
-  assertEquals(new TextDecoder().decode((await messages.next()).value?.payload), "the next one");
-});
+const races: Readonly<Record<string, (decide: () => Promise<void>) => Hooks>> = {
+  decides: (decide) => ({
+    authorizePublish: (client) => client.clientIdentifier === "p" ? decide().then(() => "allow") : "allow",
+  }),
+  transforms: (decide) => ({
+    transformMessage: (message, client) => client?.clientIdentifier === "p" ? decide().then(() => message) : message,
+  }),
+};
+
+for (const [what, plugin] of Object.entries(races)) {
+  Deno.test(`A QoS 2 message whose sender reconnects while a plugin ${what} comes once`, async () => {
+    const decisions: (() => void)[] = [];
+    const asked: (() => void)[] = [];
+    const nextAsked = () => new Promise<void>((resolve) => asked.push(resolve));
+    const decide = () =>
+      new Promise<void>((resolve) => {
+        decisions.push(resolve);
+        asked.shift()?.();
+      });
+    await using broker = await startBroker({ plugins: [hooks(plugin(decide))] });
+    const messages = broker.broker.subscribe("a");
+    const publish = { packetIdentifier: 7, qos: 2, dup: false } as const;
+    const first = await broker.connect({ clientIdentifier: "p", clean: false });
+    const [askedFirst, askedAgain] = [nextAsked(), nextAsked()];
+    await first.send(new Uint8Array([0x34, 6, 0, 1, 0x61, 0, publish.packetIdentifier, 0x78]));
+    await patiently("the first question", askedFirst);
+    const second = await broker.connect({ clientIdentifier: "p", clean: false });
+    await second.send(new Uint8Array([0x3c, 6, 0, 1, 0x61, 0, publish.packetIdentifier, 0x78]));
+    await patiently("the second question", askedAgain);
+    for (const decide of decisions) decide();
+    await second.expectAck("Pubrec", publish.packetIdentifier);
+    assertEquals((await messages.next()).value?.topicName as string, "a");
+    await broker.broker.publish("a", "the next one");
+    assertEquals(new TextDecoder().decode((await messages.next()).value?.payload), "the next one");
+  });
+}
 
 Deno.test("A plugin that never answers does not keep a connection from ending", async () => {
   const asked = Promise.withResolvers<void>();

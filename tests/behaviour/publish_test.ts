@@ -180,14 +180,18 @@ Deno.test("Messages keep their order past a check that takes its time [MQTT-4.6.
   for (const payload of numbers) await subscriber.expectMessage({ payload });
 });
 
-Deno.test("Clients cannot publish below $SYS", async () => {
+Deno.test("Clients can publish neither below $SYS nor to $SYS itself", async () => {
   await using broker = await startBroker();
   const subscriber = await broker.connect();
-  await subscriber.subscribe(["$SYS/#", "marker"]);
+  await subscriber.subscribe(["$SYS/#", "$SYS", "marker", "$SYSTEM"]);
   const publisher = await broker.connect();
-  for (const qos of [0, 1, 2] as const) await publisher.publish("$SYS/broker/version", "0", { qos, retain: true });
+  for (const topicName of ["$SYS/broker/version", "$SYS", "$SYS/"]) {
+    for (const qos of [0, 1, 2] as const) await publisher.publish(topicName, "0", { qos, retain: true });
+  }
   await publisher.publish("marker", "", { qos: 1 });
   await subscriber.expectMessage({ topicName: "marker" });
+  await publisher.publish("$SYSTEM", "", { qos: 1 });
+  await subscriber.expectMessage({ topicName: "$SYSTEM" });
 });
 
 Deno.test("QoS 2 messages over max-inflight wait for a PUBREL, in order, and none is lost", async () => {
@@ -206,6 +210,27 @@ Deno.test("QoS 2 messages over max-inflight wait for a PUBREL, in order, and non
   for (const digit of ["1", "2", "3", "4"]) {
     assertEquals(new TextDecoder().decode((await messages.next()).value?.payload), digit);
   }
+});
+
+Deno.test("QoS 2 messages that wait for room keep their order, also if some are denied and the plugin takes its time", async () => {
+  const authorizePublish = async (_: unknown, { payload }: { readonly payload: Uint8Array }) => {
+    await new Promise((resolve) => setTimeout(resolve));
+    return payload[0]! % 3 === 0 ? "deny" as const : "allow" as const;
+  };
+  await using broker = await startBroker({ maxInflight: 2, plugins: [hooks({ authorizePublish })] });
+  const messages = broker.broker.subscribe("a");
+  const client = await broker.connect();
+  const send = (id: number) => client.send([0x34, 6, 0, 1, 0x61, 0, id, id]);
+  for (let id = 1; id <= 5; id++) await send(id);
+  for (let id = 1; id <= 2; id++) await client.expectAck("Pubrec", id);
+  for (let id = 1; id <= 20; id++) {
+    // Behind the PUBREL that makes room comes another one that wants it.
+    await client.send([0x62, 2, 0, id, 0x34, 6, 0, 1, 0x61, 0, id + 5, id + 5]);
+    await client.expectAck("Pubcomp", id);
+    await client.expectAck("Pubrec", id + 2);
+  }
+  const expected = Array.from({ length: 22 }, (_, index) => index + 1).filter((id) => id % 3 !== 0);
+  for (const id of expected) assertEquals((await messages.next()).value?.payload[0], id);
 });
 
 Deno.test("A QoS 2 message that is sent again while it waits for room is passed on once", async () => {

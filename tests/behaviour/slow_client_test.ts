@@ -5,6 +5,7 @@ import { memoryPair } from "../../src/transport/memory.ts";
 import { BulkPair, openSubscriber } from "../support/bulk_pair.ts";
 import { MeasuredBroker } from "../support/measured_broker.ts";
 import { MemoryStore } from "../support/memory_store.ts";
+import { patiently } from "../support/patience.ts";
 import { connectPacket, RawClient, subscribePacket } from "../support/raw_client.ts";
 import { hooks, startBroker, type TestBroker } from "../support/test_broker.ts";
 
@@ -66,6 +67,37 @@ Deno.test("A client that takes nothing for stall-timeout is disconnected, though
   assertEquals(broker.broker.statistics.clientsConnected, 0);
   assert(broker.log.complains("stall-timeout"));
   frozen.close();
+});
+
+Deno.test("A client that does not take its answers is read no further until it does, and then gets all of them", async () => {
+  const [pings, pieceBytes] = [50_000, 2 * KIB];
+  await using broker = await startBroker({ maxOutboundBytes: 8 * KIB });
+  const { statistics } = broker.broker;
+  const [ours, brokers] = memoryPair({ capacityBytes: pieceBytes });
+  await broker.broker.accept(brokers, { listener: "memory" });
+  const client = new RawClient({
+    read: () => new Promise(() => {}),
+    write: (bytes) => ours.write(bytes),
+    close: () => ours.close(),
+  });
+  await client.sendPacket(connectPacket({ clientIdentifier: "slow" }));
+  const before = statistics.bytesReceived;
+  const flood = new Uint8Array(2 * pings);
+  for (let at = 0; at < flood.length; at += 2) flood[at] = 0xc0;
+  const written = ours.write(flood);
+  for (let quiet = 0, seen = before; quiet < 50; quiet++) {
+    await new Promise((resolve) => setTimeout(resolve));
+    if (statistics.bytesReceived !== seen) quiet = 0;
+    seen = statistics.bytesReceived;
+  }
+  // What is congested is noticed after each piece; the client's buffer has a part of the answers.
+  assertLess(statistics.bytesReceived - before, 8 * KIB + 4 * pieceBytes);
+  const into = new Uint8Array(pieceBytes);
+  // CONNACK has four bytes, and so has a PINGRESP of two.
+  for (let taken = 0; taken < 4 + 2 * pings;) taken += await patiently("the answers", ours.read(into)) ?? Infinity;
+  await written;
+  assertEquals(statistics.bytesReceived, 14 + 4 + 2 * pings);
+  ours.close();
 });
 
 Deno.test("The will of a client that takes nothing is published", async () => {

@@ -4,6 +4,7 @@ import { MemoryCeiling } from "../../src/broker/memory_ceiling.ts";
 import { noRefusals, Refusals } from "../../src/routing/refusals.ts";
 import { Session } from "../../src/session/session.ts";
 import { Sessions } from "../../src/session/sessions.ts";
+import { FakeSessionJournal } from "../session/fake_session_journal.ts";
 import { delivery, senderOptions } from "../session/support.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
@@ -81,3 +82,56 @@ Deno.test("Sessions that hold nothing are not looked through", () => {
   memory.look();
   assertEquals([looked, [...sessions.holdersOffline()].length], [0, 2]);
 });
+
+/** Three that hold much, each in its way; what is done to them is written down in its order. */
+function holders() {
+  const happened: string[] = [];
+  const sessions = new Sessions(() => {});
+  const session = (clientIdentifier: string, messages: number, log?: FakeSessionJournal): Session => {
+    const options = { clientIdentifier, username: undefined, expiryIntervalSeconds: 10, log };
+    const { options: sender } = senderOptions({ onDrop: () => happened.push(`${clientIdentifier} shed`) });
+    const { session } = sessions.open(options, false, () => new Session({ ...options, sender, onReturn: () => false }));
+    for (let index = 0; index < messages; index++) session.sender.offer(delivery("a", 1, 100_000));
+    sessions.detach(session, 0);
+    return session;
+  };
+  const log = new FakeSessionJournal();
+  log.forgotten = () => happened.push("stored spilled");
+  session("stored", 3, log);
+  session("unstored", 5);
+  const connection = {
+    ...{ closed: false, open: undefined, heldBytes: 400_000, sharedBytes: () => 0 },
+    close() {
+      happened.push("slow disconnected");
+      this.closed = true;
+      this.heldBytes = 0;
+    },
+    cut() {},
+  };
+  const totalBytes = sessions.heldOffline().bytes + sessions.baseBytes + connection.heldBytes;
+  return { sessions, happened, totalBytes, connection: connection as unknown as Connection };
+}
+
+const spilled = Array<string>(3).fill("stored spilled");
+for (
+  const [neededBytes, expected] of [
+    [250_000, spilled],
+    [650_000, [...spilled, "slow disconnected"]],
+    [850_000, [...spilled, "slow disconnected", "unstored shed", "unstored shed"]],
+  ] as const
+) {
+  Deno.test(`Of ${neededBytes} bytes too many first those go that a store has, then a slow client's, then messages`, () => {
+    const { sessions, happened, totalBytes, connection } = holders();
+    const maximumBytes = Math.ceil((totalBytes - neededBytes) / 0.9);
+    const logger = new CollectingLogger();
+    const parts = {
+      maximumBytes,
+      sessions,
+      connections: new Set([connection]),
+      connectionBySession: new Map(),
+      logger,
+    };
+    new MemoryCeiling(parts).look();
+    assertEquals(happened, expected);
+  });
+}

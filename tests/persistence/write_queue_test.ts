@@ -6,7 +6,7 @@ import { type Change, StoreError } from "../../src/store/store.ts";
 import { Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import { until } from "../support/durable_broker.ts";
-import { broken, change, journalOf } from "./support.ts";
+import { broken, change, delivery, journalOf, message, notesOf } from "./support.ts";
 
 const numbers = (changes: readonly Change[]) =>
   changes.map((change) => change.type === "accept" ? change.packetIdentifier : 0);
@@ -65,6 +65,22 @@ Deno.test("A batch of which all is taken back is committed without the store", a
   writeQueue.takeBack(writeQueue.append(change(1)));
   await writeQueue.settled();
   assertEquals([writeQueue.committed, store.held, store.changes], [2, 0, []]);
+});
+
+Deno.test("A message that nobody needed when it was stored is stored again with what needs it later", async () => {
+  const { store, writeQueue, notes } = await notesOf();
+  const kept = message();
+  const [first, second] = [delivery(kept, 1), delivery(kept, 1)];
+  // The same batch has all that comes of it, so that the store has forgotten the message by the end of it.
+  notes(1).queued(first);
+  notes(1).released(first);
+  await writeQueue.settled();
+  assertEquals([store.messages, kept.storedId], [0, 0]);
+  notes(2).queued(second);
+  await writeQueue.settled();
+  assertEquals([store.messages, kept.storedId > 0], [1, true]);
+  const [read] = await store.deliveries(2, { underWay: false, after: 0, maximumMessages: 1, maximumBytes: 1 });
+  assertEquals(read?.message?.payload, kept.payload);
 });
 
 Deno.test("A fault is told of once, nothing is committed meanwhile, and all is stored in order afterwards", async () => {

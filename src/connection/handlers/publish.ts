@@ -89,9 +89,12 @@ function checkReceiveMaximum({ listener }: Connection, { session }: SignedIn): v
   throw new ProtocolError(ReasonCode.ReceiveMaximumExceeded, reason);
 }
 
-/** Whether a 3.x client's QoS 2 message has no room yet, or must not overtake another that has none. */
-function mustWait({ listener }: Connection, { session, held }: SignedIn): boolean {
-  return session.receiver.inflight >= listener.limits.maxInflight || held.length > 0;
+/**
+ * Whether a 3.x client's QoS 2 message has no room yet. It overtakes none that waits: whatever makes room is used by the
+ * first of those at once, denied or not.
+ */
+function mustWait({ listener }: Connection, { session }: SignedIn): boolean {
+  return session.receiver.inflight >= listener.limits.maxInflight;
 }
 
 /**
