@@ -1,0 +1,131 @@
+/** Looks for the mutants that survive: first the tests of their own rooms are run, then those of whole brokers. */
+import type { Mutant } from "./mutants.ts";
+import type { TestRuns } from "./test_runs.ts";
+
+/** A test file that takes longer is left out. */
+const LONGEST_TEST_MS = 20_000;
+/** Time that every run of a test file gets, and how many times what it takes as it is. */
+const LEAST_LIMIT_MS = 4000;
+const LIMIT_FACTOR = 4;
+
+/** What a {@linkcode Search} works with. */
+export interface SearchParts {
+  readonly runs: TestRuns;
+  /** Test files that are run at the same time. */
+  readonly jobs: number;
+  readonly signal: AbortSignal;
+  /** All files of the checkout. */
+  readonly files: readonly string[];
+}
+
+interface Test {
+  readonly file: string;
+  readonly ms: number;
+  /** Numbers of the mutants that it comes by. */
+  readonly mutants: ReadonlySet<number>;
+  /** How many mutants it has found in each file: it will find others there. */
+  readonly found: Map<string, number>;
+}
+
+type State = "open" | "found" | "survived";
+
+function roomOf(file: string): string {
+  return file.split("/")[1] ?? "";
+}
+
+/** Runs tests against mutants, and writes down which survive. */
+export class Search {
+  readonly #parts: SearchParts;
+  readonly #mutants: readonly Mutant[];
+  readonly #states: State[];
+  /** Those that some test comes by. */
+  readonly #passed = new Set<number>();
+
+  constructor(mutants: readonly Mutant[], parts: SearchParts) {
+    this.#parts = parts;
+    this.#mutants = mutants;
+    this.#states = mutants.map(() => "open");
+  }
+
+  get survivors(): number {
+    return this.#states.filter((state) => state === "survived").length;
+  }
+
+  /** Mutants that were not looked at to the end. */
+  get open(): number {
+    return this.#states.filter((state) => state === "open").length;
+  }
+
+  async run(): Promise<void> {
+    const rooms = new Set(this.#mutants.map(({ file }) => roomOf(file)));
+    const tests = this.#parts.files.filter((file) => file.startsWith("tests/") && file.endsWith("_test.ts"));
+    const own = tests.filter((file) => rooms.has(roomOf(file)));
+    const others = tests.filter((file) => !rooms.has(roomOf(file)) && OTHERS.has(roomOf(file)));
+    await this.#stage(own, { isLast: false });
+    if (this.open > 0 && !this.#parts.signal.aborted) await this.#stage(others, { isLast: true });
+  }
+
+  async #stage(files: readonly string[], { isLast }: { readonly isLast: boolean }): Promise<void> {
+    const tests = await this.#tried(files);
+    const open = this.#states.flatMap((state, index) => state === "open" ? index + 1 : []);
+    console.log(`${tests.length} test files for ${open.length} mutants`);
+    await this.#inParallel(open, async (number) => {
+      const isFound = await this.#isFound(number, tests);
+      if (this.#parts.signal.aborted) return;
+      if (isFound) this.#states[number - 1] = "found";
+      else if (isLast) this.#survived(number);
+    });
+  }
+
+  /** Runs the tests as they are. What fails so, or takes long, is of no use. */
+  async #tried(files: readonly string[]): Promise<Test[]> {
+    const tests: Test[] = [];
+    await this.#inParallel(files, async (file) => {
+      const { passed, ms, mutants } = await this.#parts.runs.asItIs(file, LONGEST_TEST_MS);
+      if (this.#parts.signal.aborted) return;
+      if (!passed) console.log(`${file} is left out: it takes too long, or does not pass in the copy`);
+      else if (mutants.size > 0) tests.push({ file, ms, mutants, found: new Map() });
+      for (const number of passed ? mutants : []) this.#passed.add(number);
+    });
+    return tests;
+  }
+
+  async #isFound(number: number, tests: readonly Test[]): Promise<boolean> {
+    const { file } = this.#mutants[number - 1]!;
+    const findings = (test: Test) => test.found.get(file) ?? 0;
+    const those = tests.filter(({ mutants }) => mutants.has(number))
+      .sort((a, b) => (findings(b) + 1) / b.ms - (findings(a) + 1) / a.ms);
+    for (const test of those) {
+      const limitMs = LEAST_LIMIT_MS + LIMIT_FACTOR * test.ms;
+      const { passed } = await this.#parts.runs.withMutant(test.file, number, limitMs);
+      if (this.#parts.signal.aborted) return false;
+      if (passed) continue;
+      test.found.set(file, findings(test) + 1);
+      return true;
+    }
+    return false;
+  }
+
+  #survived(number: number): void {
+    this.#states[number - 1] = "survived";
+    const { file, line, member, kind, text } = this.#mutants[number - 1]!;
+    const why = this.#passed.has(number) ? "" : " (no test comes here)";
+    console.log(`${file}:${line}: ${member}: ${kind}: ${text}${why}`);
+  }
+
+  async #inParallel<T>(all: readonly T[], task: (one: T) => Promise<void>): Promise<void> {
+    const rest = all.values();
+    const work = async () => {
+      for (const one of rest) {
+        if (this.#parts.signal.aborted) return;
+        await task(one);
+      }
+    };
+    await Promise.all(Array.from({ length: this.#parts.jobs }, work));
+  }
+}
+
+/** Where quick tests are that see much of the broker: whole brokers, and what stands next to the mutants' rooms. */
+const OTHERS: ReadonlySet<string> = new Set([
+  ...["behaviour", "broker", "connection", "hooks", "persistence", "plugins", "routing", "session", "topics"],
+]);
