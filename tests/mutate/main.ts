@@ -1,6 +1,7 @@
 /**
- * `deno task mutate [--files GLOB] [--sample N] [--seed S] [--jobs N]`: changes the broker's code in small ways, one at a
- * time, and lists the changes that no test notices. It can be stopped at any time.
+ * `deno task mutate [--files GLOB] [--sample N] [--seed S] [--jobs N] [--quick]`: changes the broker's code in small
+ * ways, one at a time, and lists the changes that no test notices. It can be stopped at any time. Quick: no test of the
+ * mutants' own rooms notices.
  */
 import { join } from "@std/path";
 import { matchesGlob } from "node:path";
@@ -24,13 +25,16 @@ function wholeNumber(name: string, text: string): number {
 
 function readOptions() {
   const string = { type: "string" } as const;
-  const { values } = parseArgs({ options: { files: string, sample: string, seed: string, jobs: string } });
-  const { files = `src/{${ROOMS.join(",")}}/**/*.ts`, sample, seed, jobs = "2" } = values;
+  const { values } = parseArgs({
+    options: { files: string, sample: string, seed: string, jobs: string, quick: { type: "boolean" } },
+  });
+  const { files = `src/{${ROOMS.join(",")}}/**/*.ts`, sample, seed, jobs = "2", quick = false } = values;
   return {
     files,
     sample: sample === undefined ? Infinity : wholeNumber("sample", sample),
     seed: seed === undefined ? Date.now() % 1_000_000 : wholeNumber("seed", seed),
     jobs: Math.max(1, wholeNumber("jobs", jobs)),
+    quick,
   };
 }
 
@@ -50,7 +54,7 @@ async function findMutants(files: readonly string[]): Promise<Mutant[]> {
 const percent = (part: number, whole: number) => `${(100 * part / Math.max(1, whole)).toFixed(1)} %`;
 
 async function main(): Promise<number> {
-  const { files, sample, seed, jobs } = readOptions();
+  const { files, sample, seed, jobs, quick } = readOptions();
   const all = await filesOfCheckout();
   const mutable = (await findMutants(all.filter((file) => file.startsWith("src/") && matchesGlob(file, files))))
     .filter((mutant) => !isEquivalent(mutant));
@@ -63,12 +67,8 @@ async function main(): Promise<number> {
   const startedAt = performance.now();
   try {
     await copyCheckout(folder, all, mutants);
-    const search = new Search(mutants, {
-      runs: new TestRuns(folder, stop.signal),
-      jobs,
-      signal: stop.signal,
-      files: all,
-    });
+    const runs = new TestRuns(folder, stop.signal);
+    const search = new Search(mutants, { runs, jobs, quick, signal: stop.signal, files: all });
     await search.run();
     const { survivors, open } = search;
     const looked = mutants.length - open;

@@ -7,6 +7,8 @@ const LONGEST_TEST_MS = 20_000;
 /** Time that every run of a test file gets, and how many times what it takes as it is. */
 const LEAST_LIMIT_MS = 4000;
 const LIMIT_FACTOR = 4;
+/** Test files that are run by one process. */
+const MOST_AT_ONCE = 16;
 
 /** What a {@linkcode Search} works with. */
 export interface SearchParts {
@@ -16,6 +18,8 @@ export interface SearchParts {
   readonly signal: AbortSignal;
   /** All files of the checkout. */
   readonly files: readonly string[];
+  /** Only the tests of the mutants' own rooms are run. */
+  readonly quick: boolean;
 }
 
 interface Test {
@@ -61,8 +65,9 @@ export class Search {
     const tests = this.#parts.files.filter((file) => file.startsWith("tests/") && file.endsWith("_test.ts"));
     const own = tests.filter((file) => rooms.has(roomOf(file)));
     const others = tests.filter((file) => !rooms.has(roomOf(file)) && OTHERS.has(roomOf(file)));
-    await this.#stage(own, { isLast: false });
-    if (this.open > 0 && !this.#parts.signal.aborted) await this.#stage(others, { isLast: true });
+    const { quick, signal } = this.#parts;
+    await this.#stage(own, { isLast: quick });
+    if (!quick && this.open > 0 && !signal.aborted) await this.#stage(others, { isLast: true });
   }
 
   async #stage(files: readonly string[], { isLast }: { readonly isLast: boolean }): Promise<void> {
@@ -92,18 +97,25 @@ export class Search {
 
   async #isFound(number: number, tests: readonly Test[]): Promise<boolean> {
     const { file } = this.#mutants[number - 1]!;
+    // What the likeliest have not found is likely to survive, and costs less if many are run by one process.
+    let batchSize = 1;
     const findings = (test: Test) => test.found.get(file) ?? 0;
     const those = tests.filter(({ mutants }) => mutants.has(number))
       .sort((a, b) => (findings(b) + 1) / b.ms - (findings(a) + 1) / a.ms);
-    for (const test of those) {
-      const limitMs = LEAST_LIMIT_MS + LIMIT_FACTOR * test.ms;
-      const { passed } = await this.#parts.runs.withMutant(test.file, number, limitMs);
+    while (those.length > 0) {
+      const batch = those.splice(0, batchSize);
+      const limitMs = batch.reduce((sum, { ms }) => sum + LIMIT_FACTOR * ms, LEAST_LIMIT_MS);
+      const { passed } = await this.#parts.runs.withMutant(batch.map(({ file }) => file), number, limitMs);
       if (this.#parts.signal.aborted) return false;
-      if (passed) continue;
-      test.found.set(file, findings(test) + 1);
-      return true;
+      if (!passed) return this.#foundBy(batch, file);
+      batchSize = Math.min(2 * batchSize, MOST_AT_ONCE);
     }
     return false;
+  }
+
+  #foundBy(tests: readonly Test[], file: string): true {
+    for (const { found } of tests) found.set(file, (found.get(file) ?? 0) + 1 / tests.length);
+    return true;
   }
 
   #survived(number: number): void {

@@ -1,7 +1,7 @@
-/** Runs test files in the copy of the checkout, each in a process of its own. */
+/** Runs test files in the copy of the checkout, in processes of their own. */
 import { join } from "@std/path";
 
-/** What one run of a test file has shown. */
+/** What a run of test files has shown. */
 export interface TestRun {
   readonly passed: boolean;
   readonly ms: number;
@@ -21,24 +21,32 @@ export class TestRuns {
   }
 
   /**
-   * Runs a test file; a run that takes longer than `limitMs` has not passed.
+   * Runs test files; a run that takes longer than `limitMs` has not passed.
    *
    * @param mutant its number; 0: none is switched on
    */
-  withMutant(file: string, mutant: number, limitMs: number): Promise<TestRun> {
-    return this.#run(file, { MUTANT: `${mutant}` }, limitMs);
+  withMutant(files: readonly string[], mutant: number, limitMs: number): Promise<TestRun> {
+    return this.#run(files, { MUTANT: `${mutant}` }, limitMs);
   }
 
   /** Runs a test file as it is, and tells by which mutants it comes. */
   async asItIs(file: string, limitMs: number): Promise<TestRun & { readonly mutants: ReadonlySet<number> }> {
     const passedFile = await Deno.makeTempFile({ dir: this.#folder });
-    const run = await this.#run(file, { MUTANTS_PASSED: passedFile }, limitMs);
+    const run = await this.#run([file], { MUTANTS_PASSED: passedFile }, limitMs);
     const lines = (await Deno.readTextFile(passedFile)).split("\n").filter((line) => line !== "");
     return { ...run, mutants: new Set(lines.map(Number)) };
   }
 
-  async #run(file: string, env: Readonly<Record<string, string>>, limitMs: number): Promise<TestRun> {
-    const args = ["test", "-A", "--no-check", "--fail-fast", "--quiet", HEAP, join(this.#folder, file)];
+  async #run(files: readonly string[], env: Readonly<Record<string, string>>, limitMs: number): Promise<TestRun> {
+    const args = [
+      "test",
+      "-A",
+      "--no-check",
+      "--fail-fast",
+      "--quiet",
+      HEAP,
+      ...files.map((file) => join(this.#folder, file)),
+    ];
     const startedAt = performance.now();
     // A process group of its own, so that what a test has started ends with it.
     const options = { args, env: { ...env }, cwd: this.#folder, detached: true } as const;

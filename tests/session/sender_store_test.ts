@@ -165,3 +165,31 @@ Deno.test("At the end others get what is shared and was under way at QoS 1, thou
   sender.end();
   assertEquals([returned, dropped, lost], [["a ended"], [], [[1, "session-ended"]]]);
 });
+
+/** A member of a share with one message under way; three wait, and memory had no room for them. */
+function spilledMember(onReturn: SenderOptions["onReturn"] = () => false) {
+  const parts = stored({ maximumInflight: 1, onReturn });
+  const { sender } = parts;
+  sender.attach(new FakeLink());
+  offerAll(sender, ["a", 1], ["b", 1]);
+  for (const name of ["c", "d"]) sender.offer({ ...delivery(name, 1), share });
+  sender.spill();
+  return parts;
+}
+
+Deno.test("When the client goes, what waits in the store of shared subscriptions goes to others", async () => {
+  const returned: string[] = [];
+  const { sender } = spilledMember(({ message }, why) => returned.push(`${message.topicName} ${why}`) > 0);
+  sender.detach();
+  await turn();
+  assertEquals([returned, sender.queued], [["c detached", "d detached"], 1]);
+});
+
+Deno.test("At the end what waits in the store of shared subscriptions is left for others, and nothing is lost yet", async () => {
+  const { sender, lost } = spilledMember();
+  sender.puback(1);
+  const handOver = sender.end();
+  assertEquals(lost, []);
+  await handOver?.settle(() => Promise.resolve(true));
+  assertEquals(lost, [[3, "session-ended"]]);
+});
