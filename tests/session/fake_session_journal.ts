@@ -20,7 +20,7 @@ export class FakeSessionJournal implements SessionLog {
   ended(): void {}
   subscribed(): void {}
   unsubscribed(): void {}
-  retainedSent(): void {}
+  retainedSent(..._: Parameters<SessionLog["retainedSent"]>): void {}
   accepted(): void {}
   freed(): void {}
 

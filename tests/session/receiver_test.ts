@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Receiver } from "../../src/session/receiver.ts";
+import { FakeSessionJournal } from "./fake_session_journal.ts";
 
 Deno.test("An identifier that was accepted is known until it is released", () => {
   const receiver = new Receiver();
@@ -31,4 +32,22 @@ Deno.test("What an earlier connection left unreleased does not count for the pre
   receiver.release(3);
   receiver.attach();
   assertEquals([receiver.inflight, receiver.inflightNow], [2, 0]);
+});
+
+Deno.test("What is accepted and released is noted, and what a store has is known", () => {
+  const noted: string[] = [];
+  class Log extends FakeSessionJournal {
+    override accepted(packetIdentifier?: number): void {
+      noted.push(`accepted ${packetIdentifier}`);
+    }
+    override freed(packetIdentifier?: number): void {
+      noted.push(`freed ${packetIdentifier}`);
+    }
+  }
+  const receiver = new Receiver(new Log(), [3, 4]);
+  assertEquals([receiver.has(3), receiver.inflight], [true, 2]);
+  receiver.accept(7);
+  receiver.release(3);
+  receiver.release(9);
+  assertEquals(noted, ["accepted 7", "freed 3"]);
 });

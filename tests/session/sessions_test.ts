@@ -212,3 +212,28 @@ Deno.test("What a session is said to hold after its end counts no longer", () =>
   sessions.changed(session);
   assertEquals(sessions.heldOffline(), nothing);
 });
+
+Deno.test("Sessions count for what they take by being there, and for their user, until they end", () => {
+  const sessions = new Sessions(() => {});
+  const { session: alice } = options("a");
+  const { session: bob } = options("bb");
+  const first = open(sessions, { ...alice, network: "net" }, false).session;
+  const second = new Session({ ...bob, username: "bob", disconnectedAtMs: 0 });
+  sessions.restore(second);
+  assertEquals(sessions.baseBytes, first.baseBytes + second.baseBytes);
+  const { connectionBySession: owners } = sessions;
+  assertEquals([owners.ofUser("alice"), owners.ofUser("bob"), owners.ofNetwork("net")], [1, 1, 1]);
+  sessions.end(first);
+  assertEquals([sessions.baseBytes, owners.ofUser("alice"), owners.ofNetwork("net")], [second.baseBytes, 0, 0]);
+  sessions.end(second);
+  assertEquals([sessions.baseBytes, owners.ofUser("bob")], [0, 0]);
+});
+
+Deno.test("What a session from a store holds is told at once, and one that holds nothing is not looked at", () => {
+  const sessions = new Sessions(() => {});
+  const [full, empty] = ["full", "empty"].map((name) => new Session({ ...options(name).session, disconnectedAtMs: 0 }));
+  full!.sender.restore({ messages: 3, bytes: 300, underWay: 0, lastSequence: 3, mayBeShared: false });
+  for (const session of [full!, empty!]) sessions.restore(session);
+  assertEquals([...sessions.holdersOffline()], [full]);
+  assertEquals(sessions.heldOffline().queued, 3);
+});

@@ -98,3 +98,32 @@ Deno.test("With as many aliases as names every name is soon left out", () => {
     seeded(200),
   );
 });
+
+Deno.test("The bytes of inbound aliases are those of the names that they stand for now", () => {
+  const [aliases, others] = [new InboundTopicAliases(9), new InboundTopicAliases(9)];
+  for (const text of ["first", "second and longer", "third"]) aliases.set(1, name(text));
+  others.set(1, name("third"));
+  assert(aliases.heldBytes > 0);
+  assertEquals(aliases.heldBytes, others.heldBytes);
+});
+
+Deno.test("The bytes of outbound aliases are those of the names that are known, with an alias or without", () => {
+  const costOf = (text: string) => {
+    const aliases = new InboundTopicAliases(1);
+    aliases.set(1, name(text));
+    return aliases.heldBytes;
+  };
+  const aliases = new OutboundTopicAliases(1);
+  choices(aliases, "a");
+  assertEquals(aliases.heldBytes, costOf("a"));
+  choices(aliases, "aa");
+  assertEquals(aliases.heldBytes, costOf("a"));
+  // In the place of the other one, which is known no longer.
+  assertEquals(choices(aliases, "bbbb").at(-1), "=1");
+  assertEquals(aliases.heldBytes, costOf("b"));
+  for (let index = 0; index < 5; index++) aliases.choose(name(`once ${index}`));
+  assertEquals(aliases.heldBytes, costOf("b") + 5 * costOf("once 0"));
+  // More than are counted at a time.
+  aliases.choose(name("once 5"));
+  assertEquals(aliases.heldBytes, costOf("b") + costOf("once 0"));
+});
