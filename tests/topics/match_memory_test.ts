@@ -68,3 +68,19 @@ Deno.test("A name that has moved to the new generation is forgotten like any oth
   memory.forget(parseTopicFilter("a"));
   assertEquals(get(memory, "a"), undefined);
 });
+
+Deno.test("A filter without wildcards makes no answer out of date but that for its own name", () => {
+  const memory = new MatchMemory<string>();
+  set(memory, "a");
+  memory.forget(parseTopicFilter("a/+"));
+  // More than are remembered.
+  for (let index = 0; index < 40; index++) memory.forget(parseTopicFilter("a/b"));
+  assertEquals(get(memory, "a"), "answer a");
+});
+
+Deno.test("A name that is set again and again weighs once", () => {
+  const memory = new MatchMemory<string>();
+  set(memory, "idle");
+  for (let round = 0; round < 1000; round++) set(memory, "large", 1000);
+  assertEquals([get(memory, "idle"), get(memory, "large")], ["answer idle", "answer large"]);
+});

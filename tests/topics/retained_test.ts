@@ -214,3 +214,57 @@ function bytesOf(messages: Iterable<Message>): number {
   for (const message of messages) fresh.set(message);
   return fresh.bytes;
 }
+
+Deno.test("Every change is told with what was there before, and a clearing where nothing was, too", () => {
+  const retained = new RetainedMessages({ ...NO_LIMIT, maximumMessages: 1 });
+  const told: string[] = [];
+  const text = (one: Message | undefined) => one ? payloads([one])[0] : "nothing";
+  retained.onChange = (topicName, now, old) => told.push(`${topicName}: ${text(old)} > ${text(now)}`);
+  retained.set(message("a", "x"));
+  retained.set(message("a", "y"));
+  retained.set(message("b", "z"));
+  retained.set(message("b", ""));
+  retained.set(message("a", ""));
+  retained.delete(parseTopicName("a"));
+  assertEquals(told, ["a: nothing > x", "a: x > y", "b: nothing > nothing", "a: y > nothing"]);
+});
+
+/** Names by ascending serial. */
+function inOrder(retained: RetainedMessages): string[] {
+  const names: string[] = [];
+  retained.inOrder(0, 100, ({ topicName }) => names.push(topicName) > 0);
+  return names;
+}
+
+Deno.test("A message has its serial as long as it is retained; one that is renewed is retained as of now", () => {
+  const retained = new RetainedMessages(NO_LIMIT);
+  const [a, b, c] = ["a", "b", "c"].map((name) => message(name, "x")) as [Message, Message, Message];
+  for (const one of [a, b, c]) retained.set(one);
+  assertEquals([a, b, c].map(({ retainedSerial }) => retainedSerial), [1, 2, 3]);
+  const newer = message("b", "y");
+  retained.set(newer);
+  assertEquals([b.retainedSerial, newer.retainedSerial, inOrder(retained)], [0, 4, ["a", "c", "b"]]);
+  retained.renew(a.topicName);
+  retained.renew(parseTopicName("none"));
+  assertEquals([a.retainedSerial, retained.lastSerial, inOrder(retained)], [5, 5, ["c", "b", "a"]]);
+  retained.delete(c.topicName);
+  assertEquals([c.retainedSerial, inOrder(retained)], [0, ["b", "a"]]);
+});
+
+Deno.test("A serial of a former life is kept, and none that was given is given again", () => {
+  const retained = new RetainedMessages(NO_LIMIT);
+  retained.set(message("now", "x"));
+  retained.set(message("former", "x"), 7);
+  retained.reserveSerial(20);
+  retained.reserveSerial(3);
+  retained.set(message("next", "x"));
+  retained.set(message("earlier", "x"), 4);
+  assertEquals([inOrder(retained), retained.lastSerial], [["now", "earlier", "former", "next"], 21]);
+});
+
+Deno.test("There is room for what clears, for what takes a place that is there, and for what fits", () => {
+  const retained = new RetainedMessages({ ...NO_LIMIT, maximumMessages: 1 });
+  retained.set(message("a", "x"));
+  assertEquals(["", "y"].map((payload) => retained.hasRoom(message("b", payload))), [true, false]);
+  assertEquals(retained.hasRoom(message("a", "y")), true);
+});

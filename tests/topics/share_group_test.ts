@@ -264,3 +264,38 @@ Deno.test("Who has ended is not even next in name", () => {
   assertEquals([group.next(), group.next()].map((route) => route?.subscriber.clientIdentifier), ["b", "b"]);
   assertEquals(groupOf(new Client("a", "ended")).next(), undefined);
 });
+
+Deno.test("A group is named as its members name it", () => {
+  assertEquals(groupOf().key as string, "$share/s/x/+");
+});
+
+Deno.test("Who is back is in the ring of those that are connected and in no other", () => {
+  const [a, b, c] = [new Client("a"), new Client("b"), new Client("c")];
+  const group = groupOf(a, b, c);
+  a.availability = "offline";
+  assertEquals([chosen(group, 2), members(group)], ["bc", "bca"]);
+  a.availability = "ready";
+  group.returned(a);
+  // It said so before.
+  group.returned(a);
+  group.returned(new Client("stranger"));
+  assertEquals([members(group), chosen(group, 4)], ["abc", "abca"]);
+  assertEquals([group.remove(a), members(group), chosen(group, 3)], [true, "bc", "bcb"]);
+});
+
+Deno.test("Who asks for another member that is connected stays where it is; others that are found offline do not", () => {
+  const [a, b, c] = [new Client("a", "offline"), new Client("b", "offline"), new Client("c", "busy")];
+  const group = groupOf(a, b, c);
+  assertEquals([group.hasConnectedOther(a), members(group)], [true, "acb"]);
+  assertEquals([group.hasConnectedOther(c), members(group)], [false, "cba"]);
+  a.availability = "ready";
+  group.returned(a);
+  assertEquals([group.hasConnectedOther(c), group.hasConnectedOther(a)], [true, true]);
+});
+
+Deno.test("How many members were looked at is told", () => {
+  const group = groupOf(new Client("a", "busy"), new Client("b", "busy"), new Client("c"));
+  const work = { steps: 5 };
+  group.choose(ANY, undefined, work);
+  assertEquals(work.steps, 8);
+});

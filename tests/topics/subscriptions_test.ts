@@ -277,3 +277,43 @@ Deno.test("Members of a filter that matches alone come and go without a new answ
   subscriptions.add(b, subscription("x/+"));
   assertEquals(clients(), ["b"]);
 });
+
+Deno.test("The last member of a filter's last group takes all of it along", () => {
+  const subscriptions = new Subscriptions();
+  const [a, b] = ["a", "b"].map(subscriber);
+  const topicFilter = parseTopicFilter("x/+");
+  for (const one of [a, b]) subscriptions.add(one, subscription("x/+", { shareName: "s" }));
+  subscriptions.add(a, subscription("x/+", { shareName: "t" }));
+  assertEquals([subscriptions.shareGroups(topicFilter), subscriptions.shareGroup(topicFilter, "s")?.size], [2, 2]);
+  for (const [one, shareName, groups] of [[a, "s", 2], [b, "s", 1], [a, "t", 0]] as const) {
+    assertEquals(subscriptions.remove(one, topicFilter, shareName), true);
+    assertEquals(subscriptions.shareGroups(topicFilter), groups);
+  }
+  assertEquals([subscriptions.shareGroup(topicFilter, "s"), subscriptions.count], [undefined, 0]);
+});
+
+Deno.test("Whether somebody's messages outlive the process is known of shared subscriptions, too", () => {
+  const subscriptions = new Subscriptions();
+  const durable = { ...subscriber("durable"), durable: true };
+  subscriptions.add(subscriber("a"), subscription("+"));
+  subscriptions.add(subscriber("a"), subscription("+", { shareName: "s" }));
+  const has = (name: string) => subscriptions.hasDurable(parseTopicName(name));
+  assertEquals([has("x"), has("y/z")], [false, false]);
+  subscriptions.add(durable, subscription("x", { shareName: "s" }));
+  subscriptions.add(durable, subscription("y/#"));
+  assertEquals([has("x"), has("y/z"), has("z")], [true, true, false]);
+});
+
+Deno.test("What there was to look at is told once for each answer that is not remembered", () => {
+  const work = { steps: 0 };
+  const subscriptions = new Subscriptions(work);
+  subscriptions.add(subscriber("a"), subscription("x/+/z"));
+  subscriptions.add(subscriber("a"), subscription("x/#", { shareName: "s" }));
+  subscriptions.match(parseTopicName("x/y/z"));
+  const { steps } = work;
+  assert(steps > 0);
+  subscriptions.match(parseTopicName("x/y/z"));
+  assertEquals(work.steps, steps);
+  subscriptions.match(parseTopicName("x/y/z/1"));
+  assert(work.steps > steps);
+});
