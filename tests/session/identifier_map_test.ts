@@ -82,3 +82,16 @@ Deno.test("A map agrees with a Map after any entering, replacing and taking out"
     { seed, numRuns: 300 },
   );
 });
+
+Deno.test("A map that was cleared knows nothing of what was there", () => {
+  for (const count of [1, 5, 400]) {
+    const map = new IdentifierMap<string>();
+    for (let packetIdentifier = 1; packetIdentifier <= count; packetIdentifier++) map.set(packetIdentifier, "old");
+    map.clear();
+    for (let packetIdentifier = 1; packetIdentifier <= count; packetIdentifier++) {
+      assertEquals([map.has(packetIdentifier), map.get(packetIdentifier)], [false, undefined]);
+    }
+    map.set(3, "new");
+    assertEquals([map.size, map.identifiers(), map.get(3)], [1, [3], "new"]);
+  }
+});

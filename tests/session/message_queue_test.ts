@@ -175,3 +175,15 @@ Deno.test("A queue agrees with a plain list under any sequence of push and shift
     { seed, numRuns: 200 },
   );
 });
+
+Deno.test("What has expired is looked for as long as anything waits that can expire, whatever has left", () => {
+  const { queue, push, dropped, expired, clock } = queueOf(2);
+  push(expiring("a", 1, 500));
+  push(delivery("b", 1));
+  assertEquals(drain(queue), ["a", "b"]);
+  push(delivery("c", 1));
+  push(expiring("d", 1, 500));
+  clock.nowMs = 501;
+  push(delivery("e", 1));
+  assertEquals([expired, dropped, drain(queue)], [["d"], [], ["c", "e"]]);
+});

@@ -1,12 +1,14 @@
 /** A sender towards MQTT 5.0 clients: the quota, what they refuse, and messages of shared subscriptions. */
 import { assertEquals, assertThrows } from "@std/assert";
+import { expiryTime, Message } from "../../src/message.ts";
 import type { QoS } from "../../src/packet/packets.ts";
 import { parseTopicFilter } from "../../src/packet/topic.ts";
 import { ProtocolError } from "../../src/packet/protocol_error.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";
+import type { Delivery } from "../../src/session/delivery.ts";
 import { Sender, type SenderOptions } from "../../src/session/sender.ts";
 import { ShareGroup } from "../../src/topics/share_group.ts";
-import { delivery, FakeLink, senderOptions } from "./support.ts";
+import { delivery, FakeLink, message, senderOptions } from "./support.ts";
 
 function online(receiveMaximum = 65_535, changes: Partial<SenderOptions> = {}) {
   const { options, dropped } = senderOptions(changes);
@@ -251,4 +253,123 @@ Deno.test("A turn that comes after the client has gone sends nothing", () => {
   sender.detach();
   for (const resume of link.resumes) resume();
   assertEquals(link.take(), []);
+});
+
+Deno.test("Limits of the way that the client has come by hold from then on, for what is under way and for what waits", () => {
+  const { sender, link, dropped } = online(10, { maximumInflight: 1 });
+  offerAll(sender, ["a", 1], ["b", 1]);
+  const queue = { maximumMessages: 2, maximumBytes: 1_000_000, policy: "newest" } as const;
+  sender.limitTo({ maximumInflight: 2, queueQoS0: true, queue });
+  offerAll(sender, ["c", 1], ["d", 1]);
+  assertEquals([link.take(), dropped], [["a#1"], ["d queue-limit"]]);
+  sender.puback(1);
+  assertEquals(link.take(), ["b#2", "c#3"]);
+  sender.detach();
+  sender.offer(delivery("e", 0));
+  assertEquals([sender.queued, dropped.length], [1, 1]);
+});
+
+/** A link whose client is cut off as soon as somebody asks about this message. */
+class Fragile extends FakeLink {
+  readonly #name: string;
+  readonly #cut: () => void;
+
+  constructor(name: string, cut: () => void) {
+    super();
+    this.#name = name;
+    this.#cut = cut;
+  }
+
+  override refusal(delivery: Delivery) {
+    if (delivery.message.topicName === this.#name) this.#cut();
+    return super.refusal(delivery);
+  }
+}
+
+Deno.test("Who is cut off by the question about what is sent again is sent nothing more, and gets it when it is back", () => {
+  const { sender } = online();
+  offerAll(sender, ["a", 1], ["b", 1], ["c", 2]);
+  sender.detach();
+  const link = new Fragile("b", () => sender.detach());
+  sender.attach(link);
+  assertEquals(link.take(), ["a#1 dup"]);
+  assertEquals(attach(sender).take(), ["a#1 dup", "b#2 dup", "c#3 dup"]);
+});
+
+Deno.test("Who is cut off by the question about a new message gets it when it is back, unless it was for now", () => {
+  const { options, dropped } = senderOptions();
+  const sender = new Sender(options);
+  const attachFragile = () => {
+    const link = new Fragile("a", () => sender.detach());
+    sender.attach(link);
+    return link;
+  };
+  const link = attachFragile();
+  sender.offer(delivery("a", 1));
+  assertEquals([link.take(), sender.inflight, dropped], [[], 1, []]);
+  assertEquals(attach(sender).take(), ["a#1 dup"]);
+  sender.puback(1);
+  attachFragile();
+  const { topicName, payload } = message("a");
+  const forNow = new Message({ topicName, payload, qos: 1, expiresAtMs: expiryTime(0, 0) });
+  sender.offer({ ...delivery("a", 1), message: forNow });
+  attachFragile();
+  sender.offer(delivery("a", 0));
+  assertEquals([sender.inflight, sender.queued], [0, 0]);
+  assertEquals(dropped, ["a message-expired", "a offline-qos0"]);
+});
+
+Deno.test("A message for now leaves at once or not at all", () => {
+  const { sender, link, dropped } = online(1, { queueQoS0: true });
+  const { topicName, payload } = message("now");
+  const forNow = (qos: QoS) => {
+    const message = new Message({ topicName, payload, qos, expiresAtMs: expiryTime(0, 0) });
+    return { ...delivery("now", qos), message };
+  };
+  assertEquals(sender.offer(forNow(1)), true);
+  assertEquals([link.take(), sender.offer(forNow(2)), sender.queued], [["now#1"], true, 0]);
+  sender.detach();
+  sender.offer(forNow(0));
+  assertEquals([sender.queued, dropped], [0, ["now message-expired", "now message-expired"]]);
+});
+
+Deno.test("Only what came through a share is offered to others when this client cannot be given it", () => {
+  const { sender, link, returned, dropped } = returning();
+  for (const name of ["own", "shared"]) link.refused.set(name, "receive-denied");
+  link.refused.set("old", "message-expired");
+  for (const one of [delivery("own", 1), shared("shared", 1), shared("old", 1), delivery("own", 0)]) sender.offer(one);
+  assertEquals(returned, ["shared refused"]);
+  assertEquals(dropped, ["own receive-denied", "old message-expired", "own receive-denied"]);
+});
+
+Deno.test("Of what memory has no room for the oldest goes, QoS 0 first, and no more than it takes", () => {
+  const { sender, dropped } = online(1, { queueQoS0: true });
+  sender.detach();
+  offerAll(sender, ["a", 1], ["b", 0], ["c", 2], ["d", 1]);
+  const each = sender.memoryBytes / 4;
+  sender.shed(2 * each);
+  assertEquals([dropped, sender.queued], [["b max-total-bytes", "a max-total-bytes"], 2]);
+  sender.shed(9 * each);
+  assertEquals([dropped.length, sender.queued], [4, 0]);
+});
+
+Deno.test("What is retained is done with when all of it has been sent, and a subscription that owes nothing ends", () => {
+  const { options } = senderOptions();
+  const sender = new Sender(options);
+  const link = attach(sender);
+  const topicFilter = parseTopicFilter("#");
+  assertEquals(sender.makePromises(), undefined);
+  sender.forgetRetained(topicFilter);
+  for (const name of ["a", "b"]) options.retained.set(message(name, 1, 1));
+  const subscription = { topicFilter, qos: 1, noLocal: false, retainAsPublished: false } as const;
+  sender.makePromises()?.promise(topicFilter, subscription);
+  assertEquals([sender.promises?.isPending, sender.findRetained({ steps: 1, messages: 1 })], [true, true]);
+  sender.offer(delivery("later", 1));
+  assertEquals([link.take(), sender.findRetained({ steps: 9, messages: 9 })], [["later#1"], false]);
+  assertEquals([link.take(), sender.promises], [["a#2", "b#3"], undefined]);
+  sender.makePromises()?.promise(topicFilter, subscription);
+  sender.offer(delivery("a", 0));
+  assertEquals(link.take(), []);
+  sender.forgetRetained(topicFilter);
+  assertEquals([link.take(), sender.queued], [["a#0"], 0]);
 });

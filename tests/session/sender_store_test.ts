@@ -167,8 +167,8 @@ Deno.test("At the end others get what is shared and was under way at QoS 1, thou
 });
 
 /** A member of a share with one message under way; three wait, and memory had no room for them. */
-function spilledMember(onReturn: SenderOptions["onReturn"] = () => false) {
-  const parts = stored({ maximumInflight: 1, onReturn });
+function spilledMember(onReturn: SenderOptions["onReturn"] = () => false, changes: Partial<SenderOptions> = {}) {
+  const parts = stored({ maximumInflight: 1, onReturn, ...changes });
   const { sender } = parts;
   sender.attach(new FakeLink());
   offerAll(sender, ["a", 1], ["b", 1]);
@@ -192,4 +192,38 @@ Deno.test("At the end what waits in the store of shared subscriptions is left fo
   assertEquals(lost, []);
   await handOver?.settle(() => Promise.resolve(true));
   assertEquals(lost, [[3, "session-ended"]]);
+});
+
+Deno.test("What is given up is over for the store, too, and what the client has is kept as released", async () => {
+  const { sender, log, dropped } = stored();
+  const link = new FakeLink();
+  link.refused.set("refused", "receive-denied");
+  sender.attach(link);
+  offerAll(sender, ["refused", 1], ["a", 2], ["b", 1]);
+  sender.pubrec(1);
+  sender.puback(2);
+  assertEquals([await log.load(0), dropped], [[], ["refused receive-denied"]]);
+  const underWay = await log.loadInflight();
+  assertEquals(underWay.map(({ packetIdentifier, released }) => [packetIdentifier, released !== undefined]), [[
+    1,
+    true,
+  ]]);
+});
+
+Deno.test("At the end a QoS 0 message of a share, which no store has, goes to others at once", () => {
+  const returned: string[] = [];
+  const onReturn: SenderOptions["onReturn"] = ({ message }, why) => returned.push(`${message.topicName} ${why}`) > 0;
+  const { sender } = spilledMember(onReturn, { queueQoS0: true });
+  sender.detach();
+  returned.length = 0;
+  sender.offer({ ...delivery("e", 1), share });
+  sender.offer({ ...delivery("f", 0), share });
+  assertEquals([sender.end() !== undefined, returned], [true, ["f ended"]]);
+});
+
+Deno.test("What a store has is not given up for memory", () => {
+  const { sender, dropped } = stored({ queueQoS0: true });
+  offerAll(sender, ["a", 1], ["b", 0], ["c", 1]);
+  sender.shed(1_000_000);
+  assertEquals([dropped, sender.queued], [["b max-total-bytes"], 2]);
 });
