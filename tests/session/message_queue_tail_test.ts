@@ -246,6 +246,16 @@ Deno.test("A queue that has ended takes no page any more", async () => {
   assertEquals([parts.queue.length, parts.loads()], [0, 0]);
 });
 
+Deno.test("What a store was said to have and has not is not waited for", async () => {
+  for (const stored of [0, 3]) {
+    const parts = queueOf();
+    for (let count = 0; count < stored; count++) parts.make(1);
+    parts.queue.restore({ messages: 5, bytes: 5000, mayBeShared: true });
+    assertEquals(await drain(parts), range(1, stored));
+    assertEquals([parts.queue.length, parts.queue.bytes, parts.queue.tailMayBeShared], [0, 0, false]);
+  }
+});
+
 Deno.test("What comes through a share waits behind what a store has of an earlier run, like everything else", async () => {
   const parts = queueOf();
   for (let count = 0; count < 3; count++) parts.make(1, SMALL, true);

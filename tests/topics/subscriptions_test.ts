@@ -290,6 +290,8 @@ Deno.test("The last member of a filter's last group takes all of it along", () =
     assertEquals(subscriptions.shareGroups(topicFilter), groups);
   }
   assertEquals([subscriptions.shareGroup(topicFilter, "s"), subscriptions.count], [undefined, 0]);
+  const none = new Subscriptions().match(parseTopicName("x/1")).shares;
+  assertStrictEquals(subscriptions.match(parseTopicName("x/1")).shares, none);
 });
 
 Deno.test("Whether somebody's messages outlive the process is known of shared subscriptions, too", () => {
