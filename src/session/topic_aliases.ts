@@ -100,7 +100,8 @@ export class OutboundTopicAliases {
   }
 
   #give(alias: number, topicName: TopicName, uses: number): ChosenAlias {
-    if (!this.#candidates.delete(topicName)) this.#heldBytes += costBytes(topicName);
+    // It was a candidate, and as such it is counted already.
+    this.#candidates.delete(topicName);
     const entry: Entry = { alias, topicName, uses, known: { alias, isNew: false } };
     this.#entries[alias - 1] = entry;
     this.#byName.set(topicName, entry);

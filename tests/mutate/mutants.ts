@@ -12,6 +12,8 @@ export interface Mutant {
   readonly member: string;
   /** What is changed, on one line. */
   readonly text: string;
+  /** The line of the source text that it begins on, without what indents it. */
+  readonly sourceLine: string;
   /** Where that begins and ends in the source text. */
   readonly start: number;
   readonly end: number;
@@ -32,11 +34,12 @@ const COMPARISONS: ReadonlySet<ts.SyntaxKind> = new Set([
 export function mutantsOf(file: string, source: string): Mutant[] {
   const tree = ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true);
   const found: Mutant[] = [];
+  const lines = source.split("\n");
   const add = (kind: Mutant["kind"], node: ts.Node) => {
     const [start, end] = [node.getStart(tree), node.getEnd()];
     const line = tree.getLineAndCharacterOfPosition(start).line + 1;
     const text = source.slice(start, end).replaceAll(/\s+/g, " ");
-    found.push({ kind, file, line, member: memberAround(node), text, start, end });
+    found.push({ kind, file, line, member: memberAround(node), text, sourceLine: lines[line - 1]!.trim(), start, end });
   };
   /** @param decides the value of the node is asked for its truth alone */
   const visit = (node: ts.Node, decides: boolean): void => {

@@ -5,7 +5,7 @@ import type { QoS } from "../../src/packet/packets.ts";
 import { parseTopicFilter } from "../../src/packet/topic.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
 import type { RestoredDelivery } from "../../src/session/delivery.ts";
-import { Inflight } from "../../src/session/inflight.ts";
+import { DELIVERY_BYTES, Inflight } from "../../src/session/inflight.ts";
 import { ShareGroup } from "../../src/topics/share_group.ts";
 import { FakeSessionJournal } from "./fake_session_journal.ts";
 import { delivery } from "./support.ts";
@@ -235,4 +235,26 @@ Deno.test("What the store does not have any longer is not waited for", () => {
   const kept: RestoredDelivery = { packetIdentifier: 5, delivery: delivery("e", 1), released: undefined };
   inflight.restore([kept]);
   assertEquals(resent(inflight), ["pubrel#2", "c#3", "e#5"]);
+});
+
+Deno.test("What is under way counts with the objects around it, and the newest of all is known when it is over", () => {
+  const inflight = new Inflight();
+  const deliveries = [3, 9, 5].map((sequence) => ({ ...delivery(`${sequence}`, 1, 100), sequence }));
+  const identifiers = deliveries.map((one) => inflight.enter(one));
+  assertEquals([inflight.newest, inflight.memoryBytes], [9, inflight.bytes + 3 * DELIVERY_BYTES]);
+  for (const [index, packetIdentifier] of identifiers.entries()) inflight.remove(packetIdentifier, deliveries[index]!);
+  assertEquals([inflight.newest, inflight.memoryBytes], [9, 0]);
+});
+
+Deno.test("What a store has of an earlier run is counted until it has been read", () => {
+  const inflight = new Inflight(new FakeSessionJournal());
+  inflight.expect(2);
+  assertEquals([inflight.stored, inflight.isUnread], [2, true]);
+  const stored = { ...delivery("a", 2, 100), sequence: 7 };
+  inflight.restore([
+    { packetIdentifier: 4, delivery: stored, released: undefined },
+    { packetIdentifier: 5, delivery: undefined, released: { sequence: 8, note: undefined } },
+  ]);
+  assertEquals([inflight.stored, inflight.isUnread, inflight.size, inflight.newest], [0, false, 2, 8]);
+  assertEquals([inflight.message(4), inflight.released(5)?.sequence], [stored, 8]);
 });

@@ -251,6 +251,7 @@ Deno.test("What a store was said to have and has not is not waited for", async (
     const parts = queueOf();
     for (let count = 0; count < stored; count++) parts.make(1);
     parts.queue.restore({ messages: 5, bytes: 5000, mayBeShared: true });
+    assertEquals([parts.queue.length, parts.queue.bytes, parts.queue.memoryBytes], [5, 5000, 0]);
     assertEquals(await drain(parts), range(1, stored));
     assertEquals([parts.queue.length, parts.queue.bytes, parts.queue.tailMayBeShared], [0, 0, false]);
   }
@@ -430,3 +431,18 @@ for (const policy of ["oldest", "newest"] as const) {
     );
   });
 }
+
+Deno.test("Of what waits in the store others are offered each message once, page by page, as long as they take some", async () => {
+  const parts = queueOf();
+  parts.store.page = 4;
+  for (let count = 0; count < 20; count++) parts.push(1, SMALL, true);
+  parts.queue.spill();
+  const offered: number[] = [];
+  await parts.queue.returnTail((delivery) => {
+    offered.push(delivery.sequence);
+    const isTaken = delivery.sequence % 2 === 0 && delivery.sequence <= 8;
+    if (isTaken) parts.store.settle(delivery);
+    return isTaken;
+  }, () => true);
+  assertEquals([offered, parts.queue.length], [range(1, 12), 16]);
+});

@@ -178,8 +178,8 @@ Deno.test("A queue agrees with a plain list under any sequence of push and shift
 
 Deno.test("What has expired is looked for as long as anything waits that can expire, whatever has left", () => {
   const { queue, push, dropped, expired, clock } = queueOf(2);
-  for (const name of ["a", "b"]) push(delivery(name, 1));
-  assertEquals(drain(queue), ["a", "b"]);
+  push(delivery("a", 1));
+  assertEquals(drain(queue), ["a"]);
   push(delivery("c", 1));
   push(expiring("d", 1, 500));
   clock.nowMs = 501;

@@ -57,8 +57,9 @@ function take(promises: RetainedPromises, { withQuota = true, most = Infinity } 
 Deno.test("Subscriptions bring what is retained one after the other, each in the order of retaining, and tell how far they are", () => {
   const { promises, told, retain, promise } = parts();
   for (const name of ["b", "a", "c/d"]) retain(name);
-  promise("+");
+  const { key, after, upTo } = promise("+")!;
   promise("c/#");
+  assertEquals([key as string, after, upTo], ["+", 0, 3]);
   assertEquals([promises.isPending, promises.waiting, take(promises)], [true, 0, []]);
   assertEquals([promises.find(enough()), promises.waiting], [false, 3]);
   assertEquals([take(promises, { most: 1 }), told, promises.waiting], [["b x"], ["+ after 1"], 2]);

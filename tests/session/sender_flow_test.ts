@@ -373,3 +373,29 @@ Deno.test("What is retained is done with when all of it has been sent, and a sub
   sender.forgetRetained(topicFilter);
   assertEquals([link.take(), sender.queued], [["a#0"], 0]);
 });
+
+Deno.test("PUBREL that answers a PUBREC does not go out again when its turn to be sent again comes", () => {
+  const { sender } = online();
+  offerAll(sender, ["a", 1], ["b", 2]);
+  sender.pubrec(2);
+  sender.detach();
+  const link = new FakeLink();
+  link.congested = true;
+  sender.attach(link);
+  sender.pubrec(2);
+  assertEquals(link.take(), ["pubrel 2"]);
+  link.congested = false;
+  sender.pump();
+  assertEquals(link.take(), ["a#1 dup"]);
+});
+
+Deno.test("Without a client, or after the end, nothing is sent", () => {
+  const { options } = senderOptions();
+  const sender = new Sender(options);
+  sender.offer(delivery("a", 1));
+  sender.pump();
+  assertEquals([sender.queued, sender.inflight], [1, 0]);
+  const link = attach(sender);
+  sender.end();
+  assertEquals([link.take(), sender.availability], [["a#1"], "offline"]);
+});

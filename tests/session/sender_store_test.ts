@@ -213,12 +213,15 @@ Deno.test("What is given up is over for the store, too, and what the client has 
 Deno.test("At the end a QoS 0 message of a share, which no store has, goes to others at once", () => {
   const returned: string[] = [];
   const onReturn: SenderOptions["onReturn"] = ({ message }, why) => returned.push(`${message.topicName} ${why}`) > 0;
-  const { sender } = spilledMember(onReturn, { queueQoS0: true });
+  const { sender, log } = spilledMember(onReturn, { queueQoS0: true });
   sender.detach();
   returned.length = 0;
   sender.offer({ ...delivery("e", 1), share });
   sender.offer({ ...delivery("f", 0), share });
+  log.forgottenNames.length = 0;
   assertEquals([sender.end() !== undefined, returned], [true, ["f ended"]]);
+  // Nobody holds it in memory any longer.
+  assertEquals(log.forgottenNames.filter((name) => name === "a"), ["a"]);
 });
 
 Deno.test("What a store has is not given up for memory", () => {
@@ -226,4 +229,45 @@ Deno.test("What a store has is not given up for memory", () => {
   offerAll(sender, ["a", 1], ["b", 0], ["c", 1]);
   sender.shed(1_000_000);
   assertEquals([dropped, sender.queued], [["b max-total-bytes"], 2]);
+});
+
+Deno.test("What another member of a share takes, since this client cannot be given it, is over here", async () => {
+  const { sender, log, dropped } = stored({ onReturn: () => true });
+  const link = new FakeLink();
+  link.refused.set("a", "receive-denied");
+  sender.attach(link);
+  sender.offer({ ...delivery("a", 1), share });
+  assertEquals([await log.load(0), dropped, sender.inflight], [[], [], 0]);
+});
+
+Deno.test("What leaves behind something newer is noted in its new place alone", async () => {
+  const { sender, log, retained } = stored({ maximumInflight: 1 });
+  sender.attach(new FakeLink());
+  offerAll(sender, ["a", 1], ["b", 1]);
+  offerRetained(sender, retained, "retained");
+  sender.puback(1);
+  sender.puback(2);
+  const underWay = (await log.loadInflight()).map(({ delivery }) => delivery?.message.topicName as string | undefined);
+  assertEquals([underWay, await log.load(0)], [["b"], []]);
+});
+
+Deno.test("What is retained is noted when it leaves at QoS 1, so that it can be sent again", async () => {
+  const { sender, log, retained } = stored();
+  sender.attach(new FakeLink());
+  offerRetained(sender, retained, "a");
+  assertEquals((await log.loadInflight()).length, 1);
+});
+
+Deno.test("A session that a store has goes on with what its subscriptions still have to bring", () => {
+  const { sender, retained } = stored();
+  for (const name of ["a", "b"]) retained.set(message(name, 1, 1));
+  const topicFilter = parseTopicFilter("+");
+  const subscription = { topicFilter, qos: 1, noLocal: false, retainAsPublished: false } as const;
+  sender.restorePromises([]);
+  assertEquals(sender.promises, undefined);
+  sender.restorePromises([[topicFilter, subscription, { after: 1, upTo: 2 }]]);
+  const link = new FakeLink();
+  sender.attach(link);
+  sender.findRetained({ steps: 9, messages: 9 });
+  assertEquals(link.take(), ["b#1"]);
 });

@@ -198,3 +198,25 @@ Deno.test("Only a client that may refuse something is asked, and then of the mes
   session.detach(0);
   assertEquals(refuses(), false);
 });
+
+Deno.test("A client that has signed in has all that is under way in memory, and a quota of its own", () => {
+  const { session } = stored();
+  session.attach(new FakeLink());
+  session.offer(retained, {
+    ...{
+      subscriber: session,
+      qos: 1,
+      retainAsPublished: false,
+      subscriptionIdentifiers: undefined,
+      ownMessages: "same",
+    },
+  });
+  session.receiver.accept(1);
+  assertEquals(session.receiver.inflightNow, 1);
+  session.detach(0);
+  session.resume(10);
+  session.sender.spill();
+  assertEquals([session.sender.isUnread, session.sender.memoryBytes > 0], [false, true]);
+  session.attach(new FakeLink());
+  assertEquals([session.receiver.inflight, session.receiver.inflightNow], [1, 0]);
+});

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import type { SessionFacts } from "../../src/session/session_log.ts";
 import { Session, type SessionOptions } from "../../src/session/session.ts";
 import { Sessions } from "../../src/session/sessions.ts";
+import { FakeSessionJournal } from "./fake_session_journal.ts";
 import { delivery, senderOptions } from "./support.ts";
 
 function options(clientIdentifier: string, expiryIntervalSeconds = 10) {
@@ -236,4 +238,17 @@ Deno.test("What a session from a store holds is told at once, and one that holds
   for (const session of [full!, empty!]) sessions.restore(session);
   assertEquals([...sessions.holdersOffline()], [full]);
   assertEquals(sessions.heldOffline().queued, 3);
+});
+
+Deno.test("A session that begins says so, with its expiry interval, as one that goes on does", () => {
+  const noted: number[] = [];
+  class Log extends FakeSessionJournal {
+    override changed(facts?: SessionFacts): void {
+      if (facts) noted.push(facts.expiryIntervalSeconds);
+    }
+  }
+  const sessions = new Sessions(() => {});
+  const { session } = open(sessions, { ...options("a", 7).session, log: new Log() }, false);
+  open(sessions, options("a", 8).session, false);
+  assertEquals([noted, session.durable], [[7, 8], true]);
 });

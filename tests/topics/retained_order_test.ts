@@ -67,3 +67,11 @@ Deno.test("Places of what is retained no longer are given back when they are man
   const [, after] = seen(order, 0, 1);
   assert(after < all, `${after}`);
 });
+
+Deno.test("What came out of order is found by who takes it out, too", () => {
+  const order = new RetainedOrder();
+  const messages = [9, 2, 5].map(retained);
+  for (const message of messages) order.add(message);
+  remove(order, [messages[0]!]);
+  assertEquals(seen(order, 0), [[2, 5], Infinity]);
+});

@@ -299,3 +299,15 @@ Deno.test("How many members were looked at is told", () => {
   group.choose(ANY, undefined, work);
   assertEquals(work.steps, 8);
 });
+
+Deno.test("A member hears once that it has joined, and once that it has left", () => {
+  const heard: string[] = [];
+  const a = Object.assign(new Client("a"), {
+    joined: () => void heard.push("joined"),
+    left: () => void heard.push("left"),
+  });
+  const group = groupOf(a);
+  group.add(a, subscription({ qos: 0 }));
+  for (let times = 0; times < 2; times++) group.remove(a);
+  assertEquals(heard, ["joined", "left"]);
+});

@@ -319,3 +319,14 @@ Deno.test("What there was to look at is told once for each answer that is not re
   subscriptions.match(parseTopicName("x/y/z/1"));
   assert(work.steps > steps);
 });
+
+Deno.test("Of several subscriptions without No Local all bring the subscriber's own messages", () => {
+  const subscriptions = new Subscriptions();
+  const a = subscriber("a");
+  subscriptions.add(a, subscription("x", { qos: 2, noLocal: true, identifier: 1 }));
+  subscriptions.add(a, subscription("+", { qos: 0, identifier: 2 }));
+  subscriptions.add(a, subscription("#", { qos: 1, identifier: 3 }));
+  const { ownMessages } = route(subscriptions, "x");
+  assert(typeof ownMessages === "object");
+  assertEquals([ownMessages.qos, ownMessages.subscriptionIdentifiers?.toSorted()], [1, [2, 3]]);
+});
