@@ -6,7 +6,7 @@ import { type Mutant, withSwitches } from "./mutants.ts";
 export const root: string = fromFileUrl(new URL("../..", import.meta.url));
 
 /** How long a test of the copy waits for what must come: with a mutant it often does not. */
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 3000;
 
 /** All files of the checkout that are not ignored, as they are now. */
 export async function filesOfCheckout(): Promise<string[]> {
