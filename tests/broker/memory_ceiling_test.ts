@@ -130,6 +130,7 @@ for (
       connections: new Set([connection]),
       connectionBySession: new Map(),
       logger,
+      refusals: new Refusals({ logger, clock: new FakeClock(), statistics: { refused: noRefusals() } }),
     };
     new MemoryCeiling(parts).look();
     assertEquals(happened, expected);
