@@ -190,24 +190,17 @@ export class Connection implements ClientConnection {
     this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason });
   }
 
-  /**
-   * CONNECT has come and is being decided on, for as long as it could take to come.
-   *
-   * @returns aborted when the connection ends before it is decided
-   */
-  beginSignIn(packet: ConnectPacket): AbortController {
+  /** CONNECT has come and is being decided on, for as long as it could take to come. */
+  beginSignIn(attempt: SigningIn, packet: ConnectPacket): void {
     // [MQTT-3.1.0-2] 3.1.1 and 5.0
     if (this.#state.at !== "awaiting-connect") throw protocolError("a second CONNECT");
-    const gone = new AbortController();
     const { limits } = this.listener;
     this.#connectBytes = CONNECT_BYTES + 2 * this.#frameBytes +
       USER_PROPERTY_BYTES * (packet.userProperties?.length ?? 0);
-    const { clientIdentifier } = packet;
-    this.#state = { at: "signing-in", gone, clientIdentifier, authentication: undefined };
+    this.#state = attempt;
     this.#reader.version = packet.protocolVersion;
     this.#writer.agree(packet, limits.outboundTopicAliasMaximum);
     this.#deadline.extend(limits.connectTimeout * 1000);
-    return gone;
   }
 
   /** The client is signed in and its session belongs to this connection; it is not told yet. */

@@ -36,6 +36,7 @@ export interface SignedIn {
 /** A client whose CONNECT is being decided on. */
 export interface SigningIn {
   readonly at: "signing-in";
+  /** Aborted when the connection ends before it is decided. */
   readonly gone: AbortController;
   readonly clientIdentifier: string;
   /** The client is asked for its next AUTH; `undefined`: it is to wait. */

@@ -9,7 +9,7 @@ export class Sessions {
   readonly #sessions = new Map<string, Session>();
   #baseBytes = 0;
   /** How many sessions each user and each network has. */
-  readonly connectionBySession = new SessionOwners();
+  readonly owners = new SessionOwners();
   readonly #onEnd: (session: Session, handOver: StoredHandOver | undefined) => void;
   /** Those whose client has gone. */
   readonly #endings = new Deadlines<Session>((session, atMs) => this.#has(session) && session.endsAtMs === atMs);
@@ -77,7 +77,7 @@ export class Sessions {
     if (!this.#has(session)) return;
     this.#sessions.delete(session.clientIdentifier);
     this.#baseBytes -= session.baseBytes;
-    this.connectionBySession.remove(session);
+    this.owners.remove(session);
     this.#offline.changed(session);
     const handOver = session.end();
     this.#onEnd(session, handOver);
@@ -127,7 +127,7 @@ export class Sessions {
   #enter(session: Session): void {
     this.#sessions.set(session.clientIdentifier, session);
     this.#baseBytes += session.baseBytes;
-    this.connectionBySession.add(session);
+    this.owners.add(session);
   }
 
   #has(session: Session): boolean {

@@ -1,49 +1,11 @@
-import type { EnhancedSignIn } from "../../hooks/plugin.ts";
-import type { AuthPacket, ConnectPacket } from "../../packet/packets.ts";
-import { PacketType } from "../../packet/packets.ts";
+import { type AuthPacket, PacketType } from "../../packet/packets.ts";
 import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import { quote } from "../../quote.ts";
 import type { Connection, SignedIn } from "../connection.ts";
-import { toldRefusal } from "../connection_state.ts";
 import { isDisconnectReason } from "../disconnect_rules.ts";
 import { advance } from "../enhanced_authentication.ts";
 import type { EnhancedAuthentication } from "../authentication_exchange.ts";
-import { type Greeting, refusalOf } from "./authenticate.ts";
-
-/** A sign-in by enhanced authentication. */
-interface ExchangeSignIn {
-  readonly request: EnhancedSignIn;
-  readonly gone: AbortController;
-  /** Lets the client in under this user name. */
-  admit(username: string | undefined, greeting: Greeting): Promise<void>;
-}
-
-/** CONNECT with an authentication method (MQTT 5.0 §4.12). */
-export function beginExchange(
-  connection: Connection,
-  packet: ConnectPacket,
-  signIn: ExchangeSignIn,
-): void | Promise<void> {
-  const { request, gone, admit } = signIn;
-  const { context, listener } = connection;
-  const method = request.authenticationMethod;
-  const exchange = context.hooks.beginAuthentication?.(Object.freeze(request));
-  if (!exchange) {
-    // [MQTT-4.12.0-1] 5.0
-    const reason = `no plugin knows the authentication method ${quote(method)}`;
-    return connection.refuse(toldRefusal(ReasonCode.BadAuthenticationMethod, reason));
-  }
-  const authentication: EnhancedAuthentication = {
-    method,
-    exchange,
-    gone,
-    deadlineMs: context.clientTime.now() + listener.limits.connectTimeout * 1000,
-    succeed: ({ username = request.username, ...greeting }) => admit(username, greeting),
-    refuse: (refusal) => connection.refuse(refusalOf(request, refusal)),
-  };
-  return advance(connection, authentication, packet.authenticationData);
-}
 
 /** AUTH (MQTT 5.0 §3.15): the next step of a sign-in, or of a re-authentication. */
 export function handleAuth(connection: Connection, packet: AuthPacket): void | Promise<void> {

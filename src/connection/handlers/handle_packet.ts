@@ -3,8 +3,8 @@ import { type AckPacket, type ConnectPacket, PacketType } from "../../packet/pac
 import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { Connection, SignedIn } from "../connection.ts";
+import { SignInAttempt } from "../sign_in_attempt.ts";
 import { handleAuth } from "./auth.ts";
-import { handleConnect } from "./connect.ts";
 import { handleDisconnect } from "./disconnect.ts";
 import { handlePublish, handlePubrel } from "./publish.ts";
 import { handleSubscribe } from "./subscribe.ts";
@@ -12,7 +12,7 @@ import { handleUnsubscribe } from "./unsubscribe.ts";
 
 /** Hands a packet to its handler; see {@linkcode PacketHandler}. */
 export function handlePacket(connection: Connection, packet: ReceivedPacket): void | Promise<void> {
-  if (packet.type === PacketType.Connect) return handleConnect(connection, packet);
+  if (packet.type === PacketType.Connect) return new SignInAttempt(connection, packet).begin();
   const { open } = connection;
   if (open) return handleOpen(connection, open, packet);
   return handleSigningIn(connection, packet);

@@ -1,6 +1,6 @@
-import type { ClientSnapshot } from "../../hooks/plugin.ts";
-import type { ConnectPacket } from "../../packet/packets.ts";
-import type { Connection } from "../connection.ts";
+import type { ClientSnapshot } from "../hooks/plugin.ts";
+import type { ConnectPacket } from "../packet/packets.ts";
+import type { Connection } from "./connection.ts";
 
 /** What plugins are told of a client that signs in. */
 export function snapshotOf(connection: Connection, packet: ConnectPacket): ClientSnapshot {

@@ -1,7 +1,11 @@
-import type { ResolvedLimits } from "../../config/config.ts";
-import type { ClientSnapshot } from "../../hooks/plugin.ts";
-import type { ConnackProperties, ConnectPacket } from "../../packet/packets.ts";
-import type { Greeting } from "./authenticate.ts";
+import type { ResolvedLimits } from "../config/config.ts";
+import type { ClientSnapshot } from "../hooks/plugin.ts";
+import type { ConnackProperties, ConnectPacket, ReasonProperties } from "../packet/packets.ts";
+
+/** What a client is told that is let in: in the plugins' words, and by the mechanism of an enhanced authentication. */
+export interface Greeting extends ReasonProperties {
+  readonly authenticationData?: Uint8Array;
+}
 
 /** What a client is given. */
 export interface Granted {
