@@ -2,7 +2,6 @@ import { quote } from "../quote.ts";
 import { ByteReader } from "./byte_reader.ts";
 import type { DecodeLimits } from "./decode_limits.ts";
 import type { Frame } from "./frame_reader.ts";
-import { parseConnect, type ParsedConnect } from "./mqtt_packet.ts";
 import { type ConnectPacket, PacketType, type ProtocolVersion, type QoS, type Will } from "./packets.ts";
 import { readProperties } from "./property_codec.ts";
 import { malformed, ProtocolError, protocolError } from "./protocol_error.ts";
@@ -37,13 +36,10 @@ export function decodeConnect(frame: Frame, limits: DecodeLimits): ConnectPacket
   const reader = new ByteReader(frame.bytes, frame.start, frame.end, "CONNECT");
   const { protocolVersion, isBridge } = readVersion(reader);
   checkFixedHeader(frame, protocolVersion);
-  const flagsAt = frame.end - reader.remaining;
   const flags = reader.u8("connect flags");
   if (protocolVersion === 5) return decodeConnect5(reader, flags, limits);
   checkFlags(flags, protocolVersion);
-  const body = frame.bytes.subarray(frame.start, frame.end);
-  const parsed = protocolVersion === 3 ? parseConnect31(body, flagsAt - frame.start) : parseConnect(body);
-  return { ...connect3(parsed, protocolVersion), ...isBridge && { isBridge } };
+  return { ...readConnect(reader, flags, protocolVersion, limits), ...isBridge && { isBridge } };
 }
 
 function readVersion(reader: ByteReader): { protocolVersion: ProtocolVersion; isBridge: boolean } {
@@ -100,56 +96,6 @@ function checkFlags(flags: number, version: ProtocolVersion): void {
   }
 }
 
-/**
- * In 3.1 the remaining length takes precedence over the flags: username and password may be announced and absent
- * (MQTT 3.1 §3.1).
- */
-function parseConnect31(body: Uint8Array, flagsAt: number): ParsedConnect {
-  const flags = body[flagsAt]! & ~RESERVED_FLAG;
-  const parse = (fewerFlags: number) => parseConnect(body.with(flagsAt, fewerFlags));
-  try {
-    return parse(flags);
-  } catch (fault) {
-    return tryParse(() => parse(flags & ~PASSWORD_FLAG)) ??
-      tryParse(() => parse(flags & ~(PASSWORD_FLAG | USERNAME_FLAG))) ??
-      rethrow(fault);
-  }
-}
-
-function tryParse(parse: () => ParsedConnect): ParsedConnect | undefined {
-  try {
-    return parse();
-  } catch (error) {
-    return error instanceof ProtocolError ? undefined : rethrow(error);
-  }
-}
-
-function rethrow(error: unknown): never {
-  throw error;
-}
-
-function connect3(parsed: ParsedConnect, protocolVersion: ProtocolVersion): ConnectPacket {
-  const { will, username, password } = parsed;
-  return {
-    type: PacketType.Connect,
-    protocolVersion,
-    cleanStart: parsed.cleanSession,
-    keepAliveSeconds: parsed.keepAliveSeconds,
-    clientIdentifier: withoutNul(parsed.clientIdentifier, "client identifier"),
-    ...username !== undefined && { username: withoutNul(username, "username") },
-    ...password !== undefined && { password },
-    ...will !== undefined && {
-      will: {
-        ...will,
-        topicName: topicNameField(will.topicName, "CONNECT: will topic"),
-        qos: will.qos as QoS,
-        delayIntervalSeconds: 0,
-      },
-    },
-    ...defaults,
-  };
-}
-
 /** What a CONNECT without properties means (MQTT 5.0 §3.1.2.11). */
 const defaults = {
   receiveMaximum: 65535,
@@ -158,49 +104,54 @@ const defaults = {
   requestProblemInformation: true,
 };
 
-function withoutNul(text: string, field: string): string {
-  // [MQTT-1.5.3-2] 3.1.1
-  if (text.includes("\0")) throw malformed(`CONNECT: ${field} must not contain NUL`);
-  return text;
-}
-
 /** MQTT 5.0 §4.13.1: the client may be told in a CONNACK what is wrong with its CONNECT. */
 function decodeConnect5(reader: ByteReader, flags: number, limits: DecodeLimits): ConnectPacket {
   try {
     checkFlags(flags, 5);
-    return readConnect5(reader, flags, limits);
+    return readConnect(reader, flags, 5, limits);
   } catch (error) {
     if (error instanceof ProtocolError) throw new ConnectError(5, error.reasonCode, error.message);
     throw error;
   }
 }
 
-function readConnect5(reader: ByteReader, flags: number, limits: DecodeLimits): ConnectPacket {
+function readConnect(
+  reader: ByteReader,
+  flags: number,
+  protocolVersion: ProtocolVersion,
+  limits: DecodeLimits,
+): ConnectPacket {
   const keepAliveSeconds = reader.u16("keep alive");
-  const properties = readProperties(reader, PacketType.Connect, limits);
-  // MQTT 5.0 §3.1.2.11.10
-  if (properties.authenticationData !== undefined && properties.authenticationMethod === undefined) {
-    throw protocolError("CONNECT: authenticationData must not stand without authenticationMethod");
-  }
+  const properties = protocolVersion === 5 && connectProperties(reader, limits);
+  // In 3.1 the remaining length takes precedence over the flags: both may be announced and absent (MQTT 3.1 §3.1).
+  const has = (flag: number) => (flags & flag) !== 0 && (protocolVersion !== 3 || reader.remaining > 0);
   const packet: ConnectPacket = {
     type: PacketType.Connect,
-    protocolVersion: 5,
+    protocolVersion,
     cleanStart: (flags & CLEAN_START_FLAG) !== 0,
     keepAliveSeconds,
     clientIdentifier: reader.string("client identifier"),
-    ...(flags & WILL_FLAG) !== 0 && { will: readWill(reader, flags, limits) },
-    ...(flags & USERNAME_FLAG) !== 0 && { username: reader.string("username") },
-    ...(flags & PASSWORD_FLAG) !== 0 && { password: reader.binary("password") },
+    ...(flags & WILL_FLAG) !== 0 && { will: readWill(reader, flags, protocolVersion, limits) },
+    ...has(USERNAME_FLAG) && { username: reader.string("username") },
+    ...has(PASSWORD_FLAG) && { password: reader.binary("password") },
     ...defaults,
-    sessionExpiryIntervalSeconds: 0,
     ...properties,
   };
   reader.finish();
   return packet;
 }
 
-function readWill(reader: ByteReader, flags: number, limits: DecodeLimits): Will {
-  const { delayIntervalSeconds = 0, ...properties } = readProperties(reader, "will", limits);
+function connectProperties(reader: ByteReader, limits: DecodeLimits) {
+  const properties = readProperties(reader, PacketType.Connect, limits);
+  // MQTT 5.0 §3.1.2.11.10
+  if (properties.authenticationData !== undefined && properties.authenticationMethod === undefined) {
+    throw protocolError("CONNECT: authenticationData must not stand without authenticationMethod");
+  }
+  return { sessionExpiryIntervalSeconds: 0, ...properties };
+}
+
+function readWill(reader: ByteReader, flags: number, version: ProtocolVersion, limits: DecodeLimits): Will {
+  const { delayIntervalSeconds = 0, ...properties } = version === 5 ? readProperties(reader, "will", limits) : {};
   return compactWill({
     topicName: topicNameField(reader.string("will topic"), "CONNECT: will topic"),
     payload: reader.binary("will payload"),
