@@ -9,50 +9,24 @@ const MAXIMUM_OVER_LIMIT = 64;
 /** What happens to a new connection: served, served if its CONNECT comes soon, or cut without a word. */
 export type Admission = "serve" | "hurry" | "cut";
 
-interface Count {
-  /** Connections in whatever state. */
-  open: number;
-  /** Those whose client is signed in. */
-  signedIn: number;
-}
-
 /**
  * Counts the connections of each listener against its `max-connections`. Who is signed in has a place; whether there is one
  * is decided when CONNECT has told who the client is, because it may take the place of its own former connection.
  */
 export class Admissions {
-  readonly #counts = new Map<string, Count>();
+  /** Connections in whatever state. */
+  readonly #open = new Map<string, number>();
 
   /** Decides on a new connection; what is not `cut` has to be given back to {@linkcode Admissions.leave}. */
   enter({ name, maxConnections }: ResolvedListener): Admission {
-    const count = this.#countOf(name);
-    const over = maxConnections > 0 && count.open >= maxConnections;
-    if (over && count.open >= maxConnections + MAXIMUM_OVER_LIMIT) return "cut";
-    count.open++;
+    const open = this.#open.get(name) ?? 0;
+    const over = maxConnections > 0 && open >= maxConnections;
+    if (over && open >= maxConnections + MAXIMUM_OVER_LIMIT) return "cut";
+    this.#open.set(name, open + 1);
     return over ? "hurry" : "serve";
   }
 
   leave({ name }: ResolvedListener): void {
-    this.#countOf(name).open--;
-  }
-
-  /** Whether a client has no place, unless it takes that of a connection which it replaces. */
-  isFull({ name, maxConnections }: ResolvedListener): boolean {
-    return maxConnections > 0 && this.#countOf(name).signedIn >= maxConnections;
-  }
-
-  /** A client of the listener is signed in; to be given back to {@linkcode Admissions.signedOut}. */
-  signedIn({ name }: ResolvedListener): void {
-    this.#countOf(name).signedIn++;
-  }
-
-  signedOut({ name }: ResolvedListener): void {
-    this.#countOf(name).signedIn--;
-  }
-
-  #countOf(name: string): Count {
-    let count = this.#counts.get(name);
-    if (!count) this.#counts.set(name, count = { open: 0, signedIn: 0 });
-    return count;
+    this.#open.set(name, (this.#open.get(name) ?? 0) - 1);
   }
 }

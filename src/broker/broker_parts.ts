@@ -22,6 +22,7 @@ import { Chores, WorkBudget } from "../work_budget.ts";
 import { Admissions } from "./admission.ts";
 import { ClientTime } from "../connection/client_time.ts";
 import type { RemoteAddress } from "../transport/transport.ts";
+import { ConnectedClients } from "../connection/connected_clients.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/connection_context.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "../runtime/environment.ts";
@@ -62,7 +63,7 @@ export class BrokerParts {
   readonly admissions: Admissions;
   readonly refusals: Refusals;
   readonly connections = new Set<Connection>();
-  readonly connectionBySession = new Map<Session, Connection>();
+  readonly connectionBySession = new ConnectedClients();
   /** What each session has lost. */
   readonly losses = new Losses((clientIdentifier) => this.sessions.get(clientIdentifier) !== undefined);
   #memory: MemoryCeiling | undefined;
@@ -251,7 +252,6 @@ export class BrokerParts {
       memory: this.#memory = this.#makeMemory(() => retained.bytes + wills.heldBytes),
       topicNames: new TopicNames(),
       buffers: new BufferPool(),
-      admissions: this.admissions,
       connections,
       connectionBySession,
       signal: this.ending.signal,

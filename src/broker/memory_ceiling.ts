@@ -5,7 +5,7 @@ import { quote } from "../quote.ts";
 import type { Refusals } from "../routing/refusals.ts";
 import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
-import type { Connection } from "../connection/connection.ts";
+import type { ClientConnection } from "../connection/connection_context.ts";
 import type { ProcessMemory } from "../runtime/environment.ts";
 
 /** What a {@linkcode MemoryCeiling} works with. */
@@ -14,8 +14,8 @@ export interface MemoryCeilingParts {
   readonly maximumBytes: number;
   readonly sessions: Pick<Sessions, "heldOffline" | "holdersOffline" | "changed" | "baseBytes" | "end">;
   /** Every connection, signed in or not. */
-  readonly connections: ReadonlySet<Connection>;
-  readonly connectionBySession: ReadonlyMap<Session, Connection>;
+  readonly connections: ReadonlySet<ClientConnection>;
+  readonly connectionBySession: ReadonlyMap<Session, ClientConnection>;
   readonly logger: Logger;
   readonly refusals: Pick<Refusals, "mention">;
   /** Bytes that belong to no session and no connection. @default there are none */
@@ -46,13 +46,13 @@ const GLANCE = 1 / 128;
 /** Whoever makes the broker hold something: a client, its session, or both. */
 interface Holder {
   readonly session: Session | undefined;
-  readonly connection: Connection | undefined;
+  readonly connection: ClientConnection | undefined;
   readonly bytes: number;
 }
 
 /** One way to get room: what it could free of a holder, and how. */
 interface Step {
-  bytesOf(session: Session | undefined, connection: Connection | undefined): number;
+  bytesOf(session: Session | undefined, connection: ClientConnection | undefined): number;
   relieve(holder: Holder, bytes: number): void;
 }
 
@@ -167,7 +167,7 @@ export class MemoryCeiling {
     const { sessions, connections, connectionBySession } = this.#parts;
     let largest: Holder[] = [];
     let least = 0;
-    const consider = (session: Session | undefined, connection: Connection | undefined) => {
+    const consider = (session: Session | undefined, connection: ClientConnection | undefined) => {
       const bytes = step.bytesOf(session, connection);
       if (bytes <= least || largest.push({ session, connection, bytes }) < 2 * MAXIMUM_HOLDERS) return;
       largest = largestOf(largest);
@@ -179,7 +179,7 @@ export class MemoryCeiling {
     return largestOf(largest);
   }
 
-  #bytesOf(session: Session | undefined, connection: Connection | undefined): number {
+  #bytesOf(session: Session | undefined, connection: ClientConnection | undefined): number {
     const ofSession = session && !session.ended ? session.heldBytes : 0;
     return ofSession + (connection && !connection.closed ? connection.heldBytes : 0);
   }
@@ -237,7 +237,7 @@ export class MemoryCeiling {
   }
 }
 
-function cut(connection: Connection | undefined): void {
+function cut(connection: ClientConnection | undefined): void {
   const reason = "the broker's memory is full, and this client makes it hold the most (max-total-bytes)";
   connection?.close({ reasonCode: ReasonCode.QuotaExceeded, reason });
   connection?.cut();

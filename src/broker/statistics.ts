@@ -7,7 +7,7 @@ import { noRefusals } from "../routing/refusals.ts";
 /** What is asked for the figures that are not counted but looked up. */
 export interface StatisticsSources {
   /** By the session that they have now. */
-  clients(): ReadonlyMap<Session, unknown>;
+  clients(): ReadonlyMap<Session, unknown> & { readonly maximum: number };
   sessions(): { readonly size: number; heldOffline(): Held };
   retained(): number;
   subscriptions(): number;
@@ -26,7 +26,6 @@ export class Statistics implements BrokerStatistics {
   packetsSent = 0;
   publishesReceived = 0;
   publishesSent = 0;
-  clientsMaximum = 0;
   publishesDenied = 0;
   connectionsRefused = 0;
   readonly refused: Record<RefusalKind, number> = noRefusals();
@@ -50,6 +49,10 @@ export class Statistics implements BrokerStatistics {
 
   get clientsConnected(): number {
     return this.#sources.clients().size;
+  }
+
+  get clientsMaximum(): number {
+    return this.#sources.clients().maximum;
   }
 
   get clientsDisconnected(): number {

@@ -210,7 +210,6 @@ export class Connection implements ClientConnection {
     this.#reader.maximumPacketSizeBytes = this.listener.limits.maxPacketSize;
     this.#reader.limitedBy = "max-packet-size";
     this.context.connectionBySession.set(open.session, this);
-    this.context.admissions.signedIn(this.listener);
     // It is not read before it is welcome.
     this.#deadline.suspend();
   }
@@ -268,7 +267,6 @@ export class Connection implements ClientConnection {
     this.context.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
     if (state.at === "open") {
       this.#writer.close();
-      this.context.admissions.signedOut(this.listener);
       leave(this.context, state, ending);
     }
     if (state.at === "signing-in") state.gone.abort();

@@ -26,8 +26,15 @@ export interface ClientConnection {
   readonly work: WorkParty;
   /** The signed-in client's part; `undefined` before sign-in and after the end. */
   readonly open: SignedIn | undefined;
+  readonly closed: boolean;
+  /** What it holds in memory, roughly, beside its session. */
+  readonly heldBytes: number;
+  /** How many of these bytes others hold as well: buffers that are in `known`, which is added to. */
+  sharedBytes(known: Set<ArrayBufferLike>): number;
   /** Ends it at once as far as the broker is concerned; what was said still leaves. */
   close(ending: Ending): void;
+  /** Breaks it off; what was not said is lost. */
+  cut(): void;
 }
 
 /** What connections count. */
@@ -54,12 +61,10 @@ export interface ConnectionMemory {
   received(bytes: number): void;
 }
 
-/** Who has a place on which listener. */
-export interface ConnectionPlaces {
-  /** Whether nobody more may sign in. */
+/** Who is signed in; see `ConnectedClients`. */
+export interface ConnectionBySession extends Map<Session, ClientConnection> {
+  /** Whether a client of the listener has no place, unless it takes that of a connection which it replaces. */
   isFull(listener: ResolvedListener): boolean;
-  signedIn(listener: ResolvedListener): void;
-  signedOut(listener: ResolvedListener): void;
 }
 
 /** What the connections of one broker share. */
@@ -86,12 +91,10 @@ export interface ConnectionContext {
   /** Memory for what is written. */
   readonly buffers: BufferPool;
   readonly memory: ConnectionMemory;
-  /** Who has a place on which listener. */
-  readonly admissions: ConnectionPlaces;
   /** Every connection, signed in or not. */
   readonly connections: ReadonlySet<ClientConnection>;
   /** The connections that serve a session now. */
-  readonly connectionBySession: Map<Session, ClientConnection>;
+  readonly connectionBySession: ConnectionBySession;
   /** Aborted at shutdown. */
   readonly signal: AbortSignal;
   readonly senderLimits: SenderLimitsOf;

@@ -134,7 +134,7 @@ function refusalOfWill(limits: ResolvedLimits, will: Will): ConnectRefusal | und
  * meanwhile. Whoever replaces a connection of the same listener takes its place.
  */
 function refusalOfPlace({ context, listener }: Newcomer, clientIdentifier: string): ConnectRefusal | undefined {
-  if (!context.admissions.isFull(listener)) return undefined;
+  if (!context.connectionBySession.isFull(listener)) return undefined;
   const session = context.sessions.get(clientIdentifier);
   const former = session && context.connectionBySession.get(session);
   if (former?.listener.name === listener.name) return undefined;

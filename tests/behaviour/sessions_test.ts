@@ -196,3 +196,15 @@ Deno.test("At max-total-bytes further subscriptions and sessions are refused, an
   const old = await broker.connect({ clientIdentifier: "3.x" });
   assertEquals(await old.subscribe(filter(99)), [0x80]);
 });
+
+Deno.test("The statistics tell the most clients that were ever connected at once", async () => {
+  await using broker = await startBroker();
+  const { statistics } = broker.broker;
+  assertEquals(statistics.clientsMaximum, 0);
+  const [one, two] = [await broker.connect(), await broker.connect()];
+  assertEquals([statistics.clientsConnected, statistics.clientsMaximum], [2, 2]);
+  await broker.lose(one);
+  await broker.lose(two);
+  await broker.connect();
+  assertEquals([statistics.clientsConnected, statistics.clientsMaximum], [1, 2]);
+});

@@ -7,17 +7,6 @@ function listener(name: string, maxConnections: number): ResolvedListener {
   return { ...resolveConfig({}, { baseDirectory: "/base" }).handedIn, name, maxConnections };
 }
 
-Deno.test("A listener is full when as many are signed in as may be, until one of them leaves", () => {
-  const counted = new Admissions();
-  const two = listener("two", 2);
-  counted.signedIn(two);
-  assertEquals(counted.isFull(two), false);
-  counted.signedIn(two);
-  assertEquals(counted.isFull(two), true);
-  counted.signedOut(two);
-  assertEquals(counted.isFull(two), false);
-});
-
 Deno.test("Connections beyond the number of places have to hurry with their CONNECT", () => {
   const counted = new Admissions();
   const two = listener("two", 2);
@@ -34,8 +23,6 @@ Deno.test("A listener whose limit is 0 serves every connection", () => {
   const any = listener("any", 0);
   for (let served = 0; served < 1000; served++) {
     assertEquals(counted.enter(any), "serve");
-    counted.signedIn(any);
-    assertEquals(counted.isFull(any), false);
   }
 });
 
@@ -43,8 +30,6 @@ Deno.test("Listeners are counted apart", () => {
   const counted = new Admissions();
   const [a, b] = [listener("a", 1), listener("b", 1)];
   assertEquals([counted.enter(a), counted.enter(b), counted.enter(a)], ["serve", "serve", "hurry"]);
-  counted.signedIn(a);
-  assertEquals([counted.isFull(a), counted.isFull(b)], [true, false]);
   counted.leave(b);
   assertEquals([counted.enter(a), counted.enter(b)], ["hurry", "serve"]);
 });
