@@ -326,19 +326,19 @@ function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
 }
 
 function tick(brokerParts: BrokerParts): void {
-  const { clock, clientTime, connections, context, retained, refusals } = brokerParts;
+  const { clock, clientTime, connections, context, wills, memory, retained, refusals } = brokerParts;
   const nowMs = clock.now();
   if (clientTime.tick()) {
     const clientNowMs = clientTime.now();
     for (const connection of connections) connection.tick(clientNowMs);
   }
-  context?.persistence?.tick();
-  context?.wills.tick(nowMs);
+  context.persistence?.tick();
+  wills.tick(nowMs);
   refusals.tick(nowMs);
   brokerParts.readAgain(nowMs);
   brokerParts.expireSessions(nowMs);
   retained.expire(nowMs);
-  brokerParts.lookAtMemory();
+  memory.look();
 }
 
 function watchCertificates(brokerParts: BrokerParts, listeners: Listeners): void {

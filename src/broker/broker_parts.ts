@@ -1,6 +1,6 @@
 import type { ResolvedConfig } from "../config/config.ts";
 import { Persistence } from "../persistence/persistence.ts";
-import { buildHookChain, type HookChain } from "../hooks/chain.ts";
+import { buildHookChain, fillHookChain, type HookChain } from "../hooks/chain.ts";
 import type { LoadedPlugin } from "../hooks/loader.ts";
 import type { RefusalKind } from "../hooks/plugin.ts";
 import { type Logger, loggerOf } from "../logger.ts";
@@ -49,7 +49,10 @@ export const TICK_MS = 250;
 const FAULT_MS = 1000;
 const LASTING_FAULT_MS = 60_000;
 
-/** The parts of one broker, and how they are put together. Plugins and what is stored come with {@linkcode BrokerParts.open}. */
+/**
+ * The parts of one broker, put together at once. {@linkcode BrokerParts.open} fills in the plugins' hooks and what is stored;
+ * what the program publishes before goes the same way without them.
+ */
 export class BrokerParts {
   readonly config: ResolvedConfig;
   readonly logger: Logger;
@@ -66,7 +69,12 @@ export class BrokerParts {
   readonly connectionBySession = new ConnectedClients();
   /** What each session has lost. */
   readonly losses = new Losses((clientIdentifier) => this.sessions.get(clientIdentifier) !== undefined);
-  #memory: MemoryCeiling | undefined;
+  readonly hooks: HookChain;
+  readonly router: Router;
+  readonly wills: Wills;
+  readonly memory: MemoryCeiling;
+  /** What connections share. */
+  readonly context: ConnectionContext & { persistence: Persistence | undefined };
   /** Aborted at shutdown. */
   readonly ending = new AbortController();
   /** One budget for all that clients make the broker do. */
@@ -80,9 +88,8 @@ export class BrokerParts {
   /** Clients whose messages could not be read from the store, and when to try again. */
   readonly #unread = new Map<string, number>();
   readonly #timers: (() => void)[] = [];
-  #hooks: HookChain;
-  #router: Router;
-  #context: ConnectionContext | undefined;
+  /** Those that are loaded. A start that fails frees what they hold. */
+  readonly #plugins: LoadedPlugin[] = [];
 
   constructor(config: ResolvedConfig, environment: BrokerEnvironment) {
     this.config = config;
@@ -104,29 +111,21 @@ export class BrokerParts {
       sessions: () => this.sessions,
       retained: () => this.retained.count,
       subscriptions: () => this.subscriptions.count,
-      writeQueue: () => this.#context?.persistence?.writeQueue,
+      writeQueue: () => this.context.persistence?.writeQueue,
     });
     this.refusals = new Refusals({
       logger: loggerOf(this.logger, "connections"),
       clock: this.clock,
       statistics: this.statistics,
     });
-    this.#hooks = buildHookChain([], loggerOf(this.logger, "plugins"));
-    this.#router = this.#makeRouter();
-  }
-
-  /** The hooks of the plugins that are loaded. */
-  get hooks(): HookChain {
-    return this.#hooks;
-  }
-
-  get router(): Router {
-    return this.#router;
-  }
-
-  /** What connections share; `undefined`: the broker was never opened. */
-  get context(): ConnectionContext | undefined {
-    return this.#context;
+    this.hooks = buildHookChain(this.#plugins, loggerOf(this.logger, "plugins"));
+    this.router = this.#makeRouter();
+    const { hooks, router, statistics, refusals, clock } = this;
+    const pipeline = new PublishPipeline({ hooks, router, statistics, refusals, clock });
+    const persistence = () => this.context.persistence;
+    this.wills = new Wills({ pipeline, clock, logger: this.logger, persistence });
+    this.memory = this.#makeMemory();
+    this.context = this.#makeContext(pipeline);
   }
 
   /**
@@ -134,11 +133,15 @@ export class BrokerParts {
    *
    * @throws {Error} if a plugin does not load or the store does not open
    */
-  async open(powers: PluginPowers): Promise<ConnectionContext> {
-    const loaded = await this.#loadPlugins(powers);
-    this.#hooks = buildHookChain(loaded, loggerOf(this.logger, "plugins"));
-    this.#router = this.#makeRouter();
-    return this.#context = this.#makeCore(await this.#openStore());
+  async open(powers: PluginPowers): Promise<void> {
+    const load = pluginLoader(this.config.baseDirectory, powers);
+    for (const entry of this.config.plugins) this.#plugins.push(await load(entry));
+    fillHookChain(this.hooks, this.#plugins, loggerOf(this.logger, "plugins"));
+    const persistence = this.context.persistence = await this.#openStore();
+    if (!persistence) return;
+    for (const will of persistence.wills) {
+      this.wills.restore(will, this.sessions.get(will.clientIdentifier), persistence.times);
+    }
   }
 
   /** Calls `tick` every `ms` milliseconds until {@linkcode BrokerParts.stopTimers}. */
@@ -157,11 +160,6 @@ export class BrokerParts {
     for (const cancel of this.#timers.splice(0)) cancel();
   }
 
-  /** Looks at the memory. Called by the broker's coarse timer. */
-  lookAtMemory(): void {
-    this.#memory?.look();
-  }
-
   /** Ends the sessions whose time is over. Called by the broker's coarse timer. */
   expireSessions(nowMs: number): void {
     if (this.chores.idle) this.chores.add(this.sessions.expiring(nowMs));
@@ -169,7 +167,7 @@ export class BrokerParts {
 
   /** Tries again what could not be read from the store. Called by the broker's coarse timer. */
   readAgain(nowMs: number): void {
-    this.#context?.persistence?.readAgain(nowMs);
+    this.context.persistence?.readAgain(nowMs);
     for (const [clientIdentifier, dueAtMs] of [...this.#unread]) {
       if (nowMs < dueAtMs) continue;
       this.#unread.delete(clientIdentifier);
@@ -186,26 +184,14 @@ export class BrokerParts {
   /** A message is given up. */
   drop(clientIdentifier: string | undefined, message: Message, reason: DropReason): void {
     this.#count(clientIdentifier, reason, 1);
-    this.#hooks.messageDropped?.(clientIdentifier, message.snapshot(), reason);
-  }
-
-  async #loadPlugins(powers: PluginPowers): Promise<LoadedPlugin[]> {
-    const { baseDirectory, plugins } = this.config;
-    const load = pluginLoader(baseDirectory, powers);
-    const loaded: LoadedPlugin[] = [];
-    for (const entry of plugins) {
-      loaded.push(await load(entry));
-      // Known at once, so that a start that fails later frees what this plugin holds.
-      this.#hooks = buildHookChain(loaded, loggerOf(this.logger, "plugins"));
-    }
-    return loaded;
+    this.hooks.messageDropped?.(clientIdentifier, message.snapshot(), reason);
   }
 
   #makeRouter(): Router {
-    const { messageRouted, messageRetained } = this.#hooks;
+    const { hooks } = this;
     const observer: RouterObserver = {
-      messageRouted: messageRouted && ((message, subscribers) => messageRouted(message.snapshot(), subscribers)),
-      messageRetained: messageRetained && ((message) => messageRetained(message.snapshot())),
+      messageRouted: (message, subscribers) => hooks.messageRouted?.(message.snapshot(), subscribers),
+      messageRetained: (message) => hooks.messageRetained?.(message.snapshot()),
       messageDropped: (clientIdentifier, message, reason) => this.drop(clientIdentifier, message, reason),
     };
     return new Router(this.subscriptions, this.retained, observer, this.work);
@@ -227,12 +213,9 @@ export class BrokerParts {
     });
   }
 
-  #makeCore(persistence: Persistence | undefined): ConnectionContext {
-    const { config, clock, machine, logger, sessions, subscriptions, retained, statistics, refusals } = this;
-    const { connections, connectionBySession } = this;
-    const hooks = this.#hooks;
-    const pipeline = new PublishPipeline({ hooks, router: this.#router, statistics, refusals, clock });
-    const wills = this.#makeWills(pipeline, persistence);
+  #makeContext(pipeline: PublishPipeline): BrokerParts["context"] {
+    const { config, clock, machine, logger, hooks, sessions, subscriptions, retained, statistics, refusals } = this;
+    const { connections, connectionBySession, wills, memory } = this;
     return {
       config,
       clock,
@@ -246,10 +229,10 @@ export class BrokerParts {
       retained,
       pipeline,
       wills,
-      persistence,
+      persistence: undefined,
       statistics,
       refusals,
-      memory: this.#memory = this.#makeMemory(() => retained.bytes + wills.heldBytes),
+      memory,
       topicNames: new TopicNames(),
       buffers: new BufferPool(),
       connections,
@@ -260,9 +243,8 @@ export class BrokerParts {
     };
   }
 
-  /** @param others what belongs to no session and no connection */
-  #makeMemory(others: () => number): MemoryCeiling {
-    const { config, sessions, connections, connectionBySession, logger, refusals } = this;
+  #makeMemory(): MemoryCeiling {
+    const { config, sessions, connections, connectionBySession, retained, wills, logger, refusals } = this;
     const process = this.#process;
     return new MemoryCeiling({
       maximumBytes: config.maxTotalBytes,
@@ -271,20 +253,10 @@ export class BrokerParts {
       connectionBySession,
       logger,
       refusals,
-      others,
+      others: () => retained.bytes + wills.heldBytes,
       leaving: () => this.#leavingBytes,
       process,
     });
-  }
-
-  #makeWills(pipeline: PublishPipeline, persistence: Persistence | undefined): Wills {
-    const { clock, logger, refusals } = this;
-    const wills = new Wills({ pipeline, clock, logger, refusals, persistence });
-    if (!persistence) return wills;
-    for (const will of persistence.wills) {
-      wills.restore(will, this.sessions.get(will.clientIdentifier), persistence.times);
-    }
-    return wills;
   }
 
   #count(clientIdentifier: string | undefined, reason: DropReason, messages: number): void {
@@ -296,7 +268,6 @@ export class BrokerParts {
   }
 
   #sessionParts(clientIdentifier: string): ReturnType<ConnectionContext["sessionParts"]> {
-    const { messageQueued } = this.#hooks;
     return {
       sender: {
         // Until its client comes, by a listener that may have others.
@@ -309,7 +280,7 @@ export class BrokerParts {
         onQueue: (message) => {
           const session = this.sessions.get(clientIdentifier);
           if (session) this.sessions.changed(session);
-          messageQueued?.(clientIdentifier, message.snapshot());
+          this.hooks.messageQueued?.(clientIdentifier, message.snapshot());
         },
         onFault: (error) => this.#readFailed(clientIdentifier, error),
       },
@@ -319,7 +290,7 @@ export class BrokerParts {
 
   /** A message of a shared subscription that this member has not taken goes to another one (MQTT 5.0 §4.8.2). */
   #handOver(session: Session, { message, share }: Delivery, why: ReturnReason): boolean {
-    return share !== undefined && this.#router.handOver(message, share, session, { onlyConnected: why === "detached" });
+    return share !== undefined && this.router.handOver(message, share, session, { onlyConnected: why === "detached" });
   }
 
   #dropFor(clientIdentifier: string, message: Message, reason: DropReason): void {
@@ -353,8 +324,8 @@ export class BrokerParts {
     this.#leavingBytes += session.subscriptionBytes;
     this.chores.add(this.#unsubscribe(session));
     this.losses.forget(session.clientIdentifier);
-    this.#context?.persistence?.forget(session, handOver);
+    this.context.persistence?.forget(session, handOver);
     // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.
-    this.#context?.wills.ended(session.clientIdentifier);
+    this.wills.ended(session.clientIdentifier);
   }
 }

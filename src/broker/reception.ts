@@ -25,7 +25,7 @@ export class Reception {
       transport.close();
       return Promise.resolve();
     }
-    const connection = new Connection(context!, transport, { listener, hurried: admission === "hurry", handlePacket });
+    const connection = new Connection(context, transport, { listener, hurried: admission === "hurry", handlePacket });
     connections.add(connection);
     const running = connection.run().finally(() => {
       connections.delete(connection);

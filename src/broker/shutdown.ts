@@ -45,22 +45,21 @@ export async function shutDown({ brokerParts, listeners, reception, inProcess }:
 
 /** Gives the store time for what it has not stored yet, unless it does not store at all. */
 async function settle({ context, machine }: BrokerParts): Promise<void> {
-  const writeQueue = context?.persistence?.writeQueue;
+  const writeQueue = context.persistence?.writeQueue;
   if (writeQueue && !writeQueue.fault) await within(STORE_PATIENCE_MS, writeQueue.settled(), machine);
 }
 
 async function closeStore(brokerParts: BrokerParts): Promise<void> {
-  const persistence = brokerParts.context?.persistence;
+  const persistence = brokerParts.context.persistence;
   if (!persistence) return;
   await settle(brokerParts);
   await within(STORE_PATIENCE_MS, persistence.close(), brokerParts.machine);
 }
 
 /** A will whose delay the session outlives with the store is left to the next run. */
-async function publishWills({ context }: BrokerParts, connections: readonly Connection[]): Promise<void> {
-  const wills = context?.wills;
+async function publishWills({ wills }: BrokerParts, connections: readonly Connection[]): Promise<void> {
   const last = connections.flatMap((connection) => connection.takeWill() ?? []).map(({ session, client, will }) =>
-    session.durable ? wills?.lost(session, client, will) : wills?.publish(client, will)
+    session.durable ? wills.lost(session, client, will) : wills.publish(client, will)
   );
-  await Promise.all([wills?.publishLast(), ...last]);
+  await Promise.all([wills.publishLast(), ...last]);
 }

@@ -28,9 +28,8 @@ export interface InProcessParts
   readonly connectionBySession: ReadonlyMap<Session, ClientConnection>;
   readonly logger: Logger;
   readonly statistics: BrokerStatistics;
-  /** What the plugins' hooks stand behind; `undefined`: the broker was never opened. */
-  readonly context: Pick<ConnectionContext, "pipeline" | "persistence"> | undefined;
-  readonly router: Pick<Router, "publish" | "retain">;
+  readonly context: Pick<ConnectionContext, "pipeline" | "persistence">;
+  readonly router: Pick<Router, "retain">;
   /** What each session has lost. */
   readonly losses: { of(clientIdentifier: string): SessionSnapshot["messagesDropped"] };
   /** Aborted at shutdown. */
@@ -79,7 +78,7 @@ export class InProcess {
     const { clock, context } = this.#parts;
     const message = makeMessage(topicName, payload, { ...options, nowMs: clock.now() });
     this.#checkStorable(message);
-    const writeQueue = context?.persistence?.writeQueue;
+    const writeQueue = context.persistence?.writeQueue;
     const before = writeQueue?.position;
     const routing = this.#route(message);
     if (routing instanceof Promise) await routing;
@@ -182,7 +181,7 @@ export class InProcess {
 
   /** While the store fails, what would have to be stored is not taken: nobody slows down who makes it. */
   #checkStorable({ topicName, qos, retain }: Message): void {
-    const fault = this.#parts.context?.persistence?.writeQueue.fault;
+    const fault = this.#parts.context.persistence?.writeQueue.fault;
     if (!fault || qos === 0) return;
     if (!retain && !this.#parts.subscriptions.hasDurable(topicName)) return;
     throw new Error(`Cannot publish to ${quote(topicName)}: it cannot be stored: ${fault.message}`);
@@ -190,8 +189,7 @@ export class InProcess {
 
   /** Messages that come before plugins are there to transform them are routed as they are. */
   #route(message: Message): unknown {
-    const { context, router } = this.#parts;
-    return context ? context.pipeline.publish(message) : router.publish(message);
+    return this.#parts.context.pipeline.publish(message);
   }
 
   #subscribeClient(clientIdentifier: string, topicFilter: string, qos: QoS): boolean {

@@ -50,6 +50,7 @@ export interface HookChain extends Observers, Lifecycle {
 /**
  * Joins the hooks of these plugins, which are called in this order.
  *
+ * @param plugins may get more later, which lifecycle hooks know at once, and others with {@linkcode fillHookChain}
  * @param logger hears of plugins that fail
  */
 export function buildHookChain(plugins: readonly LoadedPlugin[], logger: Logger): HookChain {
@@ -61,6 +62,11 @@ export function buildHookChain(plugins: readonly LoadedPlugin[], logger: Logger)
     ...joinObservers(plugins, logger),
     ...joinLifecycle(plugins, logger),
   };
+}
+
+/** Puts the hooks of these plugins into a chain that is in use, in place of what it had. */
+export function fillHookChain(chain: HookChain, plugins: readonly LoadedPlugin[], logger: Logger): void {
+  Object.assign(chain, buildHookChain(plugins, logger));
 }
 
 function having(plugins: readonly LoadedPlugin[], hook: keyof Plugin): readonly LoadedPlugin[] | undefined {

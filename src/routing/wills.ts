@@ -30,7 +30,7 @@ export interface WillsParts {
   readonly logger: Logger;
   readonly refusals: Pick<Refusals, "mention">;
   /** Takes wills down for the next run; `undefined`: they end with the process. */
-  readonly persistence?: { readonly writeQueue: Pick<WriteQueue, "append">; readonly times: Times };
+  persistence(): { readonly writeQueue: Pick<WriteQueue, "append">; readonly times: Times } | undefined;
 }
 
 /** The wills of clients, from CONNECT to their publication (MQTT 5.0 §3.1.2.5, §3.1.3.2.2). */
@@ -161,7 +161,7 @@ export class Wills {
 
   /** Takes a will down in place of the client's last one. `dueAtMs`: its delay runs. */
   #note(client: ClientSnapshot, will: Will, dueAtMs?: number): void {
-    const { persistence } = this.#parts;
+    const persistence = this.#parts.persistence();
     if (!persistence) return;
     const { clientIdentifier, username } = client;
     this.#noted.set(clientIdentifier, client);
@@ -179,7 +179,7 @@ export class Wills {
     const { clientIdentifier } = client;
     if (this.#noted.get(clientIdentifier) !== client) return;
     this.#noted.delete(clientIdentifier);
-    this.#parts.persistence?.writeQueue.append({ type: "will-end", clientIdentifier });
+    this.#parts.persistence()?.writeQueue.append({ type: "will-end", clientIdentifier });
   }
 }
 
