@@ -77,6 +77,12 @@ export type {
   SubscriptionPermission,
   SubscriptionSnapshot,
 } from "./src/hooks/plugin.ts";
+export type {
+  LocalClient,
+  LocalClientOptions,
+  LocalDelivery,
+  LocalSubscribeOptions,
+} from "./src/embedding/local_client.ts";
 export type { Logger } from "./src/logger.ts";
 export type { ApplicationMessage, DropReason } from "./src/message.ts";
 

@@ -20,6 +20,7 @@ import { quote } from "../quote.ts";
 import { describeAddress } from "../routing/describe.ts";
 import type { BrokerEnvironment } from "../runtime/environment.ts";
 import { InProcess } from "../embedding/in_process.ts";
+import type { LocalClient, LocalClientOptions } from "../embedding/local_client.ts";
 import { type ListenerAddress, Listeners } from "./listeners.ts";
 import { Reception } from "./reception.ts";
 import { PLUGIN_PATIENCE_MS, shutDown } from "./shutdown.ts";
@@ -217,6 +218,34 @@ export class Broker implements AsyncDisposable {
    */
   subscribe(topicFilter: string, options: { readonly qos?: QoS } = {}): AsyncIterableIterator<ApplicationMessage> {
     return this.#run.inProcess.subscribe(topicFilter, options.qos ?? 2);
+  }
+
+  /**
+   * Opens a client inside the broker: a session with subscriptions and acknowledgements of its own, without a socket. It
+   * ends at shutdown, or when another client takes its session; a session that was asked to outlive it stays.
+   *
+   * @param clientIdentifier name of its session, which no client of the network can take up
+   * @throws {Error} if the broker is not started, an option is wrong, or the session cannot be read or stored
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+   * await broker.start();
+   * await using client = await broker.openClient("worker", { sessionExpiryIntervalSeconds: 3600 });
+   * await client.subscribe("jobs/#", { qos: 1, noLocal: true });
+   * await broker.publish("jobs/1", "work", { qos: 1 });
+   * for await (const { message, acknowledge } of client) {
+   *   console.log(message.topicName);
+   *   acknowledge();
+   *   break;
+   * }
+   * ```
+   */
+  openClient(clientIdentifier: string, options: LocalClientOptions = {}): Promise<LocalClient> {
+    if (this.#state === "started") return this.#run.inProcess.openClient(clientIdentifier, options);
+    return Promise.reject(new Error(`Cannot open client ${clientIdentifier}: the broker is ${this.#state}`));
   }
 
   /**

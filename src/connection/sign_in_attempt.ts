@@ -15,6 +15,7 @@ import { type SigningIn, toldRefusal } from "./connection_state.ts";
 import { DeferredPublishes } from "./deferred_publishes.ts";
 import { advance } from "./enhanced_authentication.ts";
 import { sendRetained } from "./handlers/retained_delivery.ts";
+import { claimSession } from "./session_claim.ts";
 import {
   refusalAtOnce,
   refusalByPlugins,
@@ -127,27 +128,15 @@ export class SignInAttempt implements SigningIn {
     return authorization.allowed ? undefined : refusalOfWillByPlugins(will, authorization);
   }
 
-  /**
-   * Gets hold of the session, wherever it is: what is under way of a session of an earlier run, or of one that memory had no
-   * room for, is in the store only.
-   */
+  /** Gets hold of the session, wherever it is. */
   async #claim(): Promise<ConnectRefusal | undefined> {
-    const { sessions, persistence, clock, logger } = this.#connection.context;
-    const { clientIdentifier, username } = this.#client;
-    sessions.expireOne(clientIdentifier, clock.now());
-    if (this.#packet.cleanStart || !persistence) return undefined;
-    const found = sessions.get(clientIdentifier);
-    if (found && found.username !== username) return undefined;
+    const { context } = this.#connection;
     try {
-      // While it is read another client may take its place, and leave something unread in turn.
-      for (let session = sessions.get(clientIdentifier); session && persistence.isUnread(session);) {
-        await persistence.read(session);
-        sessions.changed(session);
-        session = sessions.get(clientIdentifier);
-      }
+      await claimSession(context, this.#client);
       return undefined;
     } catch (error) {
-      logger.error(`session of client ${quote(clientIdentifier)} cannot be read: ${error}`);
+      const { clientIdentifier } = this.#client;
+      context.logger.error(`session of client ${quote(clientIdentifier)} cannot be read: ${error}`);
       return toldRefusal(ReasonCode.ServerUnavailable, "the session cannot be read");
     }
   }

@@ -17,6 +17,9 @@ import type { Session } from "../session/session.ts";
 import type { Subscription } from "../topics/subscriber.ts";
 import { checkDisconnect } from "../connection/disconnect_rules.ts";
 import { sendRetained } from "../connection/handlers/retained_delivery.ts";
+import { InProcessClient, type PublishAs } from "./in_process_client.ts";
+import type { LocalClient, LocalClientOptions } from "./local_client.ts";
+import { PROGRAM } from "./local_connection.ts";
 import { InProcessSubscriber } from "./in_process_subscriber.ts";
 import { makeMessage, type PluginPowers } from "./plugin_context.ts";
 import { subscribeSession } from "../connection/session_subscription.ts";
@@ -28,7 +31,7 @@ export interface InProcessParts
   readonly connectionBySession: ReadonlyMap<Session, ClientConnection>;
   readonly logger: Logger;
   readonly statistics: BrokerStatistics;
-  readonly context: Pick<ConnectionContext, "pipeline" | "persistence">;
+  readonly context: ConnectionContext;
   readonly router: Pick<Router, "retain">;
   /** What each session has lost. */
   readonly losses: { of(clientIdentifier: string): SessionSnapshot["messagesDropped"] };
@@ -44,6 +47,7 @@ export interface InProcessParts
 export class InProcess {
   readonly #parts: InProcessParts;
   readonly #subscribers = new Set<InProcessSubscriber>();
+  readonly #clients = new Set<LocalClient>();
   #ended = false;
 
   constructor(parts: InProcessParts) {
@@ -74,9 +78,33 @@ export class InProcess {
    *
    * @throws {Error} if it cannot be stored now, and nobody gets it; or the broker ended before it was stored
    */
-  async publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
+  publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
+    return this.#publishAs(undefined, topicName, payload, options);
+  }
+
+  /**
+   * Opens a client of the program's own; it ends with {@linkcode InProcess.end}.
+   *
+   * @throws {Error} as {@linkcode InProcessClient.open}, or if nobody may subscribe any longer
+   */
+  async openClient(clientIdentifier: string, options: LocalClientOptions = {}): Promise<LocalClient> {
+    if (this.#ended) throw new Error(`Cannot open client ${clientIdentifier}: the broker is shutting down`);
+    const publish: PublishAs = (...what) => this.#publishAs(...what);
+    const client = await InProcessClient.open(this.#parts.context, clientIdentifier, options, publish);
+    if (this.#ended) client.close();
+    this.#clients.add(client);
+    void client.closed.then(() => this.#clients.delete(client));
+    return client;
+  }
+
+  async #publishAs(
+    publisher: string | undefined,
+    topicName: string,
+    payload: Uint8Array | string,
+    options?: PublishOptions,
+  ): Promise<void> {
     const { clock, context } = this.#parts;
-    const message = makeMessage(topicName, payload, { ...options, nowMs: clock.now() });
+    const message = makeMessage(topicName, payload, { ...options, publisher, nowMs: clock.now() });
     this.#checkStorable(message);
     const writeQueue = context.persistence?.writeQueue;
     const before = writeQueue?.position;
@@ -159,8 +187,9 @@ export class InProcess {
     this.#ended = true;
   }
 
-  /** Ends every iterator. */
+  /** Ends every iterator and every client of the program's own. */
   end(): void {
+    for (const client of [...this.#clients]) client.close();
     for (const subscriber of [...this.#subscribers]) subscriber.end();
   }
 
@@ -168,7 +197,7 @@ export class InProcess {
     const { clientIdentifier, username, connected, expiryIntervalSeconds, subscriptions, sender, receiver } = session;
     return Object.freeze({
       clientIdentifier,
-      username,
+      username: username === PROGRAM ? undefined : username,
       connected,
       expiryIntervalSeconds,
       subscriptions: subscriptions.size,

@@ -82,6 +82,8 @@ const encoder = new TextEncoder();
 export interface MakeMessageOptions extends PublishOptions {
   /** Milliseconds of the broker's clock. */
   readonly nowMs: number;
+  /** In whose name it is published. @default nobody's */
+  readonly publisher?: string;
 }
 
 /**
@@ -91,7 +93,7 @@ export interface MakeMessageOptions extends PublishOptions {
  * @throws {Error} if a property is wrong
  */
 export function makeMessage(topicName: string, payload: Uint8Array | string, options: MakeMessageOptions): Message {
-  const { qos, retain, properties, nowMs } = options;
+  const { qos, retain, properties, nowMs, publisher } = options;
   const fault = properties && checkMessageProperties(properties);
   if (fault) throw new Error(`Cannot publish to ${quote(topicName)}: ${fault}`);
   return new Message({
@@ -99,6 +101,7 @@ export function makeMessage(topicName: string, payload: Uint8Array | string, opt
     payload: typeof payload === "string" ? encoder.encode(payload) : payload.slice(),
     qos,
     retain,
+    publisher,
     properties: properties && { ...properties },
     expiresAtMs: expiryTime(properties?.messageExpiryIntervalSeconds, nowMs),
   });
