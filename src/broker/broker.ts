@@ -222,7 +222,8 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Opens a client inside the broker: a session with subscriptions and acknowledgements of its own, without a socket. It
-   * ends at shutdown, or when another client takes its session; a session that was asked to outlive it stays.
+   * ends at shutdown, or when another client of the program takes its session; a session that was asked to outlive it stays.
+   * {@linkcode Broker.clients} has it with the listener `program`.
    *
    * @param clientIdentifier name of its session, which no client of the network can take up
    * @throws {Error} if the broker is not started, an option is wrong, or the session cannot be read or stored

@@ -241,3 +241,14 @@ Deno.test("A client of the program's own that asks for what there is not is told
   await assertRejects(() => local.subscribe("a/#/b"), Error, "topic filter");
   assertEquals(broker.broker.session("a")?.subscriptions, 0);
 });
+
+Deno.test("A client of the program's own is among the clients, and can be cut off as they are", async () => {
+  await using broker = await startBroker();
+  const local = await broker.broker.openClient("local", hour);
+  assertEquals(broker.broker.clients.map((client) => [client.clientIdentifier, client.username, client.listener]), [
+    ["local", undefined, "program"],
+  ]);
+  assertEquals(broker.broker.disconnect("local"), true);
+  assertEquals(await local.closed, "disconnected by the program");
+  assertEquals([broker.broker.clients, broker.broker.session("local")?.connected], [[], false]);
+});
