@@ -123,7 +123,7 @@ export class BrokerParts {
     const { hooks, router, statistics, refusals, clock } = this;
     const pipeline = new PublishPipeline({ hooks, router, statistics, refusals, clock });
     const persistence = () => this.context.persistence;
-    this.wills = new Wills({ pipeline, clock, logger: this.logger, persistence });
+    this.wills = new Wills({ pipeline, clock, logger: this.logger, refusals, persistence });
     this.memory = this.#makeMemory();
     this.context = this.#makeContext(pipeline);
   }

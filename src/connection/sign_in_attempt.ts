@@ -8,7 +8,8 @@ import { Session } from "../session/session.ts";
 import { InboundTopicAliases } from "../session/topic_aliases.ts";
 import { networkOf } from "../transport/address.ts";
 import type { EnhancedAuthentication } from "./authentication_exchange.ts";
-import { describeClient, nameInCertificate } from "./client_snapshot.ts";
+import { describeClient } from "../routing/describe.ts";
+import { nameInCertificate, snapshotOf } from "./client_snapshot.ts";
 import { connackProperties, grantedExpirySeconds, type Greeting } from "./connack_properties.ts";
 import type { Connection, ConnectRefusal, SignedIn } from "./connection.ts";
 import { type SigningIn, toldRefusal } from "./connection_state.ts";
@@ -45,7 +46,7 @@ export class SignInAttempt implements SigningIn {
   constructor(connection: Connection, packet: ConnectPacket) {
     this.#connection = connection;
     this.#packet = packet;
-    this.#client = describeClient(connection, packet);
+    this.#client = snapshotOf(connection, packet);
   }
 
   /** As the client gave it. */
@@ -135,8 +136,8 @@ export class SignInAttempt implements SigningIn {
       await claimSession(context, this.#client);
       return undefined;
     } catch (error) {
-      const { clientIdentifier } = this.#client;
-      context.logger.error(`session of client ${quote(clientIdentifier)} cannot be read: ${error}`);
+      const client = this.#client;
+      context.refusals.mention("session-unreadable", client.remote, () => `${describeClient(client)}: ${error}`);
       return toldRefusal(ReasonCode.ServerUnavailable, "the session cannot be read");
     }
   }
@@ -220,11 +221,16 @@ export class SignInAttempt implements SigningIn {
 
   /** A user must not get what was meant for another, nor be locked out because it has a new name. */
   #replacesStrangers(old: Session | undefined): boolean {
-    const { clientIdentifier, username } = this.#client;
-    if (!old || old.username === username) return false;
-    const [was, is] = [old.username, username].map((name) => name === undefined ? "nobody" : JSON.stringify(name));
-    const { logger } = this.#connection.context;
-    logger.warn(`session of client ${clientIdentifier} begins anew: it was that of user ${was}, now it is ${is}`);
+    const client = this.#client;
+    if (!old || old.username === client.username) return false;
+    this.#connection.context.refusals.mention("session-replaced", client.remote, () => {
+      const [was, is] = [old.username, client.username].map(describeUser);
+      return `${describeClient(client)}: it was that of ${was}, now it is that of ${is}`;
+    });
     return true;
   }
+}
+
+function describeUser(username: string | undefined): string {
+  return username === undefined ? "no user" : `user ${quote(username)}`;
 }

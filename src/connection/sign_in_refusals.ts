@@ -62,7 +62,7 @@ export function refusalByPlugins(
     ? "anonymous client"
     : `client with authentication method ${quote(authenticationMethod ?? "")}`;
   const who = username === undefined ? nameless : `user ${quote(username)}`;
-  const reason = `${who} was not let in${hint}${reasonString === undefined ? "" : `: ${reasonString}`}`;
+  const reason = `${who} was not let in${hint}${reasonString === undefined ? "" : `: ${quote(reasonString)}`}`;
   return { reasonCode, reason, properties: { reasonString, userProperties, serverReference } };
 }
 

@@ -223,7 +223,7 @@ Deno.test("Sessions count for what they take by being there, and for their user,
   const second = new Session({ ...bob, username: "bob", disconnectedAtMs: 0 });
   sessions.restore(second);
   assertEquals(sessions.baseBytes, first.baseBytes + second.baseBytes);
-  const { connectionBySession: owners } = sessions;
+  const { owners } = sessions;
   assertEquals([owners.ofUser("alice"), owners.ofUser("bob"), owners.ofNetwork("net")], [1, 1, 1]);
   sessions.end(first);
   assertEquals([sessions.baseBytes, owners.ofUser("alice"), owners.ofNetwork("net")], [second.baseBytes, 0, 0]);
