@@ -2,10 +2,11 @@ import { isAbsolute, resolve } from "@std/path";
 import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
 import { ConfigError, formatPosition, type Position } from "../config/config_error.ts";
 import { formatKeyPath } from "../config/key_path.ts";
-import { defaultLimits, formatQuantity, limitQuantities } from "../config/keys.ts";
+import { defaultLimits, formatValue } from "../config/keys.ts";
 import { loadConfigFile } from "../config/load.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { toHyphens } from "../config/spelling.ts";
+import { limitKeys } from "../config/table.ts";
 import { checkDatabase } from "../store/sqlite/check.ts";
 import { formatAddress } from "./address.ts";
 import { ExitCode } from "./exit_code.ts";
@@ -79,14 +80,8 @@ function describeLimits({ limits, listeners }: ResolvedConfig): string[] {
 
 function differences(limits: ResolvedLimits, from: ResolvedLimits): string[] {
   const keys = Object.keys(limits) as (keyof ResolvedLimits)[];
-  return keys.filter((key) => limits[key] !== from[key]).map((key) => {
-    const value = isQuantity(key) ? formatQuantity(limitQuantities[key], limits[key]) : limits[key];
-    return `${toHyphens(key)}: ${value}`;
-  });
-}
-
-function isQuantity(key: string): key is keyof typeof limitQuantities {
-  return Object.hasOwn(limitQuantities, key);
+  const changed = keys.filter((key) => limits[key] !== from[key]);
+  return changed.map((key) => `${toHyphens(key)}: ${formatValue(limitKeys[key], limits[key])}`);
 }
 
 /** Keys of a listener that name a file or folder. */

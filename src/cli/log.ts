@@ -45,7 +45,7 @@ export class Log {
   }
 
   /** Begins to log, or changes what is logged. */
-  open({ level, format, packets, categories }: LogSettings = { ...defaultLog, categories: {} }): void {
+  open({ level, format, packets, categories }: LogSettings = defaultLog): void {
     if (this.#closed) return;
     this.#format = format;
     const { debug, verbose, quiet } = this.#flags;

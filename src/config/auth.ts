@@ -1,11 +1,11 @@
 /** From `auth` to the plugins that are asked at sign-in. */
 import { resolve } from "@std/path";
 import type { KeyPath } from "./key_path.ts";
-import { authQuantities } from "./keys.ts";
 import { joinLists, type ListedPlugin, readPluginList, withDefaults } from "./plugin_list.ts";
 import type { Report } from "./report.ts";
 import { authSchema, type AuthValues, type BrokerValues } from "./schema.ts";
 import { readSection, type Section } from "./section.ts";
+import { authKeys } from "./table.ts";
 
 /**
  * Reads `auth`, which the config has.
@@ -77,7 +77,7 @@ export function resolveFile(plugin: ListedPlugin, section: KeyPath, report: Repo
   if (optionsOf(plugin).passwordFile === undefined && !report.isFaulty(section)) {
     report.fault(plugin.path, "auth.file needs a password-file: got none");
   }
-  return withDefaults(plugin, { authConcurrency: authQuantities.authConcurrency.default });
+  return withDefaults(plugin, { authConcurrency: authKeys.authConcurrency.default });
 }
 
 function warnAboutFile(section: Section<AuthValues>, listed: readonly ListedPlugin[], report: Report): void {

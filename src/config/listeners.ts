@@ -3,11 +3,14 @@ import { resolve } from "@std/path";
 import { isLoopback } from "../transport/address.ts";
 import { ALL_INTERFACES } from "./bind.ts";
 import type { ResolvedLimits, ResolvedListener } from "./config.ts";
+import { fill } from "./key.ts";
 import type { KeyPath } from "./key_path.ts";
-import type { Draft } from "./listener_draft.ts";
+import { listenerDefaults } from "./keys.ts";
+import type { Draft, MergedValues } from "./listener_draft.ts";
 import { type Report, show, suggestMapping } from "./report.ts";
-import { limitsSchema, listenerSchema, type ListenerValues } from "./schema.ts";
+import { listenerSchema, type ListenerValues } from "./schema.ts";
 import { readSection, type Section } from "./section.ts";
+import { ignoredListenerKeys, limitKeys } from "./table.ts";
 import { checkTls, resolveTls } from "./tls.ts";
 import { isMapping } from "./values.ts";
 
@@ -60,14 +63,14 @@ function readDrafts(input: unknown, path: KeyPath, report: Report): Map<string, 
   const { bind: _, ...inherited } = sections.get(DEFAULT)?.values ?? {};
   for (const [name, own] of sections) {
     const isTemplate = name === DEFAULT && sections.size > 1;
-    drafts.set(name, { name, own, merged: { ...inherited, ...own.values }, isTemplate });
+    drafts.set(name, { name, own, merged: { ...listenerDefaults, ...inherited, ...own.values }, isTemplate });
   }
   return drafts;
 }
 
 function resolveListener(draft: Draft, limits: ResolvedLimits, baseDirectory: string): ResolvedListener {
   const { name, merged } = draft;
-  const type = merged.type ?? "tcp";
+  const { type, maxConnections } = merged;
   const tls = type === "external" ? undefined : resolveTls(merged, (file) => resolve(baseDirectory, file));
   const asked = tls !== undefined && tls.clientCertificate !== "off";
   return {
@@ -75,15 +78,15 @@ function resolveListener(draft: Draft, limits: ResolvedLimits, baseDirectory: st
     type,
     ...(type === "external" ? { hostname: "", port: 0 } : addressOf(merged, type, baseDirectory)),
     ...(tls && { tls }),
-    usernameFromCertificate: asked || type === "external" ? merged.usernameFromCertificate ?? "off" : "off",
-    maxConnections: merged.maxConnections ?? 0,
+    usernameFromCertificate: asked || type === "external" ? merged.usernameFromCertificate : "off",
+    maxConnections,
     ...(type !== "tcp" && webSocketValues(merged)),
     limits: mergeLimits(limits, merged),
   };
 }
 
 function addressOf(
-  { bind, socketMode, ssl = false }: ListenerValues,
+  { bind, socketMode, ssl }: MergedValues,
   type: "tcp" | "ws",
   baseDirectory: string,
 ): Pick<ResolvedListener, "hostname" | "port" | "socketPath" | "socketMode"> {
@@ -99,39 +102,43 @@ function defaultPort(type: "tcp" | "ws", secure: boolean): number {
   return secure ? 8883 : 1883;
 }
 
-function webSocketValues(values: ListenerValues): Pick<ResolvedListener, "path" | "origins" | "hosts"> {
+function webSocketValues(
+  values: Pick<MergedValues, "path" | "origins" | "hosts">,
+): Pick<ResolvedListener, "path" | "origins" | "hosts"> {
   const { path, origins, hosts } = values;
   return { ...(path !== undefined && { path }), ...(origins && { origins }), ...(hosts && { hosts }) };
 }
 
 /** What holds for the connections of a listener, or for the whole broker. */
 export function mergeLimits(limits: ResolvedLimits, values: Readonly<Record<string, unknown>>): ResolvedLimits {
-  const own = Object.entries(values).filter(([key]) => Object.hasOwn(limitsSchema.shape, key));
-  return { ...limits, ...Object.fromEntries(own) };
+  return fill(limitKeys, values, limits);
 }
 
 /** A broker without a word of config is not open to the network. */
 function defaultListener(limits: ResolvedLimits): ResolvedListener {
+  const { type, usernameFromCertificate, maxConnections } = listenerDefaults;
   return {
     name: DEFAULT,
-    type: "tcp",
+    type,
+    usernameFromCertificate,
+    maxConnections,
     hostname: "127.0.0.1",
-    port: 1883,
-    usernameFromCertificate: "off",
-    maxConnections: 0,
+    port: defaultPort("tcp", false),
     limits,
   };
 }
 
 function handedIn(inherited: ListenerValues, limits: ResolvedLimits): ResolvedListener {
+  const values = { ...listenerDefaults, ...inherited };
+  const { usernameFromCertificate, maxConnections } = values;
   return {
     name: DEFAULT,
     type: "external",
     hostname: "",
     port: 0,
-    usernameFromCertificate: inherited.usernameFromCertificate ?? "off",
-    maxConnections: inherited.maxConnections ?? 0,
-    ...webSocketValues(inherited),
+    usernameFromCertificate,
+    maxConnections,
+    ...webSocketValues(values),
     limits: mergeLimits(limits, inherited),
   };
 }
@@ -139,7 +146,7 @@ function handedIn(inherited: ListenerValues, limits: ResolvedLimits): ResolvedLi
 function checkDraft(draft: Draft, drafts: ReadonlyMap<string, Draft>, report: Report): void {
   const { own, isTemplate } = draft;
   for (const key of ["reader", "writer"] as const) {
-    if (own.values[key] !== undefined) report.warn(own.pathOf(key), "has no meaning here");
+    if (own.values[key] !== undefined) report.warn(own.pathOf(key), ignoredListenerKeys[key].doc);
   }
   const template = drafts.get(DEFAULT)?.own.path ?? own.path;
   if (isTemplate && own.values.bind === undefined) return;
@@ -150,7 +157,7 @@ function checkDraft(draft: Draft, drafts: ReadonlyMap<string, Draft>, report: Re
 }
 
 function checkType({ own, merged, isTemplate }: Draft, report: Report): void {
-  const type = merged.type ?? "tcp";
+  const { type } = merged;
   for (const key of ["path", "origins", "hosts"] as const) {
     if (type !== "tcp" || isTemplate || own.values[key] === undefined) continue;
     report.fault(own.pathOf(key), "is for listeners with type: ws only: got type: tcp");
@@ -174,7 +181,7 @@ function checkType({ own, merged, isTemplate }: Draft, report: Report): void {
 }
 
 /** The name that a browser was sent to proves nothing, so that pages of named hosts are refused. */
-function checkPages(own: Section<ListenerValues>, { bind, origins, hosts }: ListenerValues, report: Report): void {
+function checkPages(own: Section<ListenerValues>, { bind, origins, hosts }: MergedValues, report: Report): void {
   const isHere = bind?.socketPath !== undefined || isLoopback(bind?.hostname ?? ALL_INTERFACES);
   if (origins || hosts || isHere) return;
   const reason = "not given: pages in browsers are let in only where they have the listener's IP address for host";

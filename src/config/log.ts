@@ -11,7 +11,7 @@ export function resolveLog(broker: Section<BrokerValues>, report: Report): Resol
   const { log: input = {} } = broker.values;
   const path: KeyPath = broker.pathOf("log");
   const { values } = readSection(logSchema, input, path, report);
-  return { ...defaultLog, ...values, categories: values.categories ?? {} };
+  return { ...defaultLog, ...values };
 }
 
 /** The plugins that write packets and messages to the log, as the section wants them. */

@@ -1,10 +1,12 @@
 /** Lists of plugins: from the spellings of the config to names with options. */
 import { resolve } from "@std/path";
+import { bundledOptions } from "../plugins/bundled_options.ts";
 import type { PluginEntry } from "./config.ts";
+import type { Keys } from "./key.ts";
 import { formatKeyPath, type KeyPath } from "./key_path.ts";
 import { type BundledPluginName, type PluginPurpose, purposeOf, readPluginName } from "./plugin_names.ts";
 import { type Report, show } from "./report.ts";
-import { pluginSchemas } from "./schema.ts";
+import { schemaOf } from "./schema.ts";
 import { readSection } from "./section.ts";
 import { isMapping } from "./values.ts";
 
@@ -102,7 +104,7 @@ function homeOf(name: BundledPluginName): string {
 
 function readOptions(name: BundledPluginName, options: unknown, path: KeyPath, context: PluginListContext): object {
   const { report, baseDirectory } = context;
-  const { values } = readSection(pluginSchemas[name], options, path, report);
+  const { values } = readSection(schemaOf<Keys>(bundledOptions[name]), options, path, report);
   const paths = ["passwordFile", "scramKeyFile"] as const;
   const resolved = paths.flatMap((key) => {
     const path = (values as Readonly<Record<string, unknown>>)[key];

@@ -1,7 +1,7 @@
 /** From `auth`, `topic-check`, `plugins` and `sys-interval` to the plugins to load, in the order in which they are asked. */
 import { resolveAuth, resolveFile } from "./auth.ts";
 import type { ResolvedConfig } from "./config.ts";
-import { brokerQuantities } from "./keys.ts";
+import { brokerDefaults } from "./keys.ts";
 import { checkTwice, hasOptions, type ListedPlugin, readPluginList, toEntry, withDefaults } from "./plugin_list.ts";
 import { type PluginPurpose, purposeOf } from "./plugin_names.ts";
 import type { Report } from "./report.ts";
@@ -64,7 +64,7 @@ function resolveGeneral(
   listed: readonly ListedPlugin[],
   report: Report,
 ): ListedPlugin[] {
-  const { sysInterval = brokerQuantities.sysInterval.default } = broker.values;
+  const { sysInterval = brokerDefaults.sysInterval } = broker.values;
   const plugins = [...listed];
   if (!listed.some(({ bundled }) => bundled === "broker_sys")) {
     plugins.push(implied(broker, "broker_sys", "sysInterval"));

@@ -1,7 +1,8 @@
 import { resolve } from "@std/path";
 import { ConfigError } from "./config_error.ts";
 import type { ResolvedConfig } from "./config.ts";
-import { brokerQuantities, defaultLimits } from "./keys.ts";
+import { defaultsOf, fill } from "./key.ts";
+import { defaultLimits } from "./keys.ts";
 import { resolveLog, withLog } from "./log.ts";
 import { mergeLimits, resolveListeners } from "./listeners.ts";
 import { resolvePersistence } from "./persistence.ts";
@@ -9,6 +10,7 @@ import { resolvePlugins } from "./plugins.ts";
 import { Report } from "./report.ts";
 import { brokerSchema } from "./schema.ts";
 import { readSection } from "./section.ts";
+import { capacityKeys } from "./table.ts";
 import { warnAboutSurprises } from "./surprises.ts";
 
 /** What {@linkcode resolveConfig} has to know besides the config. */
@@ -43,13 +45,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
     ...plugins,
     plugins: withLog(plugins.plugins, log),
     limits,
-    maxSessions: values.maxSessions ?? brokerQuantities.maxSessions.default,
-    maxSessionsPerUser: values.maxSessionsPerUser ?? brokerQuantities.maxSessionsPerUser.default,
-    maxSessionsPerAddress: values.maxSessionsPerAddress ?? brokerQuantities.maxSessionsPerAddress.default,
-    maxShareGroups: values.maxShareGroups ?? brokerQuantities.maxShareGroups.default,
-    maxRetained: values.maxRetained ?? brokerQuantities.maxRetained.default,
-    maxRetainedBytes: values.maxRetainedBytes ?? brokerQuantities.maxRetainedBytes.default,
-    maxTotalBytes: values.maxTotalBytes ?? brokerQuantities.maxTotalBytes.default,
+    ...fill(capacityKeys, values, defaultsOf(capacityKeys)),
     persistence,
     log,
     warnings: report.warnings,

@@ -1,7 +1,6 @@
 import type { ResolvedTls } from "./config.ts";
-import type { Draft } from "./listener_draft.ts";
+import type { Draft, MergedValues } from "./listener_draft.ts";
 import type { Report } from "./report.ts";
-import type { ListenerValues } from "./schema.ts";
 
 /** Keys that do nothing without TLS. */
 const TLS_KEYS = [
@@ -21,7 +20,7 @@ const TLS_KEYS = [
  *
  * @param absolute makes a path absolute
  */
-export function resolveTls(values: ListenerValues, absolute: (path: string) => string): ResolvedTls | undefined {
+export function resolveTls(values: MergedValues, absolute: (path: string) => string): ResolvedTls | undefined {
   if (!values.ssl) return undefined;
   const { keyfilePassphrase, keyfilePassphraseFile, cafile, capath, cadata, crlfile } = values;
   return {
@@ -37,11 +36,11 @@ export function resolveTls(values: ListenerValues, absolute: (path: string) => s
   };
 }
 
-function hasAuthority({ cafile, capath, cadata }: ListenerValues): boolean {
+function hasAuthority({ cafile, capath, cadata }: MergedValues): boolean {
   return cafile !== undefined || capath !== undefined || cadata !== undefined;
 }
 
-function clientCertificate(values: ListenerValues): "off" | "optional" | "required" {
+function clientCertificate(values: MergedValues): "off" | "optional" | "required" {
   return values.clientCertificate ?? (hasAuthority(values) ? "optional" : "off");
 }
 

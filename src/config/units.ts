@@ -31,6 +31,13 @@ export const BYTE_UNITS = "B, KB, MB, GB, KiB, MiB, GiB";
 /** Units that {@linkcode parseSeconds} knows, for error texts. */
 export const TIME_UNITS = "ms, s, min, h, d";
 
+/** What {@linkcode parseBytes}, {@linkcode parseSeconds} and {@linkcode parseCount} take, as patterns of JSON Schema. */
+export const UNIT_PATTERNS = {
+  bytes: "^\\s*[+-]?\\d+(\\.\\d+)?\\s*([KkMmGg]?[Bb]|[KkMmGg][Ii][Bb])?\\s*$",
+  seconds: "^\\s*[+-]?\\d+(\\.\\d+)?\\s*(ms|s|min|h|d)?\\s*$",
+  count: "^\\s*[+-]?\\d+(\\.\\d+)?\\s*$",
+} as const;
+
 /** Reads a size in bytes; `undefined` if the text is none. Letter case does not matter. */
 export function parseBytes(text: string): number | undefined {
   return parseQuantity(text.toLowerCase(), BYTES);

@@ -1,10 +1,48 @@
-/** Schemas of single values. Each says in one sentence what it expects and what it got. */
+/**
+ * Kinds of values. Each reads a value, or says in one sentence what it expects and what it got; and each says in JSON
+ * Schema what an editor may offer and mark. That may be looser than what is read, and never stricter.
+ */
 import { z } from "zod";
 import { parseTopicFilter, TopicError } from "../packet/topic.ts";
 import { type Bind, BindError, parseBind } from "./bind.ts";
-import type { Quantity } from "./keys.ts";
+import type { AccessControlList, LogLevel } from "./config.ts";
 import { show, suggestMapping } from "./report.ts";
-import { BYTE_UNITS, parseBytes, parseCount, parseSeconds, TIME_UNITS } from "./units.ts";
+import { BYTE_UNITS, parseBytes, parseCount, parseSeconds, TIME_UNITS, UNIT_PATTERNS } from "./units.ts";
+
+/** A JSON Schema (draft 7), or a part of one. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** What the values of a key have in common. `Input` is what a program may write. */
+export interface Kind<Output, Input = Output> {
+  readonly schema: z.ZodType<Output, Input>;
+  readonly json: JsonSchema;
+}
+
+/** A number with its range, ends included. */
+export interface Quantity {
+  readonly unit:
+    | "bytes"
+    | "seconds"
+    | "connections"
+    | "sessions"
+    | "messages"
+    | "filters"
+    | "hashes"
+    | "aliases"
+    | "levels"
+    | "properties"
+    | "groups"
+    | "subscriptions"
+    | "QoS";
+  readonly default: number;
+  readonly minimum: number;
+  /** `undefined`: no limit but that of whole numbers. */
+  readonly maximum?: number;
+  /** The minimum itself is too small. */
+  readonly aboveMinimum?: boolean;
+  /** Parts of a unit are allowed. */
+  readonly fractional?: boolean;
+}
 
 /** What is wrong with a value; `path` leads from the value to the part at fault. */
 interface Complaint {
@@ -12,27 +50,55 @@ interface Complaint {
   readonly path?: (string | number)[];
 }
 
-/** A schema made of one function, which returns the value or calls `complain`. */
-function value<Output>(read: (input: unknown, complain: (complaint: Complaint) => void) => Output | undefined) {
-  return z.unknown().transform((input, context): Output => {
+type Complain = (complaint: Complaint) => void;
+
+/** A kind made of one function, which returns the value or calls `complain`. */
+function value<Output, Input = Output>(
+  json: JsonSchema,
+  read: (input: unknown, complain: Complain) => Output | undefined,
+): Kind<Output, Input> {
+  const schema = z.unknown().transform((input, context): Output => {
     const complaints: Complaint[] = [];
     const output = read(input, (complaint) => complaints.push(complaint));
     for (const { message, path } of complaints) context.issues.push({ code: "custom", message, path, input });
     return complaints.length > 0 || output === undefined ? z.NEVER : output;
   });
+  return { schema: schema as unknown as z.ZodType<Output, Input>, json };
+}
+
+/** A text with a variable in it, which an editor has to let pass, whatever it may hold. */
+const WITH_VARIABLE = { type: "string", pattern: "\\$\\{" };
+
+/** A text of this form, or with a variable in it. */
+function like(pattern: string): JsonSchema {
+  return { type: "string", pattern: `${pattern}|${WITH_VARIABLE.pattern}` };
+}
+
+/** A value that is read elsewhere: a section of its own, or the options of somebody else. */
+export function elsewhere<Input>(json: JsonSchema): Kind<unknown, Input> {
+  return { schema: z.unknown() as z.ZodType<unknown, Input>, json };
 }
 
 /** A number in its range; bytes and seconds may carry a unit. */
-export function quantity(range: Quantity) {
-  return value((input, complain) => {
+export function numberIn<Value extends number>(range: Quantity): Kind<Value> {
+  return value(describeInJson(range), (input, complain) => {
     const number = typeof input === "string" ? parseInUnit(input, range) : input;
     if (typeof number !== "number") complain({ message: `must be ${describeKind(range)}: got ${show(input)}` });
-    else if (isInRange(number, range)) return number;
+    else if (isInRange(number, range)) return number as Value;
     else {
       const whole = range.fractional || Number.isInteger(number) ? "" : "a whole number, ";
       complain({ message: `must be ${whole}${describeRange(range)}: got ${show(input)}` });
     }
   });
+}
+
+function describeInJson({ unit, minimum, maximum, aboveMinimum, fractional }: Quantity): JsonSchema {
+  const number = {
+    type: fractional ? "number" : "integer",
+    [aboveMinimum ? "exclusiveMinimum" : "minimum"]: minimum,
+    ...(maximum !== undefined && { maximum }),
+  };
+  return { anyOf: [number, like(unit === "bytes" || unit === "seconds" ? UNIT_PATTERNS[unit] : UNIT_PATTERNS.count)] };
 }
 
 function parseInUnit(text: string, { unit }: Quantity): number | undefined {
@@ -51,7 +117,8 @@ function describeKind({ unit }: Quantity): string {
   return unit === "seconds" ? `a number of seconds or a time with a unit (${TIME_UNITS})` : "a number";
 }
 
-function describeRange({ unit, minimum, maximum, aboveMinimum }: Quantity): string {
+/** Writes a range as a fault and the manual do. */
+export function describeRange({ unit, minimum, maximum, aboveMinimum }: Quantity): string {
   const units = unit === "bytes" || unit === "seconds" ? ` ${unit}` : "";
   if (maximum === undefined) return `at least ${minimum}${units}`;
   if (aboveMinimum) return `above ${minimum} and at most ${maximum}${units}`;
@@ -67,8 +134,10 @@ const FLAGS: Readonly<Record<string, boolean>> = {
   false: false,
 };
 
+const FLAG_WORDS = like("^([Oo][Nn]|[Oo][Ff][Ff]|[Yy][Ee][Ss]|[Nn][Oo]|[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$");
+
 /** True or false; also in YAML 1.1's words, which YAML 1.2 reads as texts. */
-export const flag = value((input, complain) => {
+export const flag = value({ anyOf: [{ type: "boolean" }, FLAG_WORDS] }, (input, complain): boolean | undefined => {
   if (typeof input === "boolean") return input;
   const word = typeof input === "string" ? input.toLowerCase() : "";
   if (Object.hasOwn(FLAGS, word)) return FLAGS[word];
@@ -76,7 +145,9 @@ export const flag = value((input, complain) => {
 });
 
 /** `allow-anonymous`: a flag, or a word for more than that. */
-export const anonymity = value((input, complain): boolean | "any-username" | undefined => {
+export const anonymity = value<boolean | "any-username">({
+  anyOf: [{ type: "boolean" }, { const: "any-username" }, FLAG_WORDS],
+}, (input, complain) => {
   if (typeof input === "boolean" || input === "any-username") return input;
   const word = typeof input === "string" ? input.toLowerCase() : "";
   if (Object.hasOwn(FLAGS, word)) return FLAGS[word];
@@ -84,25 +155,30 @@ export const anonymity = value((input, complain): boolean | "any-username" | und
 });
 
 /** One of a few words. */
-export function choice<const Word extends string>(words: readonly Word[]) {
+export function choice<const Word extends string>(words: readonly Word[]): Kind<Word> {
   const list = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
-  return value((input, complain) => {
+  return value({ anyOf: [{ enum: words }, WITH_VARIABLE] }, (input, complain): Word | undefined => {
     const word = words.find((word) => word === input);
     if (word === undefined) complain({ message: `must be ${list}: got ${show(input)}` });
     return word;
   });
 }
 
+const TEXT = { type: "string", minLength: 1 };
+
 /** A text that is not empty. */
-export function text(what: string) {
-  return value((input, complain) => {
+export function text(what: string): Kind<string> {
+  return value(TEXT, (input, complain) => {
     if (typeof input === "string" && input !== "") return input;
     complain({ message: `must be ${what}: got ${show(input)}` });
   });
 }
 
+/** The path of a file. */
+export const filePath = text("the path of a file");
+
 /** A text that is not empty and that no message shows. */
-export const secret = value((input, complain) => {
+export const secret = value(TEXT, (input, complain): string | undefined => {
   if (typeof input === "string" && input !== "") return input;
   complain({ message: `must be a text in quotes, not empty: got ${input === "" ? "an empty one" : typeof input}` });
 });
@@ -110,7 +186,7 @@ export const secret = value((input, complain) => {
 const LONGEST_MQTT_TEXT_BYTES = 65_535;
 
 /** A text that is not empty and that fits a UTF-8 Encoded String (MQTT 5.0 §1.5.4). */
-export const mqttText = value((input, complain) => {
+export const mqttText = value(TEXT, (input, complain): string | undefined => {
   if (typeof input !== "string" || input === "" || input.includes("\0") || !input.isWellFormed()) {
     complain({ message: `must be a text without U+0000 and without lone surrogates: got ${show(input)}` });
     return undefined;
@@ -121,7 +197,7 @@ export const mqttText = value((input, complain) => {
 });
 
 /** `bind` of a listener. */
-export const bind = value((input, complain): Bind | undefined => {
+export const bind = value<Bind, string | number | null>({ type: ["string", "integer"] }, (input, complain) => {
   if (Array.isArray(input)) {
     complain({ message: `an address in brackets must be quoted, such as "[::1]:1883": got a list` });
     return undefined;
@@ -139,19 +215,19 @@ export const bind = value((input, complain): Bind | undefined => {
 });
 
 /** Permission bits as chmod takes them. YAML would take plain digits for a decimal number. */
-export const fileMode = value((input, complain) => {
+export const fileMode = value<number, string>(like("^(0o?)?[0-7]{3}$"), (input, complain) => {
   if (typeof input === "string" && /^(0o?)?[0-7]{3}$/.test(input)) return parseInt(input.slice(-3), 8);
   complain({ message: `must be an octal mode in quotes, such as "0660": got ${show(input)}` });
 });
 
 /** The path part of a URL. */
-export const urlPath = value((input, complain) => {
+export const urlPath = value<string>(like("^/[^\\s?#]*$"), (input, complain) => {
   if (typeof input === "string" && /^\/[^\s?#]*$/.test(input)) return input;
   complain({ message: `must be a path that begins with "/", without "?" or "#": got ${show(input)}` });
 });
 
 /** Values of the Origin header (RFC 6454 §7). */
-export const origins = value((input, complain) => {
+export const origins = value<readonly string[]>({ type: "array", items: { type: "string" } }, (input, complain) => {
   if (!Array.isArray(input)) {
     complain({ message: `must be a list of origins, such as ["https://example.org"]: got ${show(input)}` });
     return undefined;
@@ -172,7 +248,7 @@ function isOrigin(origin: unknown): boolean {
 }
 
 /** Names and addresses of hosts, without scheme and port. */
-export const hosts = value((input, complain) => {
+export const hosts = value<readonly string[]>({ type: "array", items: { type: "string" } }, (input, complain) => {
   if (!Array.isArray(input)) {
     complain({ message: `must be a list of host names, such as ["mqtt.example.org"]: got ${show(input)}` });
     return undefined;
@@ -191,7 +267,10 @@ function isHost(host: unknown): boolean {
 }
 
 /** User name → topic filters. The result has no prototype, so that no user name finds something inherited. */
-export const accessControlList = value((input, complain) => {
+export const accessControlList = value<Readonly<Record<string, readonly string[]>>, AccessControlList>({
+  type: "object",
+  additionalProperties: { type: ["array", "null"], items: { type: "string" } },
+}, (input, complain) => {
   if (!isMapping(input)) {
     const hint = suggestMapping(input);
     complain({ message: `must map user names to lists of topic filters: got ${show(input)}${hint}` });
@@ -208,7 +287,7 @@ export const accessControlList = value((input, complain) => {
   return lists;
 });
 
-function checkEntry(entry: unknown, path: (string | number)[], complain: (complaint: Complaint) => void): void {
+function checkEntry(entry: unknown, path: (string | number)[], complain: Complain): void {
   if (typeof entry !== "string") {
     complain({
       message: `must be a topic filter, in quotes if it looks like something else: got ${show(entry)}`,
@@ -225,12 +304,16 @@ function checkEntry(entry: unknown, path: (string | number)[], complain: (compla
 }
 
 /** How much may be logged. */
-export const logLevels = ["debug", "info", "warning", "error", "off"] as const;
+export const logLevels = ["debug", "info", "warning", "error", "off"] as const satisfies readonly LogLevel[];
 
 const LOG_CATEGORY = /^(connections|listeners|store|plugins|plugins\..+)$/;
 
 /** Category of the log → level. */
-export const logCategories = value((input, complain) => {
+export const logCategories = value<Readonly<Record<string, LogLevel>>>({
+  type: "object",
+  patternProperties: { [LOG_CATEGORY.source]: { anyOf: [{ enum: logLevels }, WITH_VARIABLE] } },
+  additionalProperties: false,
+}, (input, complain) => {
   if (!isMapping(input)) {
     complain({ message: `must map parts of the broker to levels: got ${show(input)}` });
     return undefined;
@@ -243,7 +326,7 @@ export const logCategories = value((input, complain) => {
       complain({ message: `must be ${logLevels.join(", ")}: got ${show(level)}`, path: [category] });
     }
   }
-  return input as Record<string, typeof logLevels[number]>;
+  return input as Record<string, LogLevel>;
 });
 
 /** Tells whether a value is a mapping of keys to values, as a YAML mapping or an object literal is. */

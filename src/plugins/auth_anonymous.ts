@@ -7,6 +7,7 @@
  */
 import type { Plugin, PluginFactory, SignIn } from "../hooks/plugin.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import { authAnonymousOptions } from "./auth_anonymous_options.ts";
 import { readOptions, show } from "./options.ts";
 
 /** Who may come in without being verified: nobody, who gives no user name, or anybody. */
@@ -38,7 +39,7 @@ const create: PluginFactory = (options: unknown): Plugin => {
 export default create;
 
 function readAllowed(options: unknown): Anonymity {
-  const { allowAnonymous = true } = readOptions(options, ["allowAnonymous"]);
+  const { allowAnonymous = true } = readOptions(options, authAnonymousOptions);
   if (typeof allowAnonymous !== "boolean" && allowAnonymous !== "any-username") {
     throw new Error(`allowAnonymous must be true, false or any-username: got ${show(allowAnonymous)}`);
   }

@@ -28,6 +28,7 @@
  */
 import configuration from "../../deno.json" with { type: "json" };
 import type { BrokerStatistics, Plugin, PluginContext, PluginFactory } from "../hooks/plugin.ts";
+import { brokerSysOptions } from "./broker_sys_options.ts";
 import { readOptions, show } from "./options.ts";
 import { ProcessLoad } from "./sys/process_load.ts";
 
@@ -40,7 +41,6 @@ export interface BrokerSysOptions {
 }
 
 const ROOT = "$SYS/broker/";
-const DEFAULT_INTERVAL_SECONDS = 20;
 
 /** Makes the plugin; its options are {@linkcode BrokerSysOptions}. */
 const create: PluginFactory = (options: unknown, context: PluginContext): Plugin => {
@@ -63,8 +63,8 @@ const create: PluginFactory = (options: unknown, context: PluginContext): Plugin
 export default create;
 
 function readInterval(options: unknown): number {
-  const { interval, sysInterval } = readOptions(options, ["interval", "sysInterval"]);
-  const seconds = interval ?? sysInterval ?? DEFAULT_INTERVAL_SECONDS;
+  const { interval, sysInterval } = readOptions(options, brokerSysOptions);
+  const seconds = interval ?? sysInterval ?? brokerSysOptions.interval.default;
   if (typeof seconds !== "number" || !Number.isFinite(seconds) || seconds < 0) {
     throw new Error(`interval must be a number of seconds, 0 or more: got ${show(seconds)}`);
   }

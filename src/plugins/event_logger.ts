@@ -8,6 +8,7 @@ import type { ApplicationMessage } from "../message.ts";
 import type { ClientSnapshot, Plugin, PluginContext, PluginFactory } from "../hooks/plugin.ts";
 import { describeReasonCode } from "../packet/reason_code.ts";
 import type { Logger } from "../logger.ts";
+import { loggerOptions } from "./logger_options.ts";
 import { readOptions } from "./options.ts";
 import { quote } from "../quote.ts";
 
@@ -19,7 +20,7 @@ export interface EventLoggerOptions {
 
 /** Makes the plugin; its options are {@linkcode EventLoggerOptions}. */
 const create: PluginFactory = (options: unknown, { logger }: PluginContext): Plugin => {
-  const { excludeSys = true } = readOptions(options, ["excludeSys"]);
+  const { excludeSys = loggerOptions.excludeSys.default } = readOptions(options, loggerOptions);
   // A hook that is not there costs the broker nothing.
   const rest = logger.debugEnabled === false
     ? {}

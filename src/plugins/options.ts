@@ -3,20 +3,21 @@
 /**
  * Checks that options are a mapping of known names.
  *
- * @param known names in camelCase
+ * @param known what the plugin says of them, by names in camelCase
  * @throws {Error} that names what is not known
  */
 export function readOptions<Name extends string>(
   options: unknown,
-  known: readonly Name[],
+  known: Readonly<Record<Name, unknown>>,
 ): Partial<Record<Name, unknown>> {
   if (options === undefined || options === null) return {};
   if (typeof options !== "object" || Array.isArray(options)) {
     throw new Error(`options must be a mapping of names to values: got ${show(options)}`);
   }
+  const names = Object.keys(known);
   for (const name of Object.keys(options)) {
-    if ((known as readonly string[]).includes(name)) continue;
-    throw new Error(`unknown option ${name}: known are ${known.length === 0 ? "none" : known.join(", ")}`);
+    if (names.includes(name)) continue;
+    throw new Error(`unknown option ${name}: known are ${names.length === 0 ? "none" : names.join(", ")}`);
   }
   return options as Partial<Record<Name, unknown>>;
 }

@@ -13,6 +13,7 @@ import {
   type PublishPacket,
 } from "../packet/packets.ts";
 import { describeReasonCode } from "../packet/reason_code.ts";
+import { loggerOptions } from "./logger_options.ts";
 import { readOptions } from "./options.ts";
 import { quote } from "../quote.ts";
 
@@ -24,7 +25,7 @@ export interface PacketLoggerOptions {
 
 /** Makes the plugin; its options are {@linkcode PacketLoggerOptions}. */
 const create: PluginFactory = (options: unknown, { logger }: PluginContext): Plugin => {
-  const { excludeSys = true } = readOptions(options, ["excludeSys"]);
+  const { excludeSys = loggerOptions.excludeSys.default } = readOptions(options, loggerOptions);
   // A hook that is not there costs the broker nothing.
   if (logger.debugEnabled === false) return {};
   const log = (arrow: string) => (client: ClientSnapshot | undefined, packet: InboundPacket | OutboundPacket) => {

@@ -14,6 +14,7 @@
 import type { ClientSnapshot, Decision, Plugin, PluginContext, PluginFactory } from "../hooks/plugin.ts";
 import { type AccessList, AccessListTemplate } from "./acl/access_list.ts";
 import { readOptions, show } from "./options.ts";
+import { topicAclOptions } from "./topic_acl_options.ts";
 
 /** User name → topic filters; `anonymous` stands for clients without a user name, `null` for an empty list. */
 export type TopicAcl = Readonly<Record<string, readonly string[] | null>>;
@@ -69,10 +70,7 @@ function decide(users: Users | undefined, client: ClientSnapshot, allows: (list:
 }
 
 function readLists(options: unknown): Lists {
-  const { acl, publishAcl, subscribeAcl, receiveAcl } = readOptions(
-    options,
-    ["acl", "publishAcl", "subscribeAcl", "receiveAcl"],
-  );
+  const { acl, publishAcl, subscribeAcl, receiveAcl } = readOptions(options, topicAclOptions);
   const common = readUsers(acl, "acl");
   return {
     publish: readUsers(publishAcl, "publishAcl") ?? common,

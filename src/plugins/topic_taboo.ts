@@ -16,7 +16,7 @@ const EXEMPT = "admin";
 
 /** Makes the plugin; it has no options. */
 const create: PluginFactory = (options: unknown): Plugin => {
-  readOptions(options, []);
+  readOptions(options, {});
   return {
     authorizePublish: (client, { topicName }) => decide(client, topicName),
     authorizeSubscribe: (client, { topicFilter }) => decide(client, topicFilter),

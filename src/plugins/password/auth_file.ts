@@ -8,6 +8,7 @@ import type {
   SignIn,
   SignInRefusal,
 } from "../../hooks/plugin.ts";
+import { authFileOptions } from "../auth_file_options.ts";
 import { readOptions, show } from "../options.ts";
 import type { FailureGateClock } from "./failure_gate.ts";
 import { PasswordCheck } from "./password_check.ts";
@@ -162,19 +163,18 @@ class AuthFile implements Plugin {
 }
 
 function checkOptions(options: unknown, baseDirectory: string): AuthFileSettings {
-  const { passwordFile, scramKeyFile, authConcurrency = 2 } = readOptions(options, [
-    "passwordFile",
-    "scramKeyFile",
-    "authConcurrency",
-  ]);
+  const { default: usual, quantity: { minimum, maximum = Infinity } } = authFileOptions.authConcurrency;
+  const { passwordFile, scramKeyFile, authConcurrency = usual } = readOptions(options, authFileOptions);
   if (typeof passwordFile !== "string" || passwordFile === "") {
     throw new Error(`passwordFile must be the path of a file: got ${show(passwordFile)}`);
   }
   if (scramKeyFile !== undefined && (typeof scramKeyFile !== "string" || scramKeyFile === "")) {
     throw new Error(`scramKeyFile must be the path of a file: got ${show(scramKeyFile)}`);
   }
-  if (typeof authConcurrency !== "number" || !Number.isInteger(authConcurrency) || !isWithin(authConcurrency, 1, 64)) {
-    throw new Error(`authConcurrency must be a whole number from 1 to 64: got ${show(authConcurrency)}`);
+  if (!isWholeNumber(authConcurrency) || authConcurrency < minimum || authConcurrency > maximum) {
+    throw new Error(
+      `authConcurrency must be a whole number from ${minimum} to ${maximum}: got ${show(authConcurrency)}`,
+    );
   }
   return {
     passwordFile: resolve(baseDirectory, passwordFile),
@@ -183,8 +183,8 @@ function checkOptions(options: unknown, baseDirectory: string): AuthFileSettings
   };
 }
 
-function isWithin(value: number, minimum: number, maximum: number): boolean {
-  return value >= minimum && value <= maximum;
+function isWholeNumber(value: unknown): value is number {
+  return Number.isInteger(value);
 }
 
 function messageOf(fault: unknown): string {
