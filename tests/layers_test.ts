@@ -39,7 +39,11 @@ const openToOptions: readonly string[] = ["config/key.ts", "config/values.ts"];
 const readsDenoJson: readonly string[] = ["plugins", "cli"];
 
 /** Packages that one room keeps to itself. */
-const ownedPackages: Readonly<Record<string, string>> = { "commander": "cli", "hash-wasm": "plugins" };
+const ownedPackages: Readonly<Record<string, string>> = {
+  "commander": "cli",
+  "hash-wasm": "plugins",
+  "js-yaml": "config",
+};
 
 const source = fromFileUrl(new URL("../src", import.meta.url));
 

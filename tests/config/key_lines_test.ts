@@ -63,6 +63,27 @@ Deno.test("items of lists are found by their value", () => {
   assertEquals(locate(text, ["list", 9]), "4:1");
 });
 
+Deno.test("the last of very many like values is found where it stands", () => {
+  const text = `list:\n${"  - a\n".repeat(1000)}map:\n${
+    Array.from({ length: 1000 }, (_, i) => `  k${i}: \${A}\n`).join("")
+  }`;
+  assertEquals(locate(text, ["list", 999]), "1001:5");
+  assertEquals(locate(text, ["map", "k999"]), "2002:9");
+  assertEquals(new KeyLocator(text).isPlain(["map", "k999"]), true);
+});
+
+Deno.test("a text is plain without quotes and without a tag, also behind an alias", () => {
+  const text = "a: b c\nb: 'b'\nc: \"b\"\nd: |\n  b\ne: !!str b\nf: [b, &x b]\ng: *x\n<<: {h: b}\n";
+  const plain = ["a", "b", "c", "d", "e", "g", "h", "none"].filter((key) => new KeyLocator(text).isPlain([key]));
+  assertEquals(plain, ["a", "g", "h"]);
+  assertEquals([0, 1, 2].map((index) => new KeyLocator(text).isPlain(["f", index])), [true, true, false]);
+});
+
+Deno.test("a mapping that is merged into itself has no more keys for it", () => {
+  assertEquals(locate("a: &a\n  <<: *a\n  b: 1\n", ["a", "b"]), "3:6");
+  assertEquals(locate("a: &a\n  <<: [*a, *a]\n  b: 1\n", ["a", "c"]), "1:1");
+});
+
 Deno.test("texts over several lines hide no key and are none", () => {
   const text = `a: |\n  b: 1\n  c: 2\nd: "x\n  c: 3"\nc: 4\n`;
   assertEquals(locate(text, ["c"]), "6:4");
