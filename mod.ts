@@ -33,6 +33,7 @@ export type {
   AccessControlList,
   AuthConfig,
   BrokerConfig,
+  BrokerLimits,
   ClientCertificateRequest,
   ConnectionLimits,
   ListenerConfig,

@@ -10,7 +10,7 @@ import type { Key, Keys } from "../src/config/key.ts";
 import { isQuantity, listedKeys } from "../src/config/keys.ts";
 import { toHyphens } from "../src/config/spelling.ts";
 import { ignoredListenerKeys, limitKeys } from "../src/config/table.ts";
-import type { JsonSchema } from "../src/config/values.ts";
+import type { JsonSchema } from "../src/config/kind.ts";
 import { bundledOptions } from "../src/plugins/bundled_options.ts";
 
 /** The file that is written. */

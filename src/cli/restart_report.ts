@@ -1,5 +1,6 @@
 import type { ResolvedConfig, ResolvedLimits, ResolvedListener } from "../config/config.ts";
 import { toHyphens } from "../config/spelling.ts";
+import { capacityKeys } from "../config/table.ts";
 
 /**
  * The keys that say something else than the config that the broker runs with, and that it does not take over.
@@ -13,7 +14,7 @@ export function needingRestart(
   reloaded: readonly string[],
 ): string[] {
   return [
-    ...changedKeys(running, now, limitsOfBroker),
+    ...changedKeys(running, now, Object.keys(capacityKeys) as (keyof typeof capacityKeys)[]),
     ...changedKeys(running.limits, now.limits),
     ...changedListeners(running, now),
     ...changedPersistence(running.persistence, now.persistence),
@@ -21,17 +22,6 @@ export function needingRestart(
     ...changedLog(running, now),
   ];
 }
-
-/** Limits that no listener has. */
-const limitsOfBroker = [
-  "maxSessions",
-  "maxSessionsPerUser",
-  "maxSessionsPerAddress",
-  "maxShareGroups",
-  "maxRetained",
-  "maxRetainedBytes",
-  "maxTotalBytes",
-] as const;
 
 type Persistence = ResolvedConfig["persistence"];
 

@@ -150,25 +150,8 @@ export interface LogConfig {
   readonly categories?: Readonly<Record<string, LogLevel>>;
 }
 
-/** The whole configuration; every part has a default. */
-export interface BrokerConfig extends ConnectionLimits {
-  /** Listeners by name. @default one on 127.0.0.1:1883 */
-  readonly listeners?: Readonly<Record<string, ListenerConfig | null>>;
-  /** Sign-in. @default anonymous clients on listeners bound to loopback only */
-  readonly auth?: AuthConfig;
-  /** Permissions on topics. @default every client may use every topic */
-  readonly topicCheck?: TopicCheckConfig;
-  /**
-   * Further plugins. Bundled ones for sign-in and topics that are named without options are those that `auth` and
-   * `topicCheck` configure. @default `event_logger`
-   */
-  readonly plugins?: PluginList;
-  /** Where sessions and messages are kept. @default in memory */
-  readonly persistence?: PersistenceConfig;
-  /** What is logged, and how. @default events and warnings as text, without packets */
-  readonly log?: LogConfig;
-  /** Seconds between publications of `$SYS`, 0 to 2,147,483; 0 turns them off. @default 20 */
-  readonly sysInterval?: number;
+/** How much the broker as a whole keeps. */
+export interface BrokerLimits {
   /**
    * Sessions, with and without a connected client, at least 1. A client that has none yet is refused above it (0x97; 3.x:
    * return code 3); those that a store has are always brought back. @default 1000000
@@ -197,6 +180,27 @@ export interface BrokerConfig extends ConnectionLimits {
    * largest are spilled to the store or disconnected first. @default 1073741824
    */
   readonly maxTotalBytes?: number;
+}
+
+/** The whole configuration; every part has a default. */
+export interface BrokerConfig extends BrokerLimits, ConnectionLimits {
+  /** Listeners by name. @default one on 127.0.0.1:1883 */
+  readonly listeners?: Readonly<Record<string, ListenerConfig | null>>;
+  /** Sign-in. @default anonymous clients on listeners bound to loopback only */
+  readonly auth?: AuthConfig;
+  /** Permissions on topics. @default every client may use every topic */
+  readonly topicCheck?: TopicCheckConfig;
+  /**
+   * Further plugins. Bundled ones for sign-in and topics that are named without options are those that `auth` and
+   * `topicCheck` configure. @default `event_logger`
+   */
+  readonly plugins?: PluginList;
+  /** Where sessions and messages are kept. @default in memory */
+  readonly persistence?: PersistenceConfig;
+  /** What is logged, and how. @default events and warnings as text, without packets */
+  readonly log?: LogConfig;
+  /** Seconds between publications of `$SYS`, 0 to 2,147,483; 0 turns them off. @default 20 */
+  readonly sysInterval?: number;
 }
 
 /** A plugin to load. */
@@ -265,7 +269,7 @@ export interface ResolvedListener {
 export type ResolvedLog = Required<LogConfig>;
 
 /** The configuration after parsing, checking, inheritance and defaults. */
-export interface ResolvedConfig {
+export interface ResolvedConfig extends Required<BrokerLimits> {
   /** Folder that relative paths start from, absolute. */
   readonly baseDirectory: string;
   /** Those that listen, `external` ones included, in the config's order. */
@@ -283,20 +287,6 @@ export interface ResolvedConfig {
   readonly topicCheck: boolean;
   /** Limits of the broker as a whole, where no listener has its own. */
   readonly limits: ResolvedLimits;
-  /** Sessions, with and without a connected client. */
-  readonly maxSessions: number;
-  /** Those of one user. */
-  readonly maxSessionsPerUser: number;
-  /** Those whose clients first came from one address. */
-  readonly maxSessionsPerAddress: number;
-  /** Groups of shared subscriptions with one topic filter. */
-  readonly maxShareGroups: number;
-  /** Retained messages that are kept. */
-  readonly maxRetained: number;
-  /** Bytes of retained messages that are kept. */
-  readonly maxRetainedBytes: number;
-  /** Bytes of messages in memory and of what waits for sockets, all clients together. */
-  readonly maxTotalBytes: number;
   /**
    * Where sessions and messages are kept. `path` is absolute; `specifier` is as the config has it, with relative ones
    * starting from `baseDirectory`; `options` are all other keys as they stand.

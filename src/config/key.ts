@@ -1,6 +1,7 @@
 /** How one key of the config is written down; the keys themselves stand in table.ts. */
 import type { z } from "zod";
-import { type JsonSchema, type Kind, numberIn, type Quantity } from "./values.ts";
+import type { JsonSchema, Kind } from "./kind.ts";
+import { numberIn, type Quantity } from "./quantity.ts";
 
 /** One key: everything that the checks, the defaults, the manual, the schema for editors and the types know of it. */
 export interface Key<Output = unknown, Input = unknown, Default = unknown> {

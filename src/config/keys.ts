@@ -4,9 +4,9 @@ import { defaultsOf, type Key, type Keys, mapKeys, quantitiesOf, type QuantityKe
 import { toHyphens } from "./spelling.ts";
 import { authKeys, brokerKeys, limitKeys, listenerKeys, logKeys, persistenceKeys, topicCheckKeys } from "./table.ts";
 import { formatBytes, formatSeconds } from "./units.ts";
-import type { Quantity } from "./values.ts";
+import type { Quantity } from "./quantity.ts";
 
-export type { Quantity } from "./values.ts";
+export type { Quantity } from "./quantity.ts";
 
 /** Limits that are numbers, for the broker and for a listener. */
 export const limitQuantities = quantitiesOf(limitKeys);

@@ -2,8 +2,9 @@
  * Every key of the config: its kind, unit, range, default, and what it is for. From here come the checks, the defaults, the
  * types of what the code gets, what `--check` lists, the tables of the manual and the schema for editors.
  *
- * To add a key, add it here, and to its interface in limits.ts or config.ts, whose comments are what a program's editor
- * shows; a test tells if the two differ. `deno task docs:config` and `deno task docs:schema` then write the rest.
+ * To add a key, add it here (an option of a bundled plugin or store: in its `…_options.ts`), and to its interface in
+ * limits.ts or config.ts, whose comments are what a program's editor shows; a test names the keys in which the two differ.
+ * `deno task docs:config PAGE` and `deno task docs:schema` write the rest, and examples/broker.yaml has to show it.
  */
 import type { QoS } from "../packet/packets.ts";
 import type {
@@ -21,10 +22,10 @@ import { loggerOptions } from "../plugins/logger_options.ts";
 import { topicAclOptions } from "../plugins/topic_acl_options.ts";
 import { sqliteOptions } from "../store/sqlite/sqlite_options.ts";
 import { key, quantity } from "./key.ts";
+import { elsewhere } from "./kind.ts";
 import {
   bind,
   choice,
-  elsewhere,
   fileMode,
   filePath,
   flag,

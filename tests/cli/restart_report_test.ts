@@ -1,9 +1,12 @@
 import { assertEquals } from "@std/assert";
-import type { BrokerConfig } from "../../src/config/config.ts";
-import { resolveConfig } from "../../src/config/resolve.ts";
 import { needingRestart } from "../../src/cli/restart_report.ts";
+import type { BrokerConfig } from "../../src/config/config.ts";
+import { isQuantity } from "../../src/config/keys.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { toHyphens } from "../../src/config/spelling.ts";
+import { capacityKeys, limitKeys } from "../../src/config/table.ts";
 
-const resolved = (config: BrokerConfig) => resolveConfig(config, { baseDirectory: "/nowhere" });
+const resolved = (config: unknown) => resolveConfig(config, { baseDirectory: "/nowhere" });
 const unix = (parts: object): BrokerConfig => ({ listeners: { u: { bind: "unix:/run/m.sock", ...parts } } });
 const tcp = (parts: object): BrokerConfig => ({ listeners: { t: { bind: "127.0.0.1:1883", ...parts } } });
 const certificate = { ssl: true, certfile: "c", keyfile: "k" };
@@ -34,5 +37,14 @@ for (
 ) {
   Deno.test(`${JSON.stringify(before)} that becomes ${JSON.stringify(after)} needs a restart for: ${expected}`, () => {
     assertEquals(needingRestart(resolved(before), resolved(after), []).join(","), expected);
+  });
+}
+
+for (const [name, key] of Object.entries({ ...capacityKeys, ...limitKeys })) {
+  if (!isQuantity(key)) continue;
+  Deno.test(`a changed ${toHyphens(name)} needs a restart`, () => {
+    const { minimum, aboveMinimum } = key.quantity;
+    const other = minimum === key.default || aboveMinimum ? minimum + 1 : minimum;
+    assertEquals(needingRestart(resolved({}), resolved({ [name]: other }), []), [toHyphens(name)]);
   });
 }

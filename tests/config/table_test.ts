@@ -1,11 +1,11 @@
 import type {
   AuthConfig,
   BrokerConfig,
+  BrokerLimits,
   ConnectionLimits,
   ListenerConfig,
   LogConfig,
   PersistenceConfig,
-  ResolvedConfig,
   ResolvedLimits,
   ResolvedLog,
   TopicCheckConfig,
@@ -64,7 +64,7 @@ Deno.test("the interfaces of the config are what the table of keys says", () => 
 Deno.test("the resolved config has the types of the table of keys", () => {
   same<ResolvedLimits, Resolved<typeof limitKeys>>(true);
   same<ResolvedLog, Resolved<typeof logKeys>>(true);
-  same<Pick<ResolvedConfig, keyof typeof capacityKeys>, Resolved<typeof capacityKeys>>(true);
+  same<Required<BrokerLimits>, Resolved<typeof capacityKeys>>(true);
 });
 
 Deno.test("the options of bundled plugins are what the plugins say of them", () => {
