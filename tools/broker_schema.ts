@@ -74,7 +74,8 @@ function spellings(name: string): string {
 
 function property(key: Key): JsonSchema {
   const { default: value } = key;
-  const description = isQuantity(key) ? `${key.quantity.unit}: ${key.doc}` : key.doc;
+  const doc = key.doc.replace(/\[([^\]]+)\]\(#[^)]+\)/g, "$1");
+  const description = isQuantity(key) ? `${key.quantity.unit}: ${doc}` : doc;
   return { description, ...(value !== undefined && { default: value }), ...valueOf(key) };
 }
 

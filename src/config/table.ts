@@ -53,15 +53,27 @@ export const sectionKeys = {
     elsewhere<Readonly<Record<string, ListenerConfig | null>>>(see("listeners")),
     { shown: "one on 127.0.0.1:1883" },
   ),
-  auth: key("sign-in, below", elsewhere<AuthConfig>(see("auth")), { shown: "anonymous clients on loopback only" }),
-  topicCheck: key("permissions on topics, below", elsewhere<TopicCheckConfig>(see("topic-check")), { shown: "off" }),
+  auth: key("sign-in, see [auth](#auth)", elsewhere<AuthConfig>(see("auth")), {
+    shown: "anonymous clients on loopback only",
+  }),
+  topicCheck: key(
+    "permissions on topics, see [topic-check](#topic-check)",
+    elsewhere<TopicCheckConfig>(see("topic-check")),
+    { shown: "off" },
+  ),
   plugins: key("further plugins, a list or a map of specifier to options", elsewhere<PluginList>(see("plugins")), {
     shown: "event_logger",
   }),
-  persistence: key("where sessions and messages are kept, below", elsewhere<PersistenceConfig>(see("persistence")), {
-    shown: "in memory",
+  persistence: key(
+    "where sessions and messages are kept, see [persistence](#persistence)",
+    elsewhere<PersistenceConfig>(see("persistence")),
+    {
+      shown: "in memory",
+    },
+  ),
+  log: key("what is logged, see [log](#log)", elsewhere<LogConfig>(see("log")), {
+    shown: "events and warnings, as text",
   }),
-  log: key("what is logged, below", elsewhere<LogConfig>(see("log")), { shown: "events and warnings, as text" }),
 } as const;
 
 /** How much the broker as a whole keeps. */
