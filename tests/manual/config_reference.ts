@@ -6,8 +6,8 @@
  * deno task docs:config [PAGE]
  * ```
  */
-import { keyEntries, type KeyEntry, listedKeys } from "../src/config/keys.ts";
-import { toCamelCase } from "../src/config/spelling.ts";
+import { keyEntries, type KeyEntry, listedKeys } from "../../src/config/keys.ts";
+import { toCamelCase } from "../../src/config/spelling.ts";
 
 /** The sections that have a table of their own. */
 export const sections = Object.keys(listedKeys) as KeyEntry["section"][];

@@ -6,15 +6,15 @@
  * ```
  */
 import { fromFileUrl } from "@std/path";
-import type { Key, Keys } from "../src/config/key.ts";
-import { isQuantity, listedKeys } from "../src/config/keys.ts";
-import { toHyphens } from "../src/config/spelling.ts";
-import { ignoredListenerKeys, limitKeys } from "../src/config/table.ts";
-import type { JsonSchema } from "../src/config/kind.ts";
-import { bundledOptions } from "../src/plugins/bundled_options.ts";
+import type { Key, Keys } from "../../src/config/key.ts";
+import { isQuantity, listedKeys } from "../../src/config/keys.ts";
+import { toHyphens } from "../../src/config/spelling.ts";
+import { ignoredListenerKeys, limitKeys } from "../../src/config/table.ts";
+import type { JsonSchema } from "../../src/config/kind.ts";
+import { bundledOptions } from "../../src/plugins/bundled_options.ts";
 
 /** The file that is written. */
-export const schemaFile = fromFileUrl(new URL("../broker.schema.json", import.meta.url));
+export const schemaFile = fromFileUrl(new URL("../../broker.schema.json", import.meta.url));
 
 /** The schema of a config file, as JSON. */
 export function brokerSchema(): JsonSchema {

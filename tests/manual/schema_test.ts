@@ -3,16 +3,16 @@ import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { parse } from "@std/yaml";
 import { Ajv } from "ajv";
-import { isQuantity, type KeyEntry, listedKeys } from "../src/config/keys.ts";
-import type { Key, Keys } from "../src/config/key.ts";
-import { resolveConfig } from "../src/config/resolve.ts";
-import { toHyphens } from "../src/config/spelling.ts";
-import { limitKeys } from "../src/config/table.ts";
-import { bundledOptions } from "../src/plugins/bundled_options.ts";
-import { brokerSchema, schemaFile } from "../tools/broker_schema.ts";
-import { referenceTable, renewTables, sections } from "../tools/config_reference.ts";
+import { isQuantity, type KeyEntry, listedKeys } from "../../src/config/keys.ts";
+import type { Key, Keys } from "../../src/config/key.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { toHyphens } from "../../src/config/spelling.ts";
+import { limitKeys } from "../../src/config/table.ts";
+import { bundledOptions } from "../../src/plugins/bundled_options.ts";
+import { brokerSchema, schemaFile } from "./broker_schema.ts";
+import { referenceTable, renewTables, sections } from "./config_reference.ts";
 
-const root = fromFileUrl(new URL("..", import.meta.url));
+const root = fromFileUrl(new URL("../..", import.meta.url));
 
 /** The README and the pages of `docs/`. */
 async function manual(): Promise<string[]> {
