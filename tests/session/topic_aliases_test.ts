@@ -126,4 +126,6 @@ Deno.test("The bytes of outbound aliases are those of the names that are known, 
   // More than are counted at a time.
   aliases.choose(name("once 5"));
   assertEquals(aliases.heldBytes, costOf("b") + costOf("once 0"));
+  for (let index = 6; index < 11; index++) aliases.choose(name(`once ${index % 10}`));
+  assertEquals(aliases.heldBytes, costOf("b") + costOf("once 0"));
 });

@@ -70,8 +70,8 @@ Deno.test("Places of what is retained no longer are given back when they are man
 
 Deno.test("What came out of order is found by who takes it out, too", () => {
   const order = new RetainedOrder();
-  const messages = [9, 2, 5].map(retained);
+  const messages = [9, 2].map(retained);
   for (const message of messages) order.add(message);
   remove(order, [messages[0]!]);
-  assertEquals(seen(order, 0), [[2, 5], Infinity]);
+  assertEquals(seen(order, 0), [[2], Infinity]);
 });
