@@ -28,26 +28,33 @@ export function processMemory(maximumBytes: number): ProcessMemory {
   let emptyBytes: number | undefined;
   let collect: (() => void) | undefined;
   let notBeforeMs = 0;
+  // What the last collection left beside what is held: to collect again for that would be in vain.
+  let inVainBytes = 0;
   return {
     look(heldBytes) {
-      let grownBytes = usedBytes() - (emptyBytes ??= usedBytes() - heldBytes);
-      const isWorthwhile = grownBytes > maximumBytes * WORTHWHILE && grownBytes - heldBytes > maximumBytes * GARBAGE;
+      emptyBytes ??= memory().usedBytes - heldBytes;
+      let { usedBytes, takenBytes } = memory();
+      const besideBytes = takenBytes - emptyBytes - heldBytes;
+      inVainBytes = Math.min(inVainBytes, besideBytes);
+      const isNear = takenBytes - emptyBytes > maximumBytes * WORTHWHILE;
+      const isWorthwhile = isNear && besideBytes - inVainBytes > maximumBytes * GARBAGE;
       const nowMs = performance.now();
       if (isWorthwhile && nowMs >= notBeforeMs) {
         collect ??= collector();
         collect();
         notBeforeMs = nowMs + (PAUSES + 1) * (performance.now() - nowMs);
-        grownBytes = usedBytes() - emptyBytes;
+        ({ usedBytes, takenBytes } = memory());
+        inVainBytes = takenBytes - emptyBytes - heldBytes;
       }
-      return grownBytes > maximumBytes * BEYOND;
+      return usedBytes - emptyBytes > maximumBytes * BEYOND;
     },
   };
 }
 
-/** With garbage, but without what the system has not got back: that would look like garbage for ever. */
-function usedBytes(): number {
-  const { heapUsed, external } = Deno.memoryUsage();
-  return heapUsed + external;
+/** What objects and buffers use, garbage among them; and with what the engine has taken from the system beyond that. */
+function memory(): { usedBytes: number; takenBytes: number } {
+  const { heapUsed, heapTotal, external } = Deno.memoryUsage();
+  return { usedBytes: heapUsed + external, takenBytes: heapTotal + external };
 }
 
 /** The engine's collector, which is there for who asks with a flag. */
