@@ -3,8 +3,10 @@
  * `maxPacketSize`. Sizes are bytes and times are seconds; in YAML both may carry a unit (`16 MiB`, `7 d`).
  */
 import type { ConnectionLimits, ResolvedLimits } from "./limits.ts";
+import type { TlsSource as ResolvedTls } from "../transport/tls/files.ts";
 
 export type { ConnectionLimits, ResolvedLimits } from "./limits.ts";
+export type { ResolvedTls };
 
 /** Whether a TLS listener asks clients for a certificate, and whether it insists. */
 export type ClientCertificateRequest = "off" | "optional" | "required";
@@ -211,28 +213,6 @@ export interface PluginEntry {
   readonly options: unknown;
   /** Key path in the config, such as `auth.plugins[0]`. */
   readonly place: string;
-}
-
-/** Where TLS material comes from; paths are absolute. */
-export interface ResolvedTls {
-  /** Certificate chain, PEM. */
-  readonly certfile: string;
-  /** File with the private key, PEM; may be `certfile`. */
-  readonly keyfile: string;
-  /** What opens an encrypted key. */
-  readonly keyfilePassphrase?: string;
-  /** File whose first line opens an encrypted key. */
-  readonly keyfilePassphraseFile?: string;
-  /** File with authorities for client certificates, PEM. */
-  readonly cafile?: string;
-  /** Folder with authorities for client certificates, one PEM file each. */
-  readonly capath?: string;
-  /** Authorities for client certificates, the PEM text itself. */
-  readonly cadata?: string;
-  /** File with certificate revocation lists, PEM. */
-  readonly crlfile?: string;
-  /** `off`, or there is an authority. */
-  readonly clientCertificate: ClientCertificateRequest;
 }
 
 /** A listener with inheritance and defaults applied. */

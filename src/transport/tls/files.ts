@@ -20,7 +20,7 @@ export interface TlsSource {
   readonly cadata?: string;
   /** Path of a file with certificate revocation lists, PEM. */
   readonly crlfile?: string;
-  /** Whether clients are asked for a certificate, and whether they must have one. */
+  /** Whether clients are asked for a certificate, and whether they must have one: `off`, or there is an authority. */
   readonly clientCertificate: "off" | "optional" | "required";
 }
 
