@@ -4,6 +4,7 @@ import type { ConnackProperties, ProtocolVersion, Will } from "../packet/packets
 import { ReasonCode } from "../packet/reason_code.ts";
 import { quote } from "../quote.ts";
 import { describeAddress, describeClient } from "../routing/describe.ts";
+import type { PublishCallbacks } from "../routing/publish_pipeline.ts";
 import type { Session } from "../session/session.ts";
 import type { InboundTopicAliases } from "../session/topic_aliases.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -29,6 +30,8 @@ export interface SignedIn {
   /** The client proves anew who it is; `undefined`: it does not. */
   reAuthentication: EnhancedAuthentication | undefined;
   readonly held: DeferredPublishes;
+  /** What goes along with its QoS 0 and 1 messages; `undefined`: there was none yet. */
+  publishCallbacks: PublishCallbacks | undefined;
   /** Finds what is retained for its new subscriptions in later turns; `undefined`: there is nothing more to find. */
   retainedWalk: RetainedWalk | undefined;
 }

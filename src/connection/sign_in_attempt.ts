@@ -215,6 +215,7 @@ export class SignInAttempt implements SigningIn {
       topicAliases: new InboundTopicAliases(this.#connection.listener.limits.topicAliasMaximum),
       reAuthentication: undefined,
       held: new DeferredPublishes(),
+      publishCallbacks: undefined,
       retainedWalk: undefined,
     };
   }

@@ -58,6 +58,7 @@ export class LocalConnection implements ClientConnection, OutboundLink {
       topicAliases: new InboundTopicAliases(0),
       reAuthentication: undefined,
       held: new DeferredPublishes(),
+      publishCallbacks: undefined,
       retainedWalk: undefined,
     };
   }

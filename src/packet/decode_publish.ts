@@ -5,15 +5,10 @@ import { packetIdentifierAt } from "./packet_identifier.ts";
 import { type MessageProperties, PacketType, type ProtocolVersion, type PublishPacket, type QoS } from "./packets.ts";
 import { readProperties } from "./property_codec.ts";
 import { malformed, protocolError } from "./protocol_error.ts";
-import { PublishBody, type PublishLayout } from "./publish_body.ts";
+import { PublishBody } from "./publish_body.ts";
 import { arrangeProperties } from "./publish_properties.ts";
 import type { TopicName } from "./topic.ts";
 import type { TopicNames } from "./topic_names.ts";
-
-/** What stands in a PUBLISH behind its first byte. */
-type ReceivedFields =
-  & Pick<ReceivedPublish, "topicName" | "packetIdentifier" | "body">
-  & Partial<Pick<ReceivedPublish, "topicAlias" | "messageExpiryIntervalSeconds">>;
 
 /** A PUBLISH as it was received: its payload and most of its properties are looked at only if somebody asks. */
 export class ReceivedPublish implements PublishPacket {
@@ -28,15 +23,22 @@ export class ReceivedPublish implements PublishPacket {
   readonly topicAlias: number | undefined;
   readonly messageExpiryIntervalSeconds: number | undefined;
 
-  constructor(firstByte: number, fields: ReceivedFields) {
+  constructor(
+    firstByte: number,
+    topicName: TopicName | "",
+    packetIdentifier: number,
+    body: PublishBody,
+    topicAlias?: number,
+    messageExpiryIntervalSeconds?: number,
+  ) {
     this.dup = (firstByte & 8) !== 0;
     this.qos = (firstByte >> 1 & 3) as QoS;
     this.retain = (firstByte & 1) !== 0;
-    this.topicName = fields.topicName;
-    this.packetIdentifier = fields.packetIdentifier;
-    this.body = fields.body;
-    this.topicAlias = fields.topicAlias;
-    this.messageExpiryIntervalSeconds = fields.messageExpiryIntervalSeconds;
+    this.topicName = topicName;
+    this.packetIdentifier = packetIdentifier;
+    this.body = body;
+    this.topicAlias = topicAlias;
+    this.messageExpiryIntervalSeconds = messageExpiryIntervalSeconds;
   }
 
   get payload(): Uint8Array {
@@ -89,19 +91,8 @@ export function decodePublish(
   const identifierAt = hasIdentifier ? nameEnd : 0;
   const restStart = hasIdentifier ? nameEnd + 2 : nameEnd;
   if (version === 5) return decodePublish5(frame, { restStart, identifierAt, topicName, packetIdentifier }, limits);
-  const body = withoutProperties(frame, identifierAt, restStart, "3.x");
-  return new ReceivedPublish(firstByte, { topicName, packetIdentifier, body });
-}
-
-function withoutProperties(
-  { bytes, start, end }: Frame,
-  identifierAt: number,
-  payloadStart: number,
-  form: PublishLayout["form"],
-): PublishBody {
-  const propertiesStart = payloadStart;
-  const constantsStart = payloadStart;
-  return PublishBody.borrowed(bytes, { start, identifierAt, propertiesStart, constantsStart, payloadStart, end, form });
+  const body = PublishBody.borrowedPlain(bytes, start, identifierAt, restStart, end, "3.x");
+  return new ReceivedPublish(firstByte, topicName, packetIdentifier, body);
 }
 
 interface Begun {
@@ -117,8 +108,8 @@ function decodePublish5(frame: Frame, begun: Begun, limits: DecodeLimits): Recei
   const { bytes, firstByte, start, end } = frame;
   if (restStart < end && bytes[restStart] === 0) {
     checkNamed(topicName, undefined);
-    const body = withoutProperties(frame, identifierAt, restStart + 1, "5.0");
-    return new ReceivedPublish(firstByte, { topicName, packetIdentifier, body });
+    const body = PublishBody.borrowedPlain(bytes, start, identifierAt, restStart + 1, end, "5.0");
+    return new ReceivedPublish(firstByte, topicName, packetIdentifier, body);
   }
   const arranged = arrangeProperties(bytes, restStart, end, limits.maxUserProperties);
   if (arranged === undefined) return decodeUnusual(frame, begun, limits);
@@ -135,13 +126,7 @@ function decodePublish5(frame: Frame, begun: Begun, limits: DecodeLimits): Recei
     end,
     form: isConstant ? "5.0" : undefined,
   });
-  return new ReceivedPublish(firstByte, {
-    topicName,
-    packetIdentifier,
-    body,
-    topicAlias,
-    messageExpiryIntervalSeconds,
-  });
+  return new ReceivedPublish(firstByte, topicName, packetIdentifier, body, topicAlias, messageExpiryIntervalSeconds);
 }
 
 /** Reads property by property, and says what is wrong. */
@@ -155,13 +140,7 @@ function decodeUnusual(
   checkNamed(topicName, topicAlias);
   const body = PublishBody.of(bytes.slice(end - reader.remaining, end), properties);
   const { messageExpiryIntervalSeconds } = properties;
-  return new ReceivedPublish(firstByte, {
-    topicName,
-    packetIdentifier,
-    body,
-    topicAlias,
-    messageExpiryIntervalSeconds,
-  });
+  return new ReceivedPublish(firstByte, topicName, packetIdentifier, body, topicAlias, messageExpiryIntervalSeconds);
 }
 
 /** MQTT 5.0 §3.3.2.1: a name may be empty only if an alias stands for it. */

@@ -41,22 +41,55 @@ export class PublishBody {
   #content: Uint8Array | undefined = undefined;
   #payload: Uint8Array | undefined = undefined;
 
-  private constructor(bytes: Uint8Array, layout: PublishLayout, held: "borrowed" | "own") {
-    const { start, identifierAt } = layout;
+  /** Its parts one by one: an object around them would be made for each PUBLISH. */
+  private constructor(
+    bytes: Uint8Array,
+    start: number,
+    identifierAt: number,
+    propertiesStart: number,
+    constantsStart: number,
+    payloadStart: number,
+    end: number,
+    form: PublishLayout["form"],
+    held: "borrowed" | "own",
+  ) {
     this.#bytes = bytes;
     this.#start = start;
     this.#identifierOffset = identifierAt === 0 ? 0 : identifierAt - start;
-    this.#propertiesStart = layout.propertiesStart;
-    this.#constantsStart = layout.constantsStart;
-    this.#payloadStart = layout.payloadStart;
-    this.#end = layout.end;
-    this.#form = layout.form;
+    this.#propertiesStart = propertiesStart;
+    this.#constantsStart = constantsStart;
+    this.#payloadStart = payloadStart;
+    this.#end = end;
+    this.#form = form;
     this.#held = held;
   }
 
   /** The body of a PUBLISH in a read buffer that will be used again. */
   static borrowed(bytes: Uint8Array, layout: PublishLayout): PublishBody {
-    return new PublishBody(bytes, layout, "borrowed");
+    const { start, identifierAt, propertiesStart, constantsStart, payloadStart, end, form } = layout;
+    return new PublishBody(
+      bytes,
+      start,
+      identifierAt,
+      propertiesStart,
+      constantsStart,
+      payloadStart,
+      end,
+      form,
+      "borrowed",
+    );
+  }
+
+  /** As {@linkcode PublishBody.borrowed}, of a PUBLISH without properties. */
+  static borrowedPlain(
+    bytes: Uint8Array,
+    start: number,
+    identifierAt: number,
+    payloadStart: number,
+    end: number,
+    form: PublishLayout["form"],
+  ): PublishBody {
+    return new PublishBody(bytes, start, identifierAt, payloadStart, payloadStart, payloadStart, end, form, "borrowed");
   }
 
   /**
@@ -71,8 +104,7 @@ export class PublishBody {
     const constantsStart = expiry.length;
     const payloadStart = constantsStart + constants.length;
     const bytes = payloadStart === 0 ? payload : joined(expiry, constants, payload);
-    const layout = { start: 0, identifierAt: 0, propertiesStart: 0, constantsStart, payloadStart, end: bytes.length };
-    const body = new PublishBody(bytes, { ...layout, form: undefined }, "own");
+    const body = new PublishBody(bytes, 0, 0, 0, constantsStart, payloadStart, bytes.length, undefined, "own");
     if (payloadStart === 0) body.#payload = payload;
     return body;
   }

@@ -135,15 +135,21 @@ function route(
   if (retain && qos > 0 && open.version === 5 && !context.retained.hasRoom(message)) {
     return deny(connection, open, packet, retainedFull);
   }
-  const outcome = context.pipeline.fromClient(open.client, message, new Publication(connection, open, packet));
+  const outcome = context.pipeline.fromClient(open.client, message, callbacksFor(connection, open, packet));
   if (outcome instanceof Promise) {
     return outcome.then((outcome) => acknowledge(connection, open, packet, outcome));
   }
   acknowledge(connection, open, packet, outcome);
 }
 
-/** What goes along with a client's message on its way. */
-class Publication implements PublishCallbacks {
+/** At QoS 0 and 1 the same ones for all messages of a connection, which saves an object for each. */
+function callbacksFor(connection: Connection, open: SignedIn, packet: ReceivedPublish): PublishCallbacks {
+  if (packet.qos === 2) return new QoS2Publication(connection, open, packet);
+  return open.publishCallbacks ??= { stillConnected: () => connection.open === open };
+}
+
+/** What goes along with a client's QoS 2 message on its way. */
+class QoS2Publication implements PublishCallbacks {
   readonly #connection: Connection;
   readonly #open: SignedIn;
   readonly #packet: ReceivedPublish;
@@ -160,8 +166,7 @@ class Publication implements PublishCallbacks {
 
   /** One commit holds the message and the identifier, else a crash between two makes a duplicate. */
   onRouted(outcome: number | "full"): void {
-    const { qos, packetIdentifier } = this.#packet;
-    if (qos === 2 && outcome !== "full") this.#open.session.receiver.accept(packetIdentifier);
+    if (outcome !== "full") this.#open.session.receiver.accept(this.#packet.packetIdentifier);
   }
 }
 
