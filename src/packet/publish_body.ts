@@ -177,18 +177,24 @@ export class PublishBody {
    */
   writeAsReceived(out: OutputBuffer, firstByte: number, packetIdentifier: number, version: ProtocolVersion): boolean {
     const offset = this.#identifierOffset;
-    if (this.isLarge) return false;
+    const size = this.#end - this.#start;
+    if (size >= LARGE_BYTES) return false;
     if (this.#form !== (version === 5 ? "5.0" : "3.x") || (offset === 0) !== (packetIdentifier === 0)) return false;
-    const whole = this.#wholeBytes();
-    out.reserve(5 + whole.length);
-    out.bytes[out.length++] = firstByte;
-    out.variableByteInteger(whole.length);
-    const at = out.length;
-    out.bytes.set(whole, at);
-    out.length = at + whole.length;
+    out.reserve(5 + size);
+    const { bytes } = out;
+    let at = out.length;
+    bytes[at++] = firstByte;
+    if (size < 0x80) bytes[at++] = size;
+    else {
+      out.length = at;
+      out.variableByteInteger(size);
+      at = out.length;
+    }
+    bytes.set(this.#wholeBytes(), at);
+    out.length = at + size;
     if (offset === 0) return true;
-    out.bytes[at + offset] = packetIdentifier >>> 8;
-    out.bytes[at + offset + 1] = packetIdentifier;
+    bytes[at + offset] = packetIdentifier >>> 8;
+    bytes[at + offset + 1] = packetIdentifier;
     return true;
   }
 
