@@ -128,6 +128,11 @@ export class Message implements ApplicationMessage {
     return this;
   }
 
+  /** See {@linkcode PublishBody.repack}. */
+  repack(): void {
+    this.body.repack();
+  }
+
   /** Gives the payload memory of its own, for a message that may last. Cheap when it has that already. */
   keep(): this {
     this.body.keep();

@@ -132,7 +132,13 @@ export class MemoryCeiling {
   }
 
   #processIsBeyond(): boolean {
-    return this.#parts.process?.look(this.#totalBytes) ?? false;
+    return this.#parts.process?.look(this.#totalBytes, () => this.#repack()) ?? false;
+  }
+
+  /** Small messages share memory, which those that last hold for the others. */
+  #repack(): void {
+    for (const session of this.#parts.connectionBySession.keys()) session.sender.repack();
+    for (const session of this.#parts.sessions.holdersOffline()) session.sender.repack();
   }
 
   #total(): number {

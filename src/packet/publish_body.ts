@@ -159,6 +159,13 @@ export class PublishBody {
     }
   }
 
+  /** Moves it out of a block whose other bodies may be needed no longer, together with others that are moved. */
+  repack(): void {
+    if (this.#held !== "shared" || this.#bytes === blocks.bytes) return;
+    const at = blocks.copy(this.#wholeBytes());
+    this.#moved(blocks.bytes, at);
+  }
+
   /** Gives payload and properties memory of their own, for a message that may last. Cheap when they have that already. */
   keep(): void {
     if (this.#held === "own") return;
@@ -232,8 +239,8 @@ function joined(...parts: readonly Uint8Array[]): Uint8Array {
 const LARGE_BYTES = 64 * 1024;
 /** Bodies up to this size are copied into a block together with others. */
 const SMALL_BYTES = 256;
-/** Small, since one message that lasts holds the whole block. */
-const BLOCK_BYTES = 1024;
+/** Each costs a request to the system; one message that lasts holds the whole block, until it is moved. */
+const BLOCK_BYTES = 4096;
 
 /** Copies small bodies side by side: an array of its own for each would cost several times the copy. */
 class Blocks {

@@ -18,9 +18,10 @@ export interface ProcessMemory {
    * Makes sure that garbage is not left lying while what is held nears its ceiling.
    *
    * @param heldBytes what the broker knows to be held
+   * @param makeGarbage lets go of what need not be held, to be called before garbage is collected
    * @returns whether the process is so far beyond the ceiling that clients should be read less
    */
-  look(heldBytes: number): boolean;
+  look(heldBytes: number, makeGarbage: () => void): boolean;
 }
 
 /** What a broker is given from outside beside its config; every part has a default. */

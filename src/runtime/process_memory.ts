@@ -31,7 +31,7 @@ export function processMemory(maximumBytes: number): ProcessMemory {
   // What the last collection left beside what is held: to collect again for that would be in vain.
   let inVainBytes = 0;
   return {
-    look(heldBytes) {
+    look(heldBytes, makeGarbage) {
       emptyBytes ??= memory().usedBytes - heldBytes;
       let { usedBytes, takenBytes } = memory();
       const besideBytes = takenBytes - emptyBytes - heldBytes;
@@ -40,6 +40,7 @@ export function processMemory(maximumBytes: number): ProcessMemory {
       const isWorthwhile = isNear && besideBytes - inVainBytes > maximumBytes * GARBAGE;
       const nowMs = performance.now();
       if (isWorthwhile && nowMs >= notBeforeMs) {
+        makeGarbage();
         collect ??= collector();
         collect();
         notBeforeMs = nowMs + (PAUSES + 1) * (performance.now() - nowMs);

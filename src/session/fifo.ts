@@ -33,6 +33,11 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Calls `visit` with each, the first first; it must change nothing here. */
+  forEach(visit: (item: T) => void): void {
+    for (let i = 0; i < this.#length; i++) visit(this.#places[this.#head + i & this.#places.length - 1] as T);
+  }
+
   /** What `wanted` says yes to; it stays. */
   filter(wanted: (item: T) => boolean): T[] {
     const found: T[] = [];

@@ -56,6 +56,13 @@ export class IdentifierMap<Value> {
     return true;
   }
 
+  /** Calls `visit` with each value in no order; it must change nothing here. */
+  forEach(visit: (value: Value) => void): void {
+    for (let slot = 0; slot < this.#identifiers.length; slot++) {
+      if (this.#identifiers[slot] !== 0) visit(this.#values[slot] as Value);
+    }
+  }
+
   /** The packet identifiers of all entries, oldest first. */
   identifiers(): number[] {
     const slots: number[] = [];

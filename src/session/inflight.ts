@@ -176,6 +176,11 @@ export class Inflight {
     this.#again = this.#order = undefined;
   }
 
+  /** See {@linkcode Message.repack}. */
+  repack(): void {
+    this.#entries.forEach((entry) => entry?.message?.repack());
+  }
+
   /** Lets messages out of memory that the log's store has; to be called only while there is no client. */
   spill(): void {
     if (!this.#log) return;

@@ -230,6 +230,13 @@ export class MessageQueue {
     else topics.delete(topicName);
   }
 
+  /** See {@linkcode Message.repack}. */
+  repack(): void {
+    const repackOne = ({ message }: Delivery) => message.repack();
+    this.#atMostOnce.forEach(repackOne);
+    this.#acknowledged.forEach(repackOne);
+  }
+
   #add(delivery: Delivery): void {
     delivery.message.keepBriefly();
     this.#entered(delivery);

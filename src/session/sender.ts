@@ -284,6 +284,12 @@ export class Sender {
     if (!this.#link && !this.#expected) this.#inflight.spill();
   }
 
+  /** Lets messages share memory with those alone that are still needed. */
+  repack(): void {
+    this.#inflight.repack();
+    this.#waiting?.repack();
+  }
+
   /** Gives up the oldest messages that wait in memory and nowhere else, QoS 0 first, until so many bytes are free. */
   shed(bytes: number): void {
     this.#waiting?.shed(bytes, (delivery) => this.#drop(delivery, "max-total-bytes"));

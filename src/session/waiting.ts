@@ -65,6 +65,11 @@ export class Waiting {
     if (this.#queue.tailMayBeShared) this.#queue.returnTail(taken, goesOn).catch(this.#parts.onFault);
   }
 
+  /** As {@linkcode MessageQueue.repack}. */
+  repack(): void {
+    this.#queue.repack();
+  }
+
   /** As {@linkcode MessageQueue.spill}. */
   spill(): void {
     this.#queue.spill();

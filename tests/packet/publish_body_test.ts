@@ -105,3 +105,17 @@ Deno.test("Bodies that are kept briefly lie side by side; one that is kept has n
   assertEquals([body.payload, body.payload.buffer.byteLength, body.payloadLength], [payload, 3, 3]);
   assertEquals(written(body, 0, 4), undefined);
 });
+
+Deno.test("Bodies that are repacked leave the blocks that they shared with others, and stay what they were", () => {
+  const many = Array.from({ length: 1000 }, (_, i) => {
+    const payload = new Uint8Array(60).fill(i);
+    const { packet } = received(4, { topicName: `t/${i}`, payload, qos: 1 });
+    packet.body.keepBriefly();
+    return { body: packet.body, payload };
+  });
+  const needed = many.filter((_, i) => i % 100 === 0);
+  assertEquals(new Set(needed.map(({ body }) => body.payload.buffer)).size, needed.length);
+  for (const { body } of needed) body.repack();
+  assert(new Set(needed.map(({ body }) => body.payload.buffer)).size <= 2);
+  for (const { body, payload } of many) assertEquals(body.payload, payload);
+});
