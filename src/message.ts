@@ -70,16 +70,35 @@ export class Message implements ApplicationMessage {
   readonly body: PublishBody;
   #snapshot: ApplicationMessage | undefined;
 
+  /** The parts one by one: an object around them would be made for each PUBLISH. */
+  constructor(
+    topicName: TopicName,
+    body: PublishBody,
+    qos: QoS,
+    retain: boolean,
+    publisher?: string,
+    expiresAtMs?: number,
+  ) {
+    this.topicName = topicName;
+    this.body = body;
+    this.qos = qos;
+    this.retain = retain;
+    this.publisher = publisher;
+    this.expiresAtMs = expiresAtMs;
+    this.sizeBytes = MESSAGE_OVERHEAD_BYTES + body.payloadLength + topicName.length + body.propertiesSizeBytes;
+  }
+
   /** @throws {RangeError} if a property is longer than the format can tell */
-  constructor(parts: MessageParts) {
-    this.topicName = parts.topicName;
-    this.body = parts.payload instanceof PublishBody ? parts.payload : PublishBody.of(parts.payload, parts.properties);
-    this.qos = parts.qos ?? 0;
-    this.retain = parts.retain ?? false;
-    this.publisher = parts.publisher;
-    this.expiresAtMs = parts.expiresAtMs;
-    this.sizeBytes = MESSAGE_OVERHEAD_BYTES + this.body.payloadLength + parts.topicName.length +
-      this.body.propertiesSizeBytes;
+  static of(parts: MessageParts): Message {
+    const body = parts.payload instanceof PublishBody ? parts.payload : PublishBody.of(parts.payload, parts.properties);
+    return new Message(
+      parts.topicName,
+      body,
+      parts.qos ?? 0,
+      parts.retain ?? false,
+      parts.publisher,
+      parts.expiresAtMs,
+    );
   }
 
   get payload(): Uint8Array {

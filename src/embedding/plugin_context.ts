@@ -96,7 +96,7 @@ export function makeMessage(topicName: string, payload: Uint8Array | string, opt
   const { qos, retain, properties, nowMs, publisher } = options;
   const fault = properties && checkMessageProperties(properties);
   if (fault) throw new Error(`Cannot publish to ${quote(topicName)}: ${fault}`);
-  return new Message({
+  return Message.of({
     topicName: parseTopicName(topicName),
     payload: typeof payload === "string" ? encoder.encode(payload) : payload.slice(),
     qos,

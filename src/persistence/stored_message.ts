@@ -27,7 +27,7 @@ export function storedMessage(message: Message, times: Times): StoredMessage {
 export function restoredMessage(stored: StoredMessage, times: Times): Message {
   const { topicName, payload, qos, retain, properties, publisher, expiresAt } = stored;
   const expiresAtMs = expiresAt === undefined ? undefined : times.fromStored(expiresAt);
-  const message = new Message({ topicName, payload, qos, retain, properties, publisher, expiresAtMs });
+  const message = Message.of({ topicName, payload, qos, retain, properties, publisher, expiresAtMs });
   message.storedId = stored.id;
   return message;
 }

@@ -128,7 +128,7 @@ export class PublishPipeline {
     if (!result) return undefined;
     if (result === original.snapshot()) return original;
     const expiresAtMs = expiryTime(result.properties?.messageExpiryIntervalSeconds, this.#parts.clock.now());
-    return new Message({ ...result, publisher: original.publisher, expiresAtMs });
+    return Message.of({ ...result, publisher: original.publisher, expiresAtMs });
   }
 
   #route(message: Message | undefined, callbacks: PublishCallbacks): number | "full" {

@@ -217,5 +217,5 @@ function ghost(clientIdentifier: string, username: string | undefined, will: Wil
 export function willMessage(will: Will, publisher: string, nowMs: number): Message {
   const { topicName, payload, qos, retain, properties } = will;
   const expiresAtMs = expiryTime(properties?.messageExpiryIntervalSeconds, nowMs);
-  return new Message({ topicName, payload, qos, retain, properties, publisher, expiresAtMs });
+  return Message.of({ topicName, payload, qos, retain, properties, publisher, expiresAtMs });
 }

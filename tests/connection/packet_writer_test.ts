@@ -22,7 +22,7 @@ function writerFor(protocolVersion: ProtocolVersion, maximumPacketSizeBytes?: nu
 
 /** A delivery to topic `a` at QoS 0. */
 function delivery(payload: Uint8Array, subscriptionIdentifiers?: readonly number[]): Delivery {
-  const message = new Message({ topicName: parseTopicName("a"), payload: borrowed(payload) });
+  const message = Message.of({ topicName: parseTopicName("a"), payload: borrowed(payload) });
   const more = { share: undefined, sequence: 0, note: undefined };
   return { message, qos: 0, retain: false, subscriptionIdentifiers, ...more };
 }

@@ -33,7 +33,7 @@ Deno.test("The notes of any settings and clearings, in any batches, leave what i
       for (const [index, { topic, clear, commit }] of steps.entries()) {
         const payload = clear ? new Uint8Array() : Uint8Array.of(index);
         const before = writeQueue.position;
-        retained.set(new Message({ topicName: parseTopicName(topic), payload, retain: true }));
+        retained.set(Message.of({ topicName: parseTopicName(topic), payload, retain: true }));
         assertEquals(writeQueue.position > before, true, "there is something to wait for");
         if (commit === 0) await writeQueue.settled();
       }
@@ -50,7 +50,7 @@ Deno.test("What is retained and cleared again while the store does not store lea
   const retained = new RetainedMessages({ maximumMessages: 10, maximumBytes: 1_000_000 });
   retained.onChange = noteRetained(writeQueue);
   const set = (topic: string, payload: Uint8Array) =>
-    retained.set(new Message({ topicName: parseTopicName(topic), payload, retain: true }));
+    retained.set(Message.of({ topicName: parseTopicName(topic), payload, retain: true }));
   set("stays", Uint8Array.of(1));
   await writeQueue.settled();
   store.hold();

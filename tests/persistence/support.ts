@@ -39,7 +39,7 @@ export async function notesOf() {
 }
 
 export function message(payload = "m", qos: QoS = 2): Message {
-  return new Message({ topicName: parseTopicName("a"), payload: new TextEncoder().encode(payload), qos });
+  return Message.of({ topicName: parseTopicName("a"), payload: new TextEncoder().encode(payload), qos });
 }
 
 export function delivery(message: Message, sequence: number, qos: QoS = 1): Delivery {

@@ -234,7 +234,7 @@ Deno.test("Under any sequence of steps all that was not taken back is stored, on
 
 Deno.test("The bytes of messages count until they are stored or taken back", async () => {
   const { store, writeQueue } = await journalOf();
-  const message = new Message({ topicName: parseTopicName("a"), payload: new Uint8Array(1000), qos: 1 });
+  const message = Message.of({ topicName: parseTopicName("a"), payload: new Uint8Array(1000), qos: 1 });
   const retain = () => ({
     message,
     change: { type: "retain" as const, topicName: message.topicName, messageId: 0, serial: 1 },

@@ -7,8 +7,8 @@ import create from "../../src/plugins/event_logger.ts";
 import { clientSnapshot, pluginContext } from "../support/plugin_context.ts";
 
 const client = clientSnapshot({ username: "alice" });
-const message = new Message({ topicName: parseTopicName("a/b"), payload: new TextEncoder().encode("private"), qos: 1 });
-const cleared = new Message({ topicName: parseTopicName("a/b"), payload: new Uint8Array() });
+const message = Message.of({ topicName: parseTopicName("a/b"), payload: new TextEncoder().encode("private"), qos: 1 });
+const cleared = Message.of({ topicName: parseTopicName("a/b"), payload: new Uint8Array() });
 const topicFilter = parseTopicFilter("a/+");
 
 const events: readonly (readonly [call: (plugin: Plugin) => unknown, line: string])[] = [

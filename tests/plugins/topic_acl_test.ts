@@ -12,7 +12,7 @@ interface Who {
   readonly clientIdentifier?: string;
 }
 
-const message = (topic: string) => new Message({ topicName: parseTopicName(topic), payload: new Uint8Array() });
+const message = (topic: string) => Message.of({ topicName: parseTopicName(topic), payload: new Uint8Array() });
 const publish = (plugin: Plugin, who: Who, topic: string) =>
   plugin.authorizePublish?.(clientSnapshot(who), message(topic)) as Decision;
 const receive = (plugin: Plugin, who: Who, topic: string) =>

@@ -10,7 +10,7 @@ const plugin = create(undefined, pluginContext()) as Plugin;
 /** The three decisions on one topic: publish, subscribe, receive. */
 function decisions(username: string | undefined, topic: string) {
   const client = clientSnapshot(username === undefined ? {} : { username });
-  const message = new Message({ topicName: parseTopicName(topic), payload: new Uint8Array() });
+  const message = Message.of({ topicName: parseTopicName(topic), payload: new Uint8Array() });
   return [
     plugin.authorizePublish?.(client, message),
     plugin.authorizeSubscribe?.(client, { topicFilter: parseTopicFilter(topic), qos: 0 }),

@@ -37,7 +37,7 @@ function room(maximumMessages = 10) {
 }
 
 function message(name: string, parts: Partial<MessageParts> = {}): Message {
-  return new Message({ topicName: parseTopicName(name), payload: new Uint8Array(1), ...parts });
+  return Message.of({ topicName: parseTopicName(name), payload: new Uint8Array(1), ...parts });
 }
 
 Deno.test("A message is offered once to each subscriber that matches, and their number is told", () => {

@@ -89,7 +89,7 @@ function queueOf({ maximumMessages = 100_000, policy = "oldest" }: QueueOptions 
   let last = 0;
   const make = (qos: QoS, payload = SMALL, shared = false): Delivery => {
     const delivery: Delivery = {
-      message: new Message({ topicName, payload, qos }),
+      message: Message.of({ topicName, payload, qos }),
       qos,
       retain: false,
       subscriptionIdentifiers: undefined,

@@ -71,7 +71,7 @@ Deno.test("The ceiling in bytes holds to the byte", () => {
 
 /** A delivery of 100 bytes that expires at this time. */
 function expiring(name: string, qos: QoS, expiresAtMs: number): Delivery {
-  const message = new Message({ topicName: parseTopicName(name), payload: new Uint8Array(100), qos, expiresAtMs });
+  const message = Message.of({ topicName: parseTopicName(name), payload: new Uint8Array(100), qos, expiresAtMs });
   return { ...delivery(name, qos), message };
 }
 
@@ -134,7 +134,7 @@ Deno.test("A queue tells of which topics QoS 0 messages wait", () => {
 Deno.test("A message that waits no longer borrows its payload", () => {
   const { queue, push } = queueOf(10);
   const payload = new Uint8Array([1, 2, 3]);
-  const message = new Message({ topicName: parseTopicName("a"), payload: borrowed(payload), qos: 1 });
+  const message = Message.of({ topicName: parseTopicName("a"), payload: borrowed(payload), qos: 1 });
   push({ ...delivery("a", 1), message });
   payload.fill(9);
   const kept = queue.shift()!.message.payload;

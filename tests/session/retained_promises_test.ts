@@ -29,7 +29,7 @@ function parts({ queueQoS0 = false }: { readonly queueQoS0?: boolean } = {}) {
   const promises = new RetainedPromises({ retained, log, now: () => clock.nowMs, queueQoS0: () => queueQoS0 });
   const retain = (name: string, { qos = 1, payload = "x", expiresAtMs }: Retained = {}) => {
     const bytes = new TextEncoder().encode(payload);
-    retained.set(new Message({ topicName: parseTopicName(name), payload: bytes, qos, retain: true, expiresAtMs }));
+    retained.set(Message.of({ topicName: parseTopicName(name), payload: bytes, qos, retain: true, expiresAtMs }));
   };
   const promise = (filter: string, qos: QoS = 1, identifier?: number) =>
     promises.promise(...subscriptionOf(filter, qos, identifier));

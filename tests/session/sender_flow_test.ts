@@ -311,7 +311,7 @@ Deno.test("Who is cut off by the question about a new message gets it when it is
   sender.puback(1);
   attachFragile();
   const { topicName, payload } = message("a");
-  const forNow = new Message({ topicName, payload, qos: 1, expiresAtMs: expiryTime(0, 0) });
+  const forNow = Message.of({ topicName, payload, qos: 1, expiresAtMs: expiryTime(0, 0) });
   sender.offer({ ...delivery("a", 1), message: forNow });
   attachFragile();
   sender.offer(delivery("a", 0));
@@ -323,7 +323,7 @@ Deno.test("A message for now leaves at once or not at all", () => {
   const { sender, link, dropped } = online(1, { queueQoS0: true });
   const { topicName, payload } = message("now");
   const forNow = (qos: QoS) => {
-    const message = new Message({ topicName, payload, qos, expiresAtMs: expiryTime(0, 0) });
+    const message = Message.of({ topicName, payload, qos, expiresAtMs: expiryTime(0, 0) });
     return { ...delivery("now", qos), message };
   };
   assertEquals(sender.offer(forNow(1)), true);

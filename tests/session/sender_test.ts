@@ -183,7 +183,7 @@ Deno.test("The end of a session gives up what has not arrived, but not what the 
 Deno.test("A message under way no longer borrows its payload", () => {
   const { sender } = online();
   const payload = new Uint8Array([1]);
-  const message = new Message({ topicName: parseTopicName("a"), payload: borrowed(payload), qos: 1 });
+  const message = Message.of({ topicName: parseTopicName("a"), payload: borrowed(payload), qos: 1 });
   sender.offer({ ...delivery("a", 1), message });
   payload[0] = 9;
   assertEquals([...message.payload], [1]);

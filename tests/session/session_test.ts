@@ -24,7 +24,7 @@ function open(expiryIntervalSeconds = 10) {
   return { session, sent, retained: sender.retained };
 }
 
-const retained = new Message({ topicName: parseTopicName("a"), payload: new Uint8Array(1), qos: 2, retain: true });
+const retained = Message.of({ topicName: parseTopicName("a"), payload: new Uint8Array(1), qos: 2, retain: true });
 
 Deno.test("A message is sent with the lower QoS, RETAIN as published only if asked for, and the route's identifiers", () => {
   const { session, sent } = open();

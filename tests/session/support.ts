@@ -8,7 +8,7 @@ import { RetainedMessages } from "../../src/topics/retained.ts";
 
 /** A message whose topic name tells it from others. */
 export function message(name: string, qos: QoS = 0, payloadBytes = 0): Message {
-  return new Message({ topicName: parseTopicName(name), payload: new Uint8Array(payloadBytes), qos });
+  return Message.of({ topicName: parseTopicName(name), payload: new Uint8Array(payloadBytes), qos });
 }
 
 /** A delivery of such a message. */

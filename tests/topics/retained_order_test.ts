@@ -4,7 +4,7 @@ import { parseTopicName } from "../../src/packet/topic.ts";
 import { RetainedOrder } from "../../src/topics/retained_order.ts";
 
 function retained(serial: number): Message {
-  const message = new Message({ topicName: parseTopicName(`${serial}`), payload: new Uint8Array(), retain: true });
+  const message = Message.of({ topicName: parseTopicName(`${serial}`), payload: new Uint8Array(), retain: true });
   message.retainedSerial = serial;
   return message;
 }

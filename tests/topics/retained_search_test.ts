@@ -5,7 +5,7 @@ import { RetainedMessages } from "../../src/topics/retained.ts";
 import { RetainedSearch } from "../../src/topics/retained_search.ts";
 
 function retain(retained: RetainedMessages, name: string): void {
-  retained.set(new Message({ topicName: parseTopicName(name), payload: new Uint8Array(1), retain: true }));
+  retained.set(Message.of({ topicName: parseTopicName(name), payload: new Uint8Array(1), retain: true }));
 }
 
 function retainedOf(names: readonly string[]): RetainedMessages {

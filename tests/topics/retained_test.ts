@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Message } from "../../src/message.ts";
+import { PublishBody } from "../../src/packet/publish_body.ts";
 import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import { RetainedMessages } from "../../src/topics/retained.ts";
 import { borrowed } from "../support/borrowed.ts";
@@ -11,7 +12,7 @@ const NOW_MS = 1_000_000;
 
 function message(name: string, payload: string, expiresAtMs?: number): Message {
   const bytes = new TextEncoder().encode(payload);
-  return new Message({ topicName: parseTopicName(name), payload: bytes, retain: true, expiresAtMs });
+  return Message.of({ topicName: parseTopicName(name), payload: bytes, retain: true, expiresAtMs });
 }
 
 function payloads(messages: Iterable<Message>): string[] {
@@ -75,7 +76,7 @@ Deno.test("A retained message no longer borrows its payload", () => {
   const retained = new RetainedMessages(NO_LIMIT);
   const payload = new Uint8Array([1]);
   const topicName = parseTopicName("a");
-  retained.set(new Message({ topicName, payload: borrowed(payload), retain: true }));
+  retained.set(Message.of({ topicName, payload: borrowed(payload), retain: true }));
   payload[0] = 9;
   assertEquals([...retained.get(topicName, NOW_MS)!.payload], [1]);
 });
@@ -156,8 +157,8 @@ Deno.test("One call looks at no message twice, wherever it goes on", () => {
   }
   const retained = new RetainedMessages(NO_LIMIT);
   for (const name of "abc") {
-    const payload = new Uint8Array(1);
-    retained.set(new Watched({ topicName: parseTopicName(name), payload, retain: true, expiresAtMs: NOW_MS }));
+    const body = PublishBody.of(new Uint8Array(1));
+    retained.set(new Watched(parseTopicName(name), body, 0, true, undefined, NOW_MS));
   }
   assertEquals([retained.expire(NOW_MS, 2), looks], [0, 2]);
   assertEquals([retained.expire(NOW_MS), looks], [0, 5]);

@@ -6,7 +6,7 @@ import { ShareGroup } from "../../src/topics/share_group.ts";
 import type { Availability, Subscriber, Subscription } from "../../src/topics/subscriber.ts";
 
 const topicFilter = parseTopicFilter("x/+");
-const ANY = new Message({ topicName: parseTopicName("x/1"), payload: new Uint8Array() });
+const ANY = Message.of({ topicName: parseTopicName("x/1"), payload: new Uint8Array() });
 
 class Client implements Subscriber {
   readonly clientIdentifier: string;

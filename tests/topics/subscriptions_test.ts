@@ -6,7 +6,7 @@ import type { QoS } from "../../src/packet/packets.ts";
 import { Subscriptions } from "../../src/topics/subscriptions.ts";
 import type { Matched, Route, Subscriber, Subscription } from "../../src/topics/subscriber.ts";
 
-const ANY = new Message({ topicName: parseTopicName("x"), payload: new Uint8Array() });
+const ANY = Message.of({ topicName: parseTopicName("x"), payload: new Uint8Array() });
 
 function subscriber(clientIdentifier: string): Subscriber {
   return { clientIdentifier, availability: "ready", offer: () => true };

@@ -130,7 +130,7 @@ function route(
   const expiresAtMs = messageExpiryIntervalSeconds === undefined
     ? undefined
     : expiryTime(messageExpiryIntervalSeconds, context.clock.now());
-  const message = new Message({ topicName, payload: body, qos, retain, publisher, expiresAtMs });
+  const message = new Message(topicName, body, qos, retain, publisher, expiresAtMs);
   // A limit is told of before the acknowledgement, to who understands it.
   if (retain && qos > 0 && open.version === 5 && !context.retained.hasRoom(message)) {
     return deny(connection, open, packet, retainedFull);

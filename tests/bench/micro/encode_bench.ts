@@ -27,10 +27,10 @@ function benchCopy(title: string, copy: PublishCopy, { body }: Message, version:
   bench(`PUBLISH QoS 1, ${title}`, (out) => encodeCopy(out, copy, body, version));
 }
 
-const message = new Message({ topicName, payload });
+const message = Message.of({ topicName, payload });
 benchCopy("3.1.1", copy, message, 4);
 benchCopy("5.0 without properties", copy, message, 5);
-const described = new Message({ topicName, payload, properties });
+const described = Message.of({ topicName, payload, properties });
 benchCopy("5.0 with two user properties", copy, described, 5);
 benchCopy("5.0 with two user properties and topic alias", { ...copy, topicName: "", topicAlias: 1 }, described, 5);
 const puback = { type: PacketType.Puback, packetIdentifier: 1, reasonCode: ReasonCode.Success } as const;

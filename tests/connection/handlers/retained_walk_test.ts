@@ -12,7 +12,7 @@ const MANY = 50_000;
 const payload = new Uint8Array(1);
 
 function message(name: string, expiresAtMs?: number): Message {
-  return new Message({ topicName: parseTopicName(name), payload, qos: 1, retain: true, expiresAtMs });
+  return Message.of({ topicName: parseTopicName(name), payload, qos: 1, retain: true, expiresAtMs });
 }
 
 function* numbered(prefix: string, count = MANY): Generator<string> {
