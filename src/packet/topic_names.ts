@@ -6,6 +6,8 @@ import { topicNameField } from "./topic_field.ts";
 const LONGEST_BYTES = 128;
 /** Log₂ of how many names are remembered. */
 const PLACE_BITS = 11;
+/** One of so many displaces another: where there are far more names than places, to remember each would be in vain. */
+const NEWCOMERS_PER_PLACE = 16;
 
 interface Known {
   readonly bytes: Uint8Array;
@@ -17,8 +19,10 @@ interface Known {
  * nor hashed by whoever looks it up in a map. It takes less than 1 MB, whatever comes.
  */
 export class TopicNames {
-  /** By hash; a name displaces the one in its place. */
+  /** By hash; some names displace the one in their place. */
   readonly #places = new Array<Known | undefined>(1 << PLACE_BITS).fill(undefined);
+  /** Names that have found another one in their place. */
+  #displaced = 0;
 
   /**
    * Reads the topic name of a PUBLISH.
@@ -32,7 +36,9 @@ export class TopicNames {
     const known = this.#places[place];
     if (known !== undefined && known.bytes.length === size && isAt(known.bytes, bytes, start)) return known.topicName;
     const topicName = readTopicName(bytes, start, end);
-    this.#places[place] = { bytes: bytes.slice(start, end), topicName };
+    if (known === undefined || ++this.#displaced % NEWCOMERS_PER_PLACE === 0) {
+      this.#places[place] = { bytes: bytes.slice(start, end), topicName };
+    }
     return topicName;
   }
 }
