@@ -4,7 +4,7 @@ import { dirname, fromFileUrl, join, relative } from "@std/path";
 
 /** The rooms from the lowest layer up. Rooms of one layer do not import each other. */
 const layers: readonly (readonly string[])[] = [
-  ["error_text.ts", "logger.ts", "quote.ts", "work_budget.ts"],
+  ["error_text.ts", "logger.ts", "network.ts", "quote.ts", "work_budget.ts"],
   ["packet", "transport"],
   ["config", "message.ts"],
   ["topics"],
@@ -23,6 +23,7 @@ const openToPlugins: readonly string[] = [
   "hooks/plugin.ts",
   "logger.ts",
   "message.ts",
+  "network.ts",
   "packet/packets.ts",
   "packet/reason_code.ts",
   "packet/topic.ts",

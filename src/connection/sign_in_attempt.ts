@@ -1,12 +1,12 @@
 import { unverified } from "../hooks/decide.ts";
 import type { ClientSnapshot, SignIn } from "../hooks/plugin.ts";
+import { networkOf } from "../network.ts";
 import type { ConnackProperties, ConnectPacket } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { quote } from "../quote.ts";
 import { isBridgeState, willMessage } from "../routing/wills.ts";
 import { Session } from "../session/session.ts";
 import { InboundTopicAliases } from "../session/topic_aliases.ts";
-import { networkOf } from "../transport/address.ts";
 import type { EnhancedAuthentication } from "./authentication_exchange.ts";
 import { describeClient } from "../routing/describe.ts";
 import { nameInCertificate, snapshotOf } from "./client_snapshot.ts";

@@ -2,12 +2,13 @@
 import type { ResolvedLimits } from "../config/config.ts";
 import type { Denied } from "../hooks/decide.ts";
 import type { ClientSnapshot } from "../hooks/plugin.ts";
+import { networkOf } from "../network.ts";
 import { encodedSizeBytes } from "../packet/encode.ts";
 import { type ConnackProperties, type ConnectPacket, PacketType, type Will } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { quote } from "../quote.ts";
 import { type Session, sessionCostBytes } from "../session/session.ts";
-import { isLoopback, networkOf } from "../transport/address.ts";
+import { isLoopback } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { ClientConnection, ConnectionContext } from "./connection_context.ts";
 import { type ConnectRefusal, toldRefusal } from "./connection_state.ts";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ClientSnapshot } from "../../hooks/plugin.ts";
+import { networkOf } from "../../network.ts";
 
 interface Failures {
   count: number;
@@ -97,19 +98,7 @@ export function originOf(client: Pick<ClientSnapshot, "remote" | "listener">, us
   return { address: sourceOf(client), user: userKey(username) };
 }
 
-/**
- * What counts as one source of sign-ins: an IPv4 address, the first 64 bits of an IPv6 address, since whoever has one
- * has all of those, or the listener for carriers without an address.
- */
+/** What counts as one source of sign-ins: see {@linkcode networkOf}; for carriers without an address, the listener. */
 export function sourceOf({ remote, listener }: Pick<ClientSnapshot, "remote" | "listener">): string {
-  const { hostname } = remote;
-  if (hostname === undefined) return `listener ${listener}`;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(hostname)?.[1];
-  if (mapped !== undefined || !hostname.includes(":")) return mapped ?? hostname;
-  const [head = "", tail] = hostname.split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  const groups = [...before, ...new Array<string>(zeros).fill("0"), ...after];
-  return groups.slice(0, 4).map((group) => (parseInt(group, 16) || 0).toString(16)).join(":");
+  return networkOf(remote.hostname) ?? `listener ${listener}`;
 }
