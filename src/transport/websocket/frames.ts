@@ -1,4 +1,11 @@
-/** The frames of RFC 6455 §5, seen from the server. */
+/**
+ * The frames of RFC 6455 §5, seen from the server.
+ *
+ * Our own, since `npm:ws` 8.23.0 keeps a message in memory until it is whole, where this one hands on what has come, and
+ * since it is faster: reading took 115 ns for a PUBLISH of 64 bytes in a frame of its own (ws: 155 ns), 23 ns with 50 of
+ * them in a frame (ws: 42 ns) and 3.1 µs for one of 16 KiB (ws: 8.5 µs); writing took 153 ns, 7 ns and 0.85 µs (ws: 229 ns,
+ * 9 ns and 0.93 µs). These are the shortest times of tests/bench/micro/websocket_bench.ts on Deno 2.9.6.
+ */
 
 /** Opcodes (RFC 6455 §5.2). */
 export const CONTINUATION = 0x0;
