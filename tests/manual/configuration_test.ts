@@ -82,6 +82,16 @@ Deno.test("the examples for systemd and containers name what is there", async ()
   assert(/^Type=notify$/m.test(unit!) && /^WatchdogSec=\d+$/m.test(unit!), unit);
   const checked = /^readonly deno_version=(.+)$/m.exec(await Deno.readTextFile(join(root, ".ci", "run")))?.[1];
   assert(dockerfile!.includes(`denoland/deno:debian-${checked} `), dockerfile);
+  // The binary is what the task makes, and the context holds what the task needs.
+  const [, task] = /^RUN deno task (\w+)$/m.exec(dockerfile!)!;
+  const made = /--output (\S+)/.exec((configuration.tasks as Readonly<Record<string, string>>)[task!]!)?.[1];
+  assert(dockerfile!.includes(`COPY --from=build /build/${made} /usr/local/bin/${made}\n`), dockerfile);
+  assert(dockerfile!.includes(`ENTRYPOINT ["${made}"]`), dockerfile);
+  const kept = (await read("Dockerfile.dockerignore")).trim().split("\n");
+  assertEquals(
+    kept.filter((pattern) => [...configuration.workspace, "src", ".jsr"].some((path) => path.endsWith(pattern))),
+    [],
+  );
   const { services } = parse(compose!) as { services: { broker: { volumes: string[] } } };
   for (const volume of services.broker.volumes) {
     const [from] = volume.split(":");
