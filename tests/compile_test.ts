@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import configuration from "../deno.json" with { type: "json" };
 import testConfiguration from "./deno.json" with { type: "json" };
-import { bundledPluginNames } from "../src/config/plugin_names.ts";
+import { bundledPluginNames } from "../src/plugins/bundled.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 

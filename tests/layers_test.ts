@@ -30,8 +30,8 @@ const openToPlugins: readonly string[] = [
   "quote.ts",
 ];
 
-/** What plugins and stores say of their options: all that the config knows of them. */
-const describesOptions = /^(plugins|store)\/(\w+\/)?\w+_options\.ts$/;
+/** What plugins and stores say of their options, and the list of plugins: all that the config knows of them. */
+const describesOptions = /^((plugins|store)\/(\w+\/)?\w+_options|plugins\/bundled)\.ts$/;
 
 /** What they say it with. */
 const openToOptions: readonly string[] = ["config/key.ts", "config/values.ts"];
@@ -97,6 +97,14 @@ Deno.test("each file under src/ imports its own room and lower layers only", asy
   assert(imports > 100, `only ${imports} imports were found`);
 });
 
+Deno.test("whoever reads the list of bundled plugins loads none of them", async () => {
+  const text = await Deno.readTextFile(join(source, "plugins", "bundled.ts"));
+  const loaded = Array.from(text.matchAll(/^import (?!type\b)[^;]*? from "([^"]+)"/gm), ([, specifier]) => specifier!);
+  assert(loaded.length > 0, text);
+  const paths = loaded.map((specifier) => join("plugins", specifier).replaceAll("\\", "/"));
+  assertEquals(paths.filter((path) => !describesOptions.test(path)), []);
+});
+
 Deno.test("no file under src/ imports itself by way of others, types included", async () => {
   const imports = new Map<string, string[]>();
   for await (const file of filesUnder(source)) {
@@ -133,6 +141,8 @@ Deno.test("the import table tells right from wrong", () => {
     ["cli/main.ts", "../../deno.json"],
     ["cli/main.ts", "commander"],
     ["config/table.ts", "../plugins/auth_file_options.ts"],
+    ["config/plugin_names.ts", "../plugins/bundled.ts"],
+    ["plugins/bundled.ts", "../config/key.ts"],
     ["config/table.ts", "../store/sqlite/sqlite_options.ts"],
     ["plugins/auth_file_options.ts", "../config/key.ts"],
     ["session/session.ts", "node:buffer"],

@@ -1,14 +1,14 @@
 /** Lists of plugins: from the spellings of the config to names with options. */
 import { resolve } from "@std/path";
-import { bundledOptions } from "../plugins/bundled_options.ts";
+import { type BundledPluginName, bundledPlugins, type PluginPurpose } from "../plugins/bundled.ts";
 import type { PluginEntry } from "./config.ts";
 import type { Keys } from "./key.ts";
 import { formatKeyPath, type KeyPath } from "./key_path.ts";
-import { type BundledPluginName, type PluginPurpose, purposeOf, readPluginName } from "./plugin_names.ts";
+import { readPluginName } from "./plugin_names.ts";
 import { type Report, show } from "./report.ts";
 import { schemaOf } from "./schema.ts";
 import { readSection } from "./section.ts";
-import { isMapping } from "./values.ts";
+import { filePath, isMapping } from "./values.ts";
 
 /** A plugin as a list in the config names it. */
 export interface ListedPlugin {
@@ -89,7 +89,7 @@ function readPlugin(mention: Mention, context: PluginListContext): ListedPlugin[
   }
   if ("module" in meaning) return [{ specifier: name, name, options, path }];
   const { bundled } = meaning;
-  if (purpose !== undefined && purposeOf(bundled) !== purpose) {
+  if (purpose !== undefined && bundledPlugins[bundled].purpose !== purpose) {
     report.fault(path, `${name} does not belong here: move it to ${homeOf(bundled)}`);
     return [];
   }
@@ -99,18 +99,19 @@ function readPlugin(mention: Mention, context: PluginListContext): ListedPlugin[
 
 function homeOf(name: BundledPluginName): string {
   const homes = { "sign-in": "auth.plugins", topics: "topic-check.plugins", general: "plugins" } as const;
-  return homes[purposeOf(name)];
+  return homes[bundledPlugins[name].purpose];
 }
 
 function readOptions(name: BundledPluginName, options: unknown, path: KeyPath, context: PluginListContext): object {
   const { report, baseDirectory } = context;
-  const { values } = readSection(schemaOf<Keys>(bundledOptions[name]), options, path, report);
-  const paths = ["passwordFile", "scramKeyFile"] as const;
-  const resolved = paths.flatMap((key) => {
-    const path = (values as Readonly<Record<string, unknown>>)[key];
-    return typeof path === "string" ? [[key, resolve(baseDirectory, path)]] : [];
-  });
-  return { ...values, ...Object.fromEntries(resolved) };
+  const keys: Keys = bundledPlugins[name].options;
+  const { values } = readSection(schemaOf(keys), options, path, report);
+  const isPath = (key: string) => keys[key]?.schema === filePath.schema;
+  const resolved = Object.entries(values).map(([key, value]) => [
+    key,
+    isPath(key) && typeof value === "string" ? resolve(baseDirectory, value) : value,
+  ]);
+  return Object.fromEntries(resolved);
 }
 
 /**

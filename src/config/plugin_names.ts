@@ -1,30 +1,6 @@
 /** How plugins are named: bundled ones, aMQTT's spellings of them, and import specifiers. */
+import { type BundledPluginName, bundledPluginNames, bundledPlugins } from "../plugins/bundled.ts";
 import { nearestName, nearestOf } from "./spelling.ts";
-
-/** What a bundled plugin is for, by its name. */
-const BUNDLED = {
-  "auth.anonymous": "sign-in",
-  "auth.file": "sign-in",
-  topic_acl: "topics",
-  topic_taboo: "topics",
-  broker_sys: "general",
-  event_logger: "general",
-  packet_logger: "general",
-} as const;
-
-/** Name of a plugin that comes with the broker. */
-export type BundledPluginName = keyof typeof BUNDLED;
-
-/** What a plugin serves: sign-in, permissions on topics, or anything else. */
-export type PluginPurpose = "sign-in" | "topics" | "general";
-
-/** Names of the plugins that come with the broker. */
-export const bundledPluginNames = Object.keys(BUNDLED) as readonly BundledPluginName[];
-
-/** What a bundled plugin is for. */
-export function purposeOf(name: BundledPluginName): PluginPurpose {
-  return BUNDLED[name];
-}
 
 /** What a plugin's name in the config stands for. */
 export type PluginName =
@@ -90,7 +66,7 @@ export function isImportSpecifier(name: string): boolean {
 /** Tells what a name in a list of plugins stands for. */
 export function readPluginName(name: string): PluginName {
   const plain = name.replaceAll("-", "_");
-  if (Object.hasOwn(BUNDLED, plain)) return { bundled: plain as BundledPluginName };
+  if (Object.hasOwn(bundledPlugins, plain)) return { bundled: plain as BundledPluginName };
   const entryPoint = Object.hasOwn(AMQTT_ENTRY_POINTS, plain) ? AMQTT_ENTRY_POINTS[plain] : undefined;
   if (entryPoint !== undefined) return { bundled: entryPoint };
   if (isImportSpecifier(name)) return { module: name };

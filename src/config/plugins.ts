@@ -1,9 +1,9 @@
 /** From `auth`, `topic-check`, `plugins` and `sys-interval` to the plugins to load, in the order in which they are asked. */
+import { bundledPlugins, type PluginPurpose } from "../plugins/bundled.ts";
 import { resolveAuth, resolveFile } from "./auth.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { brokerDefaults } from "./keys.ts";
 import { checkTwice, hasOptions, type ListedPlugin, readPluginList, toEntry, withDefaults } from "./plugin_list.ts";
-import { type PluginPurpose, purposeOf } from "./plugin_names.ts";
 import type { Report } from "./report.ts";
 import type { BrokerValues } from "./schema.ts";
 import type { Section } from "./section.ts";
@@ -47,7 +47,7 @@ function setApart(
 }
 
 function serves({ bundled }: ListedPlugin, purpose: PluginPurpose): boolean {
-  return bundled !== undefined && purposeOf(bundled) === purpose;
+  return bundled !== undefined && bundledPlugins[bundled].purpose === purpose;
 }
 
 /** A plugin that is loaded without being listed. */

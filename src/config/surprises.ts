@@ -1,7 +1,7 @@
 /** What is allowed, and not what somebody who is new to this broker expects. */
+import { bundledPluginNames } from "../plugins/bundled.ts";
 import { isLoopback } from "../transport/address.ts";
 import type { PluginEntry, ResolvedConfig, ResolvedListener } from "./config.ts";
-import { bundledPluginNames } from "./plugin_names.ts";
 import type { Report } from "./report.ts";
 import type { BrokerValues } from "./schema.ts";
 import type { Section } from "./section.ts";

@@ -1,14 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { bundledPluginNames } from "../../src/config/plugin_names.ts";
-import { bundledPlugins } from "../../src/plugins/bundled.ts";
 import { faults, plugins, resolved } from "./support.ts";
 
 const sys: [string, unknown] = ["broker_sys", { interval: 20 }];
 const events: [string, unknown] = ["event_logger", undefined];
-
-Deno.test("every bundled plugin has a name that the config knows, and the other way round", () => {
-  assertEquals([...bundledPluginNames].toSorted(), Object.keys(bundledPlugins).toSorted());
-});
 
 Deno.test("without a word of plugins events are logged and $SYS is published", () => {
   assertEquals(plugins({}), [events, sys]);

@@ -11,7 +11,7 @@ import { isQuantity, listedKeys } from "../../src/config/keys.ts";
 import { toHyphens } from "../../src/config/spelling.ts";
 import { ignoredListenerKeys, limitKeys } from "../../src/config/table.ts";
 import type { JsonSchema } from "../../src/config/kind.ts";
-import { bundledOptions } from "../../src/plugins/bundled_options.ts";
+import { bundledPlugins } from "../../src/plugins/bundled.ts";
 
 /** The file that is written. */
 export const schemaFile = fromFileUrl(new URL("../../broker.schema.json", import.meta.url));
@@ -32,8 +32,8 @@ export function brokerSchema(): JsonSchema {
       listener: listener(sections.listener),
       plugins: pluginList(),
       options: Object.fromEntries(
-        Object.entries(bundledOptions).map((
-          [name, options],
+        Object.entries(bundledPlugins).map((
+          [name, { options }],
         ) => [name, mapping(options, `#/definitions/options/${name}`)]),
       ),
     },
@@ -101,7 +101,7 @@ function persistenceSection(keys: Keys): JsonSchema {
 
 /** A list of names, alone or with options, or a mapping of names to options. */
 function pluginList(): JsonSchema {
-  const names = Object.keys(bundledOptions);
+  const names = Object.keys(bundledPlugins);
   const properties = Object.fromEntries(names.map((name) => [name, { $ref: `#/definitions/options/${name}` }]));
   const withOptions = { type: "object", properties };
   const name = { anyOf: [{ enum: names }, { type: "string" }] };

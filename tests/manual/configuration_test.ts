@@ -4,7 +4,7 @@ import { parse } from "@std/yaml";
 import configuration from "../../deno.json" with { type: "json" };
 import { keyEntries } from "../../src/config/keys.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
-import { bundledPluginNames } from "../../src/config/plugin_names.ts";
+import { bundledPluginNames } from "../../src/plugins/bundled.ts";
 import { readManual, root } from "./manual.ts";
 
 const manual = await readManual();

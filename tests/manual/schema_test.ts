@@ -8,7 +8,7 @@ import type { Key, Keys } from "../../src/config/key.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { toHyphens } from "../../src/config/spelling.ts";
 import { limitKeys } from "../../src/config/table.ts";
-import { bundledOptions } from "../../src/plugins/bundled_options.ts";
+import { bundledPlugins } from "../../src/plugins/bundled.ts";
 import { brokerSchema, schemaFile } from "./broker_schema.ts";
 import { referenceTable, renewTables, sections } from "./config_reference.ts";
 
@@ -43,7 +43,7 @@ Deno.test("a page with old tables of keys is renewed, and its other tables stay"
 });
 
 Deno.test("every key says in one line what it is for", () => {
-  const all: Keys[] = [...Object.values(listedKeys), ...Object.values(bundledOptions)];
+  const all: Keys[] = [...Object.values(listedKeys), ...Object.values(bundledPlugins).map(({ options }) => options)];
   for (const [name, { doc }] of all.flatMap((keys) => Object.entries(keys))) assert(/^[^\n|]+$/.test(doc), name);
 });
 
@@ -78,7 +78,7 @@ const places: readonly Place[] = [
   inSection("topic-check"),
   inSection("log"),
   ["persistence", listedKeys.persistence, (entry) => ({ persistence: { type: "sqlite", ...entry } })],
-  ...Object.entries(bundledOptions).map(([name, keys]): Place => [
+  ...Object.entries(bundledPlugins).map(([name, { options: keys }]): Place => [
     `the options of ${name}`,
     keys,
     (entry) => ({ plugins: [{ [name]: entry }] }),

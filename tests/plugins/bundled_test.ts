@@ -1,13 +1,22 @@
 import { assertEquals } from "@std/assert";
-import { bundledPluginNames } from "../../src/config/plugin_names.ts";
+import configuration from "../../deno.json" with { type: "json" };
 import { bundledPlugins } from "../../src/plugins/bundled.ts";
 
-Deno.test("every bundled plugin that the config knows is there, and no other", () => {
-  assertEquals(Object.keys(bundledPlugins).sort(), [...bundledPluginNames].sort());
-});
-
-for (const [name, load] of Object.entries(bundledPlugins)) {
+for (const [name, { load }] of Object.entries(bundledPlugins)) {
   Deno.test(`the bundled plugin ${name} has a factory as its default export`, async () => {
     assertEquals(typeof (await load()).default, "function");
   });
 }
+
+Deno.test("the package exports every bundled plugin under its name, and nothing else but itself", async () => {
+  const exports = new Map(Object.entries(configuration.exports));
+  assertEquals(exports.get("."), "./mod.ts");
+  exports.delete(".");
+  const named = Object.entries(bundledPlugins).map(([name, { load }]) =>
+    [`./plugins/${name.replaceAll(/[._]/g, "-")}`, load] as const
+  );
+  assertEquals([...exports.keys()].sort(), named.map(([path]) => path).sort());
+  for (const [path, load] of named) {
+    assertEquals(await import(new URL(`../../${exports.get(path)}`, import.meta.url).href), await load());
+  }
+});
