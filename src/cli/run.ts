@@ -1,9 +1,9 @@
-import type { BrokerConfig } from "../config/config.ts";
+import type { ResolvedConfig } from "../config/config.ts";
 import { ConfigError, formatFault, formatPosition } from "../config/config_error.ts";
 import { loadConfigFile, type LoadedConfig } from "../config/load.ts";
+import { withLog } from "../config/log.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { PluginLoadError } from "../hooks/loader.ts";
-import { isMapping } from "../config/values.ts";
 import { formatAddress } from "./address.ts";
 import type { CliIo, CliSignal } from "./io.ts";
 import { cliLogger, Log, type LogFlags } from "./log.ts";
@@ -19,9 +19,7 @@ export interface RunOptions extends LogFlags {
 }
 
 /** A config that is right, from a file or not. */
-type Source =
-  & Pick<LoadedConfig, "config" | "baseDirectory" | "notes" | "resolved">
-  & Partial<Pick<LoadedConfig, "locate">>;
+type Source = Pick<LoadedConfig, "notes" | "resolved"> & Partial<Pick<LoadedConfig, "locate">>;
 
 /** Runs a broker until a signal ends it. @returns the exit code */
 export async function run(options: RunOptions, io: CliIo, services: CliServices): Promise<number> {
@@ -42,8 +40,7 @@ async function serve(options: RunOptions, io: CliIo, services: CliServices, log:
     source = await readSource(options);
     log.open(source.resolved.log);
     for (const note of source.notes) log.say("info", note);
-    const { baseDirectory } = source;
-    const broker = await services.createBroker(brokerConfig(source, options), { baseDirectory });
+    const broker = await services.createBroker(withFlags(source.resolved, options));
     await broker.start();
     for (const [name, address] of Object.entries(broker.addresses)) io.out(formatAddress(name, address));
     const serving = Object.keys(broker.addresses).join(", ");
@@ -64,18 +61,14 @@ async function serve(options: RunOptions, io: CliIo, services: CliServices, log:
 
 async function readSource({ file }: RunOptions): Promise<Source> {
   if (file !== undefined) return await loadConfigFile(file);
-  const baseDirectory = Deno.cwd();
   const notes = ["No config file given: the defaults hold, serving 127.0.0.1:1883"];
-  return { config: {}, baseDirectory, notes, resolved: resolveConfig({}, { baseDirectory }) };
+  return { notes, resolved: resolveConfig({}, { baseDirectory: Deno.cwd() }) };
 }
 
 /** With `--debug` packets are logged whatever the config lists. */
-function brokerConfig({ config, resolved }: Source, { debug }: RunOptions): BrokerConfig {
-  if (!debug || resolved.plugins.some(({ specifier }) => specifier === "packet_logger")) return config;
-  const { plugins } = config;
-  if (isMapping(plugins)) return { ...config, plugins: { ...plugins, packet_logger: null } };
-  const listed: readonly (string | Record<string, unknown>)[] = Array.isArray(plugins) ? plugins : ["event_logger"];
-  return { ...config, plugins: [...listed, "packet_logger"] };
+function withFlags(resolved: ResolvedConfig, { debug }: RunOptions): ResolvedConfig {
+  if (!debug) return resolved;
+  return { ...resolved, plugins: withLog(resolved.plugins, { ...resolved.log, packets: "headers" }) };
 }
 
 /** Resolves `ended` at the first SIGINT or SIGTERM; the second ends the process at once. */
@@ -104,7 +97,7 @@ function reloader(broker: ServedBroker, started: Source, options: RunOptions, lo
   const reload = async () => {
     try {
       const source = await readSource(options);
-      const { certificates, plugins } = await broker.reload(brokerConfig(source, options));
+      const { certificates, plugins } = await broker.reload(withFlags(source.resolved, options));
       log.open(source.resolved.log);
       const read = [...certificates.map((name) => `certificates of listeners.${name}`), ...plugins, "log"];
       logger.info(`reload: read again: ${read.join(", ")}`);

@@ -1,6 +1,6 @@
 import type { ReloadReport } from "../broker/broker.ts";
 import type { StartFindings } from "../broker/check_start.ts";
-import type { BrokerConfig, ResolvedConfig } from "../config/config.ts";
+import type { ResolvedConfig } from "../config/config.ts";
 import type { PasswordOptions } from "../plugins/password_file.ts";
 
 /** Where a listener is reached. */
@@ -26,13 +26,13 @@ export interface ServedBroker {
   /** Ends every connection and stops. */
   shutdown(): Promise<void>;
   /** Reads certificates and password files again, and takes over the permissions of the config. Tells what it has read. */
-  reload(config?: BrokerConfig): Promise<ReloadReport>;
+  reload(config: ResolvedConfig): Promise<ReloadReport>;
 }
 
 /** The rooms that the command line calls, loaded when a command needs them. */
 export interface CliServices {
-  /** Makes a broker that was not started yet. @throws {ConfigError} */
-  createBroker(config: BrokerConfig, options: { readonly baseDirectory: string }): Promise<ServedBroker>;
+  /** Makes a broker that was not started yet. */
+  createBroker(config: ResolvedConfig): Promise<ServedBroker>;
   /** Goes through a start, without listening or opening anything to anybody. */
   checkStart(config: ResolvedConfig): Promise<StartFindings>;
   /** @throws {Error} if the user name cannot stand in a password file */
@@ -48,10 +48,19 @@ export interface CliServices {
 
 /** The real ones. */
 export const services: CliServices = {
-  createBroker: async (config, options) => {
+  createBroker: async (config) => {
     const { Broker } = await import("../broker/broker.ts");
+    const { alreadyResolved } = await import("../config/resolve.ts");
     const { processMemory } = await import("../runtime/process_memory.ts");
-    return new Broker(config, { ...options, processMemory });
+    const broker = new Broker(alreadyResolved(config), { baseDirectory: config.baseDirectory, processMemory });
+    return {
+      get addresses() {
+        return broker.addresses;
+      },
+      start: () => broker.start(),
+      shutdown: () => broker.shutdown(),
+      reload: (now) => broker.reload(alreadyResolved(now)),
+    };
   },
   checkStart: async (config) => {
     const { checkStart } = await import("../broker/check_start.ts");

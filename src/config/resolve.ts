@@ -19,15 +19,24 @@ export interface ResolveOptions {
   readonly baseDirectory: string;
 }
 
+const RESOLVED = Symbol("a config that is resolved already");
+
+/** What {@linkcode resolveConfig}, and so a broker, takes for a config that whoever has read it has resolved already. */
+export function alreadyResolved(config: ResolvedConfig): Readonly<Record<string, unknown>> {
+  return { [RESOLVED]: config };
+}
+
 /**
  * Checks a config and fills in inheritance and defaults. Nothing is read from disk: whether files are there shows when
  * they are loaded.
  *
  * @param input a `BrokerConfig`, or an object parsed from YAML with hyphens or underscores in its keys; `undefined` or
- * `null` is a config without any key
+ * `null` is a config without any key; or what {@linkcode alreadyResolved} makes, whose config is returned as it is
  * @throws {ConfigError} with every fault
  */
 export function resolveConfig(input: unknown, options: ResolveOptions): ResolvedConfig {
+  const done = (input as { readonly [RESOLVED]?: ResolvedConfig } | null | undefined)?.[RESOLVED];
+  if (done !== undefined) return done;
   const report = new Report();
   const baseDirectory = resolve(options.baseDirectory);
   const broker = readSection(brokerSchema, input ?? {}, [], report);

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { getLogger } from "@logtape/logtape";
-import type { BrokerConfig } from "../../src/config/config.ts";
+import type { ResolvedConfig } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/config_error.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
 import { main } from "../../src/cli/main.ts";
 import { PluginLoadError } from "../../src/hooks/loader.ts";
 import type { ReloadReport } from "../../src/broker/broker.ts";
@@ -37,8 +38,7 @@ Deno.test("without a file the defaults are served, and the output says so", asyn
   const addresses = { default: { type: "tcp", secure: false, hostname: "127.0.0.1", port: 1883 } } as const;
   const { io, services, exitCode } = await serve([], { addresses });
   assertEquals(exitCode, 0);
-  assertEquals(services.configs, [{}]);
-  assertEquals(services.baseDirectories, [Deno.cwd()]);
+  assertEquals(services.configs, [resolveConfig({}, { baseDirectory: Deno.cwd() })]);
   assertEquals(services.calls, ["start", "shutdown"]);
   assertEquals(io.outLines, ["mqtt://127.0.0.1:1883 (default)"]);
   assertEquals(io.errorLines, ["No config file given: the defaults hold, serving 127.0.0.1:1883"]);
@@ -65,11 +65,11 @@ Deno.test("every listener has a line when the broker is ready", async () => {
   ]);
 });
 
-Deno.test("a config file is handed to the broker as it stands, with its folder", async () => {
+Deno.test("a config file is handed to the broker as it was resolved, with its folder", async () => {
   await withFiles({ "b.yaml": "max-inflight: 5\nplugins: [event_logger]\n" }, async (folder) => {
     const { services } = await serve([`${folder}/b.yaml`]);
-    assertEquals(services.configs as unknown[], [{ "max-inflight": 5, plugins: ["event_logger"] }]);
-    assertEquals(services.baseDirectories, [folder]);
+    const config = { "max-inflight": 5, plugins: ["event_logger"] };
+    assertEquals(services.configs, [resolveConfig(config, { baseDirectory: folder })]);
   });
 });
 
@@ -77,7 +77,8 @@ for (const flag of ["-c", "--config"]) {
   Deno.test(`${flag} FILE runs a broker on FILE`, async () => {
     await withFiles({ "b.yaml": "max-inflight: 5\n" }, async (folder) => {
       const { services, io, exitCode } = await serve([flag, `${folder}/b.yaml`]);
-      assertEquals([services.configs as unknown[], io.errorLines, exitCode], [[{ "max-inflight": 5 }], [], 0]);
+      assertEquals(services.configs.map(({ limits }) => limits.maxInflight), [5]);
+      assertEquals([io.errorLines, exitCode], [[], 0]);
     });
   });
 }
@@ -91,20 +92,24 @@ Deno.test("an empty config file is pointed out", async () => {
 
 for (
   const [plugins, expected] of [
-    ["", ["event_logger", "packet_logger"]],
-    ["plugins: [./a.ts]", ["./a.ts", "packet_logger"]],
-    ["plugins: {./a.ts: {x: 1}}", { "./a.ts": { x: 1 }, packet_logger: null }],
-    ["plugins: []", ["packet_logger"]],
-    ["plugins: [amqtt.plugins.logging_amqtt.PacketLoggerPlugin]", [
-      "amqtt.plugins.logging_amqtt.PacketLoggerPlugin",
-    ]],
+    ["", { event_logger: undefined, broker_sys: { interval: 20 }, packet_logger: undefined }],
+    ["plugins: [./a.ts]", { "./a.ts": undefined, broker_sys: { interval: 20 }, packet_logger: undefined }],
+    ["plugins: {./a.ts: {x: 1}}", { "./a.ts": { x: 1 }, broker_sys: { interval: 20 }, packet_logger: undefined }],
+    ["plugins: []\nsys-interval: 0", { packet_logger: undefined }],
+    ["plugins: [amqtt.plugins.logging_amqtt.PacketLoggerPlugin]", {
+      packet_logger: undefined,
+      broker_sys: { interval: 20 },
+    }],
+    ["plugins: []\nsys-interval: 0\nlog: {exclude-sys: false}", { packet_logger: { excludeSys: false } }],
   ] as const
 ) {
   Deno.test(`--debug logs packets with the config ${plugins || "that lists no plugins"}`, async () => {
     await withFiles({ "b.yaml": plugins }, async (folder) => {
       for (const flag of ["-d", "--debug"]) {
         const { services } = await serve([flag, `${folder}/b.yaml`]);
-        assertEquals(services.configs[0]?.plugins as unknown, expected);
+        const plugins = services.configs[0]!.plugins.map(({ specifier, options }) => [specifier, options] as const);
+        assertEquals(plugins.length, Object.keys(expected).length);
+        assertEquals<Readonly<Record<string, unknown>>>(Object.fromEntries(plugins), expected);
       }
     });
   });
@@ -192,15 +197,16 @@ Deno.test("a signal while the broker starts shuts it down once it has started", 
 
 Deno.test("SIGHUP reads the config again and hands it to the broker", async () => {
   await withFiles({ "b.yaml": "topic-check: {enabled: on, acl: {a: [x]}}\n" }, async (folder) => {
-    const reloaded = Promise.withResolvers<BrokerConfig | undefined>();
-    const reload = (config?: BrokerConfig) => {
+    const reloaded = Promise.withResolvers<ResolvedConfig>();
+    const reload = (config: ResolvedConfig) => {
       reloaded.resolve(config);
       return Promise.resolve();
     };
     await serve([`${folder}/b.yaml`], { reload }, async (io) => {
       await Deno.writeTextFile(`${folder}/b.yaml`, "topic-check: {enabled: on, acl: {a: [y]}}\n");
       io.raise("SIGHUP");
-      assertEquals(await reloaded.promise as unknown, { "topic-check": { enabled: "on", acl: { a: ["y"] } } });
+      const config = { "topic-check": { enabled: "on", acl: { a: ["y"] } } };
+      assertEquals(await reloaded.promise, resolveConfig(config, { baseDirectory: folder }));
     });
   });
 });

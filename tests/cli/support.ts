@@ -1,4 +1,4 @@
-import type { BrokerConfig } from "../../src/config/config.ts";
+import type { ResolvedConfig } from "../../src/config/config.ts";
 import type { ReloadReport } from "../../src/broker/broker.ts";
 import type { CliIo, CliSignal } from "../../src/cli/io.ts";
 import type { PasswordOptions } from "../../src/plugins/password_file.ts";
@@ -95,24 +95,22 @@ export interface FakeBehaviour {
   create?(): void;
   start?(): Promise<void>;
   shutdown?(): Promise<void>;
-  reload?(config?: BrokerConfig): Promise<ReloadReport | void>;
+  reload?(config: ResolvedConfig): Promise<ReloadReport | void>;
 }
 
 /** Services that note what they are asked for. */
 export class FakeServices implements CliServices {
   readonly calls: string[] = [];
-  readonly configs: BrokerConfig[] = [];
-  readonly baseDirectories: string[] = [];
+  readonly configs: ResolvedConfig[] = [];
   readonly passwords: [file: string, username: string, password: string][] = [];
   /** Users whose password was set for SCRAM. */
   readonly scramUsers: string[] = [];
 
   constructor(readonly behaviour: FakeBehaviour = {}) {}
 
-  createBroker(config: BrokerConfig, { baseDirectory }: { readonly baseDirectory: string }): Promise<ServedBroker> {
+  createBroker(config: ResolvedConfig): Promise<ServedBroker> {
     const { calls, behaviour } = this;
     this.configs.push(config);
-    this.baseDirectories.push(baseDirectory);
     behaviour.create?.();
     return Promise.resolve({
       addresses: behaviour.addresses ?? {},

@@ -1,7 +1,8 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { ConfigError } from "../../src/config/config_error.ts";
 import { loadConfigFile, type LoadedConfig } from "../../src/config/load.ts";
+import { alreadyResolved, resolveConfig } from "../../src/config/resolve.ts";
 
 /** Writes a file into a folder of its own for the time of `body`. */
 async function withFile<T>(
@@ -324,4 +325,11 @@ topic-check:
   assertEquals(resolved.listeners[0]?.limits.queueQos0, false);
   const { acl } = resolved.plugins[0]?.options as { acl: Record<string, string[]> };
   assertEquals(Object.entries(acl), [["off", ["on", "no"]]]);
+});
+
+Deno.test("what is resolved already is not checked again", () => {
+  const config = resolveConfig({ "max-inflight": 5 }, { baseDirectory: "/a" });
+  const changed = { ...config, plugins: [] };
+  assert(resolveConfig(alreadyResolved(changed), { baseDirectory: "/b" }) === changed);
+  assertEquals(Object.keys(alreadyResolved(changed)), []);
 });
