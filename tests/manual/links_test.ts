@@ -51,6 +51,31 @@ for (const page of manual) {
   });
 }
 
+/** What the page says to stand in a file, as `name of src/…`, `name in src/…` or `src/… (name)`. */
+function namesIn(text: string): readonly (readonly [name: string, path: string])[] {
+  const prose = text.replaceAll(/\s+/g, " ");
+  const before = [...prose.matchAll(/`([#\w]+)` (?:of|in) `(src\/[\w./-]+\.ts)`/g)];
+  const behind = [...prose.matchAll(/`(src\/[\w./-]+\.ts)` \(`([#\w]+)`\)/g)];
+  return [
+    ...before.map(([, name, path]) => [name!, path!] as const),
+    ...behind.map(([, path, name]) => [name!, path!] as const),
+  ];
+}
+
+Deno.test("what docs/architecture.md says to stand in a file stands there", async () => {
+  const names = namesIn(manual.find(({ path }) => path === "docs/architecture.md")!.text);
+  assert(names.length > 10, names.join("; "));
+  const missing: string[] = [];
+  for (const [name, path] of names) {
+    const declared = new RegExp(
+      `^ *(?:export |async |get |function |class |interface |readonly )*${name}(?: extends| implements| *[(:<{])`,
+      "m",
+    );
+    if (!declared.test(await Deno.readTextFile(join(root, path)))) missing.push(`${name} in ${path}`);
+  }
+  assertEquals(missing, []);
+});
+
 Deno.test("the check of links finds a file and a heading that do not exist", async () => {
   const page: Page = {
     path: "docs/tls.md",
