@@ -6,16 +6,12 @@ import type { RefusalKind } from "../hooks/plugin.ts";
 import { type Logger, loggerOf } from "../logger.ts";
 import type { DropReason, Message } from "../message.ts";
 import { BufferPool } from "../packet/buffer_pool.ts";
-import { ReasonCode } from "../packet/reason_code.ts";
 import { TopicNames } from "../packet/topic_names.ts";
 import { Router, type RouterObserver } from "../routing/router.ts";
-import { quote } from "../quote.ts";
 import type { Delivery } from "../session/delivery.ts";
-import type { StoredHandOver } from "../session/stored_hand_over.ts";
 import type { ReturnReason } from "../session/sender.ts";
 import type { Session } from "../session/session.ts";
 import { Sessions } from "../session/sessions.ts";
-import { StoreError } from "../store/store.ts";
 import { RetainedMessages } from "../topics/retained.ts";
 import { Subscriptions } from "../topics/subscriptions.ts";
 import { Chores, WorkBudget } from "../work_budget.ts";
@@ -26,6 +22,8 @@ import { ConnectedClients } from "../connection/connected_clients.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/connection_context.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "../runtime/environment.ts";
+import { Drops } from "./drops.ts";
+import { EndedSessions } from "./ended_sessions.ts";
 import { Losses } from "./losses.ts";
 import { type Machine, systemMachine } from "../runtime/machine.ts";
 import { MemoryCeiling } from "./memory_ceiling.ts";
@@ -36,18 +34,12 @@ import { pluginLoader } from "./plugin_loader.ts";
 import { SenderLimitsOf } from "../connection/sender_limits.ts";
 import { Refusals } from "../routing/refusals.ts";
 import { Statistics } from "./statistics.ts";
+import { UnreadSessions } from "./unread_sessions.ts";
 import { createStore } from "./stores.ts";
 import { Wills } from "../routing/wills.ts";
 
-/** What it takes to remove a subscription, as the budget counts. */
-const SUBSCRIPTION_STEPS = 4;
-
 /** How finely time-outs are looked at, in milliseconds. */
 export const TICK_MS = 250;
-
-/** How long to wait after a fault before the store is read again, and after one that will not pass by itself. */
-const FAULT_MS = 1000;
-const LASTING_FAULT_MS = 60_000;
 
 /**
  * The parts of one broker, put together at once. {@linkcode BrokerParts.open} fills in the plugins' hooks and what is stored;
@@ -81,12 +73,11 @@ export class BrokerParts {
   readonly work: WorkBudget;
   /** What is done for nobody in particular. */
   readonly chores: Chores;
+  readonly #drops: Drops;
+  readonly #ended: EndedSessions;
+  readonly #unread: UnreadSessions;
   readonly #senderLimits = new SenderLimitsOf();
   readonly #process: ProcessMemory | undefined;
-  /** Subscriptions of sessions that are over, which are taken apart by and by. */
-  #leavingBytes = 0;
-  /** Clients whose messages could not be read from the store, and when to try again. */
-  readonly #unread = new Map<string, number>();
   readonly #timers: (() => void)[] = [];
   /** Those that are loaded. A start that fails frees what they hold. */
   readonly #plugins: LoadedPlugin[] = [];
@@ -102,7 +93,8 @@ export class BrokerParts {
     this.chores = new Chores(this.work);
     this.clientTime = new ClientTime(this.clock, TICK_MS);
     this.subscriptions = new Subscriptions(this.work);
-    this.sessions = new Sessions((session, handOver) => this.#forget(session, handOver));
+    this.sessions = new Sessions((session, handOver) => this.#ended.add(session, handOver));
+    this.#ended = this.#makeEnded();
     const { maxRetained, maxRetainedBytes, maxTotalBytes } = config;
     const maximumBytes = Math.min(maxRetainedBytes, maxTotalBytes / 2);
     this.retained = new RetainedMessages({ maximumMessages: maxRetained, maximumBytes });
@@ -119,7 +111,14 @@ export class BrokerParts {
       statistics: this.statistics,
     });
     this.hooks = buildHookChain(this.#plugins, loggerOf(this.logger, "plugins"));
+    this.#drops = new Drops(this);
     this.router = this.#makeRouter();
+    this.#unread = new UnreadSessions({
+      sessions: this.sessions,
+      clock: this.clock,
+      logger: this.logger,
+      signal: this.ending.signal,
+    });
     const { hooks, router, statistics, refusals, clock } = this;
     const pipeline = new PublishPipeline({ hooks, router, statistics, refusals, clock });
     const persistence = () => this.context.persistence;
@@ -168,11 +167,7 @@ export class BrokerParts {
   /** Tries again what could not be read from the store. Called by the broker's coarse timer. */
   readAgain(nowMs: number): void {
     this.context.persistence?.readAgain(nowMs);
-    for (const [clientIdentifier, dueAtMs] of [...this.#unread]) {
-      if (nowMs < dueAtMs) continue;
-      this.#unread.delete(clientIdentifier);
-      this.sessions.get(clientIdentifier)?.sender.pump();
-    }
+    this.#unread.tick(nowMs);
   }
 
   /** A connection is refused before it speaks MQTT. */
@@ -181,10 +176,22 @@ export class BrokerParts {
     this.refusals.tell(kind, remote, () => line);
   }
 
-  /** A message is given up. */
+  /** As {@linkcode Drops.drop}. */
   drop(clientIdentifier: string | undefined, message: Message, reason: DropReason): void {
-    this.#count(clientIdentifier, reason, 1);
-    this.hooks.messageDropped?.(clientIdentifier, message.snapshot(), reason);
+    this.#drops.drop(clientIdentifier, message, reason);
+  }
+
+  #makeEnded(): EndedSessions {
+    const { subscriptions, losses, work, chores } = this;
+    const wills = () => this.wills;
+    return new EndedSessions({
+      subscriptions,
+      losses,
+      work,
+      chores,
+      wills,
+      persistence: () => this.context.persistence,
+    });
   }
 
   #makeRouter(): Router {
@@ -192,7 +199,7 @@ export class BrokerParts {
     const observer: RouterObserver = {
       messageRouted: (message, subscribers) => hooks.messageRouted?.(message.snapshot(), subscribers),
       messageRetained: (message) => hooks.messageRetained?.(message.snapshot()),
-      messageDropped: (clientIdentifier, message, reason) => this.drop(clientIdentifier, message, reason),
+      messageDropped: (clientIdentifier, message, reason) => this.#drops.drop(clientIdentifier, message, reason),
     };
     return new Router(this.subscriptions, this.retained, observer, this.work);
   }
@@ -254,17 +261,9 @@ export class BrokerParts {
       logger,
       refusals,
       others: () => retained.bytes + wills.heldBytes,
-      leaving: () => this.#leavingBytes,
+      leaving: () => this.#ended.heldBytes,
       process,
     });
-  }
-
-  #count(clientIdentifier: string | undefined, reason: DropReason, messages: number): void {
-    this.statistics.messagesDropped[reason] += messages;
-    // The client may have another session by now.
-    if (clientIdentifier !== undefined && reason !== "session-ended") {
-      this.losses.count(clientIdentifier, reason, messages);
-    }
   }
 
   #sessionParts(clientIdentifier: string): ReturnType<ConnectionContext["sessionParts"]> {
@@ -274,15 +273,14 @@ export class BrokerParts {
         ...this.#senderLimits.get(this.config.limits),
         retained: this.retained,
         now: () => this.clock.now(),
-        onDrop: (message, reason) => this.#dropFor(clientIdentifier, message, reason),
-        // What is not in memory cannot be shown to a hook.
-        onLost: (messages, reason) => this.#count(clientIdentifier, reason, messages),
+        onDrop: (message, reason) => this.#drops.dropFor(clientIdentifier, message, reason),
+        onLost: (messages, reason) => this.#drops.count(clientIdentifier, reason, messages),
         onQueue: (message) => {
           const session = this.sessions.get(clientIdentifier);
           if (session) this.sessions.changed(session);
           this.hooks.messageQueued?.(clientIdentifier, message.snapshot());
         },
-        onFault: (error) => this.#readFailed(clientIdentifier, error),
+        onFault: (error) => this.#unread.add(clientIdentifier, error),
       },
       onReturn: (session, delivery, why) => this.#handOver(session, delivery, why),
     };
@@ -291,41 +289,5 @@ export class BrokerParts {
   /** A message of a shared subscription that this member has not taken goes to another one (MQTT 5.0 §4.8.2). */
   #handOver(session: Session, { message, share }: Delivery, why: ReturnReason): boolean {
     return share !== undefined && this.router.handOver(message, share, session, { onlyConnected: why === "detached" });
-  }
-
-  #dropFor(clientIdentifier: string, message: Message, reason: DropReason): void {
-    this.drop(clientIdentifier, message, reason);
-    if (reason !== "queue-limit") return;
-    const session = this.sessions.get(clientIdentifier);
-    const owner = session && this.connectionBySession.get(session);
-    if (owner?.listener.limits.queuePolicy !== "disconnect") return;
-    const text = "its queue is full (queue-limit, queue-policy: disconnect)";
-    owner.close({ reasonCode: ReasonCode.QuotaExceeded, reason: text });
-  }
-
-  #readFailed(clientIdentifier: string, error: unknown): void {
-    if (this.ending.signal.aborted || this.#unread.has(clientIdentifier)) return;
-    this.logger.error(`messages of client ${quote(clientIdentifier)} cannot be read: ${error}`);
-    const waitMs = error instanceof StoreError && error.lasting ? LASTING_FAULT_MS : FAULT_MS;
-    this.#unread.set(clientIdentifier, this.clock.now() + waitMs);
-  }
-
-  /** Nobody is given anything for them any longer, so that they may take their time. */
-  *#unsubscribe(session: Session): Generator<void, void> {
-    for (const { topicFilter, shareName } of session.subscriptions.values()) {
-      this.work.steps += SUBSCRIPTION_STEPS;
-      this.subscriptions.remove(session, topicFilter, shareName);
-      yield;
-    }
-    this.#leavingBytes -= session.subscriptionBytes;
-  }
-
-  #forget(session: Session, handOver: StoredHandOver | undefined): void {
-    this.#leavingBytes += session.subscriptionBytes;
-    this.chores.add(this.#unsubscribe(session));
-    this.losses.forget(session.clientIdentifier);
-    this.context.persistence?.forget(session, handOver);
-    // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.
-    this.wills.ended(session.clientIdentifier);
   }
 }
