@@ -1,5 +1,5 @@
 import type { ResolvedListener } from "../config/config.ts";
-import type { ClientSnapshot, RefusalKind } from "../hooks/plugin.ts";
+import type { ClientSnapshot } from "../hooks/plugin.ts";
 import { ConnectError, plain, receive, type ReceivedPacket } from "../packet/decode.ts";
 import { FrameReader } from "../packet/frame_reader.ts";
 import {
@@ -16,8 +16,8 @@ import { ProtocolError, protocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Session } from "../session/session.ts";
-import { describeHello } from "../transport/hello.ts";
 import type { Transport } from "../transport/transport.ts";
+import { brokenProtocol, type Fault, silence } from "./connect_faults.ts";
 import {
   type ConnectionState,
   type ConnectRefusal,
@@ -229,7 +229,7 @@ export class Connection implements ClientConnection {
   /** Answers a CONNECT with a refusal and ends the connection. */
   refuse({ reasonCode, reason, properties, kind }: ConnectRefusal): void {
     this.send({ type: PacketType.Connack, sessionPresent: false, reasonCode, properties });
-    this.#refused(kind ?? (isAboutPermission(reasonCode) ? "sign-in" : "connect"), reason);
+    this.#refused({ kind: kind ?? (isAboutPermission(reasonCode) ? "sign-in" : "connect"), reason });
     this.close({ reasonCode, reason, silent: true });
   }
 
@@ -309,15 +309,13 @@ export class Connection implements ClientConnection {
 
   /** A client that has not said who it is. */
   #refuseSilent(): void {
-    const spoken = describeHello(this.#reader.read);
-    const came = spoken ?? (this.#reader.bufferedBytes === 0 ? "nothing" : "a part of a packet");
-    const reason = "no CONNECT in time (connect-timeout)";
-    this.#refused("connect-timeout", `${reason}: got ${came}`);
-    this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason });
+    const fault = silence(this.#reader);
+    this.#refused(fault);
+    this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason: fault.reason });
   }
 
   /** It was not let in. */
-  #refused(kind: RefusalKind, reason: string): void {
+  #refused({ kind, reason }: Fault): void {
     this.context.statistics.connectionsRefused++;
     this.context.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${reason}`);
   }
@@ -430,15 +428,9 @@ export class Connection implements ClientConnection {
   }
 
   #tellFault(error: ProtocolError): void {
-    const spoken = this.#state.at === "awaiting-connect" ? describeHello(this.#reader.read) : undefined;
-    // What begins like CONNECT is a faulty one.
-    if (spoken && spoken !== "an MQTT CONNECT") {
-      const lacks = spoken === "a TLS hello" ? "has no TLS (ssl)" : "serves plain MQTT, no WebSockets (type: ws)";
-      return this.#refused("wrong-protocol", `${spoken}, but this listener ${lacks}`);
-    }
-    const kind = error.reasonCode === ReasonCode.PacketTooLarge ? "packet-too-large" : "protocol-error";
-    if (this.#state.at !== "open") this.context.statistics.connectionsRefused++;
-    this.context.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${error}`);
+    const fault = brokenProtocol(error, this.#state.at === "awaiting-connect" ? this.#reader : undefined);
+    if (this.#state.at !== "open") return this.#refused(fault);
+    this.context.refusals.tell(fault.kind, this.transport.remote, () => `${this.#where()}: ${fault.reason}`);
   }
 
   #where(state: ConnectionState = this.#state): string {
