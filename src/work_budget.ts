@@ -96,10 +96,11 @@ export class WorkBudget {
     return party;
   }
 
-  /** Work begins, or goes on after something was waited for. */
-  begin(): void {
+  /** Work begins, or goes on after something was waited for. @returns when: milliseconds of the machine */
+  begin(): number {
     this.#lookedAtMs = this.#parts.now(this.steps);
     this.steps = 0;
+    return this.#lookedAtMs;
   }
 
   /** It is time for {@linkcode WorkBudget.look}. */

@@ -4,7 +4,7 @@ import { dirname, fromFileUrl, join, relative } from "@std/path";
 
 /** The rooms from the lowest layer up. Rooms of one layer do not import each other. */
 const layers: readonly (readonly string[])[] = [
-  ["error_text.ts", "logger.ts", "network.ts", "quote.ts", "work_budget.ts"],
+  ["error_text.ts", "histogram.ts", "logger.ts", "network.ts", "quote.ts", "work_budget.ts"],
   ["packet", "transport"],
   ["config", "message.ts"],
   ["topics"],
@@ -13,7 +13,7 @@ const layers: readonly (readonly string[])[] = [
   ["hooks", "persistence"],
   ["routing", "plugins"],
   ["connection"],
-  ["embedding"],
+  ["embedding", "metrics"],
   ["broker"],
   ["cli"],
 ];
@@ -37,7 +37,7 @@ const describesOptions = /^((plugins|store)\/(\w+\/)?\w+_options|plugins\/bundle
 const openToOptions: readonly string[] = ["config/key.ts", "config/values.ts"];
 
 /** The program's version is written down there and nowhere else. */
-const readsDenoJson: readonly string[] = ["plugins", "cli"];
+const readsDenoJson: readonly string[] = ["plugins", "metrics", "cli"];
 
 /** Packages that one room keeps to itself. */
 const ownedPackages: Readonly<Record<string, string>> = {

@@ -290,7 +290,7 @@ export class Broker implements AsyncDisposable {
     const { origins, hosts, name } = listener;
     const rules = { origins, hosts, place: `listeners.${name}` };
     const { response, transport, refusal } = upgradeRequest(request, { ...rules, maxInboundBytes, maxOutboundBytes });
-    if (refusal) this.#run.brokerParts.refuse(refusal.kind, {}, `a request, listener ${name}: ${refusal.reason}`);
+    if (refusal) this.#run.brokerParts.refuse(name, refusal.kind, {}, `a request, listener ${name}: ${refusal.reason}`);
     if (transport) this.#run.reception.serve(transport, listener);
     return response;
   }
@@ -347,7 +347,7 @@ function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
       brokerParts.work,
       (listener, kind, remote, reason) => {
         const where = `${describeAddress(remote)}, listener ${listener}`;
-        brokerParts.refuse(kind, remote, `${where}: ${reason}`);
+        brokerParts.refuse(listener, kind, remote, `${where}: ${reason}`);
       },
     ),
     reception: new Reception(brokerParts),
@@ -356,8 +356,10 @@ function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
 }
 
 function tick(brokerParts: BrokerParts): void {
-  const { clock, clientTime, connections, context, wills, memory, retained, refusals } = brokerParts;
+  const { clock, clientTime, connections, context, wills, memory, retained, refusals, statistics } = brokerParts;
   const nowMs = clock.now();
+  brokerParts.eventLoopDelay.tick(nowMs);
+  statistics.tick(nowMs);
   if (clientTime.tick()) {
     const clientNowMs = clientTime.now();
     for (const connection of connections) connection.tick(clientNowMs);

@@ -24,6 +24,7 @@ import type { ConnectionContext } from "../connection/connection_context.ts";
 import { type BrokerEnvironment, type Clock, libraryLogger, systemClock } from "../runtime/environment.ts";
 import { Drops } from "./drops.ts";
 import { EndedSessions } from "./ended_sessions.ts";
+import { EventLoopDelay } from "./event_loop_delay.ts";
 import { Losses } from "./losses.ts";
 import { type Machine, systemMachine } from "../runtime/machine.ts";
 import { MemoryCeiling } from "./memory_ceiling.ts";
@@ -65,6 +66,7 @@ export class BrokerParts {
   readonly router: Router;
   readonly wills: Wills;
   readonly memory: MemoryCeiling;
+  readonly eventLoopDelay = new EventLoopDelay(TICK_MS);
   /** What connections share. */
   readonly context: ConnectionContext & { persistence: Persistence | undefined };
   /** Aborted at shutdown. */
@@ -101,8 +103,9 @@ export class BrokerParts {
     this.statistics = new Statistics({
       clients: () => this.connectionBySession,
       sessions: () => this.sessions,
-      retained: () => this.retained.count,
-      subscriptions: () => this.subscriptions.count,
+      retained: () => this.retained,
+      subscriptions: () => this.subscriptions,
+      listenerNames: config.listeners.map(({ name }) => name),
       writeQueue: () => this.context.persistence?.writeQueue,
     });
     this.refusals = new Refusals({
@@ -110,7 +113,7 @@ export class BrokerParts {
       clock: this.clock,
       statistics: this.statistics,
     });
-    this.hooks = buildHookChain(this.#plugins, loggerOf(this.logger, "plugins"));
+    this.hooks = buildHookChain(this.#plugins, loggerOf(this.logger, "plugins"), this.statistics.signInTally);
     this.#drops = new Drops(this);
     this.router = this.#makeRouter();
     this.#unread = new UnreadSessions({
@@ -135,7 +138,7 @@ export class BrokerParts {
   async open(powers: PluginPowers): Promise<void> {
     const load = pluginLoader(this.config.baseDirectory, powers);
     for (const entry of this.config.plugins) this.#plugins.push(await load(entry));
-    fillHookChain(this.hooks, this.#plugins, loggerOf(this.logger, "plugins"));
+    fillHookChain(this.hooks, this.#plugins, loggerOf(this.logger, "plugins"), this.statistics.signInTally);
     const persistence = this.context.persistence = await this.#openStore();
     if (!persistence) return;
     for (const will of persistence.wills) {
@@ -171,8 +174,8 @@ export class BrokerParts {
   }
 
   /** A connection is refused before it speaks MQTT. */
-  refuse(kind: RefusalKind, remote: RemoteAddress, line: string): void {
-    this.statistics.connectionsRefused++;
+  refuse(listener: string, kind: RefusalKind, remote: RemoteAddress, line: string): void {
+    this.statistics.refuse(listener);
     this.refusals.tell(kind, remote, () => line);
   }
 

@@ -84,6 +84,11 @@ export class MemoryCeiling {
     return this.#near;
   }
 
+  /** What clients make the broker hold, as of the last look. */
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
   /** Resolves at the next look at the memory. */
   nextLook(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));

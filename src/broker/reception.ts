@@ -20,11 +20,12 @@ export class Reception {
     const { admissions, context, connections, statistics } = this.#brokerParts;
     const admission = this.#closed ? "cut" : admissions.enter(listener);
     if (admission === "cut") {
-      statistics.connectionsRefused++;
+      statistics.refuse(listener.name);
       if (!this.#closed) this.#tellCut(transport, listener);
       transport.close();
       return Promise.resolve();
     }
+    statistics.accept(listener.name);
     const connection = new Connection(context, transport, { listener, hurried: admission === "hurry", handlePacket });
     connections.add(connection);
     const running = connection.run().finally(() => {

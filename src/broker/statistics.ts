@@ -1,33 +1,62 @@
-import type { BrokerStatistics, RefusalKind } from "../hooks/plugin.ts";
+import { CONNECTION_LOST, type ConnectionCounters } from "../connection/connection_context.ts";
+import { isDisconnectReason } from "../connection/disconnect_rules.ts";
+import { Histogram } from "../histogram.ts";
+import type {
+  BrokerStatistics,
+  LoadAverage,
+  LoadName,
+  PacketName,
+  RefusalKind,
+  SignInCounts,
+} from "../hooks/plugin.ts";
+import { SignInTally } from "../hooks/sign_in_tally.ts";
 import type { DropReason } from "../message.ts";
+import { PacketType } from "../packet/packets.ts";
+import { ReasonCode, reasonCodeLabel } from "../packet/reason_code.ts";
 import { type Held, heldBy } from "../session/holdings.ts";
 import type { Session } from "../session/session.ts";
 import { noRefusals } from "../routing/refusals.ts";
+import { ListenerCounts } from "./listener_counts.ts";
+import { LoadAverages, type LoadCounters } from "./load_averages.ts";
 
 /** What is asked for the figures that are not counted but looked up. */
 export interface StatisticsSources {
   /** By the session that they have now. */
   clients(): ReadonlyMap<Session, unknown> & { readonly maximum: number };
   sessions(): { readonly size: number; heldOffline(): Held };
-  retained(): number;
-  subscriptions(): number;
+  retained(): { readonly count: number; readonly bytes: number };
+  subscriptions(): { readonly count: number; readonly groupCount: number };
+  /** Names of the listeners in the config. */
+  readonly listenerNames: readonly string[];
   /** `undefined`: nothing outlives the process. */
   writeQueue():
     | { readonly position: number; readonly committed: number; readonly fault: Error | undefined }
     | undefined;
 }
 
+/** Buckets of a message's way through the broker, in seconds. */
+const ROUTING_SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
+/** One more than the highest type of packet. */
+const PACKET_TYPES = 16;
+
 /** The broker's counters. */
-export class Statistics implements BrokerStatistics {
+export class Statistics implements BrokerStatistics, ConnectionCounters {
   startedAt: Date = new Date();
   bytesReceived = 0;
   bytesSent = 0;
-  packetsReceived = 0;
-  packetsSent = 0;
-  publishesReceived = 0;
-  publishesSent = 0;
+  /** Control packets by their type's number. */
+  readonly received = new Float64Array(PACKET_TYPES);
+  readonly sent = new Float64Array(PACKET_TYPES);
   publishesDenied = 0;
+  connectionsAccepted = 0;
   connectionsRefused = 0;
+  /** By reason code, or {@linkcode CONNECTION_LOST}. */
+  readonly closed = new Float64Array(CONNECTION_LOST + 1);
+  readonly listeners: ListenerCounts;
+  readonly signInTally = new SignInTally();
+  /** In seconds; of one PUBLISH in 256. */
+  readonly routingLatency = new Histogram(ROUTING_SECONDS);
   readonly refused: Record<RefusalKind, number> = noRefusals();
   readonly messagesDropped: Record<DropReason, number> = {
     "queue-limit": 0,
@@ -42,9 +71,65 @@ export class Statistics implements BrokerStatistics {
     "session-ended": 0,
   };
   readonly #sources: StatisticsSources;
+  readonly #load = new LoadAverages();
 
   constructor(sources: StatisticsSources) {
     this.#sources = sources;
+    this.listeners = new ListenerCounts(sources.listenerNames);
+  }
+
+  /** Called by the broker's coarse timer. */
+  tick(nowMs: number): void {
+    this.#load.tick(nowMs, () => this.#loadCounters());
+  }
+
+  accept(listener: string): void {
+    this.connectionsAccepted++;
+    this.listeners.of(listener).accepted++;
+  }
+
+  refuse(listener: string): void {
+    this.connectionsRefused++;
+    this.listeners.of(listener).refused++;
+  }
+
+  get packetsReceived(): number {
+    return sumOf(this.received);
+  }
+
+  get packetsSent(): number {
+    return sumOf(this.sent);
+  }
+
+  get publishesReceived(): number {
+    return this.received[PacketType.Publish]!;
+  }
+
+  get publishesSent(): number {
+    return this.sent[PacketType.Publish]!;
+  }
+
+  get packetsReceivedByKind(): Record<PacketName, number> {
+    return byKind(this.received);
+  }
+
+  get packetsSentByKind(): Record<PacketName, number> {
+    return byKind(this.sent);
+  }
+
+  get connectionsClosed(): Record<string, number> {
+    const codes = Object.values(ReasonCode).filter(isEnd);
+    const counts = codes.map((code) => [endLabel(code), this.closed[code]!] as const);
+    return { "connection-lost": this.closed[CONNECTION_LOST]!, ...Object.fromEntries(counts) };
+  }
+
+  get signIns(): readonly SignInCounts[] {
+    return this.signInTally.all;
+  }
+
+  get load(): Record<LoadName, LoadAverage> {
+    const names = Object.keys(this.#loadCounters()) as LoadName[];
+    return Object.fromEntries(names.map((name) => [name, this.#load.of(name)])) as Record<LoadName, LoadAverage>;
   }
 
   get clientsConnected(): number {
@@ -72,11 +157,19 @@ export class Statistics implements BrokerStatistics {
   }
 
   get retainedMessages(): number {
-    return this.#sources.retained();
+    return this.#sources.retained().count;
+  }
+
+  get retainedBytes(): number {
+    return this.#sources.retained().bytes;
   }
 
   get subscriptions(): number {
-    return this.#sources.subscriptions();
+    return this.#sources.subscriptions().count;
+  }
+
+  get sharedSubscriptions(): number {
+    return this.#sources.subscriptions().groupCount;
   }
 
   get storeFault(): string | undefined {
@@ -88,10 +181,45 @@ export class Statistics implements BrokerStatistics {
     return writeQueue === undefined ? 0 : writeQueue.position - writeQueue.committed;
   }
 
+  #loadCounters(): LoadCounters {
+    return {
+      "messages/received": this.packetsReceived,
+      "messages/sent": this.packetsSent,
+      "publish/received": this.publishesReceived,
+      "publish/sent": this.publishesSent,
+      "publish/dropped": sumOf(Object.values(this.messagesDropped)),
+      "bytes/received": this.bytesReceived,
+      "bytes/sent": this.bytesSent,
+      "sockets": this.connectionsAccepted,
+      "connections": this.received[PacketType.Connect]!,
+    };
+  }
+
   /** Of those with a client, looked up, and the others, which may be many more. */
   #sum(figure: (held: Held) => number): number {
     let sum = figure(this.#sources.sessions().heldOffline());
     for (const session of this.#sources.clients().keys()) sum += figure(heldBy(session));
     return sum;
   }
+}
+
+function sumOf(counts: Iterable<number>): number {
+  let sum = 0;
+  for (const count of counts) sum += count;
+  return sum;
+}
+
+function byKind(counts: Float64Array): Record<PacketName, number> {
+  const kinds = Object.entries(PacketType).map(([name, type]) => [name.toLowerCase(), counts[type]!]);
+  return Object.fromEntries(kinds) as Record<PacketName, number>;
+}
+
+/** Whether a client or the broker may give it as the reason of an end. */
+function isEnd(code: ReasonCode): boolean {
+  return code === ReasonCode.DisconnectWithWill || isDisconnectReason(code);
+}
+
+/** Success is called otherwise in DISCONNECT (MQTT 5.0 §3.14.2.1). */
+function endLabel(code: ReasonCode): string {
+  return code === ReasonCode.Success ? "normal-disconnection" : reasonCodeLabel(code);
 }

@@ -32,6 +32,11 @@ export class ConnectedClients extends Map<Session, ClientConnection> implements 
     super.clear();
   }
 
+  /** How many clients the listener of this name has. */
+  ofListener(name: string): number {
+    return this.#byListener.get(name) ?? 0;
+  }
+
   /** Whether a client of the listener has no place, unless it takes that of a connection which it replaces. */
   isFull({ name, maxConnections }: ResolvedListener): boolean {
     return maxConnections > 0 && (this.#byListener.get(name) ?? 0) >= maxConnections;

@@ -28,7 +28,7 @@ import {
   type SigningIn,
   toldRefusal,
 } from "./connection_state.ts";
-import type { ClientConnection, ConnectionContext } from "./connection_context.ts";
+import { type ClientConnection, CONNECTION_LOST, type ConnectionContext } from "./connection_context.ts";
 import { Deadline } from "./deadline.ts";
 import { errorText } from "../error_text.ts";
 import { leave } from "./leave.ts";
@@ -46,6 +46,9 @@ const MAXIMUM_CONNECT_BYTES = 128 * 1024;
 /** What a sign-in takes, under way or over, beside its CONNECT; and each user property beside its text. */
 const CONNECT_BYTES = 2048;
 const USER_PROPERTY_BYTES = 200;
+
+/** One PUBLISH of so many is timed on its way; a power of two. */
+const TIMED_PUBLISHES = 256;
 
 /** A KiB of a packet is a step of work, as the packet itself is. */
 const STEP_BYTES_SHIFT = 10;
@@ -85,6 +88,8 @@ export class Connection implements ClientConnection {
   readonly work: WorkParty;
   #state: ConnectionState = { at: "awaiting-connect" };
   #frameBytes = 0;
+  /** When the bytes that are being handled came, in milliseconds of the machine. */
+  #cameAtMs = 0;
   /** What its CONNECT has made the broker hold. */
   #connectBytes = 0;
   /** Frames are being handled: the connection finds out by itself that it was closed. */
@@ -144,6 +149,10 @@ export class Connection implements ClientConnection {
     if (this.closed) return waits;
     const inbound = open ? open.held.bytes + open.topicAliases.heldBytes : 0;
     return waits + this.#reader.capacityBytes + this.#connectBytes + this.#writer.heldBytes + inbound;
+  }
+
+  get waitingBytes(): number {
+    return this.#outbox.waitingBytes;
   }
 
   /** As {@linkcode Outbox.sharedBytes}. */
@@ -266,6 +275,7 @@ export class Connection implements ClientConnection {
     this.#deadline.extend(GRACE_MS);
     this.context.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
     if (state.at === "open") {
+      this.#countEnd(ending);
       this.#writer.close();
       leave(this.context, state, ending);
     }
@@ -273,6 +283,11 @@ export class Connection implements ClientConnection {
     this.#interrupt?.();
     // Somebody else ends it while it waits for the client; otherwise linger() gives what was said its time.
     if (!this.#serving) void this.finish();
+  }
+
+  #countEnd({ reasonCode, silent = false }: Ending): void {
+    const lost = silent && reasonCode === ReasonCode.UnspecifiedError;
+    this.context.statistics.closed[lost ? CONNECTION_LOST : reasonCode]!++;
   }
 
   /** The store fails: a client that waits for it is refused, or cut off if there is no word for it. */
@@ -316,7 +331,7 @@ export class Connection implements ClientConnection {
 
   /** It was not let in. */
   #refused({ kind, reason }: Fault): void {
-    this.context.statistics.connectionsRefused++;
+    this.context.statistics.refuse(this.listener.name);
     this.context.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${reason}`);
   }
 
@@ -340,7 +355,7 @@ export class Connection implements ClientConnection {
       statistics.bytesReceived += count;
       this.#reader.filled(count);
       memory.received(count);
-      work.begin();
+      this.#cameAtMs = work.begin();
       if (work.mustWait(this.work)) await this.#turn();
       await this.#handleFrames();
       const sliceIsOver = work.look(this.work);
@@ -365,7 +380,7 @@ export class Connection implements ClientConnection {
   }
 
   async #handleFrames(): Promise<void> {
-    const { work } = this.context;
+    const { work, machine, statistics } = this.context;
     this.#serving = true;
     try {
       for (let frame = this.#reader.next(); frame && !this.closed; frame = this.#reader.next()) {
@@ -373,7 +388,7 @@ export class Connection implements ClientConnection {
         const size = frame.end - frame.start;
         const packet = receive(frame, version, this.context.topicNames, this.listener.limits);
         this.#frameBytes = size;
-        this.#received(packet);
+        const isTimed = this.#received(packet);
         this.#writer.begin();
         const pending = this.#handlePacket(this, packet);
         if (pending) {
@@ -381,6 +396,7 @@ export class Connection implements ClientConnection {
           await this.#untilClosed(pending);
           work.begin();
         }
+        if (isTimed) statistics.routingLatency.observe((machine.now(0) - this.#cameAtMs) / 1000);
         work.steps += 1 + (size >> STEP_BYTES_SHIFT);
         if (work.isDue && work.look(this.work)) await this.#turn();
       }
@@ -404,13 +420,12 @@ export class Connection implements ClientConnection {
     });
   }
 
-  #received(packet: ReceivedPacket): void {
-    this.context.statistics.packetsReceived++;
-    if (packet.type === PacketType.Publish) {
-      this.context.statistics.publishesReceived++;
-      this.#throttle.fills();
-    }
+  /** @returns whether its way is to be timed */
+  #received(packet: ReceivedPacket): boolean {
+    const count = ++this.context.statistics.received[packet.type]!;
+    if (packet.type === PacketType.Publish) this.#throttle.fills();
     this.context.hooks.packetReceived?.(this.open?.client, plain(packet));
+    return packet.type === PacketType.Publish && count % TIMED_PUBLISHES === 0;
   }
 
   #fail(error: unknown): void {

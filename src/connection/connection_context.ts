@@ -29,6 +29,8 @@ export interface ClientConnection {
   readonly closed: boolean;
   /** What it holds in memory, roughly, beside its session. */
   readonly heldBytes: number;
+  /** What waits for the client's socket, or for the program. */
+  readonly waitingBytes: number;
   /** How many of these bytes others hold as well: buffers that are in `known`, which is added to. */
   sharedBytes(known: Set<ArrayBufferLike>): number;
   /** Ends it at once as far as the broker is concerned; what was said still leaves. */
@@ -41,13 +43,20 @@ export interface ClientConnection {
 export interface ConnectionCounters {
   bytesReceived: number;
   bytesSent: number;
-  packetsReceived: number;
-  packetsSent: number;
-  publishesReceived: number;
-  publishesSent: number;
   publishesDenied: number;
-  connectionsRefused: number;
+  /** Control packets by their type's number. */
+  readonly received: Float64Array;
+  readonly sent: Float64Array;
+  /** Connections of signed-in clients that have ended, by reason code; {@linkcode CONNECTION_LOST} if nothing was said. */
+  readonly closed: Float64Array;
+  /** From a PUBLISH's arrival until its subscribers' sessions have it, in seconds; of some of them. */
+  readonly routingLatency: { observe(seconds: number): void };
+  /** A connection was not let in by the listener of this name. */
+  refuse(listener: string): void;
 }
+
+/** In the place of a reason code, of which none has this number. */
+export const CONNECTION_LOST = 0xff;
 
 /** What connections ask of the memory's ceiling. */
 export interface ConnectionMemory {

@@ -75,6 +75,10 @@ export class LocalConnection implements ClientConnection, OutboundLink {
     return this.#bytes;
   }
 
+  get waitingBytes(): number {
+    return this.#bytes;
+  }
+
   sharedBytes(): number {
     return 0;
   }

@@ -6,6 +6,7 @@ import { isPromise, returnedWrongly, threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
 import type { AuthenticationExchange, AuthenticationStep, EnhancedSignIn } from "./plugin.ts";
 import { isRefusal, readRefusal } from "./refusal.ts";
+import type { SignInTally } from "./sign_in_tally.ts";
 import { readWords } from "./words.ts";
 
 /** An exchange whose steps have been checked. */
@@ -30,11 +31,13 @@ const refusing: GuardedExchange = Object.freeze({ next: () => refused });
 export class Authenticators {
   readonly #plugins: readonly LoadedPlugin[];
   readonly #logger: Logger;
+  readonly #tally: SignInTally;
 
   /** @param plugins those that have `beginAuthentication`, in the order in which they are asked */
-  constructor(plugins: readonly LoadedPlugin[], logger: Logger) {
+  constructor(plugins: readonly LoadedPlugin[], logger: Logger, tally: SignInTally) {
     this.#plugins = plugins;
     this.#logger = logger;
+    this.#tally = tally;
   }
 
   /**
@@ -55,12 +58,13 @@ export class Authenticators {
       if (answer === undefined) return undefined;
       // Nobody waits for it, so its rejection must not end the program.
       if (isPromise(answer)) answer.then(undefined, () => {});
-      else if (isExchange(answer)) return new Guard(loaded, answer, this.#logger);
+      else if (isExchange(answer)) return new Guard(loaded, answer, this.#logger, this.#tally);
       const expected = "an object with a function next, or undefined, and no promise";
       this.#logger.error(returnedWrongly(loaded, hook, expected, answer));
     } catch (error) {
       this.#logger.error(threw(loaded, hook, error));
     }
+    this.#tally.count(loaded.specifier, "denied");
     return refusing;
   }
 }
@@ -74,11 +78,13 @@ class Guard implements GuardedExchange {
   readonly #loaded: LoadedPlugin;
   readonly #exchange: AuthenticationExchange;
   readonly #logger: Logger;
+  readonly #tally: SignInTally;
 
-  constructor(loaded: LoadedPlugin, exchange: AuthenticationExchange, logger: Logger) {
+  constructor(loaded: LoadedPlugin, exchange: AuthenticationExchange, logger: Logger, tally: SignInTally) {
     this.#loaded = loaded;
     this.#exchange = exchange;
     this.#logger = logger;
+    this.#tally = tally;
   }
 
   next(authenticationData: Uint8Array | undefined): AuthenticationStep | Promise<AuthenticationStep> {
@@ -100,15 +106,21 @@ class Guard implements GuardedExchange {
 
   #read(answer: unknown): AuthenticationStep {
     const step = readStep(answer);
-    if (typeof step !== "string") return step;
+    if (typeof step !== "string") return this.#counted(step);
     const expected = `a step whose decision is "continue", "allow" or "deny" (${step})`;
     this.#logger.error(returnedWrongly(this.#loaded, nextOfHook, expected, answer));
-    return refused;
+    return this.#counted(refused);
   }
 
   #threw(error: unknown): AuthenticationStep {
     this.#logger.error(threw(this.#loaded, nextOfHook, error));
-    return refused;
+    return this.#counted(refused);
+  }
+
+  #counted(step: AuthenticationStep): AuthenticationStep {
+    if (step.decision === "allow") this.#tally.count(this.#loaded.specifier, "allowed");
+    if (step.decision === "deny") this.#tally.count(this.#loaded.specifier, "denied");
+    return step;
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import { joinLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type { LoadedPlugin } from "./loader.ts";
 import { joinObservers, type Observers } from "./observe.ts";
+import { SignInTally } from "./sign_in_tally.ts";
 import type { ClientSnapshot, EnhancedSignIn, Plugin, SignIn, SubscriptionSnapshot } from "./plugin.ts";
 import { type Transformed, Transformers } from "./transform.ts";
 
@@ -52,11 +53,16 @@ export interface HookChain extends Observers, Lifecycle {
  *
  * @param plugins may get more later, which lifecycle hooks know at once, and others with {@linkcode fillHookChain}
  * @param logger hears of plugins that fail
+ * @param tally where what they say about sign-ins is counted. @default one of its own
  */
-export function buildHookChain(plugins: readonly LoadedPlugin[], logger: Logger): HookChain {
+export function buildHookChain(
+  plugins: readonly LoadedPlugin[],
+  logger: Logger,
+  tally: SignInTally = new SignInTally(),
+): HookChain {
   return {
-    authenticate: joinAuthenticate(plugins, logger),
-    beginAuthentication: joinBeginAuthentication(plugins, logger),
+    authenticate: joinAuthenticate(plugins, logger, tally),
+    beginAuthentication: joinBeginAuthentication(plugins, logger, tally),
     ...joinAuthorize(plugins, logger),
     transformMessage: joinTransform(plugins, logger),
     ...joinObservers(plugins, logger),
@@ -65,8 +71,13 @@ export function buildHookChain(plugins: readonly LoadedPlugin[], logger: Logger)
 }
 
 /** Puts the hooks of these plugins into a chain that is in use, in place of what it had. */
-export function fillHookChain(chain: HookChain, plugins: readonly LoadedPlugin[], logger: Logger): void {
-  Object.assign(chain, buildHookChain(plugins, logger));
+export function fillHookChain(
+  chain: HookChain,
+  plugins: readonly LoadedPlugin[],
+  logger: Logger,
+  tally: SignInTally,
+): void {
+  Object.assign(chain, buildHookChain(plugins, logger, tally));
 }
 
 function having(plugins: readonly LoadedPlugin[], hook: keyof Plugin): readonly LoadedPlugin[] | undefined {
@@ -79,9 +90,15 @@ function juryOf(plugins: readonly LoadedPlugin[], hook: DecidingHook, logger: Lo
   return members && new DecidingPlugins(members, hook, logger);
 }
 
-function joinAuthenticate(plugins: readonly LoadedPlugin[], logger: Logger): HookChain["authenticate"] {
-  const decidingPlugins = juryOf(plugins, "authenticate", logger);
-  if (decidingPlugins === undefined) return undefined;
+function joinAuthenticate(
+  plugins: readonly LoadedPlugin[],
+  logger: Logger,
+  tally: SignInTally,
+): HookChain["authenticate"] {
+  const members = having(plugins, "authenticate");
+  if (members === undefined) return undefined;
+  for (const { specifier } of members) tally.enter(specifier);
+  const decidingPlugins = new DecidingPlugins(members, "authenticate", logger, tally);
   return (signIn) => {
     const decision = decidingPlugins.decide((plugin) => plugin.authenticate?.(signIn));
     return decision instanceof Promise
@@ -99,10 +116,12 @@ function signInRuling(decision: Decision, { username, password }: SignIn): Autho
 function joinBeginAuthentication(
   plugins: readonly LoadedPlugin[],
   logger: Logger,
+  tally: SignInTally,
 ): HookChain["beginAuthentication"] {
   const members = having(plugins, "beginAuthentication");
   if (members === undefined) return undefined;
-  const authenticators = new Authenticators(members, logger);
+  for (const { specifier } of members) tally.enter(specifier);
+  const authenticators = new Authenticators(members, logger, tally);
   return (signIn) => authenticators.begin(signIn);
 }
 

@@ -6,6 +6,7 @@ import type { LoadedPlugin } from "./loader.ts";
 import { type Allowed, allowed, isPermission, join, readPermission } from "./permission.ts";
 import type { Plugin } from "./plugin.ts";
 import { isRefusal, readRefusal, type RefusalReason, type RefusingPacket } from "./refusal.ts";
+import type { SignInTally } from "./sign_in_tally.ts";
 
 export { type Allowed, allowed } from "./permission.ts";
 
@@ -43,12 +44,17 @@ export class DecidingPlugins {
   readonly #members: readonly LoadedPlugin[];
   readonly #hook: DecidingHook;
   readonly #logger: Logger;
+  readonly #tally: SignInTally | undefined;
 
-  /** @param members the plugins that have `hook`, in the order in which they are asked */
-  constructor(members: readonly LoadedPlugin[], hook: DecidingHook, logger: Logger) {
+  /**
+   * @param members the plugins that have `hook`, in the order in which they are asked
+   * @param tally where the word of each is counted. @default nowhere
+   */
+  constructor(members: readonly LoadedPlugin[], hook: DecidingHook, logger: Logger, tally?: SignInTally) {
     this.#members = members;
     this.#hook = hook;
     this.#logger = logger;
+    this.#tally = tally;
   }
 
   /** Asks one plugin after the other until one denies. Returns a promise only if a plugin does. */
@@ -121,6 +127,12 @@ export class DecidingPlugins {
   }
 
   #read(member: LoadedPlugin, answer: unknown): Decision {
+    const decision = this.#understand(member, answer);
+    if (decision !== "abstain") this.#tally?.count(member.specifier, decision.allowed ? "allowed" : "denied");
+    return decision;
+  }
+
+  #understand(member: LoadedPlugin, answer: unknown): Decision {
     if (answer === "allow") return allowed;
     if (answer === "abstain") return answer;
     if (answer === "deny") return this.#hook === "authenticate" ? badUserNameOrPassword : notAuthorized;
@@ -142,6 +154,7 @@ export class DecidingPlugins {
   }
 
   #threw(member: LoadedPlugin, error: unknown): Denied {
+    this.#tally?.count(member.specifier, "denied");
     this.#logger.error(threw(member, this.#hook, error));
     return notAuthorized;
   }

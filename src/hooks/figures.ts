@@ -1,5 +1,6 @@
 /** What the broker tells of itself in figures. */
 import type { DropReason } from "../message.ts";
+import type { PacketType } from "../packet/packets.ts";
 import type { HandshakeRefusalKind } from "../transport/refusal.ts";
 
 /**
@@ -21,6 +22,41 @@ export type RefusalKind =
 
 export type { HandshakeRefusalKind } from "../transport/refusal.ts";
 
+/** A kind of control packet: `connect`, `publish`, … */
+export type PacketName = Lowercase<keyof typeof PacketType>;
+
+/** What {@linkcode BrokerStatistics.load} tells of. */
+export type LoadName =
+  | "messages/received"
+  | "messages/sent"
+  | "publish/received"
+  | "publish/sent"
+  | "publish/dropped"
+  | "bytes/received"
+  | "bytes/sent"
+  | "sockets"
+  | "connections";
+
+/** How much of something there is in a minute: averages in which what is longer ago counts less and less. */
+export interface LoadAverage {
+  /** Over about the last minute. */
+  readonly oneMinute: number;
+  /** Over about the last five minutes. */
+  readonly fiveMinutes: number;
+  /** Over about the last fifteen minutes. */
+  readonly fifteenMinutes: number;
+}
+
+/** What one plugin has said about sign-ins, re-authentication included. */
+export interface SignInCounts {
+  /** Its specifier in the config. */
+  readonly plugin: string;
+  /** How often it has allowed one. */
+  readonly allowed: number;
+  /** How often it has denied one, by failing as well. */
+  readonly denied: number;
+}
+
 /** Figures about the broker since its start; counters only grow, the rest is as of now. */
 export interface BrokerStatistics {
   /** When the broker started. */
@@ -37,6 +73,10 @@ export interface BrokerStatistics {
   readonly publishesReceived: number;
   /** PUBLISH packets. */
   readonly publishesSent: number;
+  /** Control packets by kind; {@linkcode BrokerStatistics.packetsReceived} is their sum. */
+  readonly packetsReceivedByKind: Readonly<Record<PacketName, number>>;
+  /** Control packets by kind; {@linkcode BrokerStatistics.packetsSent} is their sum. */
+  readonly packetsSentByKind: Readonly<Record<PacketName, number>>;
   /** Clients that are signed in. */
   readonly clientsConnected: number;
   /** Persistent sessions whose client is not connected. */
@@ -51,16 +91,31 @@ export interface BrokerStatistics {
   readonly messagesQueued: number;
   /** Topics with a retained message. */
   readonly retainedMessages: number;
+  /** What the retained messages take in memory, in bytes, roughly. */
+  readonly retainedBytes: number;
   /** Subscriptions of all sessions. */
   readonly subscriptions: number;
+  /** Groups that share a subscription (MQTT 5.0 §4.8.2). */
+  readonly sharedSubscriptions: number;
   /** Messages given up, by reason; those of sessions that have ended included. */
   readonly messagesDropped: Readonly<Record<DropReason, number>>;
   /** Messages that their publisher was not allowed to publish. */
   readonly publishesDenied: number;
+  /** Connections of the network and of the program that were taken in, whether they have signed in or not. */
+  readonly connectionsAccepted: number;
+  /**
+   * Connections of signed-in clients that have ended, by reason: `connection-lost`, or a reason code of DISCONNECT (MQTT 5.0
+   * §3.14.2.1) such as `normal-disconnection` and `keep-alive-timeout`, whatever the version and whoever said it.
+   */
+  readonly connectionsClosed: Readonly<Record<string, number>>;
   /** Connections that were not let in. */
   readonly connectionsRefused: number;
   /** What was refused, by kind, whether it was logged or not. */
   readonly refused: Readonly<Record<RefusalKind, number>>;
+  /** What the plugins have said about sign-ins; a certificate that signs in by itself is not among it. */
+  readonly signIns: readonly SignInCounts[];
+  /** How much comes and goes in a minute; brought up to date every 5 seconds. */
+  readonly load: Readonly<Record<LoadName, LoadAverage>>;
   /** What keeps the store from storing, for people; `undefined`: nothing does, or there is no store. */
   readonly storeFault: string | undefined;
   /** Changes of sessions and messages that are not stored yet; what was taken back before it was stored counts, too. */

@@ -53,6 +53,12 @@ export type ReasonCode = typeof ReasonCode[keyof typeof ReasonCode];
 
 const names = new Map<number, string>(Object.entries(ReasonCode).map(([name, code]) => [code, name]));
 
+/** The code's name as a label: `keep-alive-timeout`. */
+export function reasonCodeLabel(code: number): string {
+  const words = (names.get(code) ?? "Unknown").replace("QoS", "Qos");
+  return words.replace(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
+}
+
 /** The code's name for people, as in `0x87 NotAuthorized`. */
 export function describeReasonCode(code: number): string {
   return `0x${code.toString(16).padStart(2, "0")} ${names.get(code) ?? "Unknown"}`;

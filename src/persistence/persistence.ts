@@ -106,6 +106,7 @@ export class Persistence {
     const writeQueue = new WriteQueue({
       ...{ store, logger, times, lastMessageId, onFault, after },
       clock: () => times.withBatch(),
+      now: () => clock.now(),
       opened: opened.promise,
     });
     const persistence = new Persistence(parts, { writeQueue, times, lastSession, wills });

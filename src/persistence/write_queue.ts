@@ -1,3 +1,4 @@
+import { Histogram } from "../histogram.ts";
 import type { Logger } from "../logger.ts";
 import type { Message } from "../message.ts";
 import { type Change, type ClockChange, type Store, StoreError } from "../store/store.ts";
@@ -36,6 +37,8 @@ export interface WriteQueueParts {
   readonly opened?: Promise<void>;
   /** Told when the store begins to fail, and when it works again. */
   readonly onFault?: (fault: StoreError | undefined) => void;
+  /** Milliseconds that only grow, by which commits are timed. @default they are not */
+  readonly now?: () => number;
   /** Calls once in so many milliseconds, unless what it returns is called before. @default the system's timer */
   readonly after?: (ms: number, run: () => void) => () => void;
   /** How long to wait after a fault before the changes are given again, in milliseconds. @default 1000 */
@@ -43,6 +46,9 @@ export interface WriteQueueParts {
   /** The same after a fault that will not pass by itself. @default 60,000 */
   readonly lastingRetryMs?: number;
 }
+
+/** Buckets of what a commit takes, in seconds. */
+const LATENCY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 const RETRY_MS = 1000;
 const LASTING_RETRY_MS = 60_000;
@@ -52,7 +58,13 @@ const LASTING_RETRY_MS = 60_000;
  * Each change has a position; what was caused by it leaves the broker when that position is committed.
  */
 export class WriteQueue {
+  /** What a commit takes from when a batch is given to the store, in seconds; tries that fail are part of it. */
+  readonly latency: Histogram = new Histogram(LATENCY_SECONDS);
   readonly #parts: WriteQueueParts;
+  /** Changes of all commits. */
+  #storedChanges = 0;
+  /** When the batch that is being stored was given to the store; `undefined`: none is. */
+  #givenAtMs: number | undefined;
   #entries: Entry[] = [];
   /** Number of the batch that is being gathered, so that a note tells whether its entry can still be taken back. */
   #batch = 1;
@@ -88,6 +100,16 @@ export class WriteQueue {
   /** What the messages that are not stored yet take in memory. */
   get unstoredBytes(): number {
     return this.#gatheredBytes + this.#underWayBytes;
+  }
+
+  /** Changes that were stored, in all commits together. */
+  get storedChanges(): number {
+    return this.#storedChanges;
+  }
+
+  /** How long the store has had the batch that it is storing, in milliseconds; 0: it is storing none. */
+  underWayMs(nowMs: number): number {
+    return this.#givenAtMs === undefined ? 0 : nowMs - this.#givenAtMs;
   }
 
   /** What keeps the store from storing; `undefined`: nothing does. */
@@ -177,9 +199,11 @@ export class WriteQueue {
 
   /** Stores a batch, however often it takes. False: the write queue was closed meanwhile. */
   async #store(changes: readonly Change[]): Promise<boolean> {
+    this.#givenAtMs = this.#parts.now?.();
     for (;;) {
       try {
         await this.#parts.store.append(changes);
+        this.#measure(changes.length);
         this.#recovered();
         return !this.#closed;
       } catch (error) {
@@ -189,6 +213,13 @@ export class WriteQueue {
       await this.#pause();
       if (this.#closed) return false;
     }
+  }
+
+  #measure(changes: number): void {
+    this.#storedChanges += changes;
+    const { now } = this.#parts;
+    if (now) this.latency.observe(this.underWayMs(now()) / 1000);
+    this.#givenAtMs = undefined;
   }
 
   #recovered(): void {

@@ -16,6 +16,7 @@ export class Subscriptions {
   /** Holds the groups, not their members, so members come and go without a change to it. */
   readonly #matched = new MatchMemory<Matched>();
   #count = 0;
+  #groupCount = 0;
   readonly #work: WorkSteps;
 
   /** @param work is told how much there was to look at. @default nobody is */
@@ -26,6 +27,11 @@ export class Subscriptions {
   /** Subscriptions of all subscribers together, shared ones included. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Groups that share a subscription. */
+  get groupCount(): number {
+    return this.#groupCount;
   }
 
   /**
@@ -94,6 +100,7 @@ export class Subscriptions {
     let group = groups.get(shareName);
     if (!group) {
       groups.set(shareName, group = new ShareGroup(shareName, topicFilter));
+      this.#groupCount++;
       this.#matched.forget(topicFilter);
     }
     return group;
@@ -105,6 +112,7 @@ export class Subscriptions {
     if (!groups || !group?.remove(subscriber)) return false;
     if (group.size === 0) {
       groups.delete(shareName);
+      this.#groupCount--;
       if (groups.size === 0) this.#shares.delete(topicFilter);
       this.#matched.forget(topicFilter);
     }

@@ -3,10 +3,12 @@ import { noRefusals } from "../../src/routing/refusals.ts";
 import type {
   BrokerStatistics,
   ClientSnapshot,
+  LoadAverage,
   PluginContext,
   PublishOptions,
   SignIn,
 } from "../../src/hooks/plugin.ts";
+import { PacketType } from "../../src/packet/packets.ts";
 import { FakeClock } from "./fake_clock.ts";
 
 /** A message that the plugin published. */
@@ -68,6 +70,8 @@ export function noStatistics(): BrokerStatistics {
     packetsSent: 0,
     publishesReceived: 0,
     publishesSent: 0,
+    packetsReceivedByKind: noPackets(),
+    packetsSentByKind: noPackets(),
     clientsConnected: 0,
     clientsDisconnected: 0,
     clientsMaximum: 0,
@@ -75,7 +79,9 @@ export function noStatistics(): BrokerStatistics {
     inflightOutbound: 0,
     messagesQueued: 0,
     retainedMessages: 0,
+    retainedBytes: 0,
     subscriptions: 0,
+    sharedSubscriptions: 0,
     messagesDropped: {
       "queue-limit": 0,
       "max-total-bytes": 0,
@@ -89,10 +95,34 @@ export function noStatistics(): BrokerStatistics {
       "session-ended": 0,
     },
     publishesDenied: 0,
+    connectionsAccepted: 0,
+    connectionsClosed: {},
     connectionsRefused: 0,
     refused: noRefusals(),
+    signIns: [],
+    load: noLoad(),
     storeFault: undefined,
     changesWaiting: 0,
+  };
+}
+
+function noPackets(): BrokerStatistics["packetsSentByKind"] {
+  const none = Object.keys(PacketType).map((name) => [name.toLowerCase(), 0]);
+  return Object.fromEntries(none) as BrokerStatistics["packetsSentByKind"];
+}
+
+function noLoad(): BrokerStatistics["load"] {
+  const none: LoadAverage = { oneMinute: 0, fiveMinutes: 0, fifteenMinutes: 0 };
+  return {
+    "messages/received": none,
+    "messages/sent": none,
+    "publish/received": none,
+    "publish/sent": none,
+    "publish/dropped": none,
+    "bytes/received": none,
+    "bytes/sent": none,
+    "sockets": none,
+    "connections": none,
   };
 }
 
