@@ -25,6 +25,8 @@ export {
   type Clock,
   type ListenerAddress,
   type Machine,
+  type MetricsPage,
+  type Observability,
   type ProcessMemory,
   type ReloadReport,
 } from "./src/broker/broker.ts";

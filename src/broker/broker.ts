@@ -23,12 +23,15 @@ import { InProcess } from "../embedding/in_process.ts";
 import type { LocalClient, LocalClientOptions } from "../embedding/local_client.ts";
 import { type ListenerAddress, Listeners } from "./listeners.ts";
 import { Reception } from "./reception.ts";
+import type { Observability } from "../metrics/observability.ts";
+import { observe } from "./observed.ts";
 import { PLUGIN_PATIENCE_MS, shutDown } from "./shutdown.ts";
 import { within } from "../runtime/within.ts";
 
 export type { ListenerAddress } from "./listeners.ts";
 export type { BrokerEnvironment, Clock, ProcessMemory } from "../runtime/environment.ts";
 export type { Machine } from "../runtime/machine.ts";
+export type { MetricsPage, Observability } from "../metrics/observability.ts";
 
 /** How often the files of certificates are looked at, in milliseconds. */
 const CERTIFICATE_LOOK_MS = 2000;
@@ -71,6 +74,11 @@ interface Run {
  */
 export class Broker implements AsyncDisposable {
   readonly #environment: BrokerEnvironment;
+  readonly #observability = observe({
+    brokerParts: () => this.#run.brokerParts,
+    listeners: () => this.#run.listeners,
+    state: () => this.#state,
+  });
   #config: ResolvedConfig;
   #run: Run;
   #state: "new" | "starting" | "started" | "stopping" | "stopped" = "new";
@@ -131,6 +139,23 @@ export class Broker implements AsyncDisposable {
   /** Counters since the start, and figures as of now. */
   get statistics(): BrokerStatistics {
     return this.#run.brokerParts.statistics;
+  }
+
+  /**
+   * Metrics, and how the broker is, for who asks over HTTP.
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+   * await broker.start();
+   * const { contentType, body } = broker.observability.metrics("text/plain");
+   * const response = new Response(body, { headers: { "Content-Type": contentType } });
+   * ```
+   */
+  get observability(): Observability {
+    return this.#observability;
   }
 
   /**

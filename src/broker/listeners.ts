@@ -24,6 +24,15 @@ export interface ListenerAddress {
   readonly socketPath?: string;
 }
 
+/** A listener with a socket as it is now. */
+export interface ListenerState {
+  readonly name: string;
+  /** It accepts connections. */
+  readonly up: boolean;
+  /** Seconds since 1970 at which its certificate expires; `undefined`: it has none. */
+  readonly certificateExpirySeconds: number | undefined;
+}
+
 interface OpenListener {
   readonly config: ResolvedListener;
   readonly listener: Listener;
@@ -33,6 +42,8 @@ interface OpenListener {
 /** The sockets that a broker listens on. */
 export class Listeners {
   readonly #open: OpenListener[] = [];
+  /** Names of those that accept no more. */
+  readonly #ended = new Set<string>();
   readonly #logger: Logger;
   readonly #work: WorkBudget;
   /** Of the process, whatever else it does. */
@@ -62,6 +73,18 @@ export class Listeners {
       return [config.name, Object.freeze({ type, secure: config.tls !== undefined, ...listener.address })] as const;
     });
     return Object.freeze(Object.fromEntries(entries));
+  }
+
+  /** Those that were opened. */
+  states(): readonly ListenerState[] {
+    return this.#open.map(({ config: { name }, listener }) => {
+      const expiry = listener.certificateValidity?.to.getTime();
+      return {
+        name,
+        up: !this.#ended.has(name),
+        certificateExpirySeconds: expiry === undefined ? undefined : expiry / 1000,
+      };
+    });
   }
 
   /**
@@ -153,6 +176,7 @@ export class Listeners {
       const reason = errorText(error);
       this.#logger.error(`listeners.${config.name} accepts no more connections: ${reason}`);
     }
+    this.#ended.add(config.name);
   }
 
   async #listen(config: ResolvedListener): Promise<Listener> {

@@ -3,6 +3,7 @@ import denoJson from "../../deno.json" with { type: "json" };
 import type { PasswordOptions } from "../plugins/password_file.ts";
 import { check } from "./check.ts";
 import { ExitCode } from "./exit_code.ts";
+import { health } from "./health.ts";
 import { type CliIo, processIo } from "./io.ts";
 import { passwd } from "./passwd.ts";
 import { run } from "./run.ts";
@@ -18,7 +19,7 @@ interface Flags {
 
 const HELP_AFTER = `
 Signals: SIGINT and SIGTERM shut down, SIGHUP reads certificates, passwords and permissions again.
-Exit codes: 0 shut down or nothing wrong, 1 cannot start, 2 wrong config or command line.`;
+Exit codes: 0 shut down or nothing wrong, 1 cannot start or not well, 2 wrong config or command line.`;
 
 /**
  * Runs the command line.
@@ -46,6 +47,11 @@ export async function main(
     .option("--scram", "for enhanced authentication by SCRAM-SHA-256 (MQTT 5.0), too")
     .action(async (file: string, username: string, { scram = false }: PasswordOptions) => {
       exitCode = await passwd({ file, username, scram }, io, services);
+    });
+  program.command("health").description("ask a running broker how it is: exit code 0 if it is well, 1 if not")
+    .argument("[url]", "where it answers. Default: http://127.0.0.1:9883/readyz")
+    .action(async (address: string | undefined) => {
+      exitCode = await health(address, io, services);
     });
   try {
     await program.parseAsync(args, { from: "user" });

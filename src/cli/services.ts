@@ -1,6 +1,7 @@
 import type { ReloadReport } from "../broker/broker.ts";
 import type { StartFindings } from "../broker/check_start.ts";
 import type { ResolvedConfig } from "../config/config.ts";
+import type { Answer } from "./ask.ts";
 import type { PasswordOptions } from "../plugins/password_file.ts";
 
 /** Where a listener is reached. */
@@ -35,6 +36,8 @@ export interface CliServices {
   createBroker(config: ResolvedConfig): Promise<ServedBroker>;
   /** Goes through a start, without listening or opening anything to anybody. */
   checkStart(config: ResolvedConfig): Promise<StartFindings>;
+  /** Asks over HTTP. @throws {Error} if there is no answer in `timeoutMs` milliseconds */
+  ask(url: string, timeoutMs: number): Promise<Answer>;
   /** @throws {Error} if the user name cannot stand in a password file */
   checkUsername(username: string): Promise<void>;
   /** Adds a user to a password file, or changes their password. */
@@ -65,6 +68,10 @@ export const services: CliServices = {
   checkStart: async (config) => {
     const { checkStart } = await import("../broker/check_start.ts");
     return await checkStart(config);
+  },
+  ask: async (url, timeoutMs) => {
+    const { ask } = await import("./ask.ts");
+    return await ask(url, timeoutMs);
   },
   checkUsername: async (username) => {
     const { checkUsername } = await import("../plugins/password_file.ts");

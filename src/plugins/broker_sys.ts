@@ -23,6 +23,9 @@
  * | `store/waiting` | changes of sessions and messages that are not stored yet |
  * | `heap/size`, `heap/maximum` | MiB of JavaScript heap in use now; at most since the start, as seen here |
  * | `cpu/percent`, `cpu/maximum` | processor time since the last time, 100 is one core; the most seen |
+ * Mosquitto's own names of these figures are there, too, but for `heap/maximum`, which is in MiB here:
+ * `publish/messages/received`, `load/messages/received/1min`, `store/messages/count` and so on; all of them are listed in
+ * `docs/metrics.md`.
  *
  * @module
  */
@@ -30,6 +33,7 @@ import configuration from "../../deno.json" with { type: "json" };
 import type { BrokerStatistics, Plugin, PluginContext, PluginFactory } from "../hooks/plugin.ts";
 import { brokerSysOptions } from "./broker_sys_options.ts";
 import { readOptions, show } from "./options.ts";
+import { mosquittoFigures } from "./sys/mosquitto_topics.ts";
 import { ProcessLoad } from "./sys/process_load.ts";
 
 /** Options of `broker_sys`. */
@@ -48,7 +52,13 @@ const create: PluginFactory = (options: unknown, context: PluginContext): Plugin
   if (intervalSeconds === 0) return {};
   const load = new ProcessLoad();
   const publish = () => {
-    const topics = { ...figures(context.statistics, new Date()), ...load.measure() };
+    const { statistics } = context;
+    const uptimeSeconds = uptimeOf(statistics, new Date());
+    const topics = {
+      ...mosquittoFigures({ statistics, uptimeSeconds, heapBytes: load.heapBytes }),
+      ...figures(statistics, uptimeSeconds),
+      ...load.measure(),
+    };
     for (const [topic, value] of Object.entries(topics)) context.publish(ROOT + topic, String(value), { retain: true });
   };
   return {
@@ -71,11 +81,14 @@ function readInterval(options: unknown): number {
   return seconds;
 }
 
-function figures(statistics: BrokerStatistics, now: Date): Record<string, number | string> {
+function uptimeOf({ startedAt }: BrokerStatistics, now: Date): number {
+  return Math.max(0, Math.floor((now.getTime() - startedAt.getTime()) / 1000));
+}
+
+function figures(statistics: BrokerStatistics, uptimeSeconds: number): Record<string, number | string> {
   const { clientsConnected, clientsDisconnected, inflightInbound, inflightOutbound } = statistics;
-  const uptimeSeconds = Math.max(0, Math.floor((now.getTime() - statistics.startedAt.getTime()) / 1000));
   return {
-    "time": Math.floor(now.getTime() / 1000),
+    "time": Math.floor(Date.now() / 1000),
     "uptime": uptimeSeconds,
     "uptime/formatted": formatDuration(uptimeSeconds),
     "load/bytes/received": statistics.bytesReceived,

@@ -36,6 +36,11 @@ export class RetainedMessages {
     return this.#bytes;
   }
 
+  /** How many bytes they may take. */
+  get maximumBytes(): number {
+    return this.#limits.maximumBytes;
+  }
+
   /** The highest serial that was given: each message that is retained has a higher one than those before. */
   get lastSerial(): number {
     return this.#lastSerial;

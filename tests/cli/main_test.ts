@@ -18,6 +18,7 @@ Deno.test("--help tells every flag and command, and is no fault", async () => {
       "--version",
       "-h, --help",
       "passwd",
+      "health",
       "SIGHUP",
       "Exit codes",
     ]

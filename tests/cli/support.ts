@@ -1,5 +1,6 @@
 import type { ResolvedConfig } from "../../src/config/config.ts";
 import type { ReloadReport } from "../../src/broker/broker.ts";
+import type { Answer } from "../../src/cli/ask.ts";
 import type { CliIo, CliSignal } from "../../src/cli/io.ts";
 import type { PasswordOptions } from "../../src/plugins/password_file.ts";
 import { type CliServices, type ListenerAddress, type ServedBroker, services } from "../../src/cli/services.ts";
@@ -102,6 +103,8 @@ export interface FakeBehaviour {
 export class FakeServices implements CliServices {
   readonly calls: string[] = [];
   readonly configs: ResolvedConfig[] = [];
+  /** Addresses that were asked over HTTP; all answer that they are well. */
+  readonly asked: string[] = [];
   readonly passwords: [file: string, username: string, password: string][] = [];
   /** Users whose password was set for SCRAM. */
   readonly scramUsers: string[] = [];
@@ -131,6 +134,11 @@ export class FakeServices implements CliServices {
 
   /** As it really is: it starts nothing. */
   readonly checkStart = services.checkStart;
+
+  ask(url: string, _timeoutMs: number): Promise<Answer> {
+    this.asked.push(url);
+    return Promise.resolve({ status: 200, text: "ok\n" });
+  }
 
   checkUsername(username: string): Promise<void> {
     return username === "" ? Promise.reject(new Error('user name must not be empty: got ""')) : Promise.resolve();

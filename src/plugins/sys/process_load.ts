@@ -22,6 +22,11 @@ export class ProcessLoad {
     this.#measuredAtMs = performance.now();
   }
 
+  /** JavaScript objects in memory. */
+  get heapBytes(): number {
+    return process.memoryUsage().heapUsed;
+  }
+
   /** Heap in MiB, and processor time since the last call (or the making) in percent of one core. */
   measure(): ProcessFigures {
     const heapBytes = process.memoryUsage().heapUsed;
