@@ -253,3 +253,22 @@ Deno.test("The bytes of messages count until they are stored or taken back", asy
   await writeQueue.settled();
   assertEquals(writeQueue.unstoredBytes, 0);
 });
+
+Deno.test("A commit is timed from when its batch is given to the store, tries that fail included", async () => {
+  let nowMs = 1000;
+  const { store, writeQueue } = await journalOf({ retryMs: 0, now: () => nowMs });
+  assertEquals(writeQueue.underWayMs(nowMs), 0);
+  store.hold();
+  for (const number of [1, 2]) writeQueue.append(change(number));
+  await until("the store to be asked", () => store.held === 1);
+  nowMs = 1500;
+  assertEquals(writeQueue.underWayMs(nowMs), 500);
+  store.failing = broken();
+  store.release();
+  await until("the store to fail", () => writeQueue.fault !== undefined);
+  nowMs = 3000;
+  store.failing = undefined;
+  await writeQueue.settled();
+  assertEquals([writeQueue.latency.count, writeQueue.latency.sum, writeQueue.storedChanges], [1, 2, 2]);
+  assertEquals(writeQueue.underWayMs(nowMs), 0);
+});
