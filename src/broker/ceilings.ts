@@ -4,38 +4,57 @@ import type { CeilingFigures } from "../metrics/figures.ts";
 import type { Session } from "../session/session.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 
-/** What the connected clients have together, and the ceilings of each that one of them is nearest to. */
+/** Sessions without a client that are looked at: there may be a million, and somebody waits for the figures. */
+const MAXIMUM_OFFLINE = 50_000;
+
+/** What clients and sessions have together, and how near one of them is to each ceiling of its own. */
 export interface ClientLoad {
   /** Bytes that wait for sockets. */
   readonly waitingBytes: number;
   readonly ceilings: readonly CeilingFigures[];
 }
 
-/** Limits that hold for each client. */
-const clientCeilings: Readonly<
-  Record<string, {
-    used(session: Session, connection: ClientConnection): number;
-    limit(limits: ResolvedLimits): number;
-  }>
-> = {
-  "queue-limit": { used: ({ sender }) => sender.queued, limit: ({ queueLimit }) => queueLimit },
-  "max-inflight": { used: ({ sender }) => sender.inflight, limit: ({ maxInflight }) => maxInflight },
-  "max-outbound-bytes": { used: (_, { waitingBytes }) => waitingBytes, limit: (limits) => limits.maxOutboundBytes },
-};
+/** The one that is nearest to a ceiling. */
+class Nearest implements CeilingFigures {
+  readonly ceiling: string;
+  used = 0;
+  limit: number;
 
-/** Looks at every connected client once. */
-export function clientLoad(clients: ReadonlyMap<Session, ClientConnection>, limits: ResolvedLimits): ClientLoad {
-  let waitingBytes = 0;
-  const kinds = Object.entries(clientCeilings);
-  const nearest = kinds.map(([ceiling, { limit }]) => ({ ceiling, used: 0, limit: limit(limits) }));
-  for (const [session, connection] of clients) {
-    waitingBytes += connection.waitingBytes;
-    kinds.forEach(([ceiling, { used, limit }], index) => {
-      const its = { ceiling, used: used(session, connection), limit: limit(connection.listener.limits) };
-      if (its.used / its.limit > nearest[index]!.used / nearest[index]!.limit) nearest[index] = its;
-    });
+  constructor(ceiling: string, limit: number) {
+    this.ceiling = ceiling;
+    this.limit = limit;
   }
-  return { waitingBytes, ceilings: nearest };
+
+  take(used: number, limit: number): void {
+    if (used * this.limit <= this.used * limit) return;
+    this.used = used;
+    this.limit = limit;
+  }
+}
+
+/** Looks at every connected client, and at sessions without one that hold something, once. */
+export function clientLoad(
+  clients: ReadonlyMap<Session, ClientConnection>,
+  offline: Iterable<Session>,
+  limits: ResolvedLimits,
+): ClientLoad {
+  const queue = new Nearest("queue-limit", limits.queueLimit);
+  const inflight = new Nearest("max-inflight", limits.maxInflight);
+  const outbound = new Nearest("max-outbound-bytes", limits.maxOutboundBytes);
+  let waitingBytes = 0;
+  for (const [{ sender }, connection] of clients) {
+    const its = connection.listener.limits;
+    waitingBytes += connection.waitingBytes;
+    queue.take(sender.inQueue, sender.queueLimit);
+    inflight.take(sender.inflight, its.maxInflight);
+    outbound.take(connection.waitingBytes, its.maxOutboundBytes);
+  }
+  let looked = 0;
+  for (const { sender } of offline) {
+    if (++looked > MAXIMUM_OFFLINE) break;
+    queue.take(sender.inQueue, sender.queueLimit);
+  }
+  return { waitingBytes, ceilings: [queue, inflight, outbound] };
 }
 
 /** Limits of the broker, and of listeners that have one. */

@@ -32,10 +32,10 @@ function isReady(observed: Observed): boolean {
 
 function collect(observed: Observed): Figures {
   const brokerParts = observed.brokerParts();
-  const { statistics, clock, config, connections, connectionBySession, eventLoopDelay } = brokerParts;
-  const clients = clientLoad(connectionBySession, config.limits);
+  const { statistics, clock, config, connections, connectionBySession, sessions, eventLoopDelay } = brokerParts;
+  const clients = clientLoad(connectionBySession, sessions.holdersOffline(), config.limits);
   return {
-    statistics,
+    statistics: statistics.snapshot(),
     epochSeconds: clock.epoch() / 1000,
     connections: connections.size,
     socketWaitingBytes: clients.waitingBytes,

@@ -13,7 +13,7 @@ import { SignInTally } from "../hooks/sign_in_tally.ts";
 import type { DropReason } from "../message.ts";
 import { PacketType } from "../packet/packets.ts";
 import { ReasonCode, reasonCodeLabel } from "../packet/reason_code.ts";
-import { type Held, heldBy } from "../session/holdings.ts";
+import type { Held } from "../session/holdings.ts";
 import type { Session } from "../session/session.ts";
 import { noRefusals } from "../routing/refusals.ts";
 import { ListenerCounts } from "./listener_counts.ts";
@@ -76,6 +76,42 @@ export class Statistics implements BrokerStatistics, ConnectionCounters {
   constructor(sources: StatisticsSources) {
     this.#sources = sources;
     this.listeners = new ListenerCounts(sources.listenerNames);
+  }
+
+  /** All figures as of now; the clients are looked at once. */
+  snapshot(): BrokerStatistics {
+    const { queued, inflightInbound, inflightOutbound } = this.#held();
+    return {
+      startedAt: this.startedAt,
+      bytesReceived: this.bytesReceived,
+      bytesSent: this.bytesSent,
+      packetsReceived: this.packetsReceived,
+      packetsSent: this.packetsSent,
+      publishesReceived: this.publishesReceived,
+      publishesSent: this.publishesSent,
+      packetsReceivedByKind: this.packetsReceivedByKind,
+      packetsSentByKind: this.packetsSentByKind,
+      clientsConnected: this.clientsConnected,
+      clientsDisconnected: this.clientsDisconnected,
+      clientsMaximum: this.clientsMaximum,
+      inflightInbound,
+      inflightOutbound,
+      messagesQueued: queued,
+      retainedMessages: this.retainedMessages,
+      retainedBytes: this.retainedBytes,
+      subscriptions: this.subscriptions,
+      sharedSubscriptions: this.sharedSubscriptions,
+      messagesDropped: { ...this.messagesDropped },
+      publishesDenied: this.publishesDenied,
+      connectionsAccepted: this.connectionsAccepted,
+      connectionsClosed: this.connectionsClosed,
+      connectionsRefused: this.connectionsRefused,
+      refused: { ...this.refused },
+      signIns: this.signIns,
+      load: this.load,
+      storeFault: this.storeFault,
+      changesWaiting: this.changesWaiting,
+    };
   }
 
   /** Called by the broker's coarse timer. */
@@ -145,15 +181,15 @@ export class Statistics implements BrokerStatistics, ConnectionCounters {
   }
 
   get inflightInbound(): number {
-    return this.#sum(({ inflightInbound }) => inflightInbound);
+    return this.#held().inflightInbound;
   }
 
   get inflightOutbound(): number {
-    return this.#sum(({ inflightOutbound }) => inflightOutbound);
+    return this.#held().inflightOutbound;
   }
 
   get messagesQueued(): number {
-    return this.#sum(({ queued }) => queued);
+    return this.#held().queued;
   }
 
   get retainedMessages(): number {
@@ -195,11 +231,15 @@ export class Statistics implements BrokerStatistics, ConnectionCounters {
     };
   }
 
-  /** Of those with a client, looked up, and the others, which may be many more. */
-  #sum(figure: (held: Held) => number): number {
-    let sum = figure(this.#sources.sessions().heldOffline());
-    for (const session of this.#sources.clients().keys()) sum += figure(heldBy(session));
-    return sum;
+  /** Sessions with a client are looked at one by one; the others, which may be many more, are not. */
+  #held(): Omit<Held, "bytes"> {
+    let { queued, inflightInbound, inflightOutbound } = this.#sources.sessions().heldOffline();
+    for (const { sender, receiver } of this.#sources.clients().keys()) {
+      queued += sender.queued;
+      inflightInbound += receiver.inflight;
+      inflightOutbound += sender.inflight;
+    }
+    return { queued, inflightInbound, inflightOutbound };
   }
 }
 

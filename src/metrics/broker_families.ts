@@ -8,7 +8,7 @@ const CEILING = ["ceiling", "listener"];
 export const brokerFamilies: readonly Family[] = [
   gauge(
     "amqtt_ceiling_used",
-    "What is used of a limit. Of a limit of each client: by the connected one that is nearest to it.",
+    "What is used of a limit. Of a limit of each client: by the one that is nearest to it.",
     ofCeilings(({ used }) => used),
     CEILING,
   ),

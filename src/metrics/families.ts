@@ -22,8 +22,14 @@ function mosquittoFamily({ topic, meaning, value }: MosquittoTopic): Family {
     help: `As Mosquitto's ${topic}: ${meaning}.`,
     samples: (figures) => {
       const { statistics, process } = figures;
-      const uptime = Math.floor(uptimeSeconds(figures));
-      return [{ value: value({ statistics, uptimeSeconds: uptime, heapBytes: process.heapUsedBytes }) }];
+      const { messagesQueued, inflightOutbound, retainedMessages } = statistics;
+      const sources = {
+        statistics,
+        storedMessages: messagesQueued + inflightOutbound + retainedMessages,
+        uptimeSeconds: Math.floor(uptimeSeconds(figures)),
+        heapBytes: process.heapUsedBytes,
+      };
+      return [{ value: value(sources) }];
     },
   };
 }

@@ -52,13 +52,7 @@ const create: PluginFactory = (options: unknown, context: PluginContext): Plugin
   if (intervalSeconds === 0) return {};
   const load = new ProcessLoad();
   const publish = () => {
-    const { statistics } = context;
-    const uptimeSeconds = uptimeOf(statistics, new Date());
-    const topics = {
-      ...mosquittoFigures({ statistics, uptimeSeconds, heapBytes: load.heapBytes }),
-      ...figures(statistics, uptimeSeconds),
-      ...load.measure(),
-    };
+    const topics = { ...figures(context.statistics, new Date(), load.heapBytes), ...load.measure() };
     for (const [topic, value] of Object.entries(topics)) context.publish(ROOT + topic, String(value), { retain: true });
   };
   return {
@@ -81,14 +75,14 @@ function readInterval(options: unknown): number {
   return seconds;
 }
 
-function uptimeOf({ startedAt }: BrokerStatistics, now: Date): number {
-  return Math.max(0, Math.floor((now.getTime() - startedAt.getTime()) / 1000));
-}
-
-function figures(statistics: BrokerStatistics, uptimeSeconds: number): Record<string, number | string> {
-  const { clientsConnected, clientsDisconnected, inflightInbound, inflightOutbound } = statistics;
+/** What is summed up over all clients is asked for once. */
+function figures(statistics: BrokerStatistics, now: Date, heapBytes: number): Record<string, number | string> {
+  const { clientsConnected, clientsDisconnected, inflightInbound, inflightOutbound, messagesQueued } = statistics;
+  const uptimeSeconds = Math.max(0, Math.floor((now.getTime() - statistics.startedAt.getTime()) / 1000));
+  const storedMessages = messagesQueued + inflightOutbound + statistics.retainedMessages;
   return {
-    "time": Math.floor(Date.now() / 1000),
+    ...mosquittoFigures({ statistics, storedMessages, uptimeSeconds, heapBytes }),
+    "time": Math.floor(now.getTime() / 1000),
     "uptime": uptimeSeconds,
     "uptime/formatted": formatDuration(uptimeSeconds),
     "load/bytes/received": statistics.bytesReceived,
@@ -101,8 +95,8 @@ function figures(statistics: BrokerStatistics, uptimeSeconds: number): Record<st
     "messages/inflight": inflightInbound + inflightOutbound,
     "messages/inflight/in": inflightInbound,
     "messages/inflight/out": inflightOutbound,
-    "messages/inflight/stored": statistics.messagesQueued + statistics.retainedMessages,
-    "messages/queued": statistics.messagesQueued,
+    "messages/inflight/stored": messagesQueued + statistics.retainedMessages,
+    "messages/queued": messagesQueued,
     "messages/retained/count": statistics.retainedMessages,
     "messages/subscriptions/count": statistics.subscriptions,
     ...drops(statistics),

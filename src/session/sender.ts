@@ -69,6 +69,16 @@ export class Sender {
     return (this.#waiting?.length ?? 0) + (this.#promises?.waiting ?? 0);
   }
 
+  /** Messages in its queue, which {@linkcode Sender.queueLimit} is for: what is still to come of the retained ones is not there. */
+  get inQueue(): number {
+    return this.#waiting?.length ?? 0;
+  }
+
+  /** `queue-limit` of the listener that the client has come by last. */
+  get queueLimit(): number {
+    return this.#limits.queue.maximumMessages;
+  }
+
   /** What its subscriptions still have to bring of the retained messages; `undefined`: nothing was ever promised. */
   get promises(): RetainedPromises | undefined {
     return this.#promises;

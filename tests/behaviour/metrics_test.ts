@@ -94,6 +94,21 @@ Deno.test("the ceiling of each client is told of the one that is nearest to it",
   assertEquals(of('inflight_messages{direction="out"}'), 4);
 });
 
+Deno.test("the fullest queue is told of a client that is away, too, against the limit of its own listener", async () => {
+  const listeners = { memory: { type: "external" }, other: { type: "external", queueLimit: 4 } } as const;
+  await using broker = await startBroker({ listeners, queueLimit: 100 });
+  const away = broker.open("other");
+  await away.connect({ clientIdentifier: "away", clean: false });
+  await away.subscribe("a", 1);
+  await away.close();
+  const publisher = await broker.connect5();
+  await until("the client to be away", () => read(broker)("clients_connected") === 1);
+  for (let i = 0; i < 3; i++) await publisher.publish("a", "x", { qos: 1 });
+  const of = read(broker);
+  assertEquals([of('ceiling_used{ceiling="queue-limit"}'), of('ceiling_limit{ceiling="queue-limit"}')], [3, 4]);
+  assertEquals(of("queued_messages"), 3);
+});
+
 Deno.test("neither a topic nor what a client calls itself is in the metrics", async () => {
   await using broker = await startBroker({ plugins: [], auth: anybody });
   const client = await broker.connect5({ clientIdentifier: "IDENTIFIER-1", username: "USER-1" });

@@ -8,7 +8,7 @@ import { startBroker } from "../support/test_broker.ts";
 /** The figures about the store that come next. */
 async function figures(client: RawClient): Promise<Record<string, string>> {
   const found: [string, string][] = [];
-  for (let i = 0; i < 2; i++) {
+  for (let i = 0; i < 3; i++) {
     const { topicName, payload } = await client.expect("Publish");
     found.push([topicName, new TextDecoder().decode(payload)]);
   }

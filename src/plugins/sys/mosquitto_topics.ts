@@ -4,6 +4,8 @@ import type { BrokerStatistics, LoadAverage, LoadName } from "../../hooks/plugin
 /** What the figures are taken from. */
 export interface MosquittoSources {
   readonly statistics: BrokerStatistics;
+  /** Messages that wait, are under way to clients or are retained. */
+  readonly storedMessages: number;
   /** Seconds since the start. */
   readonly uptimeSeconds: number;
   /** JavaScript objects in memory. */
@@ -33,11 +35,11 @@ const rows: readonly Row[] = [
   ["bytes/sent", "bytes since the start", ({ statistics }) => statistics.bytesSent],
   ["messages/received", "control packets of all kinds", ({ statistics }) => statistics.packetsReceived],
   ["messages/sent", "control packets of all kinds", ({ statistics }) => statistics.packetsSent],
-  ["messages/stored", "the same as store/messages/count", ({ statistics }) => storedOf(statistics)],
+  ["messages/stored", "the same as store/messages/count", (sources) => sources.storedMessages],
   [
     "store/messages/count",
     "messages that wait, are under way or are retained",
-    ({ statistics }) => storedOf(statistics),
+    (sources) => sources.storedMessages,
   ],
   ["publish/messages/received", "PUBLISH packets", ({ statistics }) => statistics.publishesReceived],
   ["publish/messages/sent", "PUBLISH packets", ({ statistics }) => statistics.publishesSent],
@@ -95,10 +97,6 @@ export function exporterName(topic: string): string {
 
 function totalOf({ clientsConnected, clientsDisconnected }: BrokerStatistics): number {
   return clientsConnected + clientsDisconnected;
-}
-
-function storedOf({ messagesQueued, inflightOutbound, retainedMessages }: BrokerStatistics): number {
-  return messagesQueued + inflightOutbound + retainedMessages;
 }
 
 function droppedOf({ messagesDropped }: BrokerStatistics): number {
