@@ -275,7 +275,7 @@ export class Connection implements ClientConnection {
     this.#deadline.extend(GRACE_MS);
     this.context.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
     if (state.at === "open") {
-      this.#countEnd(ending);
+      if (state.greeted) this.#countEnd(ending);
       this.#writer.close();
       leave(this.context, state, ending);
     }

@@ -11,6 +11,9 @@ import { startBroker } from "../support/test_broker.ts";
 
 const DAY_MS = 86_400_000;
 
+/** A Prometheus has to start first. */
+const PATIENCE_MS = 60_000;
+
 function isInstalled(program: string): boolean {
   try {
     return new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
@@ -49,6 +52,70 @@ Deno.test({
   name: "promtool finds nothing wrong with the scrape config and the alerts among the examples",
   ...withoutPromtool,
   fn: () => promtool(["check", "config", join(root, "examples", "prometheus.yaml")]),
+});
+
+/** What makes each alert fire, minute by minute, in Prometheus's notation; and what must not. */
+const occasions: Readonly<Record<string, { fires: Record<string, string>; silent: Record<string, string> }>> = {
+  AmqttDown: { fires: { 'up{job="amqtt"}': "0x10" }, silent: { 'up{job="amqtt"}': "1x10" } },
+  AmqttListenerDown: {
+    fires: { 'amqtt_listener_up{listener="tcp"}': "0x10" },
+    silent: { 'amqtt_listener_up{listener="tcp"}': "1x10" },
+  },
+  AmqttStoreFault: { fires: { amqtt_store_up: "1x8 0 0" }, silent: { amqtt_store_up: "0x8 1 1" } },
+  AmqttMessagesDropped: {
+    fires: { 'amqtt_messages_dropped_total{reason="queue-limit"}': "0+1x10" },
+    silent: {
+      'amqtt_messages_dropped_total{reason="queue-limit"}': "7x10",
+      'amqtt_messages_dropped_total{reason="session-ended"}': "0+1x10",
+    },
+  },
+  AmqttSignInsRefused: {
+    fires: { 'amqtt_refused_total{reason="sign-in"}': "0+20x10" },
+    silent: { 'amqtt_refused_total{reason="sign-in"}': "0+5x10", 'amqtt_refused_total{reason="path"}': "0+20x10" },
+  },
+  AmqttCertificateExpires: {
+    fires: { amqtt_listener_certificate_expiry_timestamp_seconds: "1209000x10" },
+    silent: { amqtt_listener_certificate_expiry_timestamp_seconds: "1300000x10" },
+  },
+  AmqttCeilingNear: {
+    fires: {
+      'amqtt_ceiling_used{ceiling="max-sessions"}': "91x10",
+      'amqtt_ceiling_limit{ceiling="max-sessions"}': "100x10",
+    },
+    silent: {
+      'amqtt_ceiling_used{ceiling="max-sessions"}': "90x10",
+      'amqtt_ceiling_limit{ceiling="max-sessions"}': "100x10",
+      'amqtt_ceiling_used{ceiling="max-inflight"}': "100x10",
+      'amqtt_ceiling_limit{ceiling="max-inflight"}': "100x10",
+    },
+  },
+};
+
+Deno.test({
+  name: "each alert fires when it should, and not on what looks like it",
+  ...withoutPromtool,
+  async fn() {
+    const file = await Deno.makeTempFile({ suffix: ".yaml" });
+    const seriesOf = (values: Record<string, string>) =>
+      Object.entries(values).map(([series, values]) => ({ series, values }));
+    const countOf = (alertname: string) => `count(ALERTS{alertname="${alertname}",alertstate="firing"}) or vector(0)`;
+    const tests = Object.entries(occasions).flatMap(([alert, { fires, silent }]) =>
+      [[fires, 1], [silent, 0]].map(([values, value]) => ({
+        interval: "1m",
+        input_series: seriesOf(values as Record<string, string>),
+        promql_expr_test: [{ expr: countOf(alert), eval_time: "9m", exp_samples: [{ labels: "{}", value }] }],
+      }))
+    );
+    try {
+      const rules = join(root, "examples", "prometheus-alerts.yaml");
+      await Deno.writeTextFile(file, JSON.stringify({ rule_files: [rules], evaluation_interval: "1m", tests }));
+      await promtool(["test", "rules", file]);
+      const listed = [...(await Deno.readTextFile(rules)).matchAll(/- alert: (\w+)/g)].map(([, name]) => name);
+      assertEquals(listed, Object.keys(occasions));
+    } finally {
+      await Deno.remove(file);
+    }
+  },
 });
 
 interface ScrapeConfig {
@@ -98,7 +165,7 @@ class Scraped implements AsyncDisposable {
   }
 
   alert(name: string): Promise<Alert> {
-    return patiently(`the alert ${name}`, this.#alert(name).promise);
+    return patiently(`the alert ${name}`, this.#alert(name).promise, PATIENCE_MS);
   }
 
   #alert(name: string): PromiseWithResolvers<Alert> {
@@ -122,10 +189,19 @@ async function withPrometheus(config: string, folder: string, body: () => Promis
     "--log.level=error",
   ];
   const prometheus = new Deno.Command("prometheus", { args, stdout: "null", stderr: "null" }).spawn();
+  const ended = prometheus.status.then(({ code }) => {
+    throw new Error(`prometheus has ended with exit code ${code}`);
+  });
+  // It is to end afterwards.
+  ended.catch(() => {});
   try {
-    await body();
+    await Promise.race([body(), ended]);
   } finally {
-    prometheus.kill("SIGTERM");
+    try {
+      prometheus.kill("SIGTERM");
+    } catch {
+      // It has ended already.
+    }
     await prometheus.status;
   }
 }

@@ -2,10 +2,10 @@
 const PATIENCE_MS = 10_000;
 
 /** Rejects if the promise is not settled in a time that is long for any machine; `what` says what did not come. */
-export async function patiently<T>(what: string, promise: Promise<T>): Promise<T> {
+export async function patiently<T>(what: string, promise: Promise<T>, patienceMs: number = PATIENCE_MS): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: nothing for ${PATIENCE_MS} ms`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`${what}: nothing for ${patienceMs} ms`)), patienceMs);
   });
   try {
     return await Promise.race([promise, tooLong]);
