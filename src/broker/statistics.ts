@@ -1,4 +1,5 @@
 import { CONNECTION_LOST, type ConnectionCounters } from "../connection/connection_context.ts";
+import { PacketCounts } from "../connection/packet_counts.ts";
 import { isDisconnectReason } from "../connection/disconnect_rules.ts";
 import { Histogram } from "../histogram.ts";
 import type {
@@ -37,17 +38,13 @@ export interface StatisticsSources {
 /** Buckets of a message's way through the broker, in seconds. */
 const ROUTING_SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
-/** One more than the highest type of packet. */
-const PACKET_TYPES = 16;
-
 /** The broker's counters. */
 export class Statistics implements BrokerStatistics, ConnectionCounters {
   startedAt: Date = new Date();
   bytesReceived = 0;
   bytesSent = 0;
-  /** Control packets by their type's number. */
-  readonly received = new Float64Array(PACKET_TYPES);
-  readonly sent = new Float64Array(PACKET_TYPES);
+  readonly received = new PacketCounts();
+  readonly sent = new PacketCounts();
   publishesDenied = 0;
   connectionsAccepted = 0;
   connectionsRefused = 0;
@@ -130,27 +127,27 @@ export class Statistics implements BrokerStatistics, ConnectionCounters {
   }
 
   get packetsReceived(): number {
-    return sumOf(this.received);
+    return sumOf(this.received.total());
   }
 
   get packetsSent(): number {
-    return sumOf(this.sent);
+    return sumOf(this.sent.total());
   }
 
   get publishesReceived(): number {
-    return this.received[PacketType.Publish]!;
+    return this.received.total()[PacketType.Publish]!;
   }
 
   get publishesSent(): number {
-    return this.sent[PacketType.Publish]!;
+    return this.sent.total()[PacketType.Publish]!;
   }
 
   get packetsReceivedByKind(): Record<PacketName, number> {
-    return byKind(this.received);
+    return byKind(this.received.total());
   }
 
   get packetsSentByKind(): Record<PacketName, number> {
-    return byKind(this.sent);
+    return byKind(this.sent.total());
   }
 
   get connectionsClosed(): Record<string, number> {
@@ -227,7 +224,7 @@ export class Statistics implements BrokerStatistics, ConnectionCounters {
       "bytes/received": this.bytesReceived,
       "bytes/sent": this.bytesSent,
       "sockets": this.connectionsAccepted,
-      "connections": this.received[PacketType.Connect]!,
+      "connections": this.received.total()[PacketType.Connect]!,
     };
   }
 

@@ -422,10 +422,13 @@ export class Connection implements ClientConnection {
 
   /** @returns whether its way is to be timed */
   #received(packet: ReceivedPacket): boolean {
-    const count = ++this.context.statistics.received[packet.type]!;
-    if (packet.type === PacketType.Publish) this.#throttle.fills();
+    const { recent } = this.context.statistics.received;
+    const count = recent[packet.type]! + 1;
+    recent[packet.type] = count;
     this.context.hooks.packetReceived?.(this.open?.client, plain(packet));
-    return packet.type === PacketType.Publish && count % TIMED_PUBLISHES === 0;
+    if (packet.type !== PacketType.Publish) return false;
+    this.#throttle.fills();
+    return (count & TIMED_PUBLISHES - 1) === 0;
   }
 
   #fail(error: unknown): void {

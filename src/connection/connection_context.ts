@@ -1,3 +1,4 @@
+import type { PacketCounts } from "./packet_counts.ts";
 import type { ResolvedConfig, ResolvedListener } from "../config/config.ts";
 import type { Persistence } from "../persistence/persistence.ts";
 import type { HookChain } from "../hooks/chain.ts";
@@ -44,9 +45,8 @@ export interface ConnectionCounters {
   bytesReceived: number;
   bytesSent: number;
   publishesDenied: number;
-  /** Control packets by their type's number. */
-  readonly received: Float64Array;
-  readonly sent: Float64Array;
+  readonly received: PacketCounts;
+  readonly sent: PacketCounts;
   /** Connections of signed-in clients that have ended, by reason code; {@linkcode CONNECTION_LOST} if nothing was said. */
   readonly closed: Float64Array;
   /** From a PUBLISH's arrival until its subscribers' sessions have it, in seconds; of some of them. */
