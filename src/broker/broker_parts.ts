@@ -204,7 +204,11 @@ export class BrokerParts {
       messageRetained: (message) => hooks.messageRetained?.(message.snapshot()),
       messageDropped: (clientIdentifier, message, reason) => this.#drops.drop(clientIdentifier, message, reason),
     };
-    return new Router(this.subscriptions, this.retained, observer, this.work);
+    return new Router(this.subscriptions, this.retained, observer, {
+      work: this.work,
+      holdStore: () => this.context.persistence?.writeQueue.hold(),
+      storeIsReady: () => this.context.persistence?.writeQueue.whenHeldIsTaken(),
+    });
   }
 
   async #openStore(): Promise<Persistence | undefined> {
@@ -254,7 +258,7 @@ export class BrokerParts {
   }
 
   #makeMemory(): MemoryCeiling {
-    const { config, sessions, connections, connectionBySession, retained, wills, logger, refusals } = this;
+    const { config, sessions, connections, connectionBySession, retained, wills, router, logger, refusals } = this;
     const process = this.#process;
     return new MemoryCeiling({
       maximumBytes: config.maxTotalBytes,
@@ -263,7 +267,7 @@ export class BrokerParts {
       connectionBySession,
       logger,
       refusals,
-      others: () => retained.bytes + wills.heldBytes,
+      others: () => retained.bytes + wills.heldBytes + router.heldBytes,
       leaving: () => this.#ended.heldBytes,
       process,
     });

@@ -27,6 +27,7 @@ export async function shutDown({ brokerParts, listeners, reception, inProcess }:
   const connections = [...brokerParts.connections];
   // Before anything is closed, so that waiting sessions and other clients still get them.
   await within(PLUGIN_PATIENCE_MS, publishWills(brokerParts, connections), brokerParts.machine);
+  await within(PLUGIN_PATIENCE_MS, brokerParts.router.idle(), brokerParts.machine);
   // What was taken is still acknowledged.
   await settle(brokerParts);
   brokerParts.ending.abort();

@@ -78,6 +78,12 @@ export class WriteQueue {
   #fault: StoreError | undefined;
   #closed = false;
   readonly #waiters = new Set<CommitWaiter>();
+  /** Who wants all that they note to be in one batch, and what ends the wait for them. */
+  #holders = 0;
+  #released: PromiseWithResolvers<void> | undefined;
+  /** The batch that was held back last; 0: nothing is in it. */
+  #heldBatch = 0;
+  #taken: PromiseWithResolvers<void> | undefined;
   /** Ends the wait before the next try. */
   #wake: (() => void) | undefined;
 
@@ -152,6 +158,33 @@ export class WriteQueue {
     this.#entries[index] = undefined;
   }
 
+  /**
+   * Puts what is noted until the returned function is called into one batch, with all that others note meanwhile. For as
+   * long as it takes nothing that was noted is stored, so it must not be long, and must not wait for a commit.
+   */
+  hold(): () => void {
+    this.#holders++;
+    this.#heldBatch = this.#batch;
+    let holds = true;
+    return () => {
+      if (!holds) return;
+      holds = false;
+      if (--this.#holders > 0) return;
+      if (this.#entries.length === 0) this.#heldBatch = 0;
+      this.#released?.resolve();
+      this.#released = undefined;
+    };
+  }
+
+  /**
+   * Resolves when the batch that was held back last is being stored: who holds the next one back before that could put
+   * everything off for ever. `undefined`: it is.
+   */
+  whenHeldIsTaken(): Promise<void> | undefined {
+    if (this.#heldBatch !== this.#batch || this.#closed) return undefined;
+    return (this.#taken ??= Promise.withResolvers()).promise;
+  }
+
   /** Calls `waiter.committed` after each commit until it is told to stop. */
   subscribe(waiter: CommitWaiter): void {
     this.#waiters.add(waiter);
@@ -182,11 +215,18 @@ export class WriteQueue {
     this.#closed = true;
     this.#entries = [];
     this.#wake?.();
+    this.#released?.resolve();
+    this.#taken?.resolve();
     for (const waiter of [...this.#waiters]) waiter.committed(this.#committed);
   }
 
   async #run(): Promise<void> {
     while (this.#entries.length > 0) {
+      if (this.#holders > 0) {
+        this.#released ??= Promise.withResolvers();
+        await this.#released.promise;
+        continue;
+      }
       const position = this.#position;
       const changes = this.#take();
       if (changes.length > 0 && !await this.#store(changes)) return;
@@ -283,6 +323,8 @@ export class WriteQueue {
     this.#underWayBytes = this.#gatheredBytes;
     this.#gatheredBytes = 0;
     this.#batch++;
+    this.#taken?.resolve();
+    this.#taken = undefined;
     return changes;
   }
 }

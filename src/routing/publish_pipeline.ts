@@ -9,6 +9,7 @@ import type { Router } from "./router.ts";
 import type { Clock } from "../runtime/environment.ts";
 import { describeClient } from "./describe.ts";
 import type { Refusals } from "./refusals.ts";
+import type { RoutingCallbacks } from "./routing_turns.ts";
 
 /** A message was routed, and a plugin has something to say about it. */
 export interface RoutedWithWords {
@@ -23,13 +24,11 @@ export interface RoutedWithWords {
  */
 export type PublishOutcome = number | RoutedWithWords | "full" | Denied | "abandoned";
 
-/** What a client's message is accompanied by. */
-export interface PublishCallbacks {
-  /** Asked again after a plugin has taken its time: is the client still the one to speak? @default yes */
-  stillConnected?(): boolean;
-  /** Told in the same turn as subscribers are given the message, so that the write queue has both in one batch. */
-  onRouted?(outcome: number | "full"): void;
-}
+/**
+ * What a client's message is accompanied by. Whether the client is still the one to speak is asked after a plugin has
+ * taken its time, too.
+ */
+export type PublishCallbacks = RoutingCallbacks;
 
 /** What a {@linkcode PublishPipeline} works with. */
 export interface PublishPipelineParts {
@@ -44,7 +43,8 @@ export interface PublishPipelineParts {
 /** The broker alone speaks on $SYS. */
 const reserved: Denied = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
 
-/** What every message passes before it is routed, whoever it comes from. Synchronous unless a plugin takes its time. */
+/** What every message passes before it is routed, whoever it comes from. Synchronous unless a plugin takes its time
+ * or there are very many subscribers. */
 export class PublishPipeline {
   readonly #parts: PublishPipelineParts;
 
@@ -131,10 +131,10 @@ export class PublishPipeline {
     return Message.of({ ...result, publisher: original.publisher, expiresAtMs });
   }
 
-  #route(message: Message | undefined, callbacks: PublishCallbacks): number | "full" {
-    const outcome = message ? this.#parts.router.publish(message) : 0;
-    callbacks.onRouted?.(outcome);
-    return outcome;
+  #route(message: Message | undefined, callbacks: PublishCallbacks): PublishOutcome | Promise<PublishOutcome> {
+    if (message) return this.#parts.router.publish(message, callbacks);
+    callbacks.onRouted?.(0);
+    return 0;
   }
 }
 

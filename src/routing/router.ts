@@ -1,9 +1,10 @@
 import type { DropReason, Message } from "../message.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Share } from "../topics/subscriber.ts";
-import type { Subscriptions } from "../topics/subscriptions.ts";
-import type { Route, Subscriber } from "../topics/subscriber.ts";
-import type { WorkSteps } from "../work_budget.ts";
+import { MOST_AT_ONCE, type Subscriptions } from "../topics/subscriptions.ts";
+import type { Matched, Route, Subscriber } from "../topics/subscriber.ts";
+import type { WorkBudget } from "../work_budget.ts";
+import { type Routed, type RoutingCallbacks, RoutingTurns } from "./routing_turns.ts";
 
 /** What the router tells of what it does. */
 export interface RouterObserver {
@@ -21,37 +22,91 @@ export interface HandOverOptions {
 /** How often a message is handed on within one offer. */
 const MAXIMUM_HAND_OVERS = 8;
 
-/** The one way of a message to its subscribers: retain, match, offer. Synchronous, so that order holds. */
+const NO_CALLBACKS: RoutingCallbacks = {};
+
+/** What a {@linkcode Router} shares the event loop's time by. */
+export interface RouterTurns {
+  readonly work: WorkBudget;
+  /** Holds back the batch of the write queue that is being gathered, until what is returned is called. @default nothing */
+  holdStore?(): (() => void) | undefined;
+  /** Resolves when that may be done again; `undefined`: now. */
+  storeIsReady?(): Promise<void> | undefined;
+}
+
+/**
+ * The one way of a message to its subscribers: retain, match, offer. In one piece, so that order holds; what is too much
+ * for that is routed in several by {@linkcode RoutingTurns}.
+ */
 export class Router {
   readonly #subscriptions: Subscriptions;
   readonly #retained: RetainedMessages;
   readonly #observer: RouterObserver;
-  readonly #work: WorkSteps;
+  readonly #work: Pick<WorkBudget, "steps">;
+  readonly #holdStore: RouterTurns["holdStore"];
+  /** `undefined`: everything is routed in one piece. */
+  readonly #turns: RoutingTurns | undefined;
+  readonly #mostAtOnce: number;
   /** Those under way: one within the other. */
   #handOvers = 0;
 
-  /** @param work is told how much there was to do. @default nobody is */
+  /** @param turns how the time is shared. @default everything is done in one piece */
   constructor(
     subscriptions: Subscriptions,
     retained: RetainedMessages,
     observer: RouterObserver,
-    work: WorkSteps = { steps: 0 },
+    turns?: RouterTurns,
   ) {
     this.#subscriptions = subscriptions;
     this.#retained = retained;
     this.#observer = observer;
-    this.#work = work;
+    this.#work = turns?.work ?? { steps: 0 };
+    this.#turns = turns && new RoutingTurns(turns.work, () => turns.storeIsReady?.());
+    this.#holdStore = turns?.holdStore?.bind(turns);
+    this.#mostAtOnce = turns ? MOST_AT_ONCE : Infinity;
+  }
+
+  /** What messages take in memory that are under way to many subscribers, or wait behind such. */
+  get heldBytes(): number {
+    return this.#turns?.heldBytes ?? 0;
+  }
+
+  /** Resolves when nothing is under way any longer. */
+  async idle(): Promise<void> {
+    await this.#turns?.idle();
   }
 
   /**
    * Hands a message to every subscriber, once to each (MQTT 3.1.1 §3.3.5, MQTT 5.0 §3.3.4), and to one member of each
    * group with a Shared Subscription (MQTT 5.0 §4.8.2).
    *
-   * @returns how many subscribers it matched, a group counted as one; `full` if it matched some and none took it
+   * @returns how many subscribers it matched, a group counted as one; `full` if it matched some and none took it. A
+   * promise only if it is routed in several pieces, or behind one that is
    */
-  publish(message: Message): number | "full" {
+  publish(message: Message, callbacks: RoutingCallbacks = NO_CALLBACKS): Routed | Promise<Routed | "abandoned"> {
+    const turns = this.#turns;
+    if (turns?.mustWait(message)) {
+      return turns.route(message, callbacks, () => this.#whenItsTurn(message, callbacks));
+    }
+    const matched = this.#matchShort(message);
+    if (!matched) return turns!.route(message, callbacks, () => this.#inPieces(message, callbacks));
     if (message.retain) this.retain(message);
-    const { routes, shares } = this.#subscriptions.match(message.topicName);
+    return this.#offerToAll(message, matched, callbacks);
+  }
+
+  /** `undefined`: it is too much for one piece. */
+  #matchShort({ topicName }: Message): Matched | undefined {
+    const matched = this.#subscriptions.matchAtOnce(topicName, this.#mostAtOnce);
+    return matched && matched.routes.length + matched.shares.length <= this.#mostAtOnce ? matched : undefined;
+  }
+
+  *#whenItsTurn(message: Message, callbacks: RoutingCallbacks): Generator<void, Routed> {
+    const matched = this.#matchShort(message);
+    if (!matched) return yield* this.#inPieces(message, callbacks);
+    if (message.retain) this.retain(message);
+    return this.#offerToAll(message, matched, callbacks);
+  }
+
+  #offerToAll(message: Message, { routes, shares }: Matched, callbacks: RoutingCallbacks): Routed {
     this.#work.steps += routes.length + shares.length;
     let subscribers = 0;
     let taken = 0;
@@ -62,14 +117,56 @@ export class Router {
       if (chosen.subscriber.offer(message, chosen)) taken++;
     }
     for (const share of shares) {
-      // Where nobody can take it, it is dropped in the name of who is next.
-      const route = share.choose(message, undefined, this.#work) ?? share.next();
+      const route = this.#choose(message, share);
       if (!route) continue;
       subscribers++;
       if (route.subscriber.offer(message, route)) taken++;
     }
+    return this.#routed(message, subscribers, taken, callbacks);
+  }
+
+  /** As {@linkcode Router.#offerToAll}; what changes meanwhile is told at {@linkcode LongMatch}. */
+  *#inPieces(message: Message, callbacks: RoutingCallbacks): Generator<void, Routed> {
+    // A crash between two batches would make a duplicate of what must come once.
+    const release = message.qos === 2 ? this.#holdStore?.() : undefined;
+    try {
+      callbacks.onBegun?.();
+      if (message.retain) this.retain(message);
+      const match = this.#subscriptions.matchInPieces(message.topicName);
+      let subscribers = 0;
+      let taken = 0;
+      for (const route of match.routes()) {
+        const chosen = route && forPublisher(route, message.publisher);
+        if (chosen && !chosen.subscriber.ended) {
+          subscribers++;
+          if (chosen.subscriber.offer(message, chosen)) taken++;
+        }
+        yield;
+      }
+      for (const share of match.shares()) {
+        const route = share && this.#choose(message, share);
+        if (route) {
+          subscribers++;
+          if (route.subscriber.offer(message, route)) taken++;
+        }
+        yield;
+      }
+      return this.#routed(message, subscribers, taken, callbacks);
+    } finally {
+      release?.();
+    }
+  }
+
+  #choose(message: Message, share: Share): Route | undefined {
+    // Where nobody can take it, it is dropped in the name of who is next.
+    return share.choose(message, undefined, this.#work) ?? share.next();
+  }
+
+  #routed(message: Message, subscribers: number, taken: number, callbacks: RoutingCallbacks): Routed {
     this.#observer.messageRouted?.(message, subscribers);
-    return subscribers > 0 && taken === 0 ? "full" : subscribers;
+    const outcome = subscribers > 0 && taken === 0 ? "full" : subscribers;
+    callbacks.onRouted?.(outcome);
+    return outcome;
   }
 
   /**

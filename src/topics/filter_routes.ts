@@ -1,5 +1,6 @@
 import type { Share } from "./subscriber.ts";
-import type { Matched, Route, Subscriber } from "./subscriber.ts";
+import type { Matched, Subscriber } from "./subscriber.ts";
+import type { OwnRoute } from "./route.ts";
 
 /** What a topic without Shared Subscriptions has. */
 export const NO_SHARES: readonly Share[] = [];
@@ -10,12 +11,12 @@ export const NO_SHARES: readonly Share[] = [];
  */
 export class FilterRoutes implements Matched {
   /** `undefined`: they have changed since they were last asked for. */
-  #routes: readonly Route[] | undefined = [];
+  #routes: readonly OwnRoute[] | undefined = [];
   /** Made for the second subscriber, as most filters have one. */
-  #bySubscriber: Map<Subscriber, Route> | undefined = undefined;
+  #bySubscriber: Map<Subscriber, OwnRoute> | undefined = undefined;
 
   /** The routes of now. An array that was given out does not change. */
-  get routes(): readonly Route[] {
+  get routes(): readonly OwnRoute[] {
     return this.#routes ?? this.#collect();
   }
 
@@ -28,13 +29,20 @@ export class FilterRoutes implements Matched {
     return this.#bySubscriber?.size ?? this.#routes!.length;
   }
 
+  /** A subscriber's route of now; `undefined`: it has none. */
+  get(subscriber: Subscriber): OwnRoute | undefined {
+    if (this.#bySubscriber) return this.#bySubscriber.get(subscriber);
+    const route = this.#routes![0];
+    return route?.subscriber === subscriber ? route : undefined;
+  }
+
   /**
    * Adds a subscriber's route, or puts it in the place of its former one.
    *
    * @returns whether it is a new subscriber
    */
-  add(route: Route): boolean {
-    const known = this.#has(route.subscriber);
+  add(route: OwnRoute): boolean {
+    const known = this.get(route.subscriber) !== undefined;
     if (!this.#bySubscriber) {
       if (known || this.size === 0) {
         this.#routes = [route];
@@ -49,7 +57,7 @@ export class FilterRoutes implements Matched {
 
   /** Removes a subscriber's route; false if there was none. */
   remove(subscriber: Subscriber): boolean {
-    if (!this.#has(subscriber)) return false;
+    if (!this.get(subscriber)) return false;
     if (this.#bySubscriber) {
       this.#bySubscriber.delete(subscriber);
       this.#routes = undefined;
@@ -57,11 +65,7 @@ export class FilterRoutes implements Matched {
     return true;
   }
 
-  #collect(): readonly Route[] {
+  #collect(): readonly OwnRoute[] {
     return this.#routes = Array.from(this.#bySubscriber!.values());
-  }
-
-  #has(subscriber: Subscriber): boolean {
-    return this.#bySubscriber?.has(subscriber) ?? this.#routes?.[0]?.subscriber === subscriber;
   }
 }

@@ -2,7 +2,13 @@ import type { QoS } from "../packet/packets.ts";
 import type { Route, Subscriber, Subscription } from "./subscriber.ts";
 
 /** The route of one subscription that is not shared. */
-export function routeOf(subscriber: Subscriber, subscription: Subscription): Route {
+export interface OwnRoute extends Route {
+  /** Its subscription's place in the order of all changes; one that is put in the place of its former self keeps that. */
+  readonly since: number;
+}
+
+/** Makes one. */
+export function routeOf(subscriber: Subscriber, subscription: Subscription, since: number): OwnRoute {
   const { qos, retainAsPublished, identifier, noLocal } = subscription;
   return {
     subscriber,
@@ -11,6 +17,7 @@ export function routeOf(subscriber: Subscriber, subscription: Subscription): Rou
     subscriptionIdentifiers: identifier === undefined ? undefined : [identifier],
     ownMessages: noLocal ? "none" : "same",
     share: undefined,
+    since,
   };
 }
 

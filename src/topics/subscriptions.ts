@@ -1,11 +1,18 @@
 import type { TopicFilter, TopicName } from "../packet/topic.ts";
 import { FilterRoutes, NO_SHARES } from "./filter_routes.ts";
+import { LongMatch } from "./long_match.ts";
 import { MatchMemory } from "./match_memory.ts";
 import { mergeRoutes, routeOf } from "./route.ts";
 import { ShareGroup } from "./share_group.ts";
 import type { Matched, Route, Share, Subscriber, Subscription } from "./subscriber.ts";
 import { TopicTree } from "./topic_tree.ts";
 import type { WorkSteps } from "../work_budget.ts";
+
+/**
+ * A message for which more has to be looked at, or that goes to more subscribers and groups, is not routed in one piece;
+ * it is a millisecond's work or two.
+ */
+export const MOST_AT_ONCE = 1000;
 
 /** Who is subscribed to what, by topic filter. */
 export class Subscriptions {
@@ -17,6 +24,8 @@ export class Subscriptions {
   readonly #matched = new MatchMemory<Matched>();
   #count = 0;
   #groupCount = 0;
+  /** Counts what has an effect on where messages go. */
+  #changes = 0;
   readonly #work: WorkSteps;
 
   /** @param work is told how much there was to look at. @default nobody is */
@@ -62,9 +71,39 @@ export class Subscriptions {
     return this.#matched.get(topicName) ?? this.#find(topicName);
   }
 
-  /** Whether a message of this topic, at QoS 1 or 2, may go to somebody for whom it has to outlive the process. */
+  /**
+   * The same, unless it takes more than a piece of work to find it.
+   *
+   * @param most levels to look at, and routes and groups to put together
+   * @returns `undefined`: it takes more. What is returned may still have more routes
+   */
+  matchAtOnce(topicName: TopicName, most: number): Matched | undefined {
+    return this.#matched.get(topicName) ?? this.#findSome(topicName, most);
+  }
+
+  /** The same in pieces, between which subscriptions may change. What is found to be short is remembered. */
+  matchInPieces(topicName: TopicName): LongMatch {
+    const upTo = this.#changes;
+    return new LongMatch({
+      own: this.#tree.walkName(topicName),
+      shared: this.#shares.walkName(topicName),
+      upTo,
+      work: this.#work,
+      mostShort: MOST_AT_ONCE,
+      onShort: (matched) => {
+        if (this.#changes === upTo) this.#remember(topicName, matched, matched.routes.length + matched.shares.length);
+      },
+    });
+  }
+
+  /**
+   * Whether a message of this topic, at QoS 1 or 2, may go to somebody for whom it has to outlive the process. With very
+   * many it is not looked for.
+   */
   hasDurable(topicName: TopicName): boolean {
-    const { routes, shares } = this.match(topicName);
+    const matched = this.matchAtOnce(topicName, MOST_AT_ONCE);
+    if (!matched) return true;
+    const { routes, shares } = matched;
     return routes.some(({ subscriber }) => subscriber.durable) ||
       shares.some(({ members }) => members.some(({ subscriber }) => subscriber.durable));
   }
@@ -81,16 +120,17 @@ export class Subscriptions {
 
   #addOwn(subscriber: Subscriber, subscription: Subscription): boolean {
     const { topicFilter } = subscription;
-    const isNew = this.#tree.getOrSet(topicFilter, () => new FilterRoutes()).add(routeOf(subscriber, subscription));
-    this.#matched.forget(topicFilter);
-    return isNew;
+    this.#changed(topicFilter);
+    const filter = this.#tree.getOrSet(topicFilter, () => new FilterRoutes());
+    const since = filter.get(subscriber)?.since ?? this.#changes;
+    return filter.add(routeOf(subscriber, subscription, since));
   }
 
   #removeOwn(subscriber: Subscriber, topicFilter: TopicFilter): boolean {
     const found = this.#tree.get(topicFilter);
     if (!found?.remove(subscriber)) return false;
     if (found.size === 0) this.#tree.delete(topicFilter);
-    this.#matched.forget(topicFilter);
+    this.#changed(topicFilter);
     return true;
   }
 
@@ -101,7 +141,7 @@ export class Subscriptions {
     if (!group) {
       groups.set(shareName, group = new ShareGroup(shareName, topicFilter));
       this.#groupCount++;
-      this.#matched.forget(topicFilter);
+      this.#changed(topicFilter);
     }
     return group;
   }
@@ -114,29 +154,48 @@ export class Subscriptions {
       groups.delete(shareName);
       this.#groupCount--;
       if (groups.size === 0) this.#shares.delete(topicFilter);
-      this.#matched.forget(topicFilter);
+      this.#changed(topicFilter);
     }
     return true;
   }
 
+  #changed(topicFilter: TopicFilter): void {
+    this.#changes++;
+    this.#matched.forget(topicFilter);
+  }
+
   #find(topicName: TopicName): Matched {
-    const found = this.#tree.matchName(topicName, this.#work);
-    const shares = this.#shares.size > 0 ? this.#findShares(topicName) : NO_SHARES;
+    return this.#findSome(topicName, Infinity)!;
+  }
+
+  /** `undefined`: there are more than so many levels to look at, or routes and groups to put together. */
+  #findSome(topicName: TopicName, most: number): Matched | undefined {
+    const walk = this.#tree.walkName(topicName);
+    if (!walk.goOn(most, this.#work)) return undefined;
+    const { found } = walk;
+    const shares = this.#shares.size > 0 ? this.#findShares(topicName, most) : NO_SHARES;
+    if (!shares) return undefined;
     // An answer that the filter has anyway takes no memory of its own.
-    if (found.length === 1 && shares.length === 0) return this.#remember(topicName, found[0], 0);
-    const routes = found.length === 1 ? found[0].routes : merged(found);
+    if (found.length === 1 && shares.length === 0) return this.#remember(topicName, found[0]!, 0);
+    if (sizeOf(found) + shares.length > most) return undefined;
+    const routes = found.length === 1 ? found[0]!.routes : merged(found);
     return this.#remember(topicName, { routes, shares }, routes.length + shares.length);
   }
 
-  #findShares(topicName: TopicName): readonly Share[] {
-    const found = this.#shares.matchName(topicName, this.#work);
-    return found.length > 0 ? found.flatMap((groups) => [...groups.values()]) : NO_SHARES;
+  #findShares(topicName: TopicName, most: number): readonly Share[] | undefined {
+    const walk = this.#shares.walkName(topicName);
+    if (!walk.goOn(most, this.#work) || sizeOf(walk.found) > most) return undefined;
+    return walk.found.length > 0 ? walk.found.flatMap((groups) => [...groups.values()]) : NO_SHARES;
   }
 
   #remember(topicName: TopicName, matched: Matched, weight: number): Matched {
     this.#matched.set(topicName, matched, weight);
     return matched;
   }
+}
+
+function sizeOf(found: readonly { readonly size: number }[]): number {
+  return found.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** One route for each subscriber. */

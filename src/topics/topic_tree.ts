@@ -1,4 +1,5 @@
 import type { WorkSteps } from "../work_budget.ts";
+import { NameWalk } from "./name_walk.ts";
 import { TopicNode } from "./topic_node.ts";
 
 /**
@@ -71,10 +72,14 @@ export class TopicTree<T> {
    * @param work is told how many levels were looked at. @default nobody is
    */
   matchName(topicName: string, work: WorkSteps = { steps: 0 }): T[] {
-    const found: T[] = [];
-    // [MQTT-4.7.2-1] 3.1.1 and 5.0: a leading wildcard does not match a leading "$".
-    findFilters(this.#root, topicName.split("/"), !topicName.startsWith("$"), found, work);
-    return found;
+    const walk = this.walkName(topicName);
+    walk.goOn(Infinity, work);
+    return walk.found;
+  }
+
+  /** The same in pieces: see {@linkcode NameWalk.goOn}. */
+  walkName(topicName: string): NameWalk<T> {
+    return new NameWalk(this.#root, topicName);
   }
 
   /**
@@ -91,41 +96,6 @@ export class TopicTree<T> {
     for (const level of topic.split("/")) node = node.grow(level);
     return node;
   }
-}
-
-/** A branch that is still to be looked at. A stack of them stands in for recursion: a topic may have 65,536 levels. */
-interface Branch<T> {
-  readonly node: TopicNode<T>;
-  readonly depth: number;
-}
-
-function findFilters<T>(
-  root: TopicNode<T>,
-  levels: readonly string[],
-  wildcardFirst: boolean,
-  found: T[],
-  work: WorkSteps,
-): void {
-  const branches: Branch<T>[] = [];
-  let node: TopicNode<T> | undefined = root;
-  for (let depth = 0; node;) {
-    work.steps++;
-    const wildcards = depth > 0 || wildcardFirst;
-    // "a/#" matches "a" too, so "#" is looked at before the end of the name.
-    if (wildcards) pushValue(found, node.child("#"));
-    if (depth === levels.length) pushValue(found, node);
-    const plus: TopicNode<T> | undefined = wildcards && depth < levels.length ? node.child("+") : undefined;
-    if (plus) branches.push({ node: plus, depth: depth + 1 });
-    node = depth < levels.length ? node.child(levels[depth]) : undefined;
-    depth++;
-    if (node) continue;
-    const branch = branches.pop();
-    if (branch) ({ node, depth } = branch);
-  }
-}
-
-function pushValue<T>(found: T[], node: TopicNode<T> | undefined): void {
-  if (node && node.value !== undefined) found.push(node.value);
 }
 
 /** Children that are still to be visited. */

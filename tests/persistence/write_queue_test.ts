@@ -32,6 +32,42 @@ Deno.test("What one turn changes is one batch, and what comes while it is stored
   assertEquals([told, writeQueue.committed, numbers(store.changes)], [[3, 5], 5, [1, 2, 3, 4, 5]]);
 });
 
+Deno.test("What is noted while somebody holds the write queue back is one batch, which the next holder waits for", async () => {
+  const { store, writeQueue } = await journalOf();
+  const told = watch(writeQueue);
+  writeQueue.append(change(1));
+  const release = writeQueue.hold();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  writeQueue.append(change(2));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals([store.changes, writeQueue.committed], [[], 0]);
+  release();
+  const ready = writeQueue.whenHeldIsTaken();
+  assert(ready);
+  await ready;
+  assertEquals(writeQueue.whenHeldIsTaken(), undefined);
+  await writeQueue.settled();
+  assertEquals([told, numbers(store.changes)], [[2], [1, 2]]);
+});
+
+Deno.test("Who holds the write queue back and notes nothing need not be waited for", async () => {
+  const { writeQueue } = await journalOf();
+  writeQueue.hold()();
+  assertEquals(writeQueue.whenHeldIsTaken(), undefined);
+});
+
+Deno.test("A write queue that is closed while it is held back holds up nobody", async () => {
+  const { writeQueue } = await journalOf();
+  writeQueue.hold();
+  writeQueue.append(change(1));
+  const ready = writeQueue.whenHeldIsTaken();
+  const settled = writeQueue.settled();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  writeQueue.close();
+  await Promise.all([ready, settled]);
+  assertEquals(writeQueue.committed, 0);
+});
+
 Deno.test("Nothing is given to a store that is still being read", async () => {
   const opened = Promise.withResolvers<void>();
   const { store, writeQueue } = await journalOf({ opened: opened.promise });

@@ -223,7 +223,14 @@ function answerOf({ routes, shares }: Matched): string[] {
   return [...routes.map(text), ...groups].sort();
 }
 
-Deno.test("The remembered routes and groups are right after every change", () => {
+function answerInPieces(subscriptions: Subscriptions, name: TopicName): string[] {
+  const match = subscriptions.matchInPieces(name);
+  const routes = [...match.routes()].filter((route) => route !== undefined);
+  const shares = [...match.shares()].filter((share) => share !== undefined);
+  return answerOf({ routes, shares });
+}
+
+Deno.test("The remembered routes and groups, and those found in pieces, are right after every change", () => {
   const seed = Date.now() & 0x7fffffff;
   console.log(`seed ${seed}`);
   const step = fc.record({
@@ -248,6 +255,7 @@ Deno.test("The remembered routes and groups are right after every change", () =>
         assertEquals(subscriptions.count, model.size);
         for (const name of NAMES) {
           const expected = expectedFor(model.values(), name);
+          assertEquals(answerInPieces(subscriptions, name), expected, `${name} in pieces after ${key}`);
           assertEquals(answerOf(subscriptions.match(name)), expected, `${name} after ${key}`);
         }
       }

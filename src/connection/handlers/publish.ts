@@ -8,6 +8,7 @@ import type { TopicName } from "../../packet/topic.ts";
 import type { StoreError } from "../../store/store.ts";
 import type { Connection, SignedIn } from "../connection.ts";
 import type { PublishCallbacks, PublishOutcome } from "../../routing/publish_pipeline.ts";
+import type { WorkParty } from "../../work_budget.ts";
 import { reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
 
 /** With `queue-policy: drop-newest` the publisher is told that nobody has its message. */
@@ -145,7 +146,7 @@ function route(
 /** At QoS 0 and 1 the same ones for all messages of a connection, which saves an object for each. */
 function callbacksFor(connection: Connection, open: SignedIn, packet: ReceivedPublish): PublishCallbacks {
   if (packet.qos === 2) return new QoS2Publication(connection, open, packet);
-  return open.publishCallbacks ??= { stillConnected: () => connection.open === open };
+  return open.publishCallbacks ??= { party: connection.work, stillConnected: () => connection.open === open };
 }
 
 /** What goes along with a client's QoS 2 message on its way. */
@@ -153,6 +154,7 @@ class QoS2Publication implements PublishCallbacks {
   readonly #connection: Connection;
   readonly #open: SignedIn;
   readonly #packet: ReceivedPublish;
+  #begun = false;
 
   constructor(connection: Connection, open: SignedIn, packet: ReceivedPublish) {
     this.#connection = connection;
@@ -160,13 +162,26 @@ class QoS2Publication implements PublishCallbacks {
     this.#packet = packet;
   }
 
+  get party(): WorkParty {
+    return this.#connection.work;
+  }
+
   stillConnected(): boolean {
     return this.#connection.open === this.#open;
   }
 
+  /** The client may come back and send it again before it is routed to the end, and it goes on in any case. */
+  onBegun(): void {
+    this.#begun = true;
+    this.#open.session.receiver.accept(this.#packet.packetIdentifier);
+  }
+
   /** One commit holds the message and the identifier, else a crash between two makes a duplicate. */
   onRouted(outcome: number | "full"): void {
-    if (outcome !== "full") this.#open.session.receiver.accept(this.#packet.packetIdentifier);
+    const { packetIdentifier } = this.#packet;
+    const { receiver } = this.#open.session;
+    if (outcome === "full") this.#begun && receiver.release(packetIdentifier);
+    else if (!this.#begun) receiver.accept(packetIdentifier);
   }
 }
 
