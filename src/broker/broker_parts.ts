@@ -122,10 +122,10 @@ export class BrokerParts {
       logger: this.logger,
       signal: this.ending.signal,
     });
-    const { hooks, router, statistics, refusals, clock } = this;
+    const { hooks, router, statistics, refusals, clock, chores, work } = this;
     const pipeline = new PublishPipeline({ hooks, router, statistics, refusals, clock });
     const persistence = () => this.context.persistence;
-    this.wills = new Wills({ pipeline, clock, logger: this.logger, refusals, persistence });
+    this.wills = new Wills({ pipeline, clock, logger: this.logger, refusals, chores, work, persistence });
     this.memory = this.#makeMemory();
     this.context = this.#makeContext(pipeline);
   }
@@ -288,6 +288,11 @@ export class BrokerParts {
           this.hooks.messageQueued?.(clientIdentifier, message.snapshot());
         },
         onFault: (error) => this.#unread.add(clientIdentifier, error),
+        later: (work, bytes) =>
+          this.#ended.giveAway(work, bytes, () => {
+            const session = this.sessions.get(clientIdentifier);
+            if (session) this.sessions.changed(session);
+          }),
       },
       onReturn: (session, delivery, why) => this.#handOver(session, delivery, why),
     };

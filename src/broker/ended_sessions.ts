@@ -20,7 +20,7 @@ export interface EndedSessionsParts {
   readonly persistence: () => Persistence | undefined;
 }
 
-/** Takes apart what is left of sessions that are over. */
+/** Takes apart what is left of sessions that are over, or whose client has left their share to others. */
 export class EndedSessions {
   readonly #parts: EndedSessionsParts;
   #heldBytes = 0;
@@ -29,7 +29,7 @@ export class EndedSessions {
     this.#parts = parts;
   }
 
-  /** Bytes of their subscriptions, which are removed by and by. */
+  /** Bytes of their subscriptions and messages, which go by and by. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
@@ -43,6 +43,25 @@ export class EndedSessions {
     persistence()?.forget(session, handOver);
     // [MQTT-3.1.3-9] 5.0: the session's end comes before the delay's.
     wills().ended(session.clientIdentifier);
+  }
+
+  /**
+   * What a session has is given to others, or up.
+   *
+   * @param bytes what that takes until it is done
+   */
+  giveAway(work: Iterator<void, void>, bytes: number, onDone: () => void): void {
+    this.#heldBytes += bytes;
+    this.#parts.chores.add(this.#giveAway(work, bytes, onDone));
+  }
+
+  *#giveAway(messages: Iterator<void, void>, bytes: number, onDone: () => void): Generator<void, void> {
+    while (!messages.next().done) {
+      this.#parts.work.steps++;
+      yield;
+    }
+    this.#heldBytes -= bytes;
+    onDone();
   }
 
   /** Nobody is given anything for them any longer, so that they may take their time. */

@@ -36,6 +36,8 @@ export async function shutDown({ brokerParts, listeners, reception, inProcess }:
   }
   await Promise.all(connections.map((connection) => connection.finish()));
   await reception.empty();
+  // What is on its way to many comes to all of them.
+  await within(PLUGIN_PATIENCE_MS, brokerParts.router.idle(), brokerParts.machine);
   inProcess.end();
   brokerParts.stopTimers();
   brokerParts.refusals.close();
@@ -51,16 +53,14 @@ async function settle({ context, machine }: BrokerParts): Promise<void> {
 }
 
 async function closeStore(brokerParts: BrokerParts): Promise<void> {
+  // What sessions that have ended now have left to others.
+  await brokerParts.chores.done();
   const persistence = brokerParts.context.persistence;
   if (!persistence) return;
   await settle(brokerParts);
   await within(STORE_PATIENCE_MS, persistence.close(), brokerParts.machine);
 }
 
-/** A will whose delay the session outlives with the store is left to the next run. */
-async function publishWills({ wills }: BrokerParts, connections: readonly Connection[]): Promise<void> {
-  const last = connections.flatMap((connection) => connection.takeWill() ?? []).map(({ session, client, will }) =>
-    session.durable ? wills.lost(session, client, will) : wills.publish(client, will)
-  );
-  await Promise.all([wills.publishLast(), ...last]);
+function publishWills({ wills }: BrokerParts, connections: readonly Connection[]): Promise<void> {
+  return wills.publishLast(connections.flatMap((connection) => connection.takeWill() ?? []));
 }

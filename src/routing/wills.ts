@@ -13,7 +13,19 @@ import type { Clock } from "../runtime/environment.ts";
 import { errorText } from "../error_text.ts";
 import { describeClient } from "./describe.ts";
 import type { PublishPipeline } from "./publish_pipeline.ts";
+import type { Chores, WorkSteps } from "../work_budget.ts";
 import type { Refusals } from "./refusals.ts";
+
+/** What it takes to publish a will beside its way to its subscribers, and to look at one that is not due, as the budget counts. */
+const WILL_STEPS = 8;
+const LOOK_STEPS = 1 / 8;
+
+/** A will that was taken from a connection. */
+export interface TakenWill {
+  readonly session: Session;
+  readonly client: ClientSnapshot;
+  readonly will: Will;
+}
 
 interface PendingWill {
   readonly will: Will;
@@ -25,10 +37,13 @@ interface PendingWill {
 
 /** What {@linkcode Wills} work with. */
 export interface WillsParts {
-  readonly pipeline: PublishPipeline;
+  readonly pipeline: Pick<PublishPipeline, "fromClient">;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly refusals: Pick<Refusals, "mention">;
+  /** What is due together is published in pieces. */
+  readonly chores: Pick<Chores, "add">;
+  readonly work: WorkSteps;
   /** Takes wills down for the next run; `undefined`: they end with the process. */
   persistence(): { readonly writeQueue: Pick<WriteQueue, "append">; readonly times: Times } | undefined;
 }
@@ -44,6 +59,8 @@ export class Wills {
    */
   readonly #noted = new Map<string, ClientSnapshot>();
   readonly #parts: WillsParts;
+  /** The pending ones are being looked at. */
+  #isLooking = false;
 
   constructor(parts: WillsParts) {
     this.#parts = parts;
@@ -104,21 +121,34 @@ export class Wills {
     if (pending) void this.publish(pending.client, pending.will);
   }
 
-  /** Called by the broker's coarse timer. */
+  /** Called by the broker's coarse timer. Those that are due are published by and by. */
   tick(nowMs: number): void {
-    for (const [clientIdentifier, { dueAtMs }] of this.#pending) {
-      if (nowMs >= dueAtMs) this.ended(clientIdentifier);
-    }
+    if (this.#isLooking || this.#pending.size === 0) return;
+    this.#isLooking = true;
+    this.#parts.chores.add(this.#publishDue(nowMs));
   }
 
-  /** The broker shuts down: publishes what has nothing to wait for in the next run; resolves when it is routed. */
-  async publishLast(): Promise<void> {
+  /**
+   * The broker shuts down: publishes what has nothing to wait for in the next run; resolves when it is routed.
+   *
+   * @param taken those of the clients that are still connected
+   */
+  async publishLast(taken: readonly TakenWill[]): Promise<void> {
     // One that is due must not be left: a client that is just signing in would put its new one in its place.
     const nowMs = this.#parts.clock.now();
     const last = [...this.#pending.values()].filter(({ durable, dueAtMs }) => !durable || nowMs >= dueAtMs);
     this.#pending.clear();
     this.#pendingBytes = 0;
-    await Promise.all(last.map(({ client, will }) => this.publish(client, will)));
+    const publishings = [
+      ...last.map(({ client, will }) => () => this.publish(client, will)),
+      // One whose delay the session outlives with the store is left to the next run.
+      ...taken.map(({ session, client, will }) => () =>
+        session.durable ? this.lost(session, client, will) : this.publish(client, will)
+      ),
+    ];
+    const routings: (void | Promise<void>)[] = [];
+    await new Promise<void>((resolve) => this.#parts.chores.add(this.#publishing(publishings, routings, resolve)));
+    await Promise.all(routings);
   }
 
   /**
@@ -142,6 +172,30 @@ export class Wills {
     }
     // One that was denied was not routed, but has had its time.
     this.#forget(client);
+  }
+
+  *#publishDue(nowMs: number): Generator<void, void> {
+    const { work } = this.#parts;
+    for (const [clientIdentifier, { dueAtMs }] of this.#pending) {
+      const isDue = nowMs >= dueAtMs;
+      if (isDue) this.ended(clientIdentifier);
+      work.steps += isDue ? WILL_STEPS : LOOK_STEPS;
+      yield;
+    }
+    this.#isLooking = false;
+  }
+
+  *#publishing(
+    publishings: readonly (() => void | Promise<void>)[],
+    routings: (void | Promise<void>)[],
+    onBegun: () => void,
+  ): Generator<void, void> {
+    for (const publish of publishings) {
+      routings.push(publish());
+      this.#parts.work.steps += WILL_STEPS;
+      yield;
+    }
+    onBegun();
   }
 
   #keepPending(pending: PendingWill): void {

@@ -63,6 +63,10 @@ export class MessageQueue {
   #tailVersion = 0;
   #loading = false;
   #ended = false;
+  /** Handed over, and still in their places; `undefined`: none is. */
+  #gone: Set<Delivery> | undefined;
+  /** Counts when something may have left otherwise. */
+  #departures = 0;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
@@ -70,7 +74,7 @@ export class MessageQueue {
 
   /** Messages in memory and in the tail. */
   get length(): number {
-    return this.#atMostOnce.length + this.#acknowledged.length + this.#tailMessages;
+    return this.#atMostOnce.length + this.#acknowledged.length + this.#tailMessages - (this.#gone?.size ?? 0);
   }
 
   /** Messages in the tail. */
@@ -89,6 +93,7 @@ export class MessageQueue {
    * @param sequence none overtakes those up to this one, whatever their topic
    */
   holdsQoS0(topicName: TopicName, sequence: number): boolean {
+    if (this.#gone) this.#clearOut();
     const first = this.#atMostOnce.peek();
     return first !== undefined && (first.sequence <= sequence || this.#topics!.has(topicName));
   }
@@ -126,6 +131,7 @@ export class MessageQueue {
 
   /** The next one in memory; `undefined` if there is none, though there may be a tail that is being read. */
   shift(): Delivery | undefined {
+    this.#departs();
     const first = this.#atMostOnce.peek();
     const second = this.#acknowledged.peek();
     if (first && (!second || first.sequence < second.sequence)) {
@@ -138,17 +144,54 @@ export class MessageQueue {
 
   /** Takes out the oldest that is in memory, QoS 0 first. */
   dropOldest({ onlyQoS0 = false }: { readonly onlyQoS0?: boolean } = {}): Delivery | undefined {
+    this.#departs();
     const entries = onlyQoS0 || this.#atMostOnce.length > 0 ? this.#atMostOnce : this.#acknowledged;
     return entries.length > 0 ? this.#take(entries) : undefined;
   }
 
-  /** Offers what comes from shared subscriptions and is in memory to somebody else; what is not taken keeps its place. */
-  returnShared(taken: (delivery: Delivery) => boolean): void {
+  /**
+   * Offers what comes from shared subscriptions and is in memory to somebody else, one after the other, as long as
+   * `goesOn` says yes; what is not taken keeps its place. The queue may be used between the steps.
+   */
+  *returnShared(taken: (delivery: Delivery) => boolean, goesOn: () => boolean): Generator<void, void> {
     for (const entries of [this.#atMostOnce, this.#acknowledged]) {
-      const gone = new Set(entries.filter(({ share }) => share !== undefined).filter(taken));
-      if (gone.size === 0) continue;
-      for (const delivery of entries.extract((one) => gone.has(one))) this.#taken(delivery);
+      let after = -Infinity;
+      for (let departures = NaN; departures !== this.#departures;) {
+        departures = this.#departures;
+        for (const delivery of entries.filter(({ share, sequence }) => share !== undefined && sequence > after)) {
+          if (!goesOn()) return this.#clearOut();
+          after = delivery.sequence;
+          if (taken(delivery) && this.#isIn(entries, delivery, departures)) this.#handedOver(delivery);
+          yield;
+          if (departures !== this.#departures) break;
+        }
+      }
     }
+    this.#clearOut();
+  }
+
+  /** Who takes a delivery may bring about that it is dropped here. */
+  #isIn(entries: Fifo<Delivery>, delivery: Delivery, departures: number): boolean {
+    return departures === this.#departures || entries.filter((one) => one === delivery).length > 0;
+  }
+
+  /** It stays in its place until others are looked at, which is then done for many at once. */
+  #handedOver(delivery: Delivery): void {
+    (this.#gone ??= new Set()).add(delivery);
+    this.#taken(delivery);
+  }
+
+  #clearOut(): void {
+    const gone = this.#gone;
+    if (!gone) return;
+    this.#gone = undefined;
+    for (const entries of [this.#atMostOnce, this.#acknowledged]) entries.extract((one) => gone.has(one));
+  }
+
+  /** Something is going to leave otherwise than to be handed over. */
+  #departs(): void {
+    this.#departures++;
+    this.#clearOut();
   }
 
   /**
@@ -178,6 +221,7 @@ export class MessageQueue {
    * @returns how many bytes that was
    */
   spill(): number {
+    this.#departs();
     const first = this.#acknowledged.peek();
     if (!this.#parts.log || !first) return 0;
     const before = this.#bytes;
@@ -204,6 +248,7 @@ export class MessageQueue {
     const nowMs = this.#parts.now();
     if (this.#expiring === 0 || nowMs < this.#nextPurgeMs) return;
     this.#nextPurgeMs = nowMs + PURGE_PERIOD_MS;
+    this.#departs();
     const expired = ({ message }: Delivery) => message.isExpired(nowMs);
     for (const delivery of [...this.#atMostOnce.extract(expired), ...this.#acknowledged.extract(expired)]) {
       this.#taken(delivery);

@@ -18,6 +18,15 @@ export type { OutboundLink, ReturnReason, SenderLimits, SenderOptions } from "./
 
 /** Messages that are sent to one client in one go, before it is looked whether others have their turn. */
 const SENT_AT_ONCE = 200;
+/** Messages of a session that has ended which are given up in one piece. */
+const GIVEN_UP_AT_ONCE = 100;
+
+/** What a session that has ended had in memory. */
+interface Left {
+  readonly delivery: Delivery;
+  /** Other members of a shared subscription may take it. */
+  readonly isForOthers: boolean;
+}
 
 /** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
 export class Sender {
@@ -37,6 +46,8 @@ export class Sender {
   #sequence = 0;
   /** What an earlier run has left may have come through shared subscriptions. */
   #restoredMayBeShared = false;
+  /** How often the client has gone. */
+  #detachments = 0;
   /** What has waited with a sequence up to this one has waited for the client to come back. */
   #attachedAt = 0;
 
@@ -122,7 +133,7 @@ export class Sender {
 
   /** Whether the client is connected and can never be given this, young as it is. */
   refuses(delivery: Delivery): boolean {
-    return isForOthers(this.#link?.refusal(delivery));
+    return isOnlyForOthers(this.#link?.refusal(delivery));
   }
 
   /** Takes a message: sends it, lets it wait, or drops one. False: the queue is full, and this QoS 1 or 2 message went. */
@@ -194,15 +205,19 @@ export class Sender {
     this.pump();
   }
 
-  /** The client has gone. What other members of a shared subscription can take goes to them. */
+  /** The client has gone. What other members of a shared subscription can take goes to them, by and by. */
   detach(): void {
     this.#link = undefined;
     this.#isHeld = false;
     this.#expected = false;
     this.#inflight.detach();
     this.#promises?.detach();
+    const detachment = ++this.#detachments;
+    if (!this.#waiting) return;
     const taken = (delivery: Delivery) => this.#return(delivery, "detached");
-    this.#waiting?.returnShared(taken, () => this.#link === undefined);
+    const goesOn = () => this.#link === undefined && this.#detachments === detachment;
+    const work = this.#waiting.returnShared(taken, goesOn);
+    if (!work.next().done) this.#later(work, 0);
   }
 
   /**
@@ -306,30 +321,58 @@ export class Sender {
   }
 
   /**
-   * The session has ended: everything is given up, but for what other members of a shared subscription can take. If the
-   * store has some of that, the rest of the messages is left to be read from there, in its order.
+   * The session has ended: everything is given up by and by, but for what other members of a shared subscription can take.
+   * If the store has some of that, or it is much, the rest of the messages is left to be read from there, in its order.
    *
    * @returns what is left to be read; `undefined`: nothing is
    */
   end(): StoredHandOver | undefined {
     this.#link = undefined;
-    const log = this.#storedMayBeShared ? this.#log : undefined;
+    const bytes = this.memoryBytes;
     let stored = this.#inflight.stored + (this.#waiting?.stored ?? 0);
+    const mayBeRead = this.#storedMayBeShared;
     const retained = this.#promises?.waiting ?? 0;
     this.#promises = undefined;
-    const giveUp = (delivery: Delivery, shareable: boolean) => {
-      const toBeRead = log !== undefined && shareable && delivery.share !== undefined && delivery.qos > 0;
-      if (!toBeRead) return this.#giveUp(delivery, shareable);
-      this.#log?.forgotten(delivery);
-      stored++;
-    };
-    // [MQTT-4.8.2-5] 5.0: what is under way at QoS 2 is for this client alone.
-    for (const delivery of this.#inflight.end()) giveUp(delivery, delivery.qos === 1);
-    for (const delivery of this.#waiting?.end() ?? []) giveUp(delivery, true);
+    const left = this.#takeAll();
+    const forOthers = left.filter(({ delivery, isForOthers }) => isForOthers && delivery.qos > 0);
+    const log = mayBeRead || forOthers.length > GIVEN_UP_AT_ONCE ? this.#log : undefined;
+    if (log) stored += forOthers.length;
+    // What the store has must be others' before it is no longer this session's there.
+    else if (this.#log) forOthers.forEach((one) => this.#giveUp(one));
+    const rest = this.#log ? left.filter(({ delivery, isForOthers }) => !isForOthers || delivery.qos === 0) : left;
+    if (rest.length <= GIVEN_UP_AT_ONCE) rest.forEach((one) => this.#giveUp(one));
+    else this.#later(this.#givingUp(rest), bytes);
     this.#lose(log ? retained : retained + stored);
     const onReturn = (delivery: Delivery) => this.#return(delivery, "ended");
     return log &&
       new StoredHandOver({ log, messages: stored, onReturn, onLost: (messages) => this.#lose(messages) });
+  }
+
+  /** Takes out what is in memory. */
+  #takeAll(): Left[] {
+    const left: Left[] = [];
+    // [MQTT-4.8.2-5] 5.0: what is under way at QoS 2 is for this client alone.
+    for (const delivery of this.#inflight.end()) {
+      left.push({ delivery, isForOthers: delivery.qos === 1 && delivery.share !== undefined });
+    }
+    for (const delivery of this.#waiting?.end() ?? []) {
+      left.push({ delivery, isForOthers: delivery.share !== undefined });
+    }
+    for (const { delivery } of left) this.#log?.forgotten(delivery);
+    return left;
+  }
+
+  *#givingUp(left: readonly Left[]): Generator<void, void> {
+    for (const one of left) {
+      this.#giveUp(one);
+      yield;
+    }
+  }
+
+  #later(work: Iterator<void, void>, bytes: number): void {
+    const { later } = this.#options;
+    if (later) return later(work, bytes);
+    while (!work.next().done);
   }
 
   /** Other members of a shared subscription may take some of what only the store has. */
@@ -369,12 +412,11 @@ export class Sender {
 
   /** Gives a message of a shared subscription that only this member cannot be given to another one. */
   #isTakenByOthers(delivery: Delivery, refusal: DropReason): boolean {
-    return delivery.share !== undefined && isForOthers(refusal) && (this.#onReturn?.(delivery, "refused") ?? false);
+    return delivery.share !== undefined && isOnlyForOthers(refusal) && (this.#onReturn?.(delivery, "refused") ?? false);
   }
 
-  #giveUp(delivery: Delivery, shareable: boolean): void {
-    this.#log?.forgotten(delivery);
-    const taken = shareable && delivery.share !== undefined && this.#onReturn?.(delivery, "ended");
+  #giveUp({ delivery, isForOthers }: Left): void {
+    const taken = isForOthers && this.#onReturn?.(delivery, "ended");
     if (!taken) this.#options.onDrop(delivery.message, "session-ended");
   }
 
@@ -509,6 +551,6 @@ export class Sender {
 }
 
 /** Whether another client may well be given what this one is not. */
-function isForOthers(refusal: DropReason | undefined): boolean {
+function isOnlyForOthers(refusal: DropReason | undefined): boolean {
   return refusal === "maximum-packet-size" || refusal === "receive-denied";
 }

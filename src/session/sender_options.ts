@@ -56,6 +56,13 @@ export interface SenderOptions extends SenderLimits {
    * given it (`refused`), or its session has ended (`ended`). False: nobody else takes it. `undefined`: nobody ever does.
    */
   readonly onReturn?: (delivery: Delivery, why: ReturnReason) => boolean;
+  /**
+   * Does work that can be broken off at each `yield`, by and by or at once, and in the order in which it is given.
+   *
+   * @param bytes what it holds in memory until it is done, and the session no longer counts
+   * @default at once
+   */
+  readonly later?: (work: Iterator<void, void>, bytes: number) => void;
 }
 
 /** What a store has of the outbound half of a session. */

@@ -60,8 +60,9 @@ export class Waiting {
   }
 
   /** As {@linkcode MessageQueue.returnShared}, and as {@linkcode MessageQueue.returnTail} behind it. */
-  returnShared(taken: (delivery: Delivery) => boolean, goesOn: () => boolean): void {
-    this.#queue.returnShared(taken);
+  *returnShared(taken: (delivery: Delivery) => boolean, goesOn: () => boolean): Generator<void, void> {
+    yield* this.#queue.returnShared(taken, goesOn);
+    if (!goesOn()) return;
     if (this.#queue.tailMayBeShared) this.#queue.returnTail(taken, goesOn).catch(this.#parts.onFault);
   }
 

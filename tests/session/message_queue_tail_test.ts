@@ -276,7 +276,7 @@ Deno.test("A share's messages beyond the window take no memory, and others get t
     return true;
   };
   assert(parts.queue.memoryBytes < parts.queue.bytes / 2);
-  parts.queue.returnShared(take);
+  for (const _ of parts.queue.returnShared(take, () => true));
   await parts.queue.returnTail(take, () => true);
   const shared = range(1, 3000).filter((sequence) => sequence % 3 !== 1);
   assertEquals([returned, parts.queue.length], [shared, 1000]);
@@ -339,7 +339,7 @@ async function detach({ queue, store }: ReturnType<typeof queueOf>, taken: Deliv
     store.settle(delivery);
     return true;
   };
-  queue.returnShared(take);
+  for (const _ of queue.returnShared(take, () => true));
   await Promise.race([queue.returnTail(take, () => true).catch(() => {}), turn()]);
 }
 

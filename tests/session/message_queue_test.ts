@@ -186,3 +186,46 @@ Deno.test("What has expired is looked for as long as anything waits that can exp
   push(delivery("e", 1));
   assertEquals([expired, dropped, drain(queue)], [["d"], [], ["c", "e"]]);
 });
+
+Deno.test("While a share's messages are handed over one by one the queue is used: each goes one way only, in order", () => {
+  const seed = Date.now() & 0x7fffffff;
+  console.log(`seed ${seed}`);
+  const share = {} as Delivery["share"];
+  const step = fc.oneof(
+    fc.constant("shift" as const),
+    fc.constant("drop" as const),
+    fc.record({ qos: fc.nat(2), shared: fc.boolean() }),
+    fc.record({ given: fc.nat(5) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), fc.nat(30), (steps, before) => {
+      const { queue, push, dropped } = queueOf(20);
+      let count = 0;
+      const add = (qos: number, shared: boolean) => {
+        push({ ...delivery(`m${count++}`, qos as QoS), ...shared && { share } });
+      };
+      for (let i = 0; i < before; i++) add(i % 3, i % 4 > 0);
+      const [given, shifted]: [string[], string[]] = [[], []];
+      const take = ({ message }: Delivery) =>
+        Number(message.topicName.slice(1)) % 5 > 0 && given.push(message.topicName) > 0;
+      const handing = queue.returnShared(take, () => true);
+      for (const what of steps) {
+        if (what === "shift") {
+          const one = queue.shift();
+          if (one) shifted.push(one.message.topicName);
+        } else if (what === "drop") {
+          const one = queue.dropOldest();
+          if (one) dropped.push(one.message.topicName);
+        } else if ("given" in what) { for (let i = 0; i < what.given; i++) handing.next(); }
+        else add(what.qos, what.shared);
+        assertEquals(queue.length, count - given.length - dropped.length - shifted.length);
+      }
+      const rest = drain(queue);
+      assertEquals(rest.length, count - given.length - dropped.length - shifted.length);
+      const gone = new Set([...given, ...dropped, ...shifted, ...rest]);
+      assertEquals(gone.size, count);
+      assertEquals([queue.length, queue.bytes, handing.next().done], [0, 0, true]);
+    }),
+    { seed, numRuns: 300 },
+  );
+});

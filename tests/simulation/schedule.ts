@@ -49,6 +49,8 @@ export interface Schedule {
   readonly maxInflight: number;
   /** Milliseconds that the broker takes for a thousand steps of work. */
   readonly slowness: number;
+  /** Subscribers inside the broker that get everything; 0: there are none. */
+  readonly crowd: number;
   readonly actions: readonly Action[];
 }
 
@@ -60,14 +62,14 @@ export function drawSchedule(seed: number): Schedule {
   const profiles = Array.from({ length: random.between(2, 6) }, (_, i) => drawProfile(random, i));
   const isTight = random.chance(0.15);
   const draw = new Drawer(random, profiles);
-  return {
-    seed,
-    profiles,
+  const world = {
     queueLimit: isTight ? random.between(2, 8) : 10_000,
     maxInflight: random.pick([2, 10, 1000]),
     slowness: random.pick([1, 1, 10, 50]),
-    actions: draw.all(random.between(30, 250)),
   };
+  const actions = draw.all(random.between(30, 250));
+  const crowd = !isTight && random.chance(0.1) ? random.between(2000, 3000) : 0;
+  return { seed, profiles, ...world, actions, crowd };
 }
 
 function drawProfile(random: Random, index: number): Profile {
@@ -219,10 +221,10 @@ class Drawer {
 }
 
 /** The run in words, one line for each thing. */
-export function tell({ seed, profiles, queueLimit, maxInflight, slowness, actions }: Schedule): string {
+export function tell({ seed, profiles, queueLimit, maxInflight, slowness, crowd, actions }: Schedule): string {
   const involved = new Set(actions.flatMap((action) => "client" in action ? [action.client] : []));
   return [
-    `seed ${seed}: queue-limit ${queueLimit}, max-inflight ${maxInflight}, ${slowness} µs a step`,
+    `seed ${seed}: queue-limit ${queueLimit}, max-inflight ${maxInflight}, ${slowness} µs a step, a crowd of ${crowd}`,
     ...profiles.filter((_, i) => involved.has(i)).map(tellProfile),
     ...actions.map((action) => `${(action.atMs / 1000).toFixed(3).padStart(9)} s  ${tellAction(action)}`),
   ].join("\n");

@@ -9,6 +9,7 @@ import { connectPacket, publishPacket } from "../support/client_packets.ts";
 import { Random } from "../support/random.ts";
 import { hooks } from "../support/test_broker.ts";
 import { SimulatedClient } from "./client.ts";
+import { Crowd } from "./crowd.ts";
 import { type ClientWorld, hash, type Profile } from "./profile.ts";
 import { Ledger } from "./ledger.ts";
 import { type Line, type LineEnds, Wire } from "./network.ts";
@@ -69,6 +70,7 @@ class Simulation {
   #process: Process;
   #store: ProcessStore | undefined;
   #broker: Broker | undefined;
+  #crowd: Crowd | undefined;
   /** Counts the starts. */
   #life = 0;
   #isUp = false;
@@ -163,6 +165,7 @@ class Simulation {
       baseDirectory: fromFileUrl(new URL("../support/", import.meta.url)),
     });
     await this.#broker.start();
+    this.#crowd = this.#schedule.crowd > 0 ? new Crowd(this.#broker, this.#schedule.crowd) : undefined;
     this.#isUp = true;
   }
 
@@ -199,11 +202,16 @@ class Simulation {
     void this.#broker!.shutdown().then(
       () => {
         if (process.timers > 0) this.#ledger.fault(`${process.timers} timers are left after the shutdown`);
+        this.#lookAtCrowd();
         process.kill();
         this.#world.after(downMs, () => this.#start());
       },
       (error) => this.#ledger.fault(`the shutdown has failed: ${error}`),
     );
+  }
+
+  #lookAtCrowd(): void {
+    for (const fault of this.#crowd?.faults() ?? []) this.#ledger.fault(fault);
   }
 
   /** What the clock was set by while nobody looked cannot be told from time that has passed. */
@@ -298,6 +306,7 @@ class Simulation {
     await world.run(world.nowMs + 5000);
     const { clientsConnected, clientsDisconnected, inflightInbound, inflightOutbound, ...rest } = figures(broker);
     const left = { clientsConnected, clientsDisconnected, inflightInbound, inflightOutbound, ...rest };
+    left.subscriptions -= this.#schedule.crowd;
     for (const [name, count] of Object.entries({ ...left, "stored messages": this.#disk.contents.messages })) {
       if (count !== 0) this.#ledger.fault(`${count} ${name} are left at the end`);
     }
@@ -307,7 +316,7 @@ class Simulation {
   }
 }
 
-function figures({ statistics }: Broker): Record<string, number> {
+function figures({ statistics }: Broker) {
   const { clientsConnected, clientsDisconnected, inflightInbound, inflightOutbound } = statistics;
   const { messagesQueued, retainedMessages, subscriptions, changesWaiting } = statistics;
   return {

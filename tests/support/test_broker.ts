@@ -4,6 +4,7 @@ import { fromFileUrl } from "@std/path";
 import { Broker } from "../../src/broker/broker.ts";
 import type { BrokerConfig, PluginList } from "../../src/config/config.ts";
 import type { Logger } from "../../src/logger.ts";
+import type { Machine } from "../../src/runtime/machine.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { Hooks } from "./hooks_plugin.ts";
@@ -69,7 +70,7 @@ export class TestBroker implements AsyncDisposable {
   readonly #identifiers = new Map<RawClient, string>();
   readonly #awaitedEnds = new Map<string, () => void>();
 
-  constructor(config: BrokerConfig, clock: FakeClock = new FakeClock()) {
+  constructor(config: BrokerConfig, clock: FakeClock = new FakeClock(), machine?: Machine) {
     this.clock = clock;
     const baseDirectory = fromFileUrl(new URL(".", import.meta.url));
     const observer = hooks({
@@ -77,7 +78,7 @@ export class TestBroker implements AsyncDisposable {
     });
     this.broker = new Broker(
       { ...DEFAULTS, plugins: [observer], ...config },
-      { clock, logger: this.log, baseDirectory },
+      { clock, machine, logger: this.log, baseDirectory },
     );
   }
 
@@ -135,8 +136,8 @@ export class TestBroker implements AsyncDisposable {
 }
 
 /** Starts a broker; keys of `config` take the place of the defaults above. */
-export async function startBroker(config: BrokerConfig = {}): Promise<TestBroker> {
-  const broker = new TestBroker(config);
+export async function startBroker(config: BrokerConfig = {}, machine?: Machine): Promise<TestBroker> {
+  const broker = new TestBroker(config, undefined, machine);
   await broker.broker.start();
   return broker;
 }
