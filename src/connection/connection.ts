@@ -422,9 +422,9 @@ export class Connection implements ClientConnection {
 
   /** @returns whether its way is to be timed */
   #received(packet: ReceivedPacket): boolean {
-    const { recent } = this.context.statistics.received;
-    const count = recent[packet.type]! + 1;
-    recent[packet.type] = count;
+    const { running } = this.context.statistics.received;
+    const count = running[packet.type]! + 1;
+    running[packet.type] = count;
     this.context.hooks.packetReceived?.(this.open?.client, plain(packet));
     if (packet.type !== PacketType.Publish) return false;
     this.#throttle.fills();

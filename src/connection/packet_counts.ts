@@ -6,14 +6,17 @@ const PACKET_TYPES = 16;
  * far faster than in 64; {@linkcode PacketCounts.total} adds up before they overflow.
  */
 export class PacketCounts {
-  /** Packets since the last look, by their type's number: increment it. */
-  readonly recent: Uint32Array = new Uint32Array(PACKET_TYPES);
+  /** Packets by their type's number: increment it. Begins anew at 2³². */
+  readonly running: Uint32Array = new Uint32Array(PACKET_TYPES);
+  readonly #before = new Uint32Array(PACKET_TYPES);
   readonly #totals = new Float64Array(PACKET_TYPES);
 
   /** All that were counted, by their type's number. To be called at least every 15 minutes. */
   total(): Float64Array {
-    for (let type = 0; type < PACKET_TYPES; type++) this.#totals[type]! += this.recent[type]!;
-    this.recent.fill(0);
+    for (let type = 0; type < PACKET_TYPES; type++) {
+      this.#totals[type]! += (this.running[type]! - this.#before[type]!) >>> 0;
+      this.#before[type] = this.running[type]!;
+    }
     return this.#totals;
   }
 }

@@ -146,7 +146,7 @@ export class PacketWriter implements OutboundLink {
     if (!fitting) return;
     const out = ungated.has(fitting.type) ? this.#outbox.open() : this.#forAnswer();
     if (!encode(out, fitting, this.version)) return;
-    this.#context.statistics.sent.recent[fitting.type]!++;
+    this.#context.statistics.sent.running[fitting.type]!++;
     this.#context.hooks.packetSent?.(this.#client(), fitting);
   }
 
@@ -165,7 +165,7 @@ export class PacketWriter implements OutboundLink {
   ): void {
     if (properties && this.version === 5) return this.send({ type, packetIdentifier, reasonCode, properties });
     encodeAck(this.#forAnswer(), type, packetIdentifier, reasonCode, this.version);
-    this.#context.statistics.sent.recent[type]!++;
+    this.#context.statistics.sent.running[type]!++;
     this.#context.hooks.packetSent?.(this.#client(), { type, packetIdentifier, reasonCode });
   }
 
@@ -206,7 +206,7 @@ export class PacketWriter implements OutboundLink {
     const asReceived = alias === undefined && delivery.subscriptionIdentifiers === undefined &&
       message.body.writeAsReceived(out, publishFirstByte(qos, retain, dup), packetIdentifier, this.version);
     if (!asReceived) encodeCopy(out, this.#copy(delivery, packetIdentifier, dup, alias), message.body, this.version);
-    this.#context.statistics.sent.recent[PacketType.Publish]!++;
+    this.#context.statistics.sent.running[PacketType.Publish]!++;
     if (this.#context.hooks.packetSent) this.#tell(message, this.#copy(delivery, packetIdentifier, dup, alias));
   }
 

@@ -45,13 +45,6 @@ export const equivalents: readonly Equivalent[] = [
     reason: "all identifiers then want the same two slots, and are found all the same, slowly",
   },
   {
-    file: "src/session/message_queue.ts",
-    kind: "dropped",
-    text: "continue;",
-    sourceLine: "if (gone.size === 0) continue;",
-    reason: "where nothing goes nothing is extracted: this saves looking through the rest",
-  },
-  {
     file: "src/topics/match_memory.ts",
     kind: "dropped",
     text: "return;",
