@@ -15,7 +15,7 @@ const layers: readonly (readonly string[])[] = [
   ["connection"],
   ["embedding", "metrics"],
   ["broker"],
-  ["cli"],
+  ["cli", "testing"],
 ];
 
 /** The bundled plugins get by with what a user's plugin has, so most of what lies below them is not for them. */

@@ -83,17 +83,31 @@ export async function setPassword(
   { scram = false }: PasswordOptions = {},
 ): Promise<"added" | "changed"> {
   checkUsername(username);
-  const bytes = new TextEncoder().encode(password);
-  if (bytes.length < 1 || bytes.length > MAX_PASSWORD_BYTES) {
-    throw new Error(`cannot set the password: it must have 1 to ${MAX_PASSWORD_BYTES} bytes: got ${bytes.length}`);
-  }
+  checkPassword(password);
   const present = await followLinks(file);
   const text = present === undefined ? "" : await readText(file);
   parsePasswordFile(text, file);
-  const entry = `${username}:${await (scram ? hashWithScram(bytes) : hashWithArgon2id(bytes))}`;
+  const entry = `${username}:${await hashPassword(password, { scram })}`;
   const { changed, text: newText } = withEntry(text, username, entry);
   await replaceFile(present ?? file, newText);
   return changed ? "changed" : "added";
+}
+
+/**
+ * The hash of a password as it stands behind the colon of a line of a password file.
+ *
+ * @param password 1 to 1,024 bytes in UTF-8; for SCRAM without control characters
+ * @throws {Error} if the password cannot be used
+ */
+export async function hashPassword(password: string, { scram = false }: PasswordOptions = {}): Promise<string> {
+  const bytes = checkPassword(password);
+  return await (scram ? hashWithScram(bytes) : hashWithArgon2id(bytes));
+}
+
+function checkPassword(password: string): Uint8Array {
+  const bytes = new TextEncoder().encode(password);
+  if (bytes.length >= 1 && bytes.length <= MAX_PASSWORD_BYTES) return bytes;
+  throw new Error(`cannot set the password: it must have 1 to ${MAX_PASSWORD_BYTES} bytes: got ${bytes.length}`);
 }
 
 /**
