@@ -5,6 +5,7 @@
  * @module
  */
 import { main } from "./src/cli/main.ts";
+import { host } from "./src/runtime/host.ts";
 
 // A plugin's timer or socket must not keep a broker alive that was shut down.
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) host.exit(await main(host.args));

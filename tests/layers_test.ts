@@ -5,11 +5,13 @@ import { dirname, fromFileUrl, join, relative } from "@std/path";
 /** The rooms from the lowest layer up. Rooms of one layer do not import each other. */
 const layers: readonly (readonly string[])[] = [
   ["error_text.ts", "histogram.ts", "logger.ts", "network.ts", "quote.ts", "work_budget.ts"],
+  // What the machine and the runtime are to the rest.
+  ["runtime"],
   ["packet", "transport"],
   ["config", "message.ts"],
   ["topics"],
   // Above topics, since a session is one of the subscribers that topics speaks of.
-  ["session", "store", "runtime"],
+  ["session", "store"],
   ["hooks", "persistence"],
   ["routing", "plugins"],
   ["connection"],
@@ -28,6 +30,7 @@ const openToPlugins: readonly string[] = [
   "packet/reason_code.ts",
   "packet/topic.ts",
   "quote.ts",
+  "runtime/host.ts",
 ];
 
 /** What plugins and stores say of their options, and the list of plugins: all that the config knows of them. */

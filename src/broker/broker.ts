@@ -27,6 +27,7 @@ import type { Observability } from "../metrics/observability.ts";
 import { observe } from "./observed.ts";
 import { PLUGIN_PATIENCE_MS, shutDown } from "./shutdown.ts";
 import { within } from "../runtime/within.ts";
+import { host } from "../runtime/host.ts";
 
 export type { ListenerAddress } from "./listeners.ts";
 export type { BrokerEnvironment, Clock, ProcessMemory } from "../runtime/environment.ts";
@@ -92,7 +93,7 @@ export class Broker implements AsyncDisposable {
    * @throws {ConfigError} with every fault of the config
    */
   constructor(config: BrokerConfig | Readonly<Record<string, unknown>> = {}, environment: BrokerEnvironment = {}) {
-    const baseDirectory = environment.baseDirectory ?? Deno.cwd();
+    const baseDirectory = environment.baseDirectory ?? host.cwd();
     this.#environment = environment;
     this.#config = resolveConfig(config, { baseDirectory });
     this.#run = makeRun(this.#config, environment);

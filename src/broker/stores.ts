@@ -1,10 +1,8 @@
 import type { ResolvedConfig } from "../config/config.ts";
 import { importModule } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
-import { resolveLink } from "../store/sqlite/file.ts";
-import { SqliteStore } from "../store/sqlite/sqlite_store.ts";
+import { createSqliteStore } from "../store/sqlite/load.ts";
 import type { Store, StoreFactory } from "../store/store.ts";
-import { WatchedStore } from "../store/sqlite/watched_store.ts";
 import { errorText } from "../error_text.ts";
 
 /**
@@ -18,10 +16,7 @@ export async function createStore(
   logger: Logger,
 ): Promise<Store | undefined> {
   if (persistence.type === "memory") return undefined;
-  if (persistence.type === "sqlite") {
-    const path = resolveLink(persistence.path);
-    return new WatchedStore(new SqliteStore({ ...persistence, path }), path);
-  }
+  if (persistence.type === "sqlite") return await createSqliteStore(persistence);
   const { specifier, options } = persistence;
   try {
     const module = await importModule(specifier, { bundled: {}, baseDirectory });

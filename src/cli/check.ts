@@ -7,11 +7,12 @@ import { loadConfigFile } from "../config/load.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { toHyphens } from "../config/spelling.ts";
 import { limitKeys } from "../config/table.ts";
-import { checkDatabase } from "../store/sqlite/check.ts";
+import { checkSqliteFile } from "../store/sqlite/load.ts";
 import { formatAddress } from "./address.ts";
 import { ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import type { CliServices } from "./services.ts";
+import { host } from "../runtime/host.ts";
 
 /**
  * Goes through a start on a config, looks whether its database can be opened, prints what would be started, and starts
@@ -27,7 +28,7 @@ export async function check(file: string | undefined, io: CliIo, services: CliSe
       const position = loaded.locate(place);
       return `${position === undefined ? "" : `${formatPosition(position)}: `}${place}: ${problem}`;
     };
-    const database = lookAtDatabase(loaded.resolved);
+    const database = await lookAtDatabase(loaded.resolved);
     const missing = await findMissing(loaded.resolved);
     const start = await services.checkStart(without(missing, loaded.resolved));
     const faults = [...missing, ...start.faults, ...database.faults];
@@ -45,7 +46,7 @@ export async function check(file: string | undefined, io: CliIo, services: CliSe
 }
 
 function defaults() {
-  const resolved = resolveConfig({}, { baseDirectory: Deno.cwd() });
+  const resolved = resolveConfig({}, { baseDirectory: host.cwd() });
   return { resolved, notes: [], warnings: [], locate: (): Position | undefined => undefined };
 }
 
@@ -117,8 +118,10 @@ function inOrder(problems: readonly Problem[], locate: (place: string) => Positi
 }
 
 /** A database that is in use is no fault: the broker may be running that this config is meant for. */
-function lookAtDatabase({ persistence }: ResolvedConfig): { faults: Problem[]; warnings: Problem[] } {
-  const finding = persistence.type === "sqlite" ? checkDatabase(persistence.path) : undefined;
+async function lookAtDatabase(
+  { persistence }: ResolvedConfig,
+): Promise<{ faults: Problem[]; warnings: Problem[] }> {
+  const finding = persistence.type === "sqlite" ? await checkSqliteFile(persistence.path) : undefined;
   if (finding === undefined) return { faults: [], warnings: [] };
   const problem = { place: "persistence.path", problem: finding.text };
   return finding.kind === "fault" ? { faults: [problem], warnings: [] } : { faults: [], warnings: [problem] };
@@ -167,11 +170,11 @@ function namedModule(place: string, specifier: string, baseDirectory: string): N
 
 async function problemOf(path: string, folder: boolean): Promise<string | undefined> {
   try {
-    const { isDirectory } = await Deno.stat(path);
+    const { isDirectory } = await host.stat(path);
     if (isDirectory === folder) return undefined;
     return `${path} must be a ${folder ? "folder" : "file"}: got a ${folder ? "file" : "folder"}`;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return `${path} is not there`;
+    if (error instanceof host.errors.NotFound) return `${path} is not there`;
     return `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`;
   }
 }

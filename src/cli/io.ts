@@ -1,4 +1,5 @@
 import { allowedVariable, openSupervisor, type SupervisorOptions } from "./systemd.ts";
+import { host } from "../runtime/host.ts";
 
 /** Signals that the command line listens to. */
 export type CliSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
@@ -35,25 +36,25 @@ export function processIo(): CliIo {
     log: (text) => writeAllLater(new TextEncoder().encode(text)),
     prompt: (text) => writeAll(new TextEncoder().encode(text)),
     get input() {
-      return Deno.stdin.readable;
+      return host.stdin.readable;
     },
-    isTerminal: Deno.stdin.isTerminal(),
-    setRaw: (raw) => Deno.stdin.setRaw(raw),
+    isTerminal: host.stdin.isTerminal(),
+    setRaw: (raw) => host.stdin.setRaw(raw),
     onSignal: (signal, handler) => {
-      if (Deno.build.os === "windows" && signal !== "SIGINT") return () => {};
-      Deno.addSignalListener(signal, handler);
-      return () => Deno.removeSignalListener(signal, handler);
+      if (host.build.os === "windows" && signal !== "SIGINT") return () => {};
+      host.addSignalListener(signal, handler);
+      return () => host.removeSignalListener(signal, handler);
     },
-    supervisor: { env: allowedVariable, pid: Deno.pid, open: openSupervisor },
-    exit: (code) => Deno.exit(code),
+    supervisor: { env: allowedVariable, pid: host.pid, open: openSupervisor },
+    exit: (code) => host.exit(code),
   };
 }
 
 async function writeAllLater(bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.length;) written += await Deno.stderr.write(bytes.subarray(written));
+  for (let written = 0; written < bytes.length;) written += await host.stderr.write(bytes.subarray(written));
 }
 
 function writeAll(bytes: Uint8Array): void {
   let written = 0;
-  while (written < bytes.length) written += Deno.stderr.writeSync(bytes.subarray(written));
+  while (written < bytes.length) written += host.stderr.writeSync(bytes.subarray(written));
 }

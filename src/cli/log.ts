@@ -6,6 +6,7 @@ import type { Logger } from "../logger.ts";
 import { escapeUnseen } from "../quote.ts";
 import type { CliIo } from "./io.ts";
 import { LogWriter } from "./log_writer.ts";
+import { host } from "../runtime/host.ts";
 
 /** The category that the broker logs to. */
 const CATEGORY = ["amqtt"];
@@ -125,7 +126,7 @@ function timeOf({ timestamp }: Formatted): string {
 
 /** In one line: texts of errors may have several, and names in them are quoted. */
 function textOf({ message }: Formatted): string {
-  const text = message.map((part) => typeof part === "string" ? part : Deno.inspect(part)).join("");
+  const text = message.map((part) => typeof part === "string" ? part : host.inspect(part)).join("");
   return text.trim().replaceAll(/\s*[\r\n]\s*/g, " ");
 }
 

@@ -11,6 +11,7 @@ import { needingRestart } from "./restart_report.ts";
 import { ExitCode } from "./exit_code.ts";
 import { Systemd } from "./systemd.ts";
 import type { CliServices, ServedBroker } from "./services.ts";
+import { host } from "../runtime/host.ts";
 
 /** Flags of a run. */
 export interface RunOptions extends LogFlags {
@@ -62,7 +63,7 @@ async function serve(options: RunOptions, io: CliIo, services: CliServices, log:
 async function readSource({ file }: RunOptions): Promise<Source> {
   if (file !== undefined) return await loadConfigFile(file);
   const notes = ["No config file given: the defaults hold, serving 127.0.0.1:1883"];
-  return { notes, resolved: resolveConfig({}, { baseDirectory: Deno.cwd() }) };
+  return { notes, resolved: resolveConfig({}, { baseDirectory: host.cwd() }) };
 }
 
 /** With `--debug` packets are logged whatever the config lists. */

@@ -1,6 +1,7 @@
 /** What systemd is told of the program (sd_notify(3)), under `Type=notify`. */
 
 import { within } from "../runtime/within.ts";
+import { host } from "../runtime/host.ts";
 
 /** Sends texts to who supervises the program. */
 export interface Supervisor {
@@ -97,10 +98,10 @@ interface DatagramSocket {
  */
 export function openSupervisor(path: string): Supervisor {
   // Only there with "unstable": ["net"], which the deno.json of this package has.
-  const { listenDatagram } = Deno as unknown as {
+  const { listenDatagram } = host as unknown as {
     listenDatagram?(options: { readonly transport: "unixpacket"; readonly path: string }): DatagramSocket;
   };
-  if (!listenDatagram) throw new Error("run with --unstable-net");
+  if (!listenDatagram) throw new Error("this runtime has no datagram sockets; Deno has them with --unstable-net");
   // Without a name: it only sends.
   const socket = listenDatagram({ transport: "unixpacket", path: "" });
   const encoder = new TextEncoder();
@@ -118,6 +119,6 @@ export function openSupervisor(path: string): Supervisor {
 
 /** An environment variable; `undefined` as well if it may not be read, for which nobody is asked. */
 export function allowedVariable(variable: string): string | undefined {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return state === "granted" ? Deno.env.get(variable) : undefined;
+  const { state } = host.permissions.querySync({ name: "env", variable });
+  return state === "granted" ? host.env.get(variable) : undefined;
 }

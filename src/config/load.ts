@@ -8,6 +8,7 @@ import { resolveConfig } from "./resolve.ts";
 import { isMapping } from "./values.ts";
 import { type Environment, expandVariables } from "./variables.ts";
 import { parseYaml } from "./yaml_text.ts";
+import { host } from "../runtime/host.ts";
 
 /** A config file that was read and found right. */
 export interface LoadedConfig {
@@ -69,7 +70,7 @@ export async function loadConfigFile(file: string, options: LoadConfigOptions = 
 }
 
 function readEnvironment(name: string): string | undefined {
-  return Deno.env.get(name);
+  return host.env.get(name);
 }
 
 /** What follows from a variable that is missing is no further fault. */
@@ -84,10 +85,10 @@ async function readText(file: string): Promise<string> {
     new ConfigError([{ path: [], message: `Cannot read config file ${file}: ${reason}` }]);
   let bytes: Uint8Array;
   try {
-    bytes = await Deno.readFile(file);
+    bytes = await host.readFile(file);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw fail("there is no such file");
-    if (error instanceof Deno.errors.PermissionDenied) throw fail("permission denied");
+    if (error instanceof host.errors.NotFound) throw fail("there is no such file");
+    if (error instanceof host.errors.PermissionDenied) throw fail("permission denied");
     if (await isFolder(file)) throw fail("it is a folder");
     throw fail(error instanceof Error ? error.message : String(error));
   }
@@ -100,7 +101,7 @@ async function readText(file: string): Promise<string> {
 
 async function isFolder(file: string): Promise<boolean> {
   try {
-    return (await Deno.stat(file)).isDirectory;
+    return (await host.stat(file)).isDirectory;
   } catch {
     return false;
   }

@@ -4,6 +4,7 @@ import type { ConfigFault } from "./config_error.ts";
 import type { KeyPath } from "./key_path.ts";
 import { show } from "./report.ts";
 import { isMapping } from "./values.ts";
+import { host } from "../runtime/host.ts";
 
 /** Looks a variable up; `undefined`: it is not set. */
 export type Environment = (name: string) => string | undefined;
@@ -79,7 +80,7 @@ function lookUp(reference: string, content: string | undefined, environment: Env
   try {
     value = environment(name);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    if (!(error instanceof host.errors.NotCapable)) throw error;
     return { fault: `the environment variable ${name} may not be read: run with --allow-env=${name}` };
   }
   if (fallback !== undefined) return value || fallback;

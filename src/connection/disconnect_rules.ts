@@ -1,6 +1,7 @@
 import type { DisconnectProperties } from "../hooks/plugin.ts";
 import { checkText, checkUserProperties } from "../packet/message_properties.ts";
 import { describeReasonCode, ReasonCode } from "../packet/reason_code.ts";
+import { host } from "../runtime/host.ts";
 
 /** What a server may give as its reason (MQTT 5.0 §3.14.2.1). */
 const reasonCodes: ReadonlySet<unknown> = new Set([
@@ -55,12 +56,12 @@ const checks: Readonly<Record<keyof DisconnectProperties, Check>> = {
  */
 export function checkDisconnect(reasonCode: unknown, properties: unknown): string | undefined {
   if (!isDisconnectReason(reasonCode)) {
-    const shown = typeof reasonCode === "number" ? describeReasonCode(reasonCode) : Deno.inspect(reasonCode);
+    const shown = typeof reasonCode === "number" ? describeReasonCode(reasonCode) : host.inspect(reasonCode);
     return `reason code must be one that DISCONNECT of a server may carry: got ${shown}`;
   }
   if (properties === undefined) return undefined;
   if (typeof properties !== "object" || properties === null || Array.isArray(properties)) {
-    return `properties must be an object: got ${Deno.inspect(properties)}`;
+    return `properties must be an object: got ${host.inspect(properties)}`;
   }
   for (const [name, value] of Object.entries(properties)) {
     const fault = checkProperty(name, value, reasonCode);

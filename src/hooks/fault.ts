@@ -1,5 +1,6 @@
 /** How the broker speaks of a plugin that does wrong. */
 import type { LoadedPlugin } from "./loader.ts";
+import { host } from "../runtime/host.ts";
 
 /** The log's words for a hook that threw, or whose promise was rejected. */
 export function threw({ specifier }: LoadedPlugin, hook: string, error: unknown): string {
@@ -18,7 +19,7 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
 }
 
 function show(value: unknown): string {
-  return Deno.inspect(value, {
+  return host.inspect(value, {
     depth: 1,
     compact: true,
     breakLength: Infinity,

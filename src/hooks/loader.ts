@@ -3,6 +3,7 @@ import { fromFileUrl, isAbsolute, resolve, toFileUrl } from "@std/path";
 import type { PluginEntry } from "../config/config.ts";
 import { nearestName, toCamelCase } from "../config/spelling.ts";
 import type { Plugin, PluginContext, PluginFactory } from "./plugin.ts";
+import { host } from "../runtime/host.ts";
 
 /** A plugin that is ready to be asked. */
 export interface LoadedPlugin {
@@ -86,7 +87,7 @@ export type ImportOptions = Omit<LoadPluginOptions, "createContext">;
  * @throws what the import throws
  */
 export async function importModule(specifier: string, options: ImportOptions): Promise<unknown> {
-  const { bundled, baseDirectory, standalone = Deno.build.standalone } = options;
+  const { bundled, baseDirectory, standalone = host.build.standalone } = options;
   const importUrl = options.importModule ?? ((url: string) => import(url));
   if (Object.hasOwn(bundled, specifier)) return await bundled[specifier]?.();
   const url = locate(specifier, baseDirectory);
@@ -113,7 +114,7 @@ function isNotFound(error: unknown): boolean {
 async function importAsText(path: string, importModule: (url: string) => Promise<unknown>): Promise<unknown> {
   const advice = 'embed it with "deno compile --include", or bundle it into one JavaScript file';
   if (!/\.m?js$/.test(path)) throw new Error(`a compiled broker cannot import ${path}: ${advice}`);
-  const source = await Deno.readTextFile(path);
+  const source = await host.readTextFile(path);
   try {
     return await importModule(`data:text/javascript;charset=utf-8,${encodeURIComponent(source)}`);
   } catch (cause) {

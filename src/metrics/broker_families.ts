@@ -1,5 +1,6 @@
 /** Metrics about the broker as a whole: ceilings, store, process. */
 import denoJson from "../../deno.json" with { type: "json" };
+import { runtimeVersions } from "../runtime/process_figures.ts";
 import { byLabel, counter, type Family, gauge, histogram, type Sample } from "./family.ts";
 import type { CeilingFigures, Figures, StoreFigures } from "./figures.ts";
 
@@ -43,7 +44,12 @@ export const brokerFamilies: readonly Family[] = [
     return statistics.startedAt.getTime() / 1000;
   }),
   gauge("amqtt_uptime_seconds", "Time since the start.", uptimeSeconds),
-  gauge("amqtt_build_info", "1; the labels tell what runs.", build, ["version", "deno", "v8"]),
+  gauge("amqtt_build_info", "1; the labels tell what runs, under Deno or Node.", build, [
+    "version",
+    "deno",
+    "node",
+    "v8",
+  ]),
 ];
 
 /** Time since the start. */
@@ -65,5 +71,5 @@ function ofStore(of: (store: StoreFigures) => number): (figures: Figures) => rea
 }
 
 function build(): readonly Sample[] {
-  return [{ labels: { version: denoJson.version, deno: Deno.version.deno, v8: Deno.version.v8 }, value: 1 }];
+  return [{ labels: { version: denoJson.version, ...runtimeVersions() }, value: 1 }];
 }

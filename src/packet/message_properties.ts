@@ -2,6 +2,7 @@
 import { quote } from "../quote.ts";
 import type { MessageProperties } from "./packets.ts";
 import { parseTopicName, TopicError } from "./topic.ts";
+import { host } from "../runtime/host.ts";
 
 /** Says what is wrong with the value that stands at `place`; `undefined`: nothing. */
 type Check = (value: unknown, place: string) => string | undefined;
@@ -116,7 +117,7 @@ function tooLong(place: string, sizeBytes: number): string {
 function show(value: unknown): string {
   // JSON makes half a surrogate pair and NUL visible.
   if (typeof value === "string") return quote(value);
-  return Deno.inspect(value, {
+  return host.inspect(value, {
     depth: 1,
     compact: true,
     breakLength: Infinity,

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "@std/path";
 import { hashWithArgon2id } from "./password/argon2id.ts";
 import { MAX_PASSWORD_BYTES, parsePasswordHash, type PasswordHash } from "./password/password_hash.ts";
 import { hashWithScram } from "./password/scram_credentials.ts";
+import { host } from "../runtime/host.ts";
 
 /** The users of a password file and their hashes. */
 export type PasswordTable = ReadonlyMap<string, PasswordHash>;
@@ -156,7 +157,7 @@ function withEntry(text: string, username: string, entry: string): { changed: bo
 
 async function readText(file: string): Promise<string> {
   try {
-    return new TextDecoder().decode(await Deno.readFile(file));
+    return new TextDecoder().decode(await host.readFile(file));
   } catch (cause) {
     throw new PasswordFileError(`cannot read password file ${file}: ${(cause as Error).message}`, { cause });
   }
@@ -165,9 +166,9 @@ async function readText(file: string): Promise<string> {
 /** The file that a path leads to, so that a link is not replaced by a file; `undefined`: there is none. */
 async function followLinks(file: string): Promise<string | undefined> {
   try {
-    return await Deno.realPath(file);
+    return await host.realPath(file);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof host.errors.NotFound) return undefined;
     throw new PasswordFileError(`cannot read password file ${file}: ${(error as Error).message}`, { cause: error });
   }
 }
@@ -177,15 +178,15 @@ async function replaceFile(file: string, text: string): Promise<void> {
   try {
     await writeNew(temporary, text);
     await keepOwner(file, temporary);
-    await Deno.rename(temporary, file);
+    await host.rename(temporary, file);
   } catch (cause) {
-    await Deno.remove(temporary).catch(() => {});
+    await host.remove(temporary).catch(() => {});
     throw new Error(`cannot write password file ${file}: ${(cause as Error).message}`, { cause });
   }
 }
 
 async function writeNew(file: string, text: string): Promise<void> {
-  using handle = await Deno.open(file, { write: true, createNew: true, mode: 0o600 });
+  using handle = await host.open(file, { write: true, createNew: true, mode: 0o600 });
   const bytes = new TextEncoder().encode(text);
   for (let written = 0; written < bytes.length;) written += await handle.write(bytes.subarray(written));
   await handle.sync();
@@ -193,9 +194,9 @@ async function writeNew(file: string, text: string): Promise<void> {
 
 /** The administrator may set a password, and the broker's user has to be able to read it. */
 async function keepOwner(old: string, replacement: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
-  const before = await Deno.stat(old).catch(() => undefined);
+  if (host.build.os === "windows") return;
+  const before = await host.stat(old).catch(() => undefined);
   if (before === undefined) return;
-  const after = await Deno.stat(replacement);
-  if (before.uid !== after.uid || before.gid !== after.gid) await Deno.chown(replacement, before.uid, before.gid);
+  const after = await host.stat(replacement);
+  if (before.uid !== after.uid || before.gid !== after.gid) await host.chown(replacement, before.uid, before.gid);
 }

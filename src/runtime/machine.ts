@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import { SocketPoll } from "../transport/socket_poll.ts";
+import { SocketPoll } from "./socket_poll.ts";
 
 /**
  * What the machine does for a broker beside telling the protocol's time. A broker whose clock, machine, store and transports

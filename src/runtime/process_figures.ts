@@ -29,3 +29,10 @@ export function processFigures(): ProcessFigures {
     systemSeconds: system / 1e6,
   };
 }
+
+/** The version of the runtime, by its name, and that of its engine. */
+export function runtimeVersions(): Readonly<Record<string, string>> {
+  const { deno, node, v8 } = process.versions;
+  // Deno tells a version of Node, too.
+  return deno === undefined ? { node, v8 } : { deno, v8 };
+}

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { ProcessMemory } from "./environment.ts";
+import { host } from "./host.ts";
 
 /**
  * The process has to have grown by so much of the ceiling before garbage is collected by force, and so much has to be garbage:
@@ -54,7 +55,7 @@ export function processMemory(maximumBytes: number): ProcessMemory {
 
 /** What objects and buffers use, garbage among them; and with what the engine has taken from the system beyond that. */
 function memory(): { usedBytes: number; takenBytes: number } {
-  const { heapUsed, heapTotal, external } = Deno.memoryUsage();
+  const { heapUsed, heapTotal, external } = host.memoryUsage();
   return { usedBytes: heapUsed + external, takenBytes: heapTotal + external };
 }
 

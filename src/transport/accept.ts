@@ -1,7 +1,8 @@
-/** The accept loop that every listener on Deno's own sockets runs. */
+/** The accept loop that every listener on the runtime's own sockets runs. */
 import type { Logger } from "../logger.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { codeOf } from "./listen_error.ts";
+import { host, type HostConnection } from "../runtime/host.ts";
 
 const FIRST_PAUSE_MILLISECONDS = 10;
 const LONGEST_PAUSE_MILLISECONDS = 1000;
@@ -30,7 +31,7 @@ export interface AcceptorOptions {
  * Accepts connections until it is stopped. It pauses when the process runs short of descriptors or memory; any other fault
  * is that of the one connection that waited to be accepted, and delays nobody.
  */
-export class Acceptor<C extends Deno.Conn> {
+export class Acceptor<C extends HostConnection> {
   #stopped = false;
   #pauseMilliseconds = 0;
   /** When there was a shortage last. */
@@ -104,12 +105,12 @@ function systemTimer(milliseconds: number, wake: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** What the loop needs of a `Deno.Listener`. */
-export interface AcceptSource<C extends Deno.Conn> {
+/** What the loop needs of a listening socket. */
+export interface AcceptSource<C extends HostConnection> {
   accept(): Promise<C>;
   close(): void;
 }
 
 function isBroken(error: unknown): boolean {
-  return error instanceof Deno.errors.BadResource || BROKEN.has(codeOf(error));
+  return error instanceof host.errors.BadResource || BROKEN.has(codeOf(error));
 }

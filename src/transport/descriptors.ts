@@ -1,4 +1,5 @@
 /** How many more connections the process can take before it runs out of file descriptors. */
+import { host } from "../runtime/host.ts";
 
 /** Descriptors that stay free: files that are opened now and then, and a thread (six) that has to be started anew. */
 const RESERVE = 24;
@@ -53,8 +54,8 @@ export class Descriptors {
 const procfs: DescriptorSource = {
   limit() {
     try {
-      if (Deno.permissions.querySync({ name: "read", path: FOLDER }).state !== "granted") return undefined;
-      const soft = /^Max open files\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/self/limits"))?.[1];
+      if (host.permissions.querySync({ name: "read", path: FOLDER }).state !== "granted") return undefined;
+      const soft = /^Max open files\s+(\d+)/m.exec(host.readTextFileSync("/proc/self/limits"))?.[1];
       procfs.open();
       return soft === undefined ? undefined : Number(soft);
     } catch {
@@ -62,7 +63,7 @@ const procfs: DescriptorSource = {
     }
   },
   // Linux before 6.2 tells no size.
-  open: () => Deno.statSync(FOLDER).size || [...Deno.readDirSync(FOLDER)].length,
+  open: () => host.statSync(FOLDER).size || [...host.readDirSync(FOLDER)].length,
 };
 
 const FOLDER = "/proc/self/fd";

@@ -6,6 +6,7 @@ import { cannotListen, codeOf } from "./listen_error.ts";
 import { listenTcp, type TcpListenOptions } from "./tcp.ts";
 import type { Listener } from "./transport.ts";
 import { listenUnix } from "./unix.ts";
+import { host } from "../runtime/host.ts";
 
 /** Where and how a listener listens. */
 export interface ListenOptions extends TcpListenOptions {
@@ -29,14 +30,14 @@ const PORT_ATTEMPTS = 16;
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { hostname, socketPath, resolve = addressesOf } = options;
   if (socketPath !== undefined) return await listenUnix({ ...options, socketPath });
-  if (isAddress(hostname)) return listenTcp(options);
+  if (isAddress(hostname)) return await listenTcp(options);
   let addresses: readonly string[];
   try {
     addresses = [...new Set(await resolve(hostname))];
   } catch (cause) {
     throw cannotListen(hostname, options.port, cause);
   }
-  if (addresses.length < 2) return listenTcp({ ...options, hostname: addresses[0] ?? hostname });
+  if (addresses.length < 2) return await listenTcp({ ...options, hostname: addresses[0] ?? hostname });
   return await listenOnAll(options, addresses);
 }
 
@@ -64,7 +65,7 @@ async function listenOnAll(options: ListenOptions, addresses: readonly string[])
       for (const hostname of addresses) {
         const port = listeners[0]?.address.port ?? options.port;
         try {
-          listeners.push(listenTcp({ ...options, hostname, port }));
+          listeners.push(await listenTcp({ ...options, hostname, port }));
         } catch (error) {
           if (!isAbsent(error)) throw error;
           absent.push(error);
@@ -75,7 +76,7 @@ async function listenOnAll(options: ListenOptions, addresses: readonly string[])
       return new JoinedListener(listeners, options.hostname);
     } catch (error) {
       await Promise.all(listeners.map((listener) => listener.close()));
-      const taken = causeOf(error) instanceof Deno.errors.AddrInUse;
+      const taken = causeOf(error) instanceof host.errors.AddrInUse;
       if (options.port !== 0 || !taken || attempt === PORT_ATTEMPTS) throw error;
     }
   }
@@ -84,7 +85,7 @@ async function listenOnAll(options: ListenOptions, addresses: readonly string[])
 /** A name may have addresses that this machine does not have, such as `::1` where IPv6 is off. */
 function isAbsent(error: unknown): boolean {
   const cause = causeOf(error);
-  return cause instanceof Deno.errors.AddrNotAvailable || codeOf(cause) === "EAFNOSUPPORT";
+  return cause instanceof host.errors.AddrNotAvailable || codeOf(cause) === "EAFNOSUPPORT";
 }
 
 function causeOf(error: unknown): unknown {

@@ -1,5 +1,6 @@
 /** Start-up faults of listeners, in words. */
 import { formatAddress } from "./address.ts";
+import { host } from "../runtime/host.ts";
 
 /** A listener could not be started or reloaded; the message names what was wrong, `cause` is the system's error. */
 export class ListenError extends Error {
@@ -15,12 +16,12 @@ export function cannotListen(hostname: string, port: number, cause: unknown): Li
 /** Why the system refuses to listen. */
 export function reasonOfSystem(cause: unknown): string {
   const code = codeOf(cause);
-  if (cause instanceof Deno.errors.AddrInUse || code === "EADDRINUSE") return "the port is in use";
-  if (cause instanceof Deno.errors.NotCapable) return `Deno's permission is missing: ${cause.message}`;
-  if (cause instanceof Deno.errors.PermissionDenied || code === "EACCES") {
+  if (cause instanceof host.errors.AddrInUse || code === "EADDRINUSE") return "the port is in use";
+  if (cause instanceof host.errors.NotCapable) return `Deno's permission is missing: ${cause.message}`;
+  if (cause instanceof host.errors.PermissionDenied || code === "EACCES") {
     return "permission denied (ports below 1024 need a privilege on most systems)";
   }
-  if (cause instanceof Deno.errors.AddrNotAvailable || code === "EADDRNOTAVAIL") {
+  if (cause instanceof host.errors.AddrNotAvailable || code === "EADDRNOTAVAIL") {
     return "the address is not one of this machine";
   }
   const message = cause instanceof Error ? cause.message : String(cause);

@@ -1,7 +1,8 @@
 import type { RemoteAddress, Transport } from "./transport.ts";
 import type { UnsentBytes } from "./unsent_bytes.ts";
+import type { HostConnection } from "../runtime/host.ts";
 
-/** Carries bytes over a connection of Deno's own; an idle one holds only the buffer of its pending read. */
+/** Carries bytes over a connection of the runtime's own; an idle one holds only the buffer of its pending read. */
 export class SocketTransport implements Transport {
   readonly secure = false;
   readonly acceptedAt: number = performance.now();
@@ -10,7 +11,7 @@ export class SocketTransport implements Transport {
   #closed = false;
 
   constructor(
-    private readonly connection: Deno.Conn,
+    private readonly connection: HostConnection,
     readonly kind: "tcp" | "unix",
     readonly remote: RemoteAddress,
     private readonly unsent?: UnsentBytes,

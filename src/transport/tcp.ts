@@ -7,6 +7,7 @@ import { cannotListen } from "./listen_error.ts";
 import { SocketTransport } from "./socket_transport.ts";
 import type { Listener, Transport } from "./transport.ts";
 import { UnsentBytes } from "./unsent_bytes.ts";
+import { host, type HostTcpConnection, type HostTcpListener } from "../runtime/host.ts";
 
 /** Where a TCP listener listens. */
 export interface TcpListenOptions {
@@ -23,9 +24,9 @@ export interface TcpListenOptions {
  *
  * @throws {ListenError} if the address cannot be listened on: port in use, permission denied, unknown host, …
  */
-export function listenTcp(options: TcpListenOptions): Listener {
+export async function listenTcp(options: TcpListenOptions): Promise<Listener> {
   try {
-    return new TcpListener(Deno.listen({ hostname: options.hostname, port: options.port }), options);
+    return new TcpListener(await host.listen({ hostname: options.hostname, port: options.port }), options);
   } catch (error) {
     throw cannotListen(options.hostname, options.port, error);
   }
@@ -34,10 +35,10 @@ export function listenTcp(options: TcpListenOptions): Listener {
 class TcpListener implements Listener {
   readonly certificateValidity = undefined;
   readonly address: Listener["address"];
-  readonly #acceptor: Acceptor<Deno.TcpConn>;
+  readonly #acceptor: Acceptor<HostTcpConnection>;
   readonly #unsent = new UnsentBytes();
 
-  constructor(listener: Deno.TcpListener, { logger, descriptors }: TcpListenOptions) {
+  constructor(listener: HostTcpListener, { logger, descriptors }: TcpListenOptions) {
     const { hostname, port } = listener.addr;
     this.address = { hostname, port };
     this.#acceptor = new Acceptor(listener, { name: formatAddress(hostname, port), logger, descriptors });
@@ -67,7 +68,7 @@ class TcpListener implements Listener {
 }
 
 /** Small packets leave at once (no Nagle); a peer that has gone already shows itself at the first read. */
-function sendWithoutDelay(connection: Deno.TcpConn): void {
+function sendWithoutDelay(connection: HostTcpConnection): void {
   try {
     connection.setNoDelay(true);
   } catch {

@@ -6,9 +6,10 @@ import type { Descriptors } from "./descriptors.ts";
 import { codeOf, ListenError, reasonOfSystem } from "./listen_error.ts";
 import { SocketTransport } from "./socket_transport.ts";
 import type { Listener, Transport } from "./transport.ts";
+import { host, type HostConnection, type HostListener } from "../runtime/host.ts";
 
 /** What the system has room for, without the NUL behind it. */
-const MAXIMUM_PATH_BYTES = Deno.build.os === "linux" ? 107 : 103;
+const MAXIMUM_PATH_BYTES = host.build.os === "linux" ? 107 : 103;
 
 /** Where a listener on a unix socket listens. */
 export interface UnixListenOptions {
@@ -31,10 +32,10 @@ export async function listenUnix(options: UnixListenOptions): Promise<Listener> 
   const problem = await problemOfSocketPath(path);
   if (problem !== undefined) throw cannotListen(path, problem);
   await removeStale(path);
-  let listener: Deno.UnixListener | undefined;
+  let listener: HostListener | undefined;
   try {
-    listener = Deno.listen({ transport: "unix", path });
-    if (socketMode !== undefined) Deno.chmodSync(path, socketMode);
+    listener = await host.listen({ transport: "unix", path });
+    if (socketMode !== undefined) host.chmodSync(path, socketMode);
     return new UnixListener(listener, options);
   } catch (cause) {
     listener?.close();
@@ -55,12 +56,12 @@ export async function problemOfSocketPath(path: string): Promise<string | undefi
   }
   const folder = dirname(path);
   try {
-    if (!(await Deno.stat(folder)).isDirectory) return `${folder} is no folder`;
+    if (!(await host.stat(folder)).isDirectory) return `${folder} is no folder`;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return `the folder ${folder} is not there`;
+    if (error instanceof host.errors.NotFound) return `the folder ${folder} is not there`;
   }
   try {
-    if (!(await Deno.lstat(path)).isSocket) return "there is something else than a socket at the path";
+    if (!(await host.lstat(path)).isSocket) return "there is something else than a socket at the path";
   } catch {
     // What else is wrong is told by the attempt to listen.
   }
@@ -70,9 +71,9 @@ export async function problemOfSocketPath(path: string): Promise<string | undefi
 /** A socket on which nobody listens is what a killed process leaves. */
 async function removeStale(path: string): Promise<void> {
   try {
-    (await Deno.connect({ transport: "unix", path })).close();
+    (await host.connect({ transport: "unix", path })).close();
   } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused || codeOf(error) === "ECONNREFUSED") await Deno.remove(path);
+    if (error instanceof host.errors.ConnectionRefused || codeOf(error) === "ECONNREFUSED") await host.remove(path);
     // Whatever else is wrong is told by the attempt to listen.
     return;
   }
@@ -86,10 +87,10 @@ function cannotListen(path: string, reason: string, cause?: unknown): ListenErro
 class UnixListener implements Listener {
   readonly address: Listener["address"];
   readonly certificateValidity = undefined;
-  readonly #acceptor: Acceptor<Deno.UnixConn>;
+  readonly #acceptor: Acceptor<HostConnection>;
   readonly #path: string;
 
-  constructor(listener: Deno.UnixListener, { socketPath, logger, descriptors }: UnixListenOptions) {
+  constructor(listener: HostListener, { socketPath, logger, descriptors }: UnixListenOptions) {
     this.address = { hostname: "", port: 0, socketPath };
     this.#path = socketPath;
     this.#acceptor = new Acceptor(listener, { name: `unix:${socketPath}`, logger, descriptors });
@@ -113,6 +114,6 @@ class UnixListener implements Listener {
   async close(): Promise<void> {
     await this.#acceptor.stop();
     // The runtime has done so already, as a rule.
-    await Deno.remove(this.#path).catch(() => {});
+    await host.remove(this.#path).catch(() => {});
   }
 }

@@ -2,14 +2,15 @@
  * What the system still has to send, as Linux tells it in /proc/net. A send buffer of megabytes takes nothing more before a
  * third of it is free: for a slow reader that may take minutes in which a write makes no progress, though the reader does.
  */
+import { host, type HostTcpAddress } from "../runtime/host.ts";
 
 /** What was read serves everybody for so long. */
 const FRESH_MS = 500;
 
 /** Two ends of a TCP connection. */
 export interface SocketEnds {
-  readonly local: Deno.NetAddr;
-  readonly remote: Deno.NetAddr;
+  readonly local: HostTcpAddress;
+  readonly remote: HostTcpAddress;
 }
 
 /** Tells of sockets how many bytes their peers have not taken yet. Reads the system's list only when somebody asks. */
@@ -36,7 +37,7 @@ export class UnsentBytes {
 /** `undefined`: there is no such list, or no permission for it. */
 async function readAll(): Promise<ReadonlyMap<string, number> | undefined> {
   try {
-    const lists = await Promise.all(["tcp", "tcp6"].map((list) => Deno.readTextFile(`/proc/self/net/${list}`)));
+    const lists = await Promise.all(["tcp", "tcp6"].map((list) => host.readTextFile(`/proc/self/net/${list}`)));
     return parseSocketList(lists.join("\n"));
   } catch {
     return undefined;
@@ -55,7 +56,7 @@ export function parseSocketList(text: string): ReadonlyMap<string, number> {
 }
 
 /** An address as the list writes it: words of 32 bits in the machine's order of bytes. */
-export function endOf({ hostname, port }: Pick<Deno.NetAddr, "hostname" | "port">): string {
+export function endOf({ hostname, port }: Pick<HostTcpAddress, "hostname" | "port">): string {
   const bytes = hostname.includes(":") ? bytesOfV6(hostname) : hostname.split(".").map(Number);
   const words = Array.from({ length: bytes.length / 4 }, (_, at) => bytes.slice(4 * at, 4 * at + 4).reverse());
   return `${hexOf(words.flat())}:${hexOf([port >> 8, port & 0xff])}`;

@@ -227,7 +227,7 @@ async function connectMemory(): Promise<Connection> {
 }
 
 async function connectOverTcp(): Promise<Connection> {
-  const listener = listenTcp(HERE);
+  const listener = await listenTcp(HERE);
   return await connectionThrough(listener, async () => peerOf(await connectTcp(listener)));
 }
 

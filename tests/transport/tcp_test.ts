@@ -1,11 +1,4 @@
-import {
-  assertEquals,
-  assertInstanceOf,
-  assertMatch,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assertEquals, assertInstanceOf, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { Acceptor } from "../../src/transport/accept.ts";
 import { Descriptors } from "../../src/transport/descriptors.ts";
 import { ListenError } from "../../src/transport/listen_error.ts";
@@ -15,7 +8,7 @@ import { connectTcp, ended, nextOf, RecordingLogger } from "./support.ts";
 const HERE = { hostname: "127.0.0.1", port: 0 };
 
 Deno.test("a TCP listener tells the port that was picked", async () => {
-  const listener = listenTcp({ ...HERE, logger: new RecordingLogger() });
+  const listener = await listenTcp({ ...HERE, logger: new RecordingLogger() });
   assertEquals(listener.address.hostname, "127.0.0.1");
   assertEquals(listener.address.port > 0, true);
   await listener.reload();
@@ -25,7 +18,7 @@ Deno.test("a TCP listener tells the port that was picked", async () => {
 
 Deno.test("a TCP transport tells where the peer is and when it came", async () => {
   const before = performance.now();
-  const listener = listenTcp({ ...HERE, logger: new RecordingLogger() });
+  const listener = await listenTcp({ ...HERE, logger: new RecordingLogger() });
   const connection = await Deno.connect({ port: listener.address.port });
   const transport = await nextOf(listener[Symbol.asyncIterator]());
   assertEquals(transport.remote, { hostname: "127.0.0.1", port: (connection.localAddr as Deno.NetAddr).port });
@@ -38,7 +31,7 @@ Deno.test("a TCP transport tells where the peer is and when it came", async () =
 });
 
 Deno.test("closing a TCP listener ends its iteration and leaves its connections alone", async () => {
-  const listener = listenTcp({ ...HERE, logger: new RecordingLogger() });
+  const listener = await listenTcp({ ...HERE, logger: new RecordingLogger() });
   const transports = listener[Symbol.asyncIterator]();
   const peer = await connectTcp(listener);
   const transport = await nextOf(transports);
@@ -53,31 +46,31 @@ Deno.test("closing a TCP listener ends its iteration and leaves its connections 
 });
 
 Deno.test("a port in use is named", async () => {
-  const listener = listenTcp({ ...HERE, logger: new RecordingLogger() });
+  const listener = await listenTcp({ ...HERE, logger: new RecordingLogger() });
   const { port } = listener.address;
-  const error = assertThrows(() => listenTcp({ ...HERE, port, logger: new RecordingLogger() }), ListenError);
+  const error = await assertRejects(() => listenTcp({ ...HERE, port, logger: new RecordingLogger() }), ListenError);
   assertEquals(error.message, `Cannot listen on 127.0.0.1:${port}: the port is in use`);
   assertInstanceOf(error.cause, Deno.errors.AddrInUse);
   await listener.close();
 });
 
-Deno.test("an address of another machine is named", () => {
+Deno.test("an address of another machine is named", async () => {
   const options = { hostname: "192.0.2.1", port: 0, logger: new RecordingLogger() };
-  const error = assertThrows(() => listenTcp(options), ListenError);
+  const error = await assertRejects(() => listenTcp(options), ListenError);
   assertEquals(error.message, "Cannot listen on 192.0.2.1:0: the address is not one of this machine");
 });
 
-Deno.test("a host that is not known is named", () => {
+Deno.test("a host that is not known is named", async () => {
   const options = { hostname: "no-such-host.invalid", port: 1883, logger: new RecordingLogger() };
-  const error = assertThrows(() => listenTcp(options), ListenError);
+  const error = await assertRejects(() => listenTcp(options), ListenError);
   assertEquals(error.message, "Cannot listen on no-such-host.invalid:1883: the host name is not known");
 });
 
 Deno.test({
   name: "a permission of Deno that is missing is named",
   permissions: { net: false },
-  fn() {
-    const error = assertThrows(() => listenTcp({ ...HERE, logger: new RecordingLogger() }), ListenError);
+  async fn() {
+    const error = await assertRejects(() => listenTcp({ ...HERE, logger: new RecordingLogger() }), ListenError);
     assertMatch(error.message, /^Cannot listen on 127\.0\.0\.1:0: Deno's permission is missing: /);
   },
 });

@@ -465,7 +465,7 @@ Deno.test("closing a TLS listener cuts handshakes and ends the iteration, and tr
 Deno.test("a TLS listener names a port in use", async () => {
   await using folder = new TlsFolder();
   const logger = new RecordingLogger();
-  const other = listenTcp({ hostname: "127.0.0.1", port: 0, logger });
+  const other = await listenTcp({ hostname: "127.0.0.1", port: 0, logger });
   const { port } = other.address;
   const error = await assertRejects(() => listenTls({ ...HERE, port, logger, tls: folder.source() }), ListenError);
   assertEquals(error.message, `Cannot listen on 127.0.0.1:${port}: the port is in use`);

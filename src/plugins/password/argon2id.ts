@@ -24,15 +24,30 @@ const NEW_HASH = { memoryKib: 47104, passes: 1, parallelism: 1 };
 const NEW_SALT_BYTES = 16;
 const NEW_DIGEST_BYTES = 32;
 
+/** Whether this runtime's WebCrypto is one that has Argon2id. */
+const hasArgon2id = typeof (globalThis.SubtleCrypto as { supports?: unknown }).supports === "function";
+
 /** Computes the digest of a password. */
 export async function argon2id(
   password: Uint8Array,
   { memoryKib, passes, parallelism, salt }: Argon2idParameters,
   lengthBytes: number,
 ): Promise<Uint8Array> {
+  if (!hasArgon2id) return await computeHere(password, { memoryKib, passes, parallelism, salt }, lengthBytes);
   const key = await crypto.subtle.importKey("raw-secret", password.slice(), "Argon2id", false, ["deriveBits"]);
   const algorithm: Argon2Algorithm = { name: "Argon2id", nonce: salt, memory: memoryKib, passes, parallelism };
   return new Uint8Array(await crypto.subtle.deriveBits(algorithm, key, lengthBytes * 8));
+}
+
+/** In the event loop, which stands still meanwhile: for Node before 24.7. */
+async function computeHere(
+  password: Uint8Array,
+  { memoryKib, passes, parallelism, salt }: Argon2idParameters,
+  lengthBytes: number,
+): Promise<Uint8Array> {
+  const { argon2id } = await import("hash-wasm");
+  const parameters = { iterations: passes, parallelism, memorySize: memoryKib, hashLength: lengthBytes };
+  return await argon2id({ password, salt, ...parameters, outputType: "binary" });
 }
 
 /** Hashes a password with a fresh salt, as `$argon2id$v=19$m=…,t=…,p=…$salt$hash`. */

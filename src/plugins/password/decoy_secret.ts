@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { PasswordTable } from "../password_file.ts";
+import { host } from "../../runtime/host.ts";
 
 const SECRET_BYTES = 32;
 
@@ -40,9 +41,9 @@ export function deriveSecret(table: PasswordTable): Uint8Array {
 
 async function readSecret(file: string): Promise<Uint8Array | undefined> {
   try {
-    return await Deno.readFile(file);
+    return await host.readFile(file);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof host.errors.NotFound) return undefined;
     throw error;
   }
 }
@@ -52,11 +53,11 @@ async function writeSecret(file: string): Promise<Uint8Array> {
   const temporary = `${file}.${crypto.randomUUID()}`;
   try {
     const secret = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
-    await Deno.writeFile(temporary, secret, { createNew: true, mode: 0o600 });
-    await Deno.rename(temporary, file);
+    await host.writeFile(temporary, secret, { createNew: true, mode: 0o600 });
+    await host.rename(temporary, file);
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
+    await host.remove(temporary).catch(() => {});
     throw error;
   }
-  return await Deno.readFile(file);
+  return await host.readFile(file);
 }

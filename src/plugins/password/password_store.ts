@@ -3,6 +3,7 @@ import { deriveSecret, keepSecret } from "./decoy_secret.ts";
 import { Decoys } from "./decoys.ts";
 import type { PasswordHash, ScramHash } from "./password_hash.ts";
 import { fakeScramCredentials, type ScramCredentials } from "./scram_credentials.ts";
+import { host } from "../../runtime/host.ts";
 
 /** The users of one password file, as of the last time it could be read. */
 export class PasswordStore {
@@ -122,7 +123,7 @@ export class PasswordStore {
 /** Tells one content of a file from another without reading it; empty: there is no such file. */
 async function versionOf(file: string): Promise<string> {
   try {
-    const { mtime, size, ino } = await Deno.stat(file);
+    const { mtime, size, ino } = await host.stat(file);
     return `${mtime?.getTime()} ${size} ${ino}`;
   } catch {
     return "";

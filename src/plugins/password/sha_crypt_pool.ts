@@ -1,5 +1,6 @@
 import type { ShaCryptJob } from "./sha_crypt.ts";
 import { type ShaCryptComputer, ShaCryptThread } from "./sha_crypt_thread.ts";
+import { host } from "../../runtime/host.ts";
 
 /** What a thread needs, with some to spare. */
 const DESCRIPTORS_OF_A_THREAD = 12;
@@ -62,11 +63,11 @@ export class ShaCryptPool implements ShaCryptComputer {
  * @throws {Error} if not
  */
 export function probeDescriptors(file: string): void {
-  const opened: Deno.FsFile[] = [];
+  const opened: { close(): void }[] = [];
   try {
-    while (opened.length < DESCRIPTORS_OF_A_THREAD) opened.push(Deno.openSync(file));
+    while (opened.length < DESCRIPTORS_OF_A_THREAD) opened.push(host.openSync(file));
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.PermissionDenied) return;
+    if (cause instanceof host.errors.NotFound || cause instanceof host.errors.PermissionDenied) return;
     throw new Error(`cannot start a thread for password hashes: ${(cause as Error).message}`, { cause });
   } finally {
     for (const handle of opened) handle.close();

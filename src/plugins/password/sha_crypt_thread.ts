@@ -3,6 +3,7 @@
  * takes half a second. Both ends of the thread are in this one file, because a module that is imported is part of
  * a compiled binary, and one that only a worker names is not.
  */
+import { startThread, type Thread, type ThreadScope, threadScope } from "../../runtime/host.ts";
 import { shaCrypt, type ShaCryptJob } from "./sha_crypt.ts";
 
 interface Request {
@@ -13,13 +14,6 @@ interface Request {
 interface Answer {
   readonly id: number;
   readonly digest: string;
-}
-
-/** What this file needs of a worker's global scope. */
-interface WorkerScope {
-  readonly name?: string;
-  postMessage(answer: Answer): void;
-  addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
 }
 
 const THREAD_NAME = "amqtt:sha-crypt";
@@ -34,7 +28,7 @@ export interface ShaCryptComputer {
 export class ShaCryptThread implements ShaCryptComputer {
   readonly #beforeStart: () => void;
   readonly #pending = new Map<number, PromiseWithResolvers<string>>();
-  #worker: Worker | undefined;
+  #worker: Thread | undefined;
   #lastId = 0;
 
   /** @param beforeStart called whenever a thread is about to be started; it throws if that must not be */
@@ -69,17 +63,17 @@ export class ShaCryptThread implements ShaCryptComputer {
     this.#end(new Error("cannot compute a password hash: the thread was closed"));
   }
 
-  #start(): Worker {
+  #start(): Thread {
     this.#beforeStart();
-    const worker = new Worker(import.meta.url, { type: "module", name: THREAD_NAME });
-    worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
+    const worker = startThread(import.meta.url, THREAD_NAME);
+    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
       this.#pending.get(data.id)?.resolve(data.digest);
       this.#pending.delete(data.id);
-    });
-    worker.addEventListener("error", (event) => {
+    };
+    worker.onerror = (event) => {
       event.preventDefault();
       this.#end(new Error(`cannot compute a password hash: ${event.message}`));
-    });
+    };
     return worker;
   }
 
@@ -91,12 +85,11 @@ export class ShaCryptThread implements ShaCryptComputer {
   }
 }
 
-function serve(scope: WorkerScope): void {
-  scope.addEventListener(
-    "message",
-    async ({ data: { id, job } }) => scope.postMessage({ id, digest: await shaCrypt(job) }),
-  );
+function serve(scope: ThreadScope): void {
+  scope.onmessage = async ({ data: { id, job } }: MessageEvent<Request>) => {
+    scope.postMessage({ id, digest: await shaCrypt(job) } satisfies Answer);
+  };
 }
 
-const scope = globalThis as unknown as WorkerScope;
-if (scope.name === THREAD_NAME) serve(scope);
+const scope = threadScope(THREAD_NAME);
+if (scope) serve(scope);

@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { describeFault } from "./faults.ts";
 import { createFile, unloggedSizeBytes } from "./file.ts";
 import { createLayout, migrate, type Migration, migrations } from "./layout.ts";
+import { host } from "../../runtime/host.ts";
 
 /** When an append counts as done: it is on the disk, or it is with the operating system. */
 export type Commit = "disk" | "os";
@@ -59,7 +60,7 @@ export class SqliteConnection {
     } catch (error) {
       connection?.close();
       // Else the next start would take it for what is left of a database.
-      if (isNew && Deno.statSync(path).size === 0) Deno.removeSync(path);
+      if (isNew && host.statSync(path).size === 0) host.removeSync(path);
       throw new Error(describeFault(path, error), { cause: error });
     }
   }

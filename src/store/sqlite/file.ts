@@ -3,6 +3,7 @@ import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import { UnusableFileError } from "./faults.ts";
 import { StoreError } from "../store.ts";
+import { host, type HostFileInfo } from "../../runtime/host.ts";
 
 /** Tells a file from another one that has come into its place; `undefined`: the system does not tell. */
 export type FileIdentity = string | undefined;
@@ -18,13 +19,13 @@ const PUT_BACK =
  */
 export function resolveLink(path: string): string {
   try {
-    if (!Deno.lstatSync(path).isSymlink) return path;
+    if (!host.lstatSync(path).isSymlink) return path;
   } catch {
     // Whoever looks at the file says what is wrong with it.
     return path;
   }
   try {
-    return Deno.realPathSync(path);
+    return host.realPathSync(path);
   } catch (error) {
     throw new UnusableFileError(
       `${path}: is a symbolic link that leads to no file: restore that file, or name one that is no link (${
@@ -65,7 +66,7 @@ export function checkFile(path: string): boolean {
 export function createFile(path: string): boolean {
   if (checkFile(path)) return false;
   try {
-    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+    host.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
     return true;
   } catch (error) {
     throw unusable(path, error);
@@ -96,11 +97,11 @@ export function unloggedSizeBytes(path: string): number {
   return (lookAt(`${path}-wal`)?.size ?? 0) > 0 ? 0 : lookAt(path)?.size ?? 0;
 }
 
-function lookAt(path: string): Deno.FileInfo | undefined {
+function lookAt(path: string): HostFileInfo | undefined {
   try {
-    return Deno.statSync(path);
+    return host.statSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof host.errors.NotFound) return undefined;
     throw unusable(path, error);
   }
 }
@@ -118,7 +119,7 @@ function access(path: string, mode: number, describe: (reason: string) => string
     accessSync(path, mode);
   } catch (error) {
     // It asks who runs the program (--allow-sys), which is not worth a permission: opening the file shows what is missing.
-    if (error instanceof Deno.errors.NotCapable) return;
+    if (error instanceof host.errors.NotCapable) return;
     throw new UnusableFileError(describe(reasonOf(error)));
   }
 }

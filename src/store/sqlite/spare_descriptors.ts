@@ -1,4 +1,5 @@
 import { dirname } from "@std/path";
+import { host } from "../../runtime/host.ts";
 
 /** A thread takes six, its database and log three more; some are to spare. */
 const DESCRIPTORS_OF_A_THREAD = 16;
@@ -10,9 +11,9 @@ const DESCRIPTORS_OF_A_THREAD = 16;
  * @throws {Error} if there are too few descriptors
  */
 export function probeDescriptors(path: string): void {
-  const opened: Deno.FsFile[] = [];
+  const opened: { close(): void }[] = [];
   try {
-    while (opened.length < DESCRIPTORS_OF_A_THREAD) opened.push(Deno.openSync(dirname(path)));
+    while (opened.length < DESCRIPTORS_OF_A_THREAD) opened.push(host.openSync(dirname(path)));
   } catch (error) {
     // Where a folder cannot be opened, or is not there, nothing is known.
     if (isShortage(error)) throw new Error(`too few file descriptors are left: ${error.message}`, { cause: error });

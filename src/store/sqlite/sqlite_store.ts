@@ -6,6 +6,7 @@ import { faultOf, storeErrorOf } from "./faults.ts";
 import { errorFrom, type Reply, type Request } from "./protocol.ts";
 import { probeDescriptors } from "./spare_descriptors.ts";
 import { startSqliteWorker } from "./worker.ts";
+import type { Thread } from "../../runtime/host.ts";
 import {
   type Change,
   type DeliveryRange,
@@ -29,7 +30,7 @@ interface Job {
 /** What tests put in another's place. */
 export interface SqliteStoreParts {
   /** @default the worker of this folder */
-  readonly startWorker?: () => Worker;
+  readonly startWorker?: () => Thread;
   /** Throws if a worker must not be started now. @default looks for file descriptors */
   readonly probe?: () => void;
 }
@@ -40,9 +41,9 @@ export interface SqliteStoreParts {
  */
 export class SqliteStore implements Store {
   readonly #options: SqliteOptions;
-  readonly #startWorker: () => Worker;
+  readonly #startWorker: () => Thread;
   readonly #probe: () => void;
-  #worker: Worker | undefined;
+  #worker: Thread | undefined;
   #isOpen = false;
   /** Takes the file off the list of those that this process has open. */
   #noteClosed: () => void = () => {};
@@ -159,7 +160,7 @@ export class SqliteStore implements Store {
     this.#worker.postMessage(request, request[0] === "append" ? [request[1].payloads.buffer] : []);
   }
 
-  #start(): Worker {
+  #start(): Thread {
     this.#probe();
     const worker = this.#startWorker();
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#take(data);

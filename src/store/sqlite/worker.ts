@@ -4,14 +4,15 @@
  * names is not.
  */
 import { SqliteDatabase } from "./database.ts";
-import { type Port, serve } from "./service.ts";
+import { serve } from "./service.ts";
+import { startThread, type Thread, threadScope } from "../../runtime/host.ts";
 
 const THREAD_NAME = "amqtt:store";
 
 /** Starts the thread; what it answers to says {@linkcode serve}. */
-export function startSqliteWorker(): Worker {
-  return new Worker(import.meta.url, { type: "module", name: THREAD_NAME });
+export function startSqliteWorker(): Thread {
+  return startThread(import.meta.url, THREAD_NAME);
 }
 
-const scope = globalThis as unknown as Port & { readonly name?: string };
-if (scope.name === THREAD_NAME) serve(scope, (options) => new SqliteDatabase(options));
+const scope = threadScope(THREAD_NAME);
+if (scope) serve(scope, (options) => new SqliteDatabase(options));

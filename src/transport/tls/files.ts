@@ -1,6 +1,7 @@
 /** The files that TLS material comes from. */
 import { join } from "@std/path";
 import { ListenError } from "../listen_error.ts";
+import { host } from "../../runtime/host.ts";
 
 /** Where TLS material comes from; paths are absolute. */
 export interface TlsSource {
@@ -27,7 +28,7 @@ export interface TlsSource {
 /** Reads a file. @throws {ListenError} that names `key`, path and reason */
 export async function readText(key: string, path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await host.readTextFile(path);
   } catch (error) {
     throw fault(`${key} "${path}"`, reasonOf(error), error);
   }
@@ -54,7 +55,7 @@ export async function versionOf(source: TlsSource): Promise<string> {
   }
   const versions = await Promise.all(files.map(async (file) => {
     try {
-      const { mtime, size, ino, dev } = await Deno.stat(file);
+      const { mtime, size, ino, dev } = await host.stat(file);
       return [file, mtime?.getTime(), size, ino, dev];
     } catch {
       return [file];
@@ -70,15 +71,15 @@ export function fault(place: string, reason: string, cause?: unknown): ListenErr
 
 /** The system's refusal in words. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.NotADirectory) return "it is not a folder";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a folder, expected a file";
+  if (error instanceof host.errors.NotFound) return "no such file";
+  if (error instanceof host.errors.PermissionDenied) return "permission denied";
+  if (error instanceof host.errors.NotADirectory) return "it is not a folder";
+  if (error instanceof host.errors.IsADirectory) return "it is a folder, expected a file";
   return error instanceof Error ? error.message : String(error);
 }
 
 async function fileNames(folder: string): Promise<string[]> {
   const names: string[] = [];
-  for await (const entry of Deno.readDir(folder)) if (!entry.isDirectory) names.push(entry.name);
+  for await (const entry of host.readDir(folder)) if (!entry.isDirectory) names.push(entry.name);
   return names.sort();
 }

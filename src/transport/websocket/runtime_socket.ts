@@ -2,6 +2,7 @@
 import { ByteQueue } from "../byte_queue.ts";
 import type { RemoteAddress, Transport } from "../transport.ts";
 import { judgeUpgrade, type UpgradeRefusal, type UpgradeRules } from "./upgrade.ts";
+import { host } from "../../runtime/host.ts";
 
 const DEFAULT_OUTBOUND_BYTES = 1_048_576;
 const DRAIN_POLL_MILLISECONDS = 20;
@@ -46,7 +47,14 @@ export function upgradeRequest(request: Request, options: UpgradeOptions): Upgra
     const { status, text } = verdict;
     return { response: new Response(`${text}\n`, { status, headers: verdict.headers }), refusal: verdict };
   }
-  const { socket, response } = Deno.upgradeWebSocket(request, { protocol: verdict.subprotocol });
+  if (!host.upgradeWebSocket) {
+    const reason = "this runtime cannot upgrade a web request: let the broker listen itself, or hand in a stream";
+    return {
+      response: new Response(`${reason}\n`, { status: 501 }),
+      refusal: { status: 501, text: reason, kind: "http", reason },
+    };
+  }
+  const { socket, response } = host.upgradeWebSocket(request, { protocol: verdict.subprotocol });
   const secure = options.secure ?? url.protocol === "https:";
   return { response, transport: webSocketTransport(socket, { ...options, secure }) };
 }

@@ -2,6 +2,7 @@
  * Makes the runtime look at its sockets. While some socket always has something to read, it looks at the others only now and
  * then; a timer makes it look as well, but takes two milliseconds.
  */
+import { host, type HostTcpConnection, type HostTcpListener } from "./host.ts";
 
 const HOSTNAME = "127.0.0.1";
 /** After the pair could not be opened it is tried again after so many looks. */
@@ -9,8 +10,8 @@ const LOOKS_BEFORE_RETRY = 1000;
 
 /** Two connected sockets: what is written into one arrives at the other once the runtime has looked at all of them. */
 interface Pair {
-  readonly near: Deno.TcpConn;
-  readonly far: Deno.TcpConn;
+  readonly near: HostTcpConnection;
+  readonly far: HostTcpConnection;
 }
 
 /**
@@ -56,9 +57,9 @@ export class SocketPoll {
 
   async #open(): Promise<void> {
     // Asking for a permission that is not granted would stop the program at a prompt.
-    const { state } = await Deno.permissions.query({ name: "net", host: HOSTNAME });
+    const { state } = await host.permissions.query({ name: "net", host: HOSTNAME });
     if (state !== "granted" || this.#closed) return;
-    using listener = Deno.listen({ hostname: HOSTNAME, port: 0 });
+    const listener = await host.listen({ hostname: HOSTNAME, port: 0 });
     const [near, far] = await connectedPair(listener);
     this.#pair = { near, far };
     for (const end of [near, far]) end.setNoDelay(true);
@@ -79,8 +80,8 @@ export class SocketPoll {
 }
 
 /** Another program of this machine may be quicker than we are. */
-async function connectedPair(listener: Deno.TcpListener): Promise<[Deno.TcpConn, Deno.TcpConn]> {
-  const near = await Deno.connect({ hostname: HOSTNAME, port: listener.addr.port });
+async function connectedPair(listener: HostTcpListener): Promise<[HostTcpConnection, HostTcpConnection]> {
+  const near = await host.connect({ hostname: HOSTNAME, port: listener.addr.port });
   try {
     for (;;) {
       const far = await listener.accept();
