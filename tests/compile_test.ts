@@ -97,6 +97,6 @@ Deno.test("every export of the package is a module that loads", async () => {
   for (const [name, path] of Object.entries(configuration.exports)) {
     const module = await import(new URL(path, new URL("..", import.meta.url)).href);
     if (name.startsWith("./plugins/")) assertEquals(typeof module.default, "function", name);
-    else assertEquals(typeof module.Broker, "function", name);
+    else assertEquals(typeof (name === "./testing" ? module.startTestBroker : module.Broker), "function", name);
   }
 });

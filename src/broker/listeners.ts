@@ -3,9 +3,7 @@ import type { Logger } from "../logger.ts";
 import { Descriptors } from "../transport/descriptors.ts";
 import { listen } from "../transport/endpoint.ts";
 import type { OnRefused } from "../transport/refusal.ts";
-import { listenTls } from "../transport/tls/listener.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
-import { listenWebSocket } from "../transport/websocket/listener.ts";
 import { type WorkBudget, WorkParty } from "../work_budget.ts";
 import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
 import { errorText } from "../error_text.ts";
@@ -190,9 +188,11 @@ export class Listeners {
       const maxInboundBytes = Math.max(limits.maxInboundBytes, limits.maxPacketSize + 5);
       const rules = { path, origins, hosts, place: `listeners.${config.name}` };
       const work = this.#work;
+      const { listenWebSocket } = await import("../transport/websocket/listener.ts");
       return await listenWebSocket({ ...where, ...rules, tls, maxInboundBytes, work, handshakeTimeoutSeconds });
     }
-    if (tls) return await listenTls({ ...where, tls, handshakeTimeoutSeconds });
-    return await listen(where);
+    if (!tls) return await listen(where);
+    const { listenTls } = await import("../transport/tls/listener.ts");
+    return await listenTls({ ...where, tls, handshakeTimeoutSeconds });
   }
 }

@@ -1,7 +1,6 @@
 import type { ResolvedConfig } from "../config/config.ts";
 import { importModule } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
-import { createSqliteStore } from "../store/sqlite/load.ts";
 import type { Store, StoreFactory } from "../store/store.ts";
 import { errorText } from "../error_text.ts";
 
@@ -16,7 +15,10 @@ export async function createStore(
   logger: Logger,
 ): Promise<Store | undefined> {
   if (persistence.type === "memory") return undefined;
-  if (persistence.type === "sqlite") return await createSqliteStore(persistence);
+  if (persistence.type === "sqlite") {
+    const { createSqliteStore } = await import("../store/sqlite/load.ts");
+    return await createSqliteStore(persistence);
+  }
   const { specifier, options } = persistence;
   try {
     const module = await importModule(specifier, { bundled: {}, baseDirectory });

@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from "@std/path";
+import { isAbsolute, resolve } from "node:path";
 import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
 import { ConfigError, formatPosition, type Position } from "../config/config_error.ts";
 import { formatKeyPath } from "../config/key_path.ts";

@@ -1,5 +1,5 @@
 /** From `auth` to the plugins that are asked at sign-in. */
-import { resolve } from "@std/path";
+import { resolve } from "node:path";
 import type { KeyPath } from "./key_path.ts";
 import { joinLists, type ListedPlugin, readPluginList, withDefaults } from "./plugin_list.ts";
 import type { Report } from "./report.ts";

@@ -1,5 +1,5 @@
 /** From `listeners` to what is listened on: inheritance from `default`, the types' default ports, and the rules. */
-import { resolve } from "@std/path";
+import { resolve } from "node:path";
 import { isLoopback } from "../transport/address.ts";
 import { ALL_INTERFACES } from "./bind.ts";
 import type { ResolvedLimits, ResolvedListener } from "./config.ts";

@@ -1,4 +1,4 @@
-import { resolve } from "@std/path";
+import { resolve } from "node:path";
 import type { ResolvedConfig } from "./config.ts";
 import type { KeyPath } from "./key_path.ts";
 import { defaultPersistence } from "./keys.ts";

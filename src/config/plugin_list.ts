@@ -1,5 +1,5 @@
 /** Lists of plugins: from the spellings of the config to names with options. */
-import { resolve } from "@std/path";
+import { resolve } from "node:path";
 import { type BundledPluginName, bundledPlugins, type PluginPurpose } from "../plugins/bundled.ts";
 import type { PluginEntry } from "./config.ts";
 import type { Keys } from "./key.ts";

@@ -1,4 +1,4 @@
-import { resolve } from "@std/path";
+import { resolve } from "node:path";
 import { ConfigError } from "./config_error.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { defaultsOf, fill } from "./key.ts";

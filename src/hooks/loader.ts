@@ -1,5 +1,6 @@
 /** From an import specifier in the config to a plugin that has been checked. */
-import { fromFileUrl, isAbsolute, resolve, toFileUrl } from "@std/path";
+import { isAbsolute, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { PluginEntry } from "../config/config.ts";
 import { nearestName, toCamelCase } from "../config/spelling.ts";
 import type { Plugin, PluginContext, PluginFactory } from "./plugin.ts";
@@ -95,14 +96,14 @@ export async function importModule(specifier: string, options: ImportOptions): P
     return await importUrl(url);
   } catch (error) {
     if (!standalone || !url.startsWith("file:") || !isNotFound(error)) throw error;
-    return await importAsText(fromFileUrl(url), importUrl);
+    return await importAsText(fileURLToPath(url), importUrl);
   }
 }
 
 /** What is to be imported; a bare specifier is left to the import map of the program. */
 function locate(specifier: string, baseDirectory: string): string {
   const relative = /^\.{1,2}[/\\]/.test(specifier);
-  return relative || isAbsolute(specifier) ? toFileUrl(resolve(baseDirectory, specifier)).href : specifier;
+  return relative || isAbsolute(specifier) ? pathToFileURL(resolve(baseDirectory, specifier)).href : specifier;
 }
 
 function isNotFound(error: unknown): boolean {

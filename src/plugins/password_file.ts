@@ -1,5 +1,5 @@
 /** The password file: one `user:hash` a line, `#` comments and blank lines. */
-import { basename, dirname, join } from "@std/path";
+import { basename, dirname, join } from "node:path";
 import { hashWithArgon2id } from "./password/argon2id.ts";
 import { MAX_PASSWORD_BYTES, parsePasswordHash, type PasswordHash } from "./password/password_hash.ts";
 import { hashWithScram } from "./password/scram_credentials.ts";

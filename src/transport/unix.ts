@@ -1,5 +1,5 @@
 /** Unix sockets. */
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 import type { Logger } from "../logger.ts";
 import { Acceptor } from "./accept.ts";
 import type { Descriptors } from "./descriptors.ts";

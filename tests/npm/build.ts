@@ -12,7 +12,6 @@ const root = fromFileUrl(new URL("../..", import.meta.url));
 
 /** JSR's packages are not on npm by their own name. */
 const replaced: Readonly<Record<string, string>> = {
-  "@std/path": "deno-std/path/mod.js",
   "@std/yaml": "deno-std/yaml/parse.js",
 };
 const DENO_STD = "1.4.0";

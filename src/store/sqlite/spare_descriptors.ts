@@ -1,4 +1,4 @@
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 import { host } from "../../runtime/host.ts";
 
 /** A thread takes six, its database and log three more; some are to spare. */

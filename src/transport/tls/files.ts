@@ -1,5 +1,5 @@
 /** The files that TLS material comes from. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ListenError } from "../listen_error.ts";
 import { host } from "../../runtime/host.ts";
 

@@ -5,7 +5,6 @@ import { FramedTransport, type FramedTransportOptions } from "./framed_transport
 import { Handshakes } from "../handshake.ts";
 import { encodeHead, LONGEST_HEAD_BYTES, MOST_FIELDS, readRequest, respond } from "./http_request.ts";
 import { HandshakeRefusal, type OnRefused } from "../refusal.ts";
-import { listenTls } from "../tls/listener.ts";
 import type { WorkBudget } from "../../work_budget.ts";
 import type { TlsSource } from "../tls/material.ts";
 import type { CertificateValidity, Listener, Transport } from "../transport.ts";
@@ -46,7 +45,9 @@ export interface WebSocketListenOptions extends ListenOptions {
  */
 export async function listenWebSocket(options: WebSocketListenOptions): Promise<Listener> {
   const { tls } = options;
-  return new WebSocketListener(tls ? await listenTls({ ...options, tls }) : await listen(options), options);
+  if (!tls) return new WebSocketListener(await listen(options), options);
+  const { listenTls } = await import("../tls/listener.ts");
+  return new WebSocketListener(await listenTls({ ...options, tls }), options);
 }
 
 class WebSocketListener implements Listener {
