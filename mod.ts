@@ -23,12 +23,16 @@ export {
   Broker,
   type BrokerEnvironment,
   type Clock,
+  type HandInOptions,
   type ListenerAddress,
   type Machine,
   type MetricsPage,
   type Observability,
   type ProcessMemory,
+  type ReloadFailure,
   type ReloadReport,
+  type StartOptions,
+  type UpgradeOptions,
 } from "./src/broker/broker.ts";
 
 export type {
@@ -75,6 +79,7 @@ export type {
   PluginContext,
   PluginFactory,
   PublishOptions,
+  PublishResult,
   Refusal,
   RefusalKind,
   SessionSnapshot,
@@ -90,8 +95,19 @@ export type {
   LocalDelivery,
   LocalSubscribeOptions,
 } from "./src/embedding/local_client.ts";
+export type {
+  BrokerEvent,
+  BrokerEventListener,
+  BrokerEventMap,
+  BrokerEventName,
+  BrokerEvents,
+  EventsOptions,
+  ListenOptions,
+} from "./src/embedding/program_events.ts";
+export type { RequestHandler, RequestOptions, RespondOptions } from "./src/embedding/requests.ts";
+export type { ReceivedMessage, Subscribed, SubscribeOptions } from "./src/embedding/subscribing.ts";
 export type { Logger } from "./src/logger.ts";
-export type { ApplicationMessage, DropReason } from "./src/message.ts";
+export type { ApplicationMessage, DropReason, Payload } from "./src/message.ts";
 
 export {
   type AckPacket,

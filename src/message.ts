@@ -18,6 +18,9 @@ export interface ApplicationMessage {
   readonly publisher?: string;
 }
 
+/** What a message is published with: text, which is sent as UTF-8, or bytes, which are copied. */
+export type Payload = string | ArrayBuffer | ArrayBufferView;
+
 /** Why a message did not reach a subscriber. */
 export type DropReason =
   | "queue-limit"

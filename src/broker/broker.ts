@@ -5,59 +5,67 @@ import type {
   ClientSnapshot,
   DisconnectProperties,
   PublishOptions,
+  PublishResult,
   SessionSnapshot,
 } from "../hooks/plugin.ts";
-import { loggerOf } from "../logger.ts";
-import type { ApplicationMessage } from "../message.ts";
-import type { QoS } from "../packet/packets.ts";
+import { errorText } from "../error_text.ts";
+import type { ApplicationMessage, Payload } from "../message.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 import { type ByteStream, streamTransport } from "../transport/stream.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { RemoteAddress, Transport } from "../transport/transport.ts";
 import { upgradeRequest } from "../transport/websocket/runtime_socket.ts";
-import { BrokerParts, TICK_MS } from "./broker_parts.ts";
-import { emptyPasswordFiles } from "./empty_password_files.ts";
 import { quote } from "../quote.ts";
 import { describeAddress } from "../routing/describe.ts";
 import type { BrokerEnvironment } from "../runtime/environment.ts";
-import { InProcess } from "../embedding/in_process.ts";
+import { whenAborted } from "../embedding/aborting.ts";
+import {
+  type BrokerEventListener,
+  type BrokerEventName,
+  type BrokerEvents,
+  type EventsOptions,
+  type ListenOptions,
+  ProgramEvents,
+} from "../embedding/program_events.ts";
+import type { RequestHandler, RequestOptions, RespondOptions } from "../embedding/requests.ts";
+import type { ReceivedMessage, Subscribed, SubscribeOptions } from "../embedding/subscribing.ts";
 import type { LocalClient, LocalClientOptions } from "../embedding/local_client.ts";
-import { type ListenerAddress, Listeners } from "./listeners.ts";
-import { Reception } from "./reception.ts";
 import type { Observability } from "../metrics/observability.ts";
+import type { ListenerAddress } from "./listeners.ts";
 import { observe } from "./observed.ts";
+import { nothingReloaded, reload, type ReloadReport } from "./reload.ts";
+import { makeRun, openRun, type Run } from "./run.ts";
 import { PLUGIN_PATIENCE_MS, shutDown } from "./shutdown.ts";
 import { within } from "../runtime/within.ts";
 import { host } from "../runtime/host.ts";
 
 export type { ListenerAddress } from "./listeners.ts";
+export type { ReloadFailure, ReloadReport } from "./reload.ts";
 export type { BrokerEnvironment, Clock, ProcessMemory } from "../runtime/environment.ts";
 export type { Machine } from "../runtime/machine.ts";
 export type { MetricsPage, Observability } from "../metrics/observability.ts";
 
-/** How often the files of certificates are looked at, in milliseconds. */
-const CERTIFICATE_LOOK_MS = 2000;
-const DAY_MS = 86_400_000;
+/** How a broker is started. */
+export interface StartOptions {
+  /** Shuts the broker down when it is aborted, also while it starts. @default only {@linkcode Broker.shutdown} does */
+  readonly signal?: AbortSignal;
+}
 
-/** What a reload has read again; what was faulty is in the log, and not here. */
-export interface ReloadReport {
-  /** Names of the listeners whose certificates were read. */
-  readonly certificates: readonly string[];
-  /** Specifiers of the plugins that have taken over their options, and read their files. */
-  readonly plugins: readonly string[];
+/** Which listener's attributes a connection gets that the program hands in. */
+export interface HandInOptions {
+  /** Name of a listener. @default the only one of type `external`; if there is none, what `default` says */
+  readonly listener?: string;
+}
+
+/** What is said of a WebSocket request that the program hands in. */
+export interface UpgradeOptions extends HandInOptions {
+  /** Where the client is, as `Deno.serve` tells in `info.remoteAddr`. @default not known */
+  readonly remote?: RemoteAddress;
 }
 
 /** A connection that was handed in. */
 export interface Accepted {
   /** Resolves when the connection has ended; never rejects. */
   readonly closed: Promise<void>;
-}
-
-/** What lives from a start to the shutdown. */
-interface Run {
-  readonly brokerParts: BrokerParts;
-  readonly listeners: Listeners;
-  readonly reception: Reception;
-  readonly inProcess: InProcess;
 }
 
 /**
@@ -75,6 +83,8 @@ interface Run {
  */
 export class Broker implements AsyncDisposable {
   readonly #environment: BrokerEnvironment;
+  /** Listeners of the program, who outlive a run. */
+  readonly #events = new ProgramEvents();
   readonly #observability = observe({
     brokerParts: () => this.#run.brokerParts,
     listeners: () => this.#run.listeners,
@@ -85,6 +95,7 @@ export class Broker implements AsyncDisposable {
   #state: "new" | "starting" | "started" | "stopping" | "stopped" = "new";
   #opening: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  #forgetSignal = () => {};
 
   /**
    * Checks the config; nothing is opened or read yet.
@@ -96,7 +107,7 @@ export class Broker implements AsyncDisposable {
     const baseDirectory = environment.baseDirectory ?? host.cwd();
     this.#environment = environment;
     this.#config = resolveConfig(config, { baseDirectory });
-    this.#run = makeRun(this.#config, environment);
+    this.#run = makeRun(this.#config, environment, this.#events);
   }
 
   /** What it listens on, by listener name; listeners without a socket are left out. */
@@ -137,9 +148,9 @@ export class Broker implements AsyncDisposable {
     return this.#run.inProcess.retained;
   }
 
-  /** Counters since the start, and figures as of now. */
+  /** Counters since the start, and figures: a frozen snapshot as of now. */
   get statistics(): BrokerStatistics {
-    return this.#run.brokerParts.statistics;
+    return this.#run.brokerParts.statistics.snapshot();
   }
 
   /**
@@ -163,20 +174,25 @@ export class Broker implements AsyncDisposable {
    * Loads the plugins and opens the listeners, with the config that was given last. After a shutdown, or a start that
    * failed, it may be called again.
    *
+   * @param options.signal shuts the broker down when it is aborted
+   * @throws the signal's reason, if it is aborted before the start is complete
    * @throws {Error} if the broker is running or not quite shut down, a plugin does not load, or a listener cannot be
    * opened; everything is closed again then
    */
-  async start(): Promise<void> {
+  async start({ signal }: StartOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
     this.#beginRun();
     this.#state = "starting";
     const run = this.#run;
-    this.#opening = this.#open(run);
+    this.#forgetSignal = whenAborted(signal, () => void this.shutdown().catch(() => {}));
+    this.#opening = openRun(run);
     try {
       await this.#opening;
       if (this.#stopping) throw new Error("Cannot start the broker: it was shut down meanwhile");
       this.#state = "started";
     } catch (error) {
       await this.shutdown();
+      signal?.throwIfAborted();
       throw error;
     }
     await run.brokerParts.hooks.afterStart();
@@ -201,21 +217,27 @@ export class Broker implements AsyncDisposable {
    *
    * @param config what the config says now; its plugin options are taken over, and the rest with the next
    * {@linkcode Broker.start}. `undefined`: as it was
-   * @returns what was read
+   * @returns what was read, what needs a restart, and what has failed; nothing of all if the broker is not started
    * @throws {ConfigError} if the new config has faults; nothing is changed then
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * const listeners = { tcp: { bind: "127.0.0.1:0" } };
+   * await using broker = new Broker({ listeners });
+   * await broker.start();
+   * const { needsRestart, failed } = await broker.reload({ listeners, maxInflight: 10 });
+   * console.log(needsRestart, failed); // [ "max-inflight" ] []
+   * ```
    */
   async reload(config?: BrokerConfig | Readonly<Record<string, unknown>>): Promise<ReloadReport> {
     const { brokerParts, listeners } = this.#run;
-    const { baseDirectory, plugins } = brokerParts.config;
-    const now = config && resolveConfig(config, { baseDirectory });
+    const running = brokerParts.config;
+    const now = config && resolveConfig(config, { baseDirectory: running.baseDirectory });
     this.#config = now ?? this.#config;
-    if (this.#state !== "started") return { certificates: [], plugins: [] };
-    const options = plugins.map((entry) =>
-      (now?.plugins.find(({ specifier, place }) => specifier === entry.specifier && place === entry.place) ??
-        now?.plugins.find(({ specifier }) => specifier === entry.specifier) ?? entry).options
-    );
-    const certificates = await listeners.reload();
-    return { certificates, plugins: await brokerParts.hooks.reload(options) };
+    if (this.#state !== "started") return nothingReloaded;
+    return await reload(running, now, { listeners, hooks: brokerParts.hooks });
   }
 
   /**
@@ -223,27 +245,160 @@ export class Broker implements AsyncDisposable {
    * What is published before the first start is complete does not wait for that: it is retained, and stored with the start.
    *
    * @param payload bytes, which are copied, or text
+   * @returns how many subscribers it was given to
    * @throws {TopicError} if the topic name is wrong
-   * @throws {Error} if a property is wrong; if it would have to be stored while the store fails, and nobody gets it; if the
-   * broker ended before it was stored; or if it is shut down and {@linkcode Broker.start} was not called again
+   * @throws {Error} if the payload, an option or a property is wrong; if a plugin fails at it; if it would have to be stored
+   * while the store fails, and nobody gets it; if the broker ended before it was stored; or if it is shut down and
+   * {@linkcode Broker.start} was not called again
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+   * await broker.start();
+   * const { subscribers } = await broker.publish("hello", new TextEncoder().encode("world"), { qos: 1, retain: true });
+   * console.log(subscribers); // 0: nobody listens yet
+   * ```
    */
-  publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
-    if (this.#state === "stopped") {
-      const reason = "the broker is shut down, and takes messages again once start() was called";
-      return Promise.reject(new Error(`Cannot publish to ${quote(topicName)}: ${reason}`));
-    }
-    return this.#run.inProcess.publish(topicName, payload, options);
+  publish(topicName: string, payload: Payload, options?: PublishOptions): Promise<PublishResult> {
+    const fault = this.#stoppedFault(`Cannot publish to ${quote(String(topicName))}`);
+    return fault ? Promise.reject(fault) : this.#run.inProcess.publish(topicName, payload, options);
   }
 
   /**
    * Subscribes the program itself, from this call on. Messages wait in a queue of `queue-limit` messages and
-   * `queue-limit-bytes`; the oldest goes first. The iterator ends at shutdown, and the subscription when its loop is left.
+   * `queue-limit-bytes`, unless `options` say otherwise. The iterator ends at shutdown, and the subscription when its loop is
+   * left; what is subscribed to after a shutdown ends at once.
    *
    * @param topicFilter may be that of a shared subscription, `$share/{ShareName}/{filter}`
    * @throws {TopicError} if the topic filter is wrong
+   * @throws {Error} if an option is wrong
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+   * await broker.start();
+   * await using messages = broker.subscribe("sensors/#", { qos: 1, limit: 100, onOverflow: "throw" });
+   * await broker.publish("sensors/door", "open");
+   * for await (const { topicName, replayed } of messages) {
+   *   console.log(topicName, replayed); // sensors/door false
+   *   break;
+   * }
+   * ```
    */
-  subscribe(topicFilter: string, options: { readonly qos?: QoS } = {}): AsyncIterableIterator<ApplicationMessage> {
-    return this.#run.inProcess.subscribe(topicFilter, options.qos ?? 2);
+  subscribe(topicFilter: string, options?: SubscribeOptions): Subscribed {
+    return this.#run.inProcess.subscribe(topicFilter, options);
+  }
+
+  /**
+   * Sends a request and waits for its response (MQTT 5.0 §4.10): from another part of the program, or from a client of MQTT
+   * 5.0, which publishes it to the request's response topic with the request's correlation data.
+   *
+   * @param topicName where the request goes
+   * @param body its payload: bytes, which are copied, or text
+   * @returns the first response
+   * @throws {TopicError} if a topic name is wrong
+   * @throws {Error} if nobody is subscribed to the topic, the program's handler fails, the broker is shut down, or as
+   * {@linkcode Broker.publish}
+   * @throws the signal's reason, if it is aborted before there is a response
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+   * await broker.start();
+   * using _ = broker.respond("rpc/upper", ({ payload }) => new TextDecoder().decode(payload).toUpperCase());
+   * const reply = await broker.request("rpc/upper", "hello", { signal: AbortSignal.timeout(5000) });
+   * console.log(new TextDecoder().decode(reply.payload)); // HELLO
+   * ```
+   */
+  request(topicName: string, body: Payload, options?: RequestOptions): Promise<ReceivedMessage> {
+    const fault = this.#stoppedFault(`Cannot request ${quote(String(topicName))}`);
+    return fault ? Promise.reject(fault) : this.#run.inProcess.requests.request(topicName, body, options);
+  }
+
+  /**
+   * Responds to requests (MQTT 5.0 §4.10), of the program and of clients. A client gets no response at a topic that it may not
+   * publish to itself: the program would do it for the client otherwise.
+   *
+   * @param topicFilter where requests come; may be that of a shared subscription
+   * @param handler makes the payload of each response
+   * @returns what ends it, as the signal and a shutdown do
+   * @throws {TopicError} if the topic filter is wrong
+   * @throws {Error} if the handler or an option is wrong
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+   * await broker.start();
+   * const stop = new AbortController();
+   * broker.respond("time", () => new Date().toISOString(), { signal: stop.signal });
+   * console.log(new TextDecoder().decode((await broker.request("time", "")).payload));
+   * stop.abort();
+   * ```
+   */
+  respond(topicFilter: string, handler: RequestHandler, options?: RespondOptions): Disposable {
+    const fault = this.#stoppedFault(`Cannot respond to ${quote(String(topicFilter))}`);
+    if (fault) throw fault;
+    return this.#run.inProcess.requests.respond(topicFilter, handler, options);
+  }
+
+  /**
+   * Tells a listener of what happens, from this call on, also before a start and over several. Nothing is slower for events
+   * that nobody listens to.
+   *
+   * @param event name of an observing hook of {@linkcode Plugin}; the listener is given what that hook is given
+   * @returns what ends it, as the signal does
+   * @throws {Error} if there is no such event, or the listener is no function
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+   * broker.on("clientConnected", ({ clientIdentifier, remote }) => console.log(clientIdentifier, remote.hostname));
+   * await broker.start();
+   * ```
+   */
+  on<Name extends BrokerEventName>(
+    event: Name,
+    listener: BrokerEventListener<Name>,
+    options?: ListenOptions,
+  ): Disposable {
+    return this.#events.on(event, listener, options);
+  }
+
+  /**
+   * What happens, as a loop, from this call on. Events wait in a queue of `limit`; when that is full the oldest goes, and
+   * is counted in `dropped`. The loop ends at shutdown.
+   *
+   * @param names of the events, as for {@linkcode Broker.on}
+   * @throws {Error} if there is no such event, or an option is wrong
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } }, sysInterval: 0 });
+   * await using events = broker.events(["messageRouted", "messageDropped"]);
+   * await broker.start();
+   * await broker.publish("hello", "world");
+   * for await (const event of events) {
+   *   if (event.name === "messageDropped") continue;
+   *   const [message, subscribers] = event.details;
+   *   console.log(message.topicName, subscribers); // hello 0
+   *   break;
+   * }
+   * ```
+   */
+  events<Name extends BrokerEventName>(names: readonly Name[], options?: EventsOptions): BrokerEvents<Name> {
+    return this.#events.events(names, options);
   }
 
   /**
@@ -276,11 +431,11 @@ export class Broker implements AsyncDisposable {
   }
 
   /**
-   * Cuts a client off; session and will are treated as after a lost connection.
+   * Cuts a client off, at the end of this turn of the event loop; session and will are treated as after a lost connection.
    *
    * @param reasonCode what a 5.0 client is told (MQTT 5.0 §3.14.2.1). @default `AdministrativeAction`
    * @param properties what it is told beside: with `UseAnotherServer` or `ServerMoved` the server to go to
-   * @returns false if no such client is connected
+   * @returns false if no such client is connected, or it is being cut off already
    * @throws {Error} if the reason code is none that a server says in DISCONNECT, or a property is wrong; the client stays
    */
   disconnect(clientIdentifier: string, reasonCode?: ReasonCode, properties?: DisconnectProperties): boolean {
@@ -290,60 +445,78 @@ export class Broker implements AsyncDisposable {
   /**
    * Takes a connection from the host program: a unix socket, one end of a pair, any stream of bytes.
    *
-   * @param options.listener whose attributes it gets; a name that is not configured gets those of `default`
-   * @throws {Error} if the broker is not started; the connection is closed then
+   * @param options.listener whose attributes it gets
+   * @throws {Error} if the broker is not started, there is no such listener, none is named where several are external, or
+   * the connection is no stream; the connection is closed then
    */
-  accept(connection: ByteStream | Transport, options: { readonly listener?: string } = {}): Promise<Accepted> {
-    const transport = isTransport(connection) ? connection : streamTransport(connection);
-    if (this.#state !== "started") {
+  // deno-lint-ignore require-await -- what is thrown is to reject
+  async accept(connection: ByteStream | Transport, options: HandInOptions = {}): Promise<Accepted> {
+    const place = "Cannot accept a connection";
+    const transport = orThrow(place, () => isTransport(connection) ? connection : streamTransport(connection));
+    try {
+      if (this.#state !== "started") throw new Error(`${place}: the broker is ${this.#state}`);
+      const listener = orThrow(place, () => this.#run.reception.handedIn(options.listener));
+      return { closed: this.#run.reception.serve(transport, listener) };
+    } catch (error) {
       transport.close();
-      return Promise.reject(new Error(`Cannot accept a connection: the broker is ${this.#state}`));
+      throw error;
     }
-    return Promise.resolve({
-      closed: this.#run.reception.serve(transport, this.#run.reception.handedIn(options.listener)),
-    });
   }
 
   /**
    * Takes a WebSocket request from the host's own web server.
    *
+   * @param options.listener whose attributes the connection gets
+   * @param options.remote where the client is, for logs, snapshots and what is counted by address
    * @returns the response to give: the upgrade, or an error with a sentence
+   * @throws {Error} if there is no such listener, or none is named where several are external
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { web: { type: "external" } }, auth: { allowAnonymous: true } });
+   * await broker.start();
+   * await using server = Deno.serve(
+   *   { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+   *   (request, info) => broker.upgrade(request, { listener: "web", remote: info.remoteAddr }),
+   * );
+   * const { status } = await fetch(`http://127.0.0.1:${server.addr.port}/`, { method: "HEAD" });
+   * console.log(status); // 426: a WebSocket is expected
+   * ```
    */
-  upgrade(request: Request, options: { readonly listener?: string } = {}): Response {
+  upgrade(request: Request, options: UpgradeOptions = {}): Response {
     if (this.#state !== "started") return new Response("The broker is not running\n", { status: 503 });
-    const listener = this.#run.reception.handedIn(options.listener);
+    const listener = orThrow("Cannot upgrade a request", () => this.#run.reception.handedIn(options.listener));
     const { maxInboundBytes, maxOutboundBytes } = listener.limits;
     const { origins, hosts, name } = listener;
-    const rules = { origins, hosts, place: `listeners.${name}` };
+    const { hostname, port } = options.remote ?? {};
+    const remote = Object.freeze({ ...(hostname !== undefined && { hostname }), ...(port !== undefined && { port }) });
+    const rules = { origins, hosts, place: `listeners.${name}`, remote };
     const { response, transport, refusal } = upgradeRequest(request, { ...rules, maxInboundBytes, maxOutboundBytes });
-    if (refusal) this.#run.brokerParts.refuse(name, refusal.kind, {}, `a request, listener ${name}: ${refusal.reason}`);
+    if (refusal) {
+      const from = hostname === undefined ? "a request" : describeAddress(remote);
+      this.#run.brokerParts.refuse(name, refusal.kind, remote, `${from}, listener ${name}: ${refusal.reason}`);
+    }
     if (transport) this.#run.reception.serve(transport, listener);
     return response;
+  }
+
+  /** What is wrong with asking for something after a shutdown; `undefined`: nothing. */
+  #stoppedFault(place: string): Error | undefined {
+    if (this.#state !== "stopped") return undefined;
+    return new Error(`${place}: the broker is shut down, and takes messages again once start() was called`);
   }
 
   /** Makes sure that a start may begin, and that there is a run which was not ended. */
   #beginRun(): void {
     if (this.#state === "stopped") {
-      this.#run = makeRun(this.#config, this.#environment);
+      this.#run = makeRun(this.#config, this.#environment, this.#events);
       this.#stopping = undefined;
     } else if (this.#state !== "new" || this.#stopping) {
       const state = this.#stopping ? "being shut down" : `${this.#state} already`;
       throw new Error(`Cannot start the broker: it is ${state}`);
     }
-  }
-
-  async #open({ brokerParts, listeners, reception, inProcess }: Run): Promise<void> {
-    const { config, logger, statistics } = brokerParts;
-    for (const warning of config.warnings) logger.warn(warning);
-    await brokerParts.open(inProcess.powers());
-    for (const warning of await emptyPasswordFiles(config)) logger.warn(warning);
-    await brokerParts.hooks.beforeStart();
-    statistics.startedAt = new Date();
-    await listeners.start(config.listeners, (transport, listener) => {
-      reception.serve(transport, listener);
-    });
-    brokerParts.every(TICK_MS, () => tick(brokerParts));
-    watchCertificates(brokerParts, listeners);
   }
 
   async #stop(run: Run): Promise<void> {
@@ -359,54 +532,21 @@ export class Broker implements AsyncDisposable {
       await shutDown(run);
     } finally {
       this.#state = "stopped";
+      this.#forgetSignal();
+      this.#events.endLoops();
     }
   }
 }
 
-/** The parts of a run; nothing is opened yet. */
-function makeRun(config: ResolvedConfig, environment: BrokerEnvironment): Run {
-  const brokerParts = new BrokerParts(config, environment);
-  return {
-    brokerParts,
-    listeners: new Listeners(
-      loggerOf(brokerParts.logger, "listeners"),
-      brokerParts.work,
-      (listener, kind, remote, reason) => {
-        const where = `${describeAddress(remote)}, listener ${listener}`;
-        brokerParts.refuse(listener, kind, remote, `${where}: ${reason}`);
-      },
-    ),
-    reception: new Reception(brokerParts),
-    inProcess: new InProcess(brokerParts),
-  };
-}
-
-function tick(brokerParts: BrokerParts): void {
-  const { clock, clientTime, connections, context, wills, memory, retained, refusals, statistics } = brokerParts;
-  const nowMs = clock.now();
-  brokerParts.eventLoopDelay.tick(nowMs);
-  statistics.tick(nowMs);
-  if (clientTime.tick()) {
-    const clientNowMs = clientTime.now();
-    for (const connection of connections) connection.tick(clientNowMs);
-  }
-  context.persistence?.tick();
-  wills.tick(nowMs);
-  refusals.tick(nowMs);
-  brokerParts.readAgain(nowMs);
-  brokerParts.expireSessions(nowMs);
-  retained.expire(nowMs);
-  memory.look();
-}
-
-function watchCertificates(brokerParts: BrokerParts, listeners: Listeners): void {
-  const { clock, config } = brokerParts;
-  if (!config.listeners.some(({ tls }) => tls)) return;
-  listeners.warnOfCertificates(clock.epoch());
-  brokerParts.every(CERTIFICATE_LOOK_MS, () => listeners.refresh(clock.epoch()));
-  brokerParts.every(DAY_MS, () => listeners.warnOfCertificates(clock.epoch()));
-}
-
 function isTransport(connection: ByteStream | Transport): connection is Transport {
-  return "acceptedAt" in connection;
+  return typeof connection === "object" && connection !== null && "acceptedAt" in connection;
+}
+
+/** Says in front of what is thrown what could not be done. */
+function orThrow<Result>(place: string, make: () => Result): Result {
+  try {
+    return make();
+  } catch (cause) {
+    throw new Error(`${place}: ${errorText(cause)}`, { cause });
+  }
 }

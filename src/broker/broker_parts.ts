@@ -1,6 +1,6 @@
 import type { ResolvedConfig } from "../config/config.ts";
 import { Persistence } from "../persistence/persistence.ts";
-import { buildHookChain, fillHookChain, type HookChain } from "../hooks/chain.ts";
+import { buildHookChain, fillHookChain, fillObservers, type HookChain } from "../hooks/chain.ts";
 import type { LoadedPlugin } from "../hooks/loader.ts";
 import type { RefusalKind } from "../hooks/plugin.ts";
 import { type Logger, loggerOf } from "../logger.ts";
@@ -30,6 +30,7 @@ import { type Machine, systemMachine } from "../runtime/machine.ts";
 import { MemoryCeiling } from "./memory_ceiling.ts";
 import { PublishPipeline } from "../routing/publish_pipeline.ts";
 import type { PluginPowers } from "../embedding/plugin_context.ts";
+import { ProgramEvents } from "../embedding/program_events.ts";
 import type { ProcessMemory } from "../runtime/environment.ts";
 import { pluginLoader } from "./plugin_loader.ts";
 import { SenderLimitsOf } from "../connection/sender_limits.ts";
@@ -84,7 +85,10 @@ export class BrokerParts {
   /** Those that are loaded. A start that fails frees what they hold. */
   readonly #plugins: LoadedPlugin[] = [];
 
-  constructor(config: ResolvedConfig, environment: BrokerEnvironment) {
+  readonly #events: ProgramEvents;
+
+  /** @param events the program's listeners, who outlive this run */
+  constructor(config: ResolvedConfig, environment: BrokerEnvironment, events: ProgramEvents = new ProgramEvents()) {
     this.config = config;
     this.logger = environment.logger ?? libraryLogger();
     this.admissions = new Admissions();
@@ -115,6 +119,9 @@ export class BrokerParts {
     });
     this.hooks = buildHookChain(this.#plugins, loggerOf(this.logger, "plugins"), this.statistics.signInTally);
     this.#drops = new Drops(this);
+    this.#events = events;
+    this.#fillObservers();
+    events.serve(loggerOf(this.logger, "plugins"), () => this.#fillObservers());
     this.router = this.#makeRouter();
     this.#unread = new UnreadSessions({
       sessions: this.sessions,
@@ -139,6 +146,7 @@ export class BrokerParts {
     const load = pluginLoader(this.config.baseDirectory, powers);
     for (const entry of this.config.plugins) this.#plugins.push(await load(entry));
     fillHookChain(this.hooks, this.#plugins, loggerOf(this.logger, "plugins"), this.statistics.signInTally);
+    this.#fillObservers();
     const persistence = this.context.persistence = await this.#openStore();
     if (!persistence) return;
     for (const will of persistence.wills) {
@@ -195,6 +203,12 @@ export class BrokerParts {
       wills,
       persistence: () => this.context.persistence,
     });
+  }
+
+  /** The plugins are told before the program. */
+  #fillObservers(): void {
+    const { plugin } = this.#events;
+    fillObservers(this.hooks, [...this.#plugins, { specifier: "program", plugin }], loggerOf(this.logger, "plugins"));
   }
 
   #makeRouter(): Router {

@@ -37,7 +37,8 @@ export class Drops {
     const owner = session && this.#parts.connectionBySession.get(session);
     if (owner?.listener.limits.queuePolicy !== "disconnect") return;
     const text = "its queue is full (queue-limit, queue-policy: disconnect)";
-    owner.close({ reasonCode: ReasonCode.QuotaExceeded, reason: text });
+    // At the end of the turn: a hook may have published while the client is being served.
+    queueMicrotask(() => owner.close({ reasonCode: ReasonCode.QuotaExceeded, reason: text }));
   }
 
   /** Messages are given up that are not in memory, so that they cannot be shown to a plugin. */

@@ -31,6 +31,13 @@ export interface ListenerState {
   readonly certificateExpirySeconds: number | undefined;
 }
 
+/** What has come of reading one listener's certificates again. */
+export interface CertificateReload {
+  readonly listener: string;
+  /** Why the old ones stay; `undefined`: the new ones are in use. */
+  readonly fault: string | undefined;
+}
+
 interface OpenListener {
   readonly config: ResolvedListener;
   readonly listener: Listener;
@@ -107,19 +114,20 @@ export class Listeners {
     }
   }
 
-  /** Reads certificates again; a fault is logged and the old ones stay. @returns the names of those that have new ones */
-  async reload(): Promise<string[]> {
-    const renewed: string[] = [];
+  /** Reads certificates again; a fault is logged and the old ones stay. */
+  async reload(): Promise<CertificateReload[]> {
+    const reloads: CertificateReload[] = [];
     for (const { config, listener } of this.#open) {
       try {
         await listener.reload();
-        if (config.tls) renewed.push(config.name);
+        if (config.tls) reloads.push({ listener: config.name, fault: undefined });
       } catch (error) {
         const reason = errorText(error);
         this.#logger.error(`listeners.${config.name}: the old certificates stay in use: ${reason}`);
+        reloads.push({ listener: config.name, fault: reason });
       }
     }
-    return renewed;
+    return reloads;
   }
 
   /** Reads certificates again whose files have changed. Called by the broker's timer. */

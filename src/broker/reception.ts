@@ -3,6 +3,7 @@ import type { Transport } from "../transport/transport.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 import { handlePacket } from "../connection/handlers/handle_packet.ts";
 import { Connection } from "../connection/connection.ts";
+import { quote } from "../quote.ts";
 import { describeAddress } from "../routing/describe.ts";
 
 /** Takes connections in, from listeners and from the host program, and serves each to its end. */
@@ -44,12 +45,23 @@ export class Reception {
     });
   }
 
-  /** What holds for a connection that the host program hands in. */
+  /**
+   * What holds for a connection that the host program hands in.
+   *
+   * @param name of a listener; `undefined`: the only one of type `external`, or without any what `default` says
+   * @throws {Error} if there is no such listener, or none is named where there are several
+   */
   handedIn(name: string | undefined): ResolvedListener {
     const { listeners, handedIn } = this.#brokerParts.config;
-    const configured = listeners.find((listener) => listener.name === name);
+    const external = listeners.filter(({ type }) => type === "external");
+    const onlyExternal = external.length > 1 ? undefined : external[0] ?? handedIn;
+    const named = () => [...listeners, handedIn].find((listener) => listener.name === name);
+    const found = name === undefined ? onlyExternal : named();
     // Whoever is handed in did not come through that listener's socket, loopback or not.
-    return { ...(configured ?? handedIn), name: name ?? handedIn.name, type: "external" };
+    if (found) return { ...found, type: "external" };
+    const fault = name === undefined ? "a listener must be named" : `there is no listener ${quote(String(name))}`;
+    const known = (name === undefined ? external : listeners).map(({ name }) => name);
+    throw new Error(`${fault}: expected one of ${known.join(", ")}`);
   }
 
   /** Whoever comes from now on is cut. */

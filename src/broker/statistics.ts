@@ -75,19 +75,20 @@ export class Statistics implements BrokerStatistics, ConnectionCounters {
     this.listeners = new ListenerCounts(sources.listenerNames);
   }
 
-  /** All figures as of now; the clients are looked at once. */
+  /** All figures as of now, frozen; the clients are looked at once. */
   snapshot(): BrokerStatistics {
     const { queued, inflightInbound, inflightOutbound } = this.#held();
-    return {
-      startedAt: this.startedAt,
+    return Object.freeze({
+      // A `Date` could be set.
+      startedAt: new Date(this.startedAt),
       bytesReceived: this.bytesReceived,
       bytesSent: this.bytesSent,
       packetsReceived: this.packetsReceived,
       packetsSent: this.packetsSent,
       publishesReceived: this.publishesReceived,
       publishesSent: this.publishesSent,
-      packetsReceivedByKind: this.packetsReceivedByKind,
-      packetsSentByKind: this.packetsSentByKind,
+      packetsReceivedByKind: Object.freeze(this.packetsReceivedByKind),
+      packetsSentByKind: Object.freeze(this.packetsSentByKind),
       clientsConnected: this.clientsConnected,
       clientsDisconnected: this.clientsDisconnected,
       clientsMaximum: this.clientsMaximum,
@@ -98,17 +99,17 @@ export class Statistics implements BrokerStatistics, ConnectionCounters {
       retainedBytes: this.retainedBytes,
       subscriptions: this.subscriptions,
       sharedSubscriptions: this.sharedSubscriptions,
-      messagesDropped: { ...this.messagesDropped },
+      messagesDropped: Object.freeze({ ...this.messagesDropped }),
       publishesDenied: this.publishesDenied,
       connectionsAccepted: this.connectionsAccepted,
-      connectionsClosed: this.connectionsClosed,
+      connectionsClosed: Object.freeze(this.connectionsClosed),
       connectionsRefused: this.connectionsRefused,
-      refused: { ...this.refused },
-      signIns: this.signIns,
-      load: this.load,
+      refused: Object.freeze({ ...this.refused }),
+      signIns: Object.freeze(this.signIns),
+      load: Object.freeze(this.load),
       storeFault: this.storeFault,
       changesWaiting: this.changesWaiting,
-    };
+    });
   }
 
   /** Called by the broker's coarse timer. */
@@ -162,7 +163,10 @@ export class Statistics implements BrokerStatistics, ConnectionCounters {
 
   get load(): Record<LoadName, LoadAverage> {
     const names = Object.keys(this.#loadCounters()) as LoadName[];
-    return Object.fromEntries(names.map((name) => [name, this.#load.of(name)])) as Record<LoadName, LoadAverage>;
+    return Object.fromEntries(names.map((name) => [name, Object.freeze(this.#load.of(name))])) as Record<
+      LoadName,
+      LoadAverage
+    >;
   }
 
   get clientsConnected(): number {

@@ -7,7 +7,6 @@ import { PluginLoadError } from "../hooks/loader.ts";
 import { formatAddress } from "./address.ts";
 import type { CliIo, CliSignal } from "./io.ts";
 import { cliLogger, Log, type LogFlags } from "./log.ts";
-import { needingRestart } from "./restart_report.ts";
 import { ExitCode } from "./exit_code.ts";
 import { Systemd } from "./systemd.ts";
 import type { CliServices, ServedBroker } from "./services.ts";
@@ -46,7 +45,7 @@ async function serve(options: RunOptions, io: CliIo, services: CliServices, log:
     for (const [name, address] of Object.entries(broker.addresses)) io.out(formatAddress(name, address));
     const serving = Object.keys(broker.addresses).join(", ");
     await systemd.ready(`serving ${serving}`);
-    const stopReloading = io.onSignal("SIGHUP", reloader(broker, source, options, log));
+    const stopReloading = io.onSignal("SIGHUP", reloader(broker, options, log));
     await signals.ended;
     stopReloading();
     await systemd.stopping();
@@ -87,23 +86,19 @@ function watchSignals(io: CliIo): { readonly ended: Promise<void>; close(): void
   return { ended, close: () => stops.forEach((stop) => stop()) };
 }
 
-/**
- * Reads the config again and says what has come of it; one reload at a time, and a fault changes nothing.
- *
- * @param started what the broker was started with
- */
-function reloader(broker: ServedBroker, started: Source, options: RunOptions, log: Log): () => void {
+/** Reads the config again and says what has come of it; one reload at a time, and a fault changes nothing. */
+function reloader(broker: ServedBroker, options: RunOptions, log: Log): () => void {
   const logger = cliLogger();
   let last = Promise.resolve();
   const reload = async () => {
     try {
       const source = await readSource(options);
-      const { certificates, plugins } = await broker.reload(withFlags(source.resolved, options));
+      const { certificates, plugins, needsRestart, failed } = await broker.reload(withFlags(source.resolved, options));
       log.open(source.resolved.log);
       const read = [...certificates.map((name) => `certificates of listeners.${name}`), ...plugins, "log"];
       logger.info(`reload: read again: ${read.join(", ")}`);
-      const waiting = needingRestart(started.resolved, source.resolved, plugins);
-      if (waiting.length > 0) logger.warn(`reload: needs a restart: ${waiting.join(", ")}`);
+      if (failed.length > 0) logger.error(`reload: the old stays: ${failed.map(({ place }) => place).join(", ")}`);
+      if (needsRestart.length > 0) logger.warn(`reload: needs a restart: ${needsRestart.join(", ")}`);
       else logger.info("reload: nothing that has changed needs a restart");
     } catch (error) {
       for (const line of messageOf(error).split("\n")) logger.error(`reload: ${line}`);

@@ -11,7 +11,7 @@ import { type Report, show, suggestMapping } from "./report.ts";
 import { listenerSchema, type ListenerValues } from "./schema.ts";
 import { readSection, type Section } from "./section.ts";
 import { ignoredListenerKeys, limitKeys } from "./table.ts";
-import { checkTls, resolveTls } from "./tls.ts";
+import { checkPaths, checkTls, resolveTls } from "./tls.ts";
 import { isMapping } from "./values.ts";
 
 /** What {@linkcode resolveListeners} finds. */
@@ -148,6 +148,7 @@ function checkDraft(draft: Draft, drafts: ReadonlyMap<string, Draft>, report: Re
   for (const key of ["reader", "writer"] as const) {
     if (own.values[key] !== undefined) report.warn(own.pathOf(key), ignoredListenerKeys[key].doc);
   }
+  checkPaths(draft, report);
   const template = drafts.get(DEFAULT)?.own.path ?? own.path;
   if (isTemplate && own.values.bind === undefined) return;
   // What follows from a faulty value is no further fault.

@@ -1,6 +1,7 @@
 /** Lists of plugins: from the spellings of the config to names with options. */
 import { resolve } from "node:path";
 import { type BundledPluginName, bundledPlugins, type PluginPurpose } from "../plugins/bundled.ts";
+import { isDeepStrictEqual } from "node:util";
 import type { PluginEntry } from "./config.ts";
 import type { Keys } from "./key.ts";
 import { formatKeyPath, type KeyPath } from "./key_path.ts";
@@ -136,6 +137,22 @@ export function withDefaults(plugin: ListedPlugin, defaults: object): ListedPlug
 /** A listed plugin as the loader takes it. */
 export function toEntry({ specifier, options, path }: ListedPlugin): PluginEntry {
   return { specifier, options, place: formatKeyPath(path) };
+}
+
+/**
+ * Without those that are named again with the same options, in another list or the same: a plugin that has hooks of several
+ * kinds may stand in each list that it serves, and is one.
+ */
+export function withoutRepeats(listed: readonly ListedPlugin[]): ListedPlugin[] {
+  return listed.filter((plugin, index) => !listed.slice(0, index).some((earlier) => isSame(plugin, earlier)));
+}
+
+/** Alike in all but where and under which name they stand. */
+function isSame(
+  { name: _, path: __, ...one }: ListedPlugin,
+  { name: ___, path: ____, ...other }: ListedPlugin,
+): boolean {
+  return isDeepStrictEqual(one, other);
 }
 
 /** Reports bundled plugins that are listed more than once: their options could not both hold. */

@@ -3,7 +3,15 @@ import { bundledPlugins, type PluginPurpose } from "../plugins/bundled.ts";
 import { resolveAuth, resolveFile } from "./auth.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { brokerDefaults } from "./keys.ts";
-import { checkTwice, hasOptions, type ListedPlugin, readPluginList, toEntry, withDefaults } from "./plugin_list.ts";
+import {
+  checkTwice,
+  hasOptions,
+  type ListedPlugin,
+  readPluginList,
+  toEntry,
+  withDefaults,
+  withoutRepeats,
+} from "./plugin_list.ts";
 import type { Report } from "./report.ts";
 import type { BrokerValues } from "./schema.ts";
 import type { Section } from "./section.ts";
@@ -28,8 +36,9 @@ export function resolvePlugins(broker: Section<BrokerValues>, baseDirectory: str
   const auth = values.auth === undefined ? [] : resolveAuth(broker, { mentioned: signIn, general: rest }, context);
   const topics = values.topicCheck === undefined ? [] : resolveTopicCheck(broker, named, context);
   const others = resolveGeneral(broker, rest, report);
-  const plugins = [...auth, ...topics, ...others];
-  checkTwice(plugins, report);
+  const listed = [...auth, ...topics, ...others];
+  checkTwice(listed, report);
+  const plugins = withoutRepeats(listed);
   const lists = (...names: string[]) => others.some(({ bundled }) => bundled !== undefined && names.includes(bundled));
   return {
     plugins: plugins.map(toEntry),

@@ -36,6 +36,18 @@ export function resolveTls(values: MergedValues, absolute: (path: string) => str
   };
 }
 
+/** Keys whose value is a path. */
+const FILE_KEYS = ["certfile", "keyfile", "keyfilePassphraseFile", "cafile", "capath", "crlfile"] as const;
+
+/** Reports the content of a file where its path belongs; a key must not get into the log, nor into an error. */
+export function checkPaths({ own }: Draft, report: Report): void {
+  for (const key of FILE_KEYS) {
+    if (!/-----BEGIN|[\r\n]/.test(own.values[key] ?? "")) continue;
+    const remedy = key === "cafile" ? ": give the text to cadata" : "";
+    report.fault(own.pathOf(key), `must be the path of a file: got PEM text, which is not shown${remedy}`);
+  }
+}
+
 function hasAuthority({ cafile, capath, cadata }: MergedValues): boolean {
   return cafile !== undefined || capath !== undefined || cadata !== undefined;
 }

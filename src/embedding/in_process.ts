@@ -1,36 +1,42 @@
 import type { ClientConnection, ConnectionContext } from "../connection/connection_context.ts";
 import { type Logger, loggerOf } from "../logger.ts";
+import type { PublishOutcome } from "../routing/publish_pipeline.ts";
 import type { Router } from "../routing/router.ts";
 import type {
   BrokerStatistics,
   ClientSnapshot,
   DisconnectProperties,
   PublishOptions,
+  PublishResult,
   SessionSnapshot,
 } from "../hooks/plugin.ts";
-import type { ApplicationMessage, DropReason, Message } from "../message.ts";
+import type { ApplicationMessage, DropReason, Message, Payload } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { parseTopicFilter } from "../packet/topic.ts";
 import { quote } from "../quote.ts";
 import type { Session } from "../session/session.ts";
-import type { Subscription } from "../topics/subscriber.ts";
+import type { Subscriber, Subscription } from "../topics/subscriber.ts";
 import { checkDisconnect } from "../connection/disconnect_rules.ts";
 import { sendRetained } from "../connection/handlers/retained_delivery.ts";
 import { InProcessClient, type PublishAs } from "./in_process_client.ts";
 import type { LocalClient, LocalClientOptions } from "./local_client.ts";
 import { PROGRAM } from "./local_connection.ts";
 import { InProcessSubscriber } from "./in_process_subscriber.ts";
-import { makeMessage, type PluginPowers } from "./plugin_context.ts";
+import type { PluginPowers } from "./plugin_context.ts";
+import { makeMessage } from "./program_message.ts";
 import { subscribeSession } from "../connection/session_subscription.ts";
-import { parseSubscription } from "./program_subscription.ts";
+import { checkSubscribe, parseSubscription } from "./program_subscription.ts";
+import { whenAborted } from "./aborting.ts";
+import { Requests } from "./requests.ts";
+import type { Subscribed, SubscribeOptions } from "./subscribing.ts";
 
 /** What an {@linkcode InProcess} works with: a part of the broker's parts. */
 export interface InProcessParts
   extends Pick<ConnectionContext, "config" | "clock" | "sessions" | "subscriptions" | "retained"> {
   readonly connectionBySession: ReadonlyMap<Session, ClientConnection>;
   readonly logger: Logger;
-  readonly statistics: BrokerStatistics;
+  readonly statistics: { snapshot(): BrokerStatistics };
   readonly context: ConnectionContext;
   readonly router: Pick<Router, "retain">;
   /** What each session has lost. */
@@ -48,10 +54,26 @@ export class InProcess {
   readonly #parts: InProcessParts;
   readonly #subscribers = new Set<InProcessSubscriber>();
   readonly #clients = new Set<LocalClient>();
+  readonly #requests: Requests;
+  /** Those that are closed at the end of the turn. */
+  readonly #leaving = new Set<ClientConnection>();
   #ended = false;
 
   constructor(parts: InProcessParts) {
     this.#parts = parts;
+    this.#requests = new Requests({
+      logger: loggerOf(parts.logger, "plugins"),
+      publish: (...what) => this.publish(...what),
+      subscribe: (...what) => this.subscribe(...what),
+      listen: (...what) => this.#listen(...what),
+      mayPublish: (...what) => this.#mayPublish(...what),
+      uniqueName: () => parts.context.machine.uniqueName(),
+    });
+  }
+
+  /** Request and response. */
+  get requests(): Pick<Requests, "request" | "respond"> {
+    return this.#requests;
   }
 
   get clients(): ClientSnapshot[] {
@@ -78,7 +100,7 @@ export class InProcess {
    *
    * @throws {Error} if it cannot be stored now, and nobody gets it; or the broker ended before it was stored
    */
-  publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
+  publish(topicName: string, payload: Payload, options?: PublishOptions): Promise<PublishResult> {
     return this.#publishAs(undefined, topicName, payload, options);
   }
 
@@ -100,50 +122,62 @@ export class InProcess {
   async #publishAs(
     publisher: string | undefined,
     topicName: string,
-    payload: Uint8Array | string,
+    payload: Payload,
     options?: PublishOptions,
-  ): Promise<void> {
+  ): Promise<PublishResult> {
     const { clock, context } = this.#parts;
-    const message = makeMessage(topicName, payload, { ...options, publisher, nowMs: clock.now() });
+    const message = makeMessage(topicName, payload, options, { publisher, nowMs: clock.now() });
     this.#checkStorable(message);
     const writeQueue = context.persistence?.writeQueue;
     const before = writeQueue?.position;
     const routing = this.#route(message);
-    if (routing instanceof Promise) await routing;
-    if (message.qos === 0 || !writeQueue) return;
+    const result = resultOf(topicName, routing instanceof Promise ? await routing : routing);
+    if (message.qos === 0 || !writeQueue) return result;
     const { position } = writeQueue;
     // Else it would wait for what others have changed, and as long as the store fails.
-    if (position === before) return;
+    if (position === before) return result;
     await writeQueue.settled();
     if (writeQueue.committed < position) {
       throw new Error(`Cannot say that the message to ${quote(topicName)} is stored: the broker has ended`);
     }
+    return result;
   }
 
-  /** An iterator over what comes from now on; it has nothing to tell once {@linkcode InProcess.end} was called. */
-  subscribe(topicFilter: string, qos: QoS): AsyncIterableIterator<ApplicationMessage> {
+  /**
+   * An iterator over what comes from now on; it has nothing to tell once {@linkcode InProcess.end} was called.
+   *
+   * @throws {Error} if the topic filter or an option is wrong
+   */
+  subscribe(topicFilter: string, options: SubscribeOptions = {}): Subscribed {
     const { config, subscriptions } = this.#parts;
+    const { qos = 2, signal, retained = "send", limit = config.limits.queueLimit, onOverflow = "drop" } = options;
+    checkSubscribe(topicFilter, { retained, limit, onOverflow });
     const subscription = parseSubscription(topicFilter, qos, { retainAsPublished: true });
     const subscriber: InProcessSubscriber = new InProcessSubscriber({
-      maximumMessages: config.limits.queueLimit,
+      topicFilter,
+      maximumMessages: limit,
       maximumBytes: config.limits.queueLimitBytes,
+      onOverflow,
       onDrop: (message, reason) => this.#parts.drop(undefined, message, reason),
       onEnd: () => {
+        forget();
         this.#subscribers.delete(subscriber);
         subscriptions.remove(subscriber, subscription.topicFilter, subscription.shareName);
       },
     });
-    if (this.#ended) {
+    let forget = () => {};
+    if (this.#ended || signal?.aborted) {
       subscriber.end();
       return subscriber;
     }
     this.#subscribers.add(subscriber);
     subscriptions.add(subscriber, subscription);
-    for (const message of this.#retainedFor(subscription)) subscriber.offer(message);
+    forget = whenAborted(signal, () => subscriber.end());
+    if (retained === "send") subscriber.replay(this.#retainedFor(subscription));
     return subscriber;
   }
 
-  /** Cuts a client off. False: no such client is connected. */
+  /** Cuts a client off at the end of the turn. False: no such client is connected, or it was cut off in this turn. */
   disconnect(
     clientIdentifier: string,
     reasonCode: ReasonCode = ReasonCode.AdministrativeAction,
@@ -153,8 +187,14 @@ export class InProcess {
     if (fault !== undefined) throw new Error(`Cannot disconnect client ${quote(clientIdentifier)}: ${fault}`);
     const session = this.#parts.sessions.get(clientIdentifier);
     const connection = session && this.#parts.connectionBySession.get(session);
-    connection?.close({ reasonCode, reason: "disconnected by the program", properties });
-    return connection !== undefined;
+    if (!connection || this.#leaving.has(connection)) return false;
+    this.#leaving.add(connection);
+    // At the end of the turn: a hook may ask for it, and whoever has called the hook goes on with the client.
+    queueMicrotask(() => {
+      this.#leaving.delete(connection);
+      connection.close({ reasonCode, reason: "disconnected by the program", properties });
+    });
+    return true;
   }
 
   /** What plugins may do. */
@@ -164,7 +204,7 @@ export class InProcess {
       baseDirectory: config.baseDirectory,
       signal: ending.signal,
       logger: loggerOf(logger, "plugins"),
-      statistics,
+      statistics: () => statistics.snapshot(),
       publish: (message) => {
         this.#checkStorable(message);
         void this.#route(message);
@@ -191,6 +231,26 @@ export class InProcess {
   end(): void {
     for (const client of [...this.#clients]) client.close();
     for (const subscriber of [...this.#subscribers]) subscriber.end();
+    this.#requests.end();
+  }
+
+  #listen(subscriber: Subscriber, topicName: string): () => void {
+    const subscription = parseSubscription(topicName, 2);
+    this.#parts.subscriptions.add(subscriber, subscription);
+    return () => this.#parts.subscriptions.remove(subscriber, subscription.topicFilter);
+  }
+
+  /** Denials are counted and logged as those of clients, since a client has caused them. */
+  async #mayPublish(publisher: string | undefined, topicName: string, payload: Payload, qos: QoS): Promise<boolean> {
+    const { sessions, connectionBySession, clock, context: { pipeline } } = this.#parts;
+    const session = publisher === undefined ? undefined : sessions.get(publisher);
+    if (publisher === undefined || session?.username === PROGRAM) return true;
+    const client = session && connectionBySession.get(session)?.open?.client;
+    if (!client) return false;
+    const message = makeMessage(topicName, payload, { qos }, { publisher, nowMs: clock.now() });
+    const authorization = await pipeline.authorize(client, message);
+    if (!authorization.allowed) pipeline.deny(client, topicName, authorization);
+    return authorization.allowed;
   }
 
   #describe(session: Session): SessionSnapshot {
@@ -217,7 +277,7 @@ export class InProcess {
   }
 
   /** Messages that come before plugins are there to transform them are routed as they are. */
-  #route(message: Message): unknown {
+  #route(message: Message): PublishOutcome | Promise<PublishOutcome> {
     return this.#parts.context.pipeline.publish(message);
   }
 
@@ -239,4 +299,11 @@ export class InProcess {
     const { retained, clock } = this.#parts;
     return shareName === undefined ? retained.match(topicFilter, clock.now()) : [];
   }
+}
+
+/** @throws {Error} if a plugin has failed */
+function resultOf(topicName: string, outcome: PublishOutcome): PublishResult {
+  if (typeof outcome !== "object") return { subscribers: typeof outcome === "number" ? outcome : 0 };
+  if (outcome.allowed) return { subscribers: outcome.subscribers };
+  throw new Error(`Cannot publish to ${quote(topicName)}: a plugin's transformMessage has failed: the log says why`);
 }

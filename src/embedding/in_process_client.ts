@@ -2,7 +2,8 @@ import type { ConnectionContext } from "../connection/connection_context.ts";
 import type { Ending } from "../connection/connection_state.ts";
 import { claimSession } from "../connection/session_claim.ts";
 import { subscribeSession, unsubscribeSession } from "../connection/session_subscription.ts";
-import type { ClientSnapshot, PublishOptions } from "../hooks/plugin.ts";
+import type { ClientSnapshot, PublishOptions, PublishResult } from "../hooks/plugin.ts";
+import type { Payload } from "../message.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { parseTopicFilter } from "../packet/topic.ts";
 import { Session } from "../session/session.ts";
@@ -14,9 +15,9 @@ import { parseSubscription } from "./program_subscription.ts";
 export type PublishAs = (
   publisher: string,
   topicName: string,
-  payload: Uint8Array | string,
+  payload: Payload,
   options?: PublishOptions,
-) => Promise<void>;
+) => Promise<PublishResult>;
 
 /** A {@linkcode LocalClient}: what a program may do with a session that it has. */
 export class InProcessClient implements LocalClient {
@@ -88,7 +89,7 @@ export class InProcessClient implements LocalClient {
     return local;
   }
 
-  publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> {
+  publish(topicName: string, payload: Payload, options?: PublishOptions): Promise<PublishResult> {
     if (this.#connection.closed) {
       return Promise.reject(new Error(`Cannot publish to ${topicName}: the client has ended`));
     }

@@ -1,76 +1,74 @@
-import type { ApplicationMessage, DropReason, Message } from "../message.ts";
-import { Fifo } from "../session/fifo.ts";
-import type { Route, Subscriber } from "../topics/subscriber.ts";
+import type { DropReason, Message } from "../message.ts";
+import { quote } from "../quote.ts";
+import type { Subscriber } from "../topics/subscriber.ts";
+import { ProgramQueue } from "./program_queue.ts";
+import type { ReceivedMessage, Subscribed } from "./subscribing.ts";
 
 /** What an in-process subscriber is made with. */
 export interface InProcessSubscriberOptions {
-  /** Messages that may wait; the oldest goes first. */
+  /** As the program gave it. */
+  readonly topicFilter: string;
+  /** Messages that may wait. */
   readonly maximumMessages: number;
   /** Bytes that may wait. */
   readonly maximumBytes: number;
+  /** What happens to one too many: the oldest goes, or the subscription ends with an error. */
+  readonly onOverflow: "drop" | "throw";
   readonly onDrop: (message: Message, reason: DropReason) => void;
   /** Called once, when nobody listens any longer. */
   readonly onEnd: () => void;
 }
 
 /** A subscription of the host program: an async iterator over what arrives, with a bounded queue. */
-export class InProcessSubscriber implements Subscriber, AsyncIterableIterator<ApplicationMessage> {
+export class InProcessSubscriber extends ProgramQueue<Message, ReceivedMessage> implements Subscriber, Subscribed {
   readonly clientIdentifier = undefined;
   readonly availability = "ready";
-  readonly #options: InProcessSubscriberOptions;
-  readonly #queue = new Fifo<Message>();
-  readonly #waiting = new Fifo<(result: IteratorResult<ApplicationMessage>) => void>();
-  #bytes = 0;
-  #ended = false;
+  /** Messages that were there before the subscription: the first ones. */
+  #replays = 0;
 
-  constructor(options: InProcessSubscriberOptions) {
-    this.#options = options;
+  constructor({ topicFilter, maximumMessages, maximumBytes, onOverflow, onDrop, onEnd }: InProcessSubscriberOptions) {
+    super({
+      limit: maximumMessages,
+      limitBytes: maximumBytes,
+      sizeBytes: (message) => message.sizeBytes,
+      onOverflow,
+      overflow: () =>
+        new Error(
+          `Cannot go on with the subscription to ${
+            quote(topicFilter)
+          }: more messages wait than ${maximumMessages} (limit)` +
+            ` or ${maximumBytes} bytes (queue-limit-bytes)`,
+        ),
+      onDrop: (message) => onDrop(message, "queue-limit"),
+      onEnd,
+    }, (message, place) => received(message, place < this.#replays));
   }
 
-  offer(message: Message, _route?: Route): boolean {
-    if (this.#ended) return false;
-    const taker = this.#waiting.shift();
-    if (taker) {
-      taker({ done: false, value: message.snapshot() });
-      return true;
-    }
-    this.#queue.push(message.keep());
-    this.#bytes += message.sizeBytes;
-    const { maximumMessages, maximumBytes, onDrop } = this.#options;
-    while (this.#queue.length > maximumMessages || this.#bytes > maximumBytes) onDrop(this.#take()!, "queue-limit");
-    return true;
+  /** What is retained; offered before everything else. */
+  replay(messages: readonly Message[]): void {
+    this.#replays = messages.length;
+    for (const message of messages) this.offer(message);
   }
 
-  next(): Promise<IteratorResult<ApplicationMessage>> {
-    const message = this.#take();
-    if (message) return Promise.resolve({ done: false, value: message.snapshot() });
-    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  offer(message: Message): boolean {
+    return this.push(message.keep());
   }
+}
 
-  return(): Promise<IteratorResult<ApplicationMessage>> {
-    while (this.#take());
-    this.end();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  /** No more messages come; those that wait can still be taken. */
-  end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#options.onEnd();
-    for (let taker = this.#waiting.shift(); taker; taker = this.#waiting.shift()) {
-      taker({ done: true, value: undefined });
-    }
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  #take(): Message | undefined {
-    const message = this.#queue.shift();
-    if (message) this.#bytes -= message.sizeBytes;
-    return message;
-  }
+/** A message for the program: a frozen object that lasts, whose properties are read when they are asked for. */
+export function received(
+  { topicName, payload, qos, retain, publisher, body }: Message,
+  replayed: boolean,
+): ReceivedMessage {
+  return Object.freeze({
+    topicName,
+    payload,
+    qos,
+    retain,
+    get properties() {
+      return body.properties;
+    },
+    publisher,
+    replayed,
+  });
 }

@@ -1,5 +1,5 @@
-import type { PublishOptions } from "../hooks/plugin.ts";
-import type { ApplicationMessage } from "../message.ts";
+import type { PublishOptions, PublishResult } from "../hooks/plugin.ts";
+import type { ApplicationMessage, Payload } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 
@@ -63,7 +63,7 @@ export interface LocalClient extends AsyncDisposable, AsyncIterable<LocalDeliver
    * @throws {TopicError} if the topic name is wrong
    * @throws {Error} if the client has ended, or as `Broker.publish`
    */
-  publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void>;
+  publish(topicName: string, payload: Payload, options?: PublishOptions): Promise<PublishResult>;
 
   /**
    * Subscribes, from this call on; resolves when that is stored, if the session is.

@@ -1,18 +1,16 @@
 import type { PluginContext, PublishOptions } from "../hooks/plugin.ts";
 import { type Logger, loggerOf } from "../logger.ts";
-import { expiryTime, Message } from "../message.ts";
-import { checkMessageProperties } from "../packet/message_properties.ts";
+import type { Message, Payload } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
-import { parseTopicName } from "../packet/topic.ts";
-import { quote } from "../quote.ts";
 import { errorText } from "../error_text.ts";
+import { makeMessage } from "./program_message.ts";
 
 /** What the broker lets a plugin do. */
 export interface PluginPowers {
   readonly baseDirectory: string;
   readonly signal: AbortSignal;
   readonly logger: Logger;
-  readonly statistics: PluginContext["statistics"];
+  statistics(): PluginContext["statistics"];
   /** Milliseconds of the broker's clock. */
   now(): number;
   publish(message: Message): void;
@@ -27,16 +25,18 @@ export interface PluginPowers {
 
 /** The context of one plugin. */
 export function pluginContext(specifier: string, powers: PluginPowers): PluginContext {
-  const { baseDirectory, signal, statistics } = powers;
+  const { baseDirectory, signal } = powers;
   const logger = loggerOf(powers.logger, specifier);
-  const make = (topicName: string, payload: Uint8Array | string, options?: PublishOptions) =>
-    makeMessage(topicName, payload, { ...options, nowMs: powers.now() });
+  const make = (topicName: string, payload: Payload, options?: PublishOptions, retain?: true) =>
+    makeMessage(topicName, payload, options, { nowMs: powers.now(), retain });
   const say = (level: "debug" | "info" | "warn" | "error") => (text: string) => logger[level](`${specifier}: ${text}`);
   return {
     specifier,
     baseDirectory,
     signal,
-    statistics,
+    get statistics() {
+      return powers.statistics();
+    },
     logger: {
       get debugEnabled() {
         return logger.debugEnabled;
@@ -47,7 +47,7 @@ export function pluginContext(specifier: string, powers: PluginPowers): PluginCo
       error: say("error"),
     },
     publish: (topicName, payload, options) => powers.publish(make(topicName, payload, options)),
-    retain: (topicName, payload, options) => powers.retain(make(topicName, payload, { ...options, retain: true })),
+    retain: (topicName, payload, options) => powers.retain(make(topicName, payload, options, true)),
     clients: () => powers.clients(),
     sessions: () => powers.sessions(),
     session: (clientIdentifier) => powers.session(clientIdentifier),
@@ -74,35 +74,4 @@ function guarded(tick: () => void, complain: (text: string) => void): () => Prom
       complain(`timer: ${errorText(error)}`);
     }
   };
-}
-
-const encoder = new TextEncoder();
-
-/** What a message of a plugin or the host program is made with. */
-export interface MakeMessageOptions extends PublishOptions {
-  /** Milliseconds of the broker's clock. */
-  readonly nowMs: number;
-  /** In whose name it is published. @default nobody's */
-  readonly publisher?: string;
-}
-
-/**
- * A message of a plugin or the host program; the payload is copied.
- *
- * @throws {TopicError} if the topic name is wrong
- * @throws {Error} if a property is wrong
- */
-export function makeMessage(topicName: string, payload: Uint8Array | string, options: MakeMessageOptions): Message {
-  const { qos, retain, properties, nowMs, publisher } = options;
-  const fault = properties && checkMessageProperties(properties);
-  if (fault) throw new Error(`Cannot publish to ${quote(topicName)}: ${fault}`);
-  return Message.of({
-    topicName: parseTopicName(topicName),
-    payload: typeof payload === "string" ? encoder.encode(payload) : payload.slice(),
-    qos,
-    retain,
-    publisher,
-    properties: properties && { ...properties },
-    expiresAtMs: expiryTime(properties?.messageExpiryIntervalSeconds, nowMs),
-  });
 }

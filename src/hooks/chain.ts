@@ -41,7 +41,7 @@ export interface HookChain extends Observers, Lifecycle {
   ) => Authorization | Promise<Authorization>;
   /** Decided as `authenticate`, but at once: a plugin that returns a promise denies. */
   readonly authorizeReceive?: (client: ClientSnapshot, message: ApplicationMessage) => boolean;
-  /** `undefined` as result: the message is dropped, because a plugin wants it so or failed. */
+  /** `undefined` as result: a plugin has dropped the message; `failed`: a plugin has, which is in the log. */
   readonly transformMessage?: (
     message: ApplicationMessage,
     client: ClientSnapshot | undefined,
@@ -78,6 +78,11 @@ export function fillHookChain(
   tally: SignInTally,
 ): void {
   Object.assign(chain, buildHookChain(plugins, logger, tally));
+}
+
+/** As {@linkcode fillHookChain}, for the observing hooks alone. */
+export function fillObservers(chain: HookChain, plugins: readonly LoadedPlugin[], logger: Logger): void {
+  Object.assign(chain, joinObservers(plugins, logger));
 }
 
 function having(plugins: readonly LoadedPlugin[], hook: keyof Plugin): readonly LoadedPlugin[] | undefined {

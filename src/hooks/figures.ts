@@ -57,7 +57,10 @@ export interface SignInCounts {
   readonly denied: number;
 }
 
-/** Figures about the broker since its start; counters only grow, the rest is as of now. */
+/**
+ * Figures about the broker since its start: counters, and figures as of when they were asked for. A frozen snapshot of plain
+ * values.
+ */
 export interface BrokerStatistics {
   /** When the broker started. */
   readonly startedAt: Date;

@@ -1,7 +1,17 @@
 /** The hooks around the broker's start, reload and shutdown: one plugin after the other, in the config's order. */
 import type { Logger } from "../logger.ts";
+import { errorText } from "../error_text.ts";
 import { threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
+
+/** What has come of one plugin's reload. */
+export interface PluginReload {
+  /** Which plugin, counted from 0. */
+  readonly index: number;
+  readonly specifier: string;
+  /** Why its old options stay; `undefined`: it has taken the new ones over. */
+  readonly fault: string | undefined;
+}
 
 /** The lifecycle hooks of all plugins. */
 export interface Lifecycle {
@@ -21,10 +31,10 @@ export interface Lifecycle {
    * Hands every plugin its new options. What a plugin throws is logged as a warning: it keeps the old ones.
    *
    * @param options one for each plugin, in the plugins' order
-   * @returns the specifiers of those that have taken them over
+   * @returns what has come of it, in the plugins' order; those that cannot reload are left out
    * @throws {RangeError} if there are more or fewer options than plugins
    */
-  reload(options: readonly unknown[]): Promise<string[]>;
+  reload(options: readonly unknown[]): Promise<PluginReload[]>;
 }
 
 /** Joins the lifecycle hooks of these plugins. */
@@ -61,19 +71,21 @@ async function reload(
   plugins: readonly LoadedPlugin[],
   options: readonly unknown[],
   logger: Logger,
-): Promise<string[]> {
+): Promise<PluginReload[]> {
   if (options.length !== plugins.length) {
     throw new RangeError(`cannot reload plugins: expected options for ${plugins.length}: got ${options.length}`);
   }
-  const taken: string[] = [];
+  const reloads: PluginReload[] = [];
   for (const [index, loaded] of plugins.entries()) {
+    const { specifier, plugin } = loaded;
+    if (!plugin.reload) continue;
     try {
-      if (!loaded.plugin.reload) continue;
-      await loaded.plugin.reload(options[index]);
-      taken.push(loaded.specifier);
+      await plugin.reload(options[index]);
+      reloads.push({ index, specifier, fault: undefined });
     } catch (error) {
       logger.warn(`${threw(loaded, "reload", error)} (its old options stay)`);
+      reloads.push({ index, specifier, fault: errorText(error) });
     }
   }
-  return taken;
+  return reloads;
 }

@@ -5,18 +5,22 @@ import type { LoadedPlugin } from "./loader.ts";
 import type { Plugin } from "./plugin.ts";
 
 /** The hooks that observe clients, messages and packets. */
-export type ObservingHook =
-  | "clientConnected"
-  | "clientDisconnected"
-  | "clientSubscribed"
-  | "clientUnsubscribed"
-  | "messageReceived"
-  | "messageRouted"
-  | "messageRetained"
-  | "messageQueued"
-  | "messageDropped"
-  | "packetReceived"
-  | "packetSent";
+export const observingHooks = {
+  clientConnected: true,
+  clientDisconnected: true,
+  clientSubscribed: true,
+  clientUnsubscribed: true,
+  messageReceived: true,
+  messageRouted: true,
+  messageRetained: true,
+  messageQueued: true,
+  messageDropped: true,
+  packetReceived: true,
+  packetSent: true,
+} as const satisfies Partial<Record<keyof Plugin, true>>;
+
+/** The name of one of {@linkcode observingHooks}. */
+export type ObservingHook = keyof typeof observingHooks;
 
 /** The observing hooks of all plugins as one; a hook that no plugin has is `undefined`. */
 export type Observers = Readonly<Pick<Plugin, ObservingHook>>;
@@ -25,35 +29,27 @@ type ArgumentsOf<Hook extends ObservingHook> = Parameters<NonNullable<Plugin[Hoo
 
 /** Joins the observing hooks of these plugins. None of the functions throws. */
 export function joinObservers(plugins: readonly LoadedPlugin[], logger: Logger): Observers {
-  function join<Hook extends ObservingHook>(
-    hook: Hook,
-    call: (plugin: Plugin, ...given: ArgumentsOf<Hook>) => unknown,
-  ): ((...given: ArgumentsOf<Hook>) => void) | undefined {
+  function join<Hook extends ObservingHook>(hook: Hook): ((...given: ArgumentsOf<Hook>) => void) | undefined {
     const observers = plugins.filter(({ plugin }) => plugin[hook] !== undefined);
     if (observers.length === 0) return undefined;
     return (...given) => {
-      for (const observer of observers) tell(observer, hook, logger, () => call(observer.plugin, ...given));
+      for (const observer of observers) tell(observer, hook, logger, given);
     };
   }
-  return {
-    clientConnected: join("clientConnected", (plugin, ...given) => plugin.clientConnected?.(...given)),
-    clientDisconnected: join("clientDisconnected", (plugin, ...given) => plugin.clientDisconnected?.(...given)),
-    clientSubscribed: join("clientSubscribed", (plugin, ...given) => plugin.clientSubscribed?.(...given)),
-    clientUnsubscribed: join("clientUnsubscribed", (plugin, ...given) => plugin.clientUnsubscribed?.(...given)),
-    messageReceived: join("messageReceived", (plugin, ...given) => plugin.messageReceived?.(...given)),
-    messageRouted: join("messageRouted", (plugin, ...given) => plugin.messageRouted?.(...given)),
-    messageRetained: join("messageRetained", (plugin, ...given) => plugin.messageRetained?.(...given)),
-    messageQueued: join("messageQueued", (plugin, ...given) => plugin.messageQueued?.(...given)),
-    messageDropped: join("messageDropped", (plugin, ...given) => plugin.messageDropped?.(...given)),
-    packetReceived: join("packetReceived", (plugin, ...given) => plugin.packetReceived?.(...given)),
-    packetSent: join("packetSent", (plugin, ...given) => plugin.packetSent?.(...given)),
-  };
+  const names = Object.keys(observingHooks) as ObservingHook[];
+  return Object.fromEntries(names.map((name) => [name, join(name)]));
 }
 
-function tell(observer: LoadedPlugin, hook: ObservingHook, logger: Logger, call: () => unknown): void {
+function tell<Hook extends ObservingHook>(
+  observer: LoadedPlugin,
+  hook: Hook,
+  logger: Logger,
+  given: ArgumentsOf<Hook>,
+): void {
   const fail = (error: unknown) => logger.error(threw(observer, hook, error));
   try {
-    const result = call();
+    // A hook may be a method, and change what the plugin has for hooks.
+    const result: unknown = Reflect.apply(observer.plugin[hook] ?? (() => {}), observer.plugin, given);
     if (isPromise(result)) result.then(undefined, fail);
   } catch (error) {
     fail(error);

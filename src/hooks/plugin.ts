@@ -2,7 +2,7 @@
  * What a plugin is made of. A plugin is an ES module whose default export is a {@linkcode PluginFactory}: it takes the
  * options from the config and a context to act with, and returns the hooks that it wants to serve.
  */
-import type { ApplicationMessage, DropReason } from "../message.ts";
+import type { ApplicationMessage, DropReason, Payload } from "../message.ts";
 import type {
   InboundPacket,
   MessageProperties,
@@ -132,7 +132,10 @@ export interface Plugin {
 
   // Transform.
 
-  /** Returns the message to route in its place, or `undefined` to drop it. Runs after `authorizePublish`. */
+  /**
+   * Returns the message to route in its place, or `undefined` to drop it. Runs after `authorizePublish`. A message for which
+   * it throws, or returns what is no message, goes nowhere: a 5.0 client is told 0x83, the program's `publish` rejects.
+   */
   transformMessage?(
     message: ApplicationMessage,
     client: ClientSnapshot | undefined,
@@ -191,6 +194,15 @@ export interface PublishOptions {
   readonly properties?: MessageProperties;
 }
 
+/** What became of a message that the host program has published. */
+export interface PublishResult {
+  /**
+   * Subscribers that it was given to: sessions with or without a connected client, groups with a shared subscription, and
+   * subscriptions of the program. 0 also if the queues of all of them are full, or if a plugin has dropped it.
+   */
+  readonly subscribers: number;
+}
+
 /** What a 5.0 client is told when it is cut off (MQTT 5.0 §3.14.2.2). */
 export interface DisconnectProperties {
   /** In words for people. */
@@ -211,24 +223,27 @@ export interface PluginContext {
   readonly baseDirectory: string;
   /** Aborted at shutdown. */
   readonly signal: AbortSignal;
-  /** As of now, whenever it is read. */
+  /** A snapshot as of now, each time it is read; frozen. */
   readonly statistics: BrokerStatistics;
   /**
    * Publishes a message; no permission is asked. Also writes `$SYS`.
    *
-   * @throws {Error} if the topic name or a property is wrong, or if the message would have to be stored while the store
+   * @throws {Error} if the topic name, the payload, an option or a property is wrong, or if the message would have to be stored while the store
    * fails; nobody gets it then
    */
-  publish(topicName: string, payload: Uint8Array | string, options?: PublishOptions): void;
+  publish(topicName: string, payload: Payload, options?: PublishOptions): void;
   /** Sets a topic's retained message without sending it to anybody; an empty payload clears it. */
-  retain(topicName: string, payload: Uint8Array | string, options?: Omit<PublishOptions, "retain">): void;
+  retain(topicName: string, payload: Payload, options?: Omit<PublishOptions, "retain">): void;
   /** The clients that are connected now. */
   clients(): ClientSnapshot[];
   /** The sessions, with or without a connected client, each as it is when its turn comes. */
   sessions(): IterableIterator<SessionSnapshot>;
   /** One client's session; `undefined`: it has none. */
   session(clientIdentifier: string): SessionSnapshot | undefined;
-  /** Cuts a client off; its session and its will are treated as after a lost connection. False: no such client. */
+  /**
+   * Cuts a client off at the end of this turn of the event loop, so that a hook may ask for it: its session and its will are
+   * treated as after a lost connection. False: no such client is connected, or it is being cut off already.
+   */
   disconnect(clientIdentifier: string, reasonCode?: ReasonCode, properties?: DisconnectProperties): boolean;
   /** Adds a subscription to a session that exists; no permission is asked. False: no such session. */
   subscribe(clientIdentifier: string, topicFilter: string, qos?: QoS): boolean;

@@ -16,6 +16,6 @@ export class SignInTally {
 
   /** As of now. */
   get all(): readonly SignInCounts[] {
-    return Array.from(this.#counts, ([plugin, counts]) => ({ plugin, ...counts }));
+    return Array.from(this.#counts, ([plugin, counts]) => Object.freeze({ plugin, ...counts }));
   }
 }

@@ -3,12 +3,12 @@ import type { Logger } from "../logger.ts";
 import type { ApplicationMessage } from "../message.ts";
 import { checkMessageProperties } from "../packet/message_properties.ts";
 import { parseTopicName, TopicError } from "../packet/topic.ts";
-import { isPromise, returnedWrongly, threw } from "./fault.ts";
+import { isPromise, returnedWrongly, showValue, threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
 import type { ClientSnapshot } from "./plugin.ts";
 
-/** What becomes of a message; `undefined`: it is dropped. */
-export type Transformed = ApplicationMessage | undefined;
+/** What becomes of a message; `undefined`: a plugin has dropped it; `failed`: a plugin has thrown, or returned none. */
+export type Transformed = ApplicationMessage | undefined | "failed";
 
 const hook = "transformMessage";
 
@@ -23,7 +23,7 @@ export class Transformers {
     this.#logger = logger;
   }
 
-  /** Returns a promise only if a plugin does. A plugin that fails drops the message. */
+  /** Returns a promise only if a plugin does. A plugin that fails is the last that is asked. */
   transform(message: ApplicationMessage, client: ClientSnapshot | undefined): Transformed | Promise<Transformed> {
     return this.#transformFrom(0, message, client);
   }
@@ -37,7 +37,7 @@ export class Transformers {
     for (let index = first; index < this.#plugins.length; index++) {
       const result = this.#call(this.#plugins[index] as LoadedPlugin, message, client);
       if (result instanceof Promise) return this.#transformAfter(result, index + 1, client);
-      if (result === undefined) return undefined;
+      if (result === undefined || result === "failed") return result;
       message = result;
     }
     return message;
@@ -49,7 +49,7 @@ export class Transformers {
     client: ClientSnapshot | undefined,
   ): Promise<Transformed> {
     const message = await pending;
-    return message && await this.#transformFrom(next, message, client);
+    return message === undefined || message === "failed" ? message : await this.#transformFrom(next, message, client);
   }
 
   #call(
@@ -80,38 +80,40 @@ export class Transformers {
   #read(loaded: LoadedPlugin, given: ApplicationMessage, result: unknown): Transformed {
     if (result === given) return given;
     if (result === undefined) return undefined;
+    const fault = faultOf(result);
+    if (fault === undefined) return result as ApplicationMessage;
     const expected = "a message with topicName, payload, qos and retain, or undefined";
-    if (!isMessage(result)) {
-      this.#logger.error(returnedWrongly(loaded, hook, expected, result));
-      return undefined;
-    }
-    const fault = checkMessageProperties(result.properties);
-    if (fault === undefined) return result;
-    this.#logger.error(returnedWrongly(loaded, hook, `${expected} (${fault})`, result));
-    return undefined;
+    this.#logger.error(returnedWrongly(loaded, hook, fault === "" ? expected : `${expected} (${fault})`, result));
+    return "failed";
   }
 
-  #fail(loaded: LoadedPlugin, error: unknown): undefined {
+  #fail(loaded: LoadedPlugin, error: unknown): "failed" {
     this.#logger.error(threw(loaded, hook, error));
-    return undefined;
+    return "failed";
   }
 }
 
-/** A plugin may be written in JavaScript, where no type keeps a wildcard or a text for a payload out. */
-function isMessage(value: unknown): value is ApplicationMessage {
-  if (typeof value !== "object" || value === null) return false;
-  const { topicName, payload, qos, retain } = value as Partial<Record<keyof ApplicationMessage, unknown>>;
-  return isTopicName(topicName) && payload instanceof Uint8Array && (qos === 0 || qos === 1 || qos === 2) &&
-    typeof retain === "boolean";
+/**
+ * What is wrong with a message that a plugin has returned; `undefined`: nothing; empty: it is none at all. A plugin may be
+ * written in JavaScript, where no type keeps a wildcard or a text for a payload out.
+ */
+function faultOf(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null) return "";
+  const { topicName, payload, qos, retain, properties } = value as Partial<Record<keyof ApplicationMessage, unknown>>;
+  const fault = topicFault(topicName);
+  if (fault !== undefined) return fault;
+  if (!(payload instanceof Uint8Array)) return `payload must be a Uint8Array: got ${showValue(payload)}`;
+  if (qos !== 0 && qos !== 1 && qos !== 2) return `qos must be 0, 1 or 2: got ${showValue(qos)}`;
+  if (typeof retain !== "boolean") return `retain must be true or false: got ${showValue(retain)}`;
+  return checkMessageProperties(properties);
 }
 
-function isTopicName(value: unknown): boolean {
-  if (typeof value !== "string") return false;
+function topicFault(value: unknown): string | undefined {
   try {
-    parseTopicName(value);
-    return true;
+    parseTopicName(value as string);
+    return undefined;
   } catch (error) {
-    if (error instanceof TopicError) return false;
+    if (error instanceof TopicError) return error.message;
     throw error;
   }
 }

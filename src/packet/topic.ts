@@ -129,6 +129,8 @@ export function covers(entry: TopicFilter, filter: TopicFilter | TopicName): boo
 }
 
 function checkText(what: string, text: string): void {
+  // A program may be written in JavaScript, where no type keeps a number out.
+  if (typeof text !== "string") throw new TopicError(`${what} must be text: got ${typeof text}`);
   // [MQTT-4.7.3-1] to [MQTT-4.7.3-3] 3.1.1 and 5.0
   if (text === "") throw new TopicError(`${what} must not be empty`);
   if (text.includes("\0")) throw new TopicError(`${what} must not contain NUL: got ${quote(text)}`);

@@ -1,7 +1,8 @@
 import type { HookChain } from "../hooks/chain.ts";
 import { type Allowed, allowed, type Authorization, type Denied } from "../hooks/decide.ts";
 import type { ClientSnapshot } from "../hooks/plugin.ts";
-import { type ApplicationMessage, expiryTime, Message } from "../message.ts";
+import type { Transformed } from "../hooks/transform.ts";
+import { expiryTime, Message } from "../message.ts";
 import type { ReasonProperties } from "../packet/packets.ts";
 import { describeReasonCode, ReasonCode } from "../packet/reason_code.ts";
 import { quote } from "../quote.ts";
@@ -42,6 +43,13 @@ export interface PublishPipelineParts {
 
 /** The broker alone speaks on $SYS. */
 const reserved: Denied = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
+
+/** A plugin has thrown where it had to say what becomes of a message. */
+const pluginFailed: Denied = Object.freeze({
+  allowed: false,
+  reasonCode: ReasonCode.ImplementationSpecificError,
+  reasonString: "a plugin has failed",
+});
 
 /** What every message passes before it is routed, whoever it comes from. Synchronous unless a plugin takes its time
  * or there are very many subscribers. */
@@ -117,18 +125,26 @@ export class PublishPipeline {
     const result = hooks.transformMessage(message.snapshot(), client);
     if (result instanceof Promise) {
       return result.then((result) =>
-        stillConnected(callbacks) ? this.#route(this.#transformed(message, result), callbacks) : "abandoned"
+        stillConnected(callbacks) ? this.#routeTransformed(client, message, result, callbacks) : "abandoned"
       );
     }
-    return this.#route(this.#transformed(message, result), callbacks);
+    return this.#routeTransformed(client, message, result, callbacks);
   }
 
-  /** `undefined`: the plugins have swallowed it. */
-  #transformed(original: Message, result: ApplicationMessage | undefined): Message | undefined {
-    if (!result) return undefined;
-    if (result === original.snapshot()) return original;
+  #routeTransformed(
+    client: ClientSnapshot | undefined,
+    original: Message,
+    result: Transformed,
+    callbacks: PublishCallbacks,
+  ): PublishOutcome | Promise<PublishOutcome> {
+    if (result === "failed") {
+      if (client) this.deny(client, original.topicName, pluginFailed);
+      return pluginFailed;
+    }
+    // Without a result the plugins have swallowed it.
+    if (!result || result === original.snapshot()) return this.#route(result && original, callbacks);
     const expiresAtMs = expiryTime(result.properties?.messageExpiryIntervalSeconds, this.#parts.clock.now());
-    return Message.of({ ...result, publisher: original.publisher, expiresAtMs });
+    return this.#route(Message.of({ ...result, publisher: original.publisher, expiresAtMs }), callbacks);
   }
 
   #route(message: Message | undefined, callbacks: PublishCallbacks): PublishOutcome | Promise<PublishOutcome> {

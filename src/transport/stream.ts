@@ -28,10 +28,31 @@ export interface StreamTransportOptions {
   readonly secure?: boolean;
 }
 
-/** Makes a transport of a byte stream, which then belongs to the transport. */
+/**
+ * Makes a transport of a byte stream, which then belongs to the transport.
+ *
+ * @throws {Error} if it is none; the message says what is missing
+ */
 export function streamTransport(connection: ByteStream, options: StreamTransportOptions = {}): Transport {
+  checkStream(connection);
   const carrier = connection.read && connection.write ? new CallCarrier(connection) : new WebStreamCarrier(connection);
   return new StreamTransport(carrier, options.remote ?? remoteAddressOf(connection), options.secure ?? false);
+}
+
+/** A program may be written in JavaScript. */
+function checkStream(connection: unknown): void {
+  if (typeof connection !== "object" || connection === null) {
+    throw new Error(`a connection must be an object with readable and writable streams: got ${String(connection)}`);
+  }
+  const { read, write, readable, writable } = connection as Partial<Record<keyof ByteStream, unknown>>;
+  if (typeof read === "function" && typeof write === "function") return;
+  const missing = [
+    ...readable instanceof ReadableStream ? [] : ["readable (a ReadableStream)"],
+    ...writable instanceof WritableStream ? [] : ["writable (a WritableStream)"],
+  ];
+  if (missing.length > 0) {
+    throw new Error(`a connection must have readable and writable: missing is ${missing.join(" and ")}`);
+  }
 }
 
 /** The four things that can be done with a stream, whichever way it offers them. */

@@ -367,7 +367,7 @@ Deno.test("Topic aliases stand for the right names however long QoS 2 waits, and
       await using durability = await startDurable({ outboundTopicAliasMaximum: 2 });
       const { broker, store } = durability;
       const client = await subscriberOf(broker, "#");
-      const publishing: Promise<void>[] = [];
+      const publishing: Promise<unknown>[] = [];
       const sent: Arrived[] = [];
       for (const step of steps) {
         if (step === "hold" || step === "release") store[step]();

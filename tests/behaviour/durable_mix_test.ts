@@ -99,7 +99,7 @@ class Mix {
   async #publish(): Promise<void> {
     const { broker } = this.#house.broker;
     const topicName = `${["p", "p", "s"][this.#random(3)]}/${this.#random(6)}`;
-    const all: Promise<void>[] = [];
+    const all: Promise<unknown>[] = [];
     for (let count = 1 + this.#random(30); count > 0; count--) {
       const qos = this.#random(3) as QoS;
       const name = `${this.#published++}`;

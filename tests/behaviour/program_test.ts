@@ -2,9 +2,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Broker } from "../../src/broker/broker.ts";
 import type { ApplicationMessage } from "../../src/message.ts";
+import { memoryPair } from "../../src/transport/memory.ts";
 import { patiently } from "../support/patience.ts";
 import { RawClient } from "../support/raw_client.ts";
-import { anybody, startBroker } from "../support/test_broker.ts";
+import { anybody, startBroker, type TestBroker } from "../support/test_broker.ts";
 import { webSocketDuplex } from "../support/web_socket_duplex.ts";
 
 const text = (message: ApplicationMessage) => new TextDecoder().decode(message.payload);
@@ -168,12 +169,20 @@ Deno.test("A unix socket's connections can be handed in", async () => {
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("Connections for a listener that is not configured come in only if the config lets anonymous clients in", async () => {
-  await using open = await startBroker();
-  assertEquals((await open.open("of the program's own").connect()).reasonCode, 0);
-  await using strict = await startBroker({ auth: undefined });
-  const client = strict.open("of the program's own");
-  assertEquals((await client.connect()).reasonCode as number, 5);
+Deno.test("A connection that names no listener comes in without a user name only if the config lets anonymous clients in", async () => {
+  const listeners = { tcp: { bind: "127.0.0.1:0" } };
+  const connect = async (broker: TestBroker) => {
+    const [ours, brokers] = memoryPair();
+    await broker.broker.accept(brokers);
+    const client = new RawClient(ours);
+    const { reasonCode } = await client.connect();
+    await client.close();
+    return reasonCode as number;
+  };
+  await using open = await startBroker({ listeners });
+  assertEquals(await connect(open), 0);
+  await using strict = await startBroker({ listeners, auth: undefined });
+  assertEquals(await connect(strict), 5);
   assert(strict.log.complains("allow-anonymous"), strict.log.lines.join("\n"));
 });
 

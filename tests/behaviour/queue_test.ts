@@ -1,7 +1,7 @@
 /** What waits for a session, and what goes when it is too much. */
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import type { BrokerConfig } from "../../src/config/config.ts";
-import type { BrokerStatistics } from "../../src/hooks/plugin.ts";
+import type { PluginContext } from "../../src/hooks/plugin.ts";
 import type { DropReason } from "../../src/message.ts";
 import type { QoS } from "../../src/packet/packets.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
@@ -13,10 +13,10 @@ const persistent = { clientIdentifier: "s", clean: false } as const;
 /** What a broker has given up, in order, as its plugins were told. */
 class Drops {
   readonly messages: string[] = [];
-  statistics: BrokerStatistics | undefined;
+  #context: PluginContext | undefined;
 
   readonly plugin = hooks((context) => {
-    this.statistics = context.statistics;
+    this.#context = context;
     return {
       messageDropped: (clientIdentifier, message, reason) =>
         void this.messages.push(`${clientIdentifier} ${new TextDecoder().decode(message.payload)} ${reason}`),
@@ -24,7 +24,7 @@ class Drops {
   });
 
   counted(reason: DropReason): number {
-    return this.statistics!.messagesDropped[reason];
+    return this.#context!.statistics.messagesDropped[reason];
   }
 }
 

@@ -28,8 +28,7 @@ class Partings {
 
 /** Publishes until so much waits for the client that its QoS 0 messages are dropped. */
 async function fill(broker: TestBroker): Promise<void> {
-  const { statistics } = broker.broker;
-  for (let bytes = 0; statistics.messagesDropped["max-outbound-bytes"] === 0; bytes += PAYLOAD_BYTES) {
+  for (let bytes = 0; broker.broker.statistics.messagesDropped["max-outbound-bytes"] === 0; bytes += PAYLOAD_BYTES) {
     assertLess(bytes, SOCKETS_BYTES, "bytes that were sent to a client that reads nothing");
     await broker.broker.publish("slow", payload);
     // The sockets are served.
@@ -72,7 +71,6 @@ Deno.test("A client that takes nothing for stall-timeout is disconnected, though
 Deno.test("A client that does not take its answers is read no further until it does, and then gets all of them", async () => {
   const [pings, pieceBytes] = [50_000, 2 * KIB];
   await using broker = await startBroker({ maxOutboundBytes: 8 * KIB });
-  const { statistics } = broker.broker;
   const [ours, brokers] = memoryPair({ capacityBytes: pieceBytes });
   await broker.broker.accept(brokers, { listener: "memory" });
   const client = new RawClient({
@@ -81,22 +79,22 @@ Deno.test("A client that does not take its answers is read no further until it d
     close: () => ours.close(),
   });
   await client.sendPacket(connectPacket({ clientIdentifier: "slow" }));
-  const before = statistics.bytesReceived;
+  const before = broker.broker.statistics.bytesReceived;
   const flood = new Uint8Array(2 * pings);
   for (let at = 0; at < flood.length; at += 2) flood[at] = 0xc0;
   const written = ours.write(flood);
   for (let quiet = 0, seen = before; quiet < 50; quiet++) {
     await new Promise((resolve) => setTimeout(resolve));
-    if (statistics.bytesReceived !== seen) quiet = 0;
-    seen = statistics.bytesReceived;
+    if (broker.broker.statistics.bytesReceived !== seen) quiet = 0;
+    seen = broker.broker.statistics.bytesReceived;
   }
   // What is congested is noticed after each piece; the client's buffer has a part of the answers.
-  assertLess(statistics.bytesReceived - before, 8 * KIB + 4 * pieceBytes);
+  assertLess(broker.broker.statistics.bytesReceived - before, 8 * KIB + 4 * pieceBytes);
   const into = new Uint8Array(pieceBytes);
   // CONNACK has four bytes, and so has a PINGRESP of two.
   for (let taken = 0; taken < 4 + 2 * pings;) taken += await patiently("the answers", ours.read(into)) ?? Infinity;
   await written;
-  assertEquals(statistics.bytesReceived, 14 + 4 + 2 * pings);
+  assertEquals(broker.broker.statistics.bytesReceived, 14 + 4 + 2 * pings);
   ours.close();
 });
 

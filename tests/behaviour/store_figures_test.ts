@@ -18,15 +18,14 @@ async function figures(client: RawClient): Promise<Record<string, string>> {
 Deno.test("the figures tell what keeps the store from storing, and how much waits for it", async () => {
   await using durable = await startDurable({ plugins: [{ broker_sys: { interval: 20 } }] });
   const { broker, store } = durable;
-  const { statistics } = broker.broker;
-  await until("all to be stored", () => statistics.changesWaiting === 0);
+  await until("all to be stored", () => broker.broker.statistics.changesWaiting === 0);
   const subscriber = await broker.connect();
   await subscriber.subscribe("$SYS/broker/store/#");
   assertEquals((await figures(subscriber))["$SYS/broker/store/state"], "ok");
   const failing = new StoreError("/data/broker.sqlite: there is no room left", true);
   store.failing = failing;
   await broker.broker.publish("a", "1", { retain: true });
-  await until("the store to fail", () => statistics.storeFault !== undefined);
+  await until("the store to fail", () => broker.broker.statistics.storeFault !== undefined);
   broker.clock.advance(20_000);
   const { "$SYS/broker/store/state": state, "$SYS/broker/store/waiting": waiting } = await figures(subscriber);
   assertEquals([state, Number(waiting) > 0], [failing.message, true]);

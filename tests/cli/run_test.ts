@@ -348,8 +348,18 @@ Deno.test("SIGHUP says what was read again and what needs a restart, and takes o
   const after = "listeners: {mqtt: {bind: 1884}}\nmax-inflight: 6\nlog: {level: warning}\n" +
     "persistence: {type: sqlite}\n";
   await withFiles({ "b.yaml": before }, async (folder) => {
-    const report: ReloadReport = { certificates: ["tls"], plugins: ["auth.file", "topic_acl"] };
-    const reload = () => Promise.resolve(report);
+    const report: ReloadReport = {
+      certificates: ["tls"],
+      plugins: ["auth.file", "topic_acl"],
+      needsRestart: [],
+      failed: [],
+    };
+    const reports = [report, {
+      ...report,
+      needsRestart: ["max-inflight"],
+      failed: [{ place: "listeners.x", reason: "-" }],
+    }];
+    const reload = () => Promise.resolve(reports.shift()!);
     const { io } = await serve([`${folder}/b.yaml`], { reload }, async (io) => {
       io.raise("SIGHUP");
       await io.said("nothing that has changed needs a restart");
@@ -360,7 +370,8 @@ Deno.test("SIGHUP says what was read again and what needs a restart, and takes o
     assertEquals(io.errorLines.map((line) => line.replace(/^\S+ /, "")), [
       "INFO reload: read again: certificates of listeners.tls, auth.file, topic_acl, log",
       "INFO reload: nothing that has changed needs a restart",
-      "WARNING reload: needs a restart: max-inflight, listeners.mqtt.bind, persistence",
+      "ERROR reload: the old stays: listeners.x",
+      "WARNING reload: needs a restart: max-inflight",
     ]);
   });
 });

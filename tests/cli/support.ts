@@ -127,7 +127,7 @@ export class FakeServices implements CliServices {
       },
       reload: async (config) => {
         calls.push("reload");
-        return await behaviour.reload?.(config) ?? { certificates: [], plugins: [] };
+        return await behaviour.reload?.(config) ?? { certificates: [], plugins: [], needsRestart: [], failed: [] };
       },
     });
   }

@@ -18,7 +18,7 @@ async function take(client: LocalClient): Promise<LocalDelivery> {
 }
 
 /** Tells that nothing more has come: what comes next is this. */
-async function expectNothingBefore(client: LocalClient, publish: () => Promise<void>): Promise<void> {
+async function expectNothingBefore(client: LocalClient, publish: () => Promise<unknown>): Promise<void> {
   await publish();
   assertEquals(text(await take(client)), "the next");
 }

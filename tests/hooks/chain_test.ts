@@ -224,7 +224,7 @@ Deno.test("a message may get properties from a plugin", () => {
   }
 });
 
-Deno.test("a message that a plugin drops, fails on or spoils is dropped, and the next plugin is not asked", async () => {
+Deno.test("a message that a plugin drops is dropped, one that it fails on or spoils has failed, and the next plugin is not asked", async () => {
   const results: [() => unknown, string | undefined][] = [
     [() => undefined, undefined],
     [() => Promise.resolve(undefined), undefined],
@@ -232,10 +232,11 @@ Deno.test("a message that a plugin drops, fails on or spoils is dropped, and the
     [() => Promise.reject("bad JSON"), 'transformMessage threw: "bad JSON"'],
     [() => null, "or undefined: got null"],
     [() => Promise.resolve(true), "or undefined: got true"],
-    [() => ({ ...message, topicName: "a/#" }), 'got { topicName: "a/#"'],
-    [() => ({ ...message, payload: "text" }), 'payload: "text"'],
-    [() => ({ ...message, qos: 3 }), "qos: 3"],
-    [() => ({ ...message, retain: 1 }), "retain: 1"],
+    [() => ({ ...message, topicName: "a/#" }), '(topic name must not contain a wildcard: got "a/#"): got { topicName'],
+    [() => ({ ...message, topicName: 5 }), "(topic name must be text: got number)"],
+    [() => ({ ...message, payload: "text" }), '(payload must be a Uint8Array: got "text")'],
+    [() => ({ ...message, qos: 3 }), "(qos must be 0, 1 or 2: got 3)"],
+    [() => ({ ...message, retain: 1 }), "(retain must be true or false: got 1)"],
     [() => ({ ...message, properties: null }), "or undefined (properties must be an object: got null)"],
     [
       () => Promise.resolve({ ...message, properties: { contentType: 5 } }),
@@ -248,7 +249,7 @@ Deno.test("a message that a plugin drops, fails on or spoils is dropped, and the
       { transformMessage: () => wrongly<ApplicationMessage | undefined>(result()) },
       { transformMessage: (given) => (asked++, given) },
     );
-    assertEquals(await chain.transformMessage?.(message, client), undefined);
+    assertEquals(await chain.transformMessage?.(message, client), logged === undefined ? undefined : "failed");
     assertEquals([asked, log.length], [0, logged === undefined ? 0 : 1]);
     if (logged === undefined) continue;
     assertStringIncludes(log[0] ?? "", 'error: plugin "p0": transformMessage ');

@@ -9,6 +9,7 @@ import type {
   SignIn,
 } from "../../src/hooks/plugin.ts";
 import { PacketType } from "../../src/packet/packets.ts";
+import type { Payload } from "../../src/message.ts";
 import { FakeClock } from "./fake_clock.ts";
 
 /** A message that the plugin published. */
@@ -151,6 +152,6 @@ export function signIn(parts: Partial<Omit<SignIn, "password">> & { readonly pas
   };
 }
 
-function text(payload: Uint8Array | string): string {
+function text(payload: Payload): string {
   return typeof payload === "string" ? payload : new TextDecoder().decode(payload);
 }

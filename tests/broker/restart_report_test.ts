@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { needingRestart } from "../../src/cli/restart_report.ts";
+import { needingRestart } from "../../src/broker/restart_report.ts";
 import type { BrokerConfig } from "../../src/config/config.ts";
 import { isQuantity } from "../../src/config/keys.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";

@@ -1,0 +1,86 @@
+/** What lives from a start of the broker to its shutdown. */
+import type { ResolvedConfig } from "../config/config.ts";
+import { InProcess } from "../embedding/in_process.ts";
+import type { ProgramEvents } from "../embedding/program_events.ts";
+import { loggerOf } from "../logger.ts";
+import { describeAddress } from "../routing/describe.ts";
+import type { BrokerEnvironment } from "../runtime/environment.ts";
+import { BrokerParts, TICK_MS } from "./broker_parts.ts";
+import { emptyPasswordFiles } from "./empty_password_files.ts";
+import { Listeners } from "./listeners.ts";
+import { Reception } from "./reception.ts";
+
+/** How often the files of certificates are looked at, in milliseconds. */
+const CERTIFICATE_LOOK_MS = 2000;
+const DAY_MS = 86_400_000;
+
+/** What lives from a start to the shutdown. */
+export interface Run {
+  readonly brokerParts: BrokerParts;
+  readonly listeners: Listeners;
+  readonly reception: Reception;
+  readonly inProcess: InProcess;
+}
+
+/** The parts of a run; nothing is opened yet. */
+export function makeRun(config: ResolvedConfig, environment: BrokerEnvironment, events: ProgramEvents): Run {
+  const brokerParts = new BrokerParts(config, environment, events);
+  return {
+    brokerParts,
+    listeners: new Listeners(
+      loggerOf(brokerParts.logger, "listeners"),
+      brokerParts.work,
+      (listener, kind, remote, reason) => {
+        const where = `${describeAddress(remote)}, listener ${listener}`;
+        brokerParts.refuse(listener, kind, remote, `${where}: ${reason}`);
+      },
+    ),
+    reception: new Reception(brokerParts),
+    inProcess: new InProcess(brokerParts),
+  };
+}
+
+function tick(brokerParts: BrokerParts): void {
+  const { clock, clientTime, connections, context, wills, memory, retained, refusals, statistics } = brokerParts;
+  const nowMs = clock.now();
+  brokerParts.eventLoopDelay.tick(nowMs);
+  statistics.tick(nowMs);
+  if (clientTime.tick()) {
+    const clientNowMs = clientTime.now();
+    for (const connection of connections) connection.tick(clientNowMs);
+  }
+  context.persistence?.tick();
+  wills.tick(nowMs);
+  refusals.tick(nowMs);
+  brokerParts.readAgain(nowMs);
+  brokerParts.expireSessions(nowMs);
+  retained.expire(nowMs);
+  memory.look();
+}
+
+function watchCertificates(brokerParts: BrokerParts, listeners: Listeners): void {
+  const { clock, config } = brokerParts;
+  if (!config.listeners.some(({ tls }) => tls)) return;
+  listeners.warnOfCertificates(clock.epoch());
+  brokerParts.every(CERTIFICATE_LOOK_MS, () => listeners.refresh(clock.epoch()));
+  brokerParts.every(DAY_MS, () => listeners.warnOfCertificates(clock.epoch()));
+}
+
+/**
+ * Loads the plugins and opens the listeners.
+ *
+ * @throws {Error} if a plugin does not load or a listener cannot be opened
+ */
+export async function openRun({ brokerParts, listeners, reception, inProcess }: Run): Promise<void> {
+  const { config, logger, statistics } = brokerParts;
+  for (const warning of config.warnings) logger.warn(warning);
+  await brokerParts.open(inProcess.powers());
+  for (const warning of await emptyPasswordFiles(config)) logger.warn(warning);
+  await brokerParts.hooks.beforeStart();
+  statistics.startedAt = new Date();
+  await listeners.start(config.listeners, (transport, listener) => {
+    reception.serve(transport, listener);
+  });
+  brokerParts.every(TICK_MS, () => tick(brokerParts));
+  watchCertificates(brokerParts, listeners);
+}
