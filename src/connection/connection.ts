@@ -230,9 +230,8 @@ export class Connection implements ClientConnection {
     this.#heard();
     this.send({ type: PacketType.Connack, sessionPresent, reasonCode: ReasonCode.Success, properties });
     open.greeted = true;
-    // Hooks may cut the client off again, here and below.
-    if (this.open === open) open.session.attach(this.#writer);
-    if (this.open === open) this.context.hooks.clientConnected?.(open.client);
+    open.session.attach(this.#writer);
+    this.context.hooks.clientConnected?.(open.client);
   }
 
   /** Answers a CONNECT with a refusal and ends the connection. */

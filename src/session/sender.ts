@@ -283,7 +283,7 @@ export class Sender {
     const link = this.#link;
     if (!link || this.#isHeld) return;
     if (this.#inflight.isResending) this.#resend(link);
-    // A hook that sees what is sent may cut the client off, so the link is looked at each time.
+    // A hook that is told of a drop may close a client of the program, so the link is looked at each time.
     for (let sent = 0; link === this.#link && !this.#inflight.isResending && !link.congested; sent++) {
       if (this.#pauses(link, sent)) return;
       const hasRoom = this.#hasRoom(link);
@@ -499,7 +499,6 @@ export class Sender {
     const delivery = this.#inflight.message(packetIdentifier);
     if (!delivery) return link.sendPubrel(packetIdentifier);
     const refusal = link.refusal(delivery);
-    if (link !== this.#link) return;
     // Its delivery has begun, so its time does not count any longer (MQTT 5.0 §3.3.2.3.3).
     if (refusal === undefined || refusal === "message-expired") {
       return link.sendPublish(delivery, packetIdentifier, true);
@@ -517,14 +516,10 @@ export class Sender {
 
   #send(link: OutboundLink, delivery: Delivery): void {
     const refusal = link.refusal(delivery);
-    // A plugin that is asked may cut the client off: the message is then sent when it is back.
-    const gone = link !== this.#link;
-    if (refusal !== undefined && !gone) return this.#refuse(delivery, refusal);
-    if (delivery.qos === 0) return gone ? this.#drop(delivery, "offline-qos0") : link.sendPublish(delivery, 0, false);
-    if (gone && delivery.message.isForNow) return this.#drop(delivery, "message-expired");
+    if (refusal !== undefined) return this.#refuse(delivery, refusal);
+    if (delivery.qos === 0) return link.sendPublish(delivery, 0, false);
     if (delivery.sequence < this.#inflight.newest) this.#renew(delivery);
-    const packetIdentifier = this.#inflight.enter(delivery);
-    if (!gone) link.sendPublish(delivery, packetIdentifier, false);
+    link.sendPublish(delivery, this.#inflight.enter(delivery), false);
   }
 
   /**

@@ -2,6 +2,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Broker } from "../../src/broker/broker.ts";
 import type { PluginContext } from "../../src/hooks/plugin.ts";
+import { PacketType } from "../../src/packet/packets.ts";
+import { ReasonCode } from "../../src/packet/reason_code.ts";
 import { patiently } from "../support/patience.ts";
 import type { Hooks } from "../support/hooks_plugin.ts";
 import { hooks, startBroker } from "../support/test_broker.ts";
@@ -116,4 +118,26 @@ Deno.test("Retained messages beyond max-outbound-bytes all arrive as the client 
   const client = await broker.connect();
   await client.subscribe("r/#");
   for (let index = 0; index < 20; index++) await client.takeMessage();
+});
+
+Deno.test("A client whose queue overflows while it is welcomed is told to plugins as connected before it has gone", async () => {
+  const seen: string[] = [];
+  const plugin = hooks((context) => ({
+    packetSent: (_, { type }) => {
+      if (type !== PacketType.Connack) return;
+      for (const payload of ["1", "2", "3"]) context.publish("a", payload, { qos: 1 });
+    },
+    clientConnected: () => void seen.push("connected"),
+    clientDisconnected: (_, { reasonCode }) => void seen.push(`disconnected ${reasonCode}`),
+  }));
+  await using broker = await startBroker({ queueLimit: 1, queuePolicy: "disconnect", plugins: [plugin] });
+  const lasting = { clientIdentifier: "c", clean: false, sessionExpiryIntervalSeconds: 100 };
+  const client = await broker.connect5(lasting);
+  await client.subscribe("a", 1);
+  await client.disconnect();
+  await client.expectClosed();
+  const back = await broker.connect5(lasting);
+  await back.expectMessage();
+  await back.expectDisconnect(ReasonCode.QuotaExceeded);
+  assertEquals(seen, ["connected", "disconnected 0", "connected", "disconnected 151"]);
 });

@@ -5,7 +5,6 @@ import type { QoS } from "../../src/packet/packets.ts";
 import { parseTopicFilter } from "../../src/packet/topic.ts";
 import { ProtocolError } from "../../src/packet/protocol_error.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";
-import type { Delivery } from "../../src/session/delivery.ts";
 import { Sender, type SenderOptions } from "../../src/session/sender.ts";
 import { ShareGroup } from "../../src/topics/share_group.ts";
 import { delivery, FakeLink, message, senderOptions } from "./support.ts";
@@ -267,56 +266,6 @@ Deno.test("Limits of the way that the client has come by hold from then on, for 
   sender.detach();
   sender.offer(delivery("e", 0));
   assertEquals([sender.queued, dropped.length], [1, 1]);
-});
-
-/** A link whose client is cut off as soon as somebody asks about this message. */
-class Fragile extends FakeLink {
-  readonly #name: string;
-  readonly #cut: () => void;
-
-  constructor(name: string, cut: () => void) {
-    super();
-    this.#name = name;
-    this.#cut = cut;
-  }
-
-  override refusal(delivery: Delivery) {
-    if (delivery.message.topicName === this.#name) this.#cut();
-    return super.refusal(delivery);
-  }
-}
-
-Deno.test("Who is cut off by the question about what is sent again is sent nothing more, and gets it when it is back", () => {
-  const { sender } = online();
-  offerAll(sender, ["a", 1], ["b", 1], ["c", 2]);
-  sender.detach();
-  const link = new Fragile("b", () => sender.detach());
-  sender.attach(link);
-  assertEquals(link.take(), ["a#1 dup"]);
-  assertEquals(attach(sender).take(), ["a#1 dup", "b#2 dup", "c#3 dup"]);
-});
-
-Deno.test("Who is cut off by the question about a new message gets it when it is back, unless it was for now", () => {
-  const { options, dropped } = senderOptions();
-  const sender = new Sender(options);
-  const attachFragile = () => {
-    const link = new Fragile("a", () => sender.detach());
-    sender.attach(link);
-    return link;
-  };
-  const link = attachFragile();
-  sender.offer(delivery("a", 1));
-  assertEquals([link.take(), sender.inflight, dropped], [[], 1, []]);
-  assertEquals(attach(sender).take(), ["a#1 dup"]);
-  sender.puback(1);
-  attachFragile();
-  const { topicName, payload } = message("a");
-  const forNow = Message.of({ topicName, payload, qos: 1, expiresAtMs: expiryTime(0, 0) });
-  sender.offer({ ...delivery("a", 1), message: forNow });
-  attachFragile();
-  sender.offer(delivery("a", 0));
-  assertEquals([sender.inflight, sender.queued], [0, 0]);
-  assertEquals(dropped, ["a message-expired", "a offline-qos0"]);
 });
 
 Deno.test("A message for now leaves at once or not at all", () => {

@@ -112,7 +112,7 @@ function* subscribing(
     reasonCodes.push(refusal?.reasonCode ?? granted[subscription.qos]);
     connection.context.work.steps += SUBSCRIPTION_STEPS;
     yield;
-    // A hook that is told of a subscription may cut the client off, or it has gone meanwhile.
+    // It has gone while others had their turn.
     if (connection.open !== open) return;
   }
   logRefusals(connection, open, wanted, reasonCodes);
