@@ -1,11 +1,13 @@
 /**
  * The configuration's shape. A key in YAML is the hyphenated form of the name here: `max-packet-size` is
- * `maxPacketSize`. Sizes are bytes and times are seconds; in YAML both may carry a unit (`16 MiB`, `7 d`).
+ * `maxPacketSize`. Sizes are bytes and times are seconds; both may be written as text with a unit (`16 MiB`, `7 d`).
  */
 import type { ConnectionLimits, ResolvedLimits } from "./limits.ts";
 import type { TlsSource as ResolvedTls } from "../transport/tls/files.ts";
+import type { Duration, InNumbers, Size } from "./units.ts";
 
 export type { ConnectionLimits, ResolvedLimits } from "./limits.ts";
+export type { Duration, InNumbers, Size } from "./units.ts";
 export type { ResolvedTls };
 
 /** Whether a TLS listener asks clients for a certificate, and whether it insists. */
@@ -48,6 +50,12 @@ export interface ListenerConfig extends ConnectionLimits {
   readonly clientCertificate?: ClientCertificateRequest;
   /** Takes the user name from the verified client certificate, which then also signs the client in. @default "off" */
   readonly usernameFromCertificate?: UsernameFromCertificate;
+  /**
+   * What stands before all topics of its clients, and what they do not know of: levels that end in `/`, such as
+   * `tenants/%u/`. `%u` stands for the user name, `%c` for the client identifier; a client whose name is empty or holds
+   * `+`, `#` or `/` is refused. Permissions are asked for the topic with the mountpoint. @default none
+   */
+  readonly mountpoint?: string;
   /** Connections at once; 0 is no limit. @default 0 */
   readonly maxConnections?: number;
   /** WebSocket only: the path that is served, with its leading `/`; `undefined`: any. */
@@ -176,12 +184,12 @@ export interface BrokerLimits {
   /** Retained messages that are kept, at least 1. @default 1000000 */
   readonly maxRetained?: number;
   /** Bytes of retained messages that are kept, at least 1. @default 268435456 */
-  readonly maxRetainedBytes?: number;
+  readonly maxRetainedBytes?: Size;
   /**
    * Bytes of messages in memory and of what waits for sockets, all clients together, at least 1,048,576; above it the
    * largest are spilled to the store or disconnected first. @default 1073741824
    */
-  readonly maxTotalBytes?: number;
+  readonly maxTotalBytes?: Size;
 }
 
 /** The whole configuration; every part has a default. */
@@ -202,7 +210,7 @@ export interface BrokerConfig extends BrokerLimits, ConnectionLimits {
   /** What is logged, and how. @default events and warnings as text, without packets */
   readonly log?: LogConfig;
   /** Seconds between publications of `$SYS`, 0 to 2,147,483; 0 turns them off. @default 20 */
-  readonly sysInterval?: number;
+  readonly sysInterval?: Duration;
 }
 
 /** A plugin to load. */
@@ -241,6 +249,8 @@ export interface ResolvedListener {
   readonly origins?: readonly string[];
   /** Hosts whose pages are let in besides. */
   readonly hosts?: readonly string[];
+  /** With `%u` and `%c` as they stand; `undefined`: none. */
+  readonly mountpoint?: string;
   /** Limits of its connections. */
   readonly limits: ResolvedLimits;
 }
@@ -249,7 +259,7 @@ export interface ResolvedListener {
 export type ResolvedLog = Required<LogConfig>;
 
 /** The configuration after parsing, checking, inheritance and defaults. */
-export interface ResolvedConfig extends Required<BrokerLimits> {
+export interface ResolvedConfig extends InNumbers<Required<BrokerLimits>> {
   /** Folder that relative paths start from, absolute. */
   readonly baseDirectory: string;
   /** Those that listen, `external` ones included, in the config's order. */

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { JsonSchema, Kind } from "./kind.ts";
 import { numberIn, type Quantity } from "./quantity.ts";
+import type { Duration, Size } from "./units.ts";
 
 /** One key: everything that the checks, the defaults, the manual, the schema for editors and the types know of it. */
 export interface Key<Output = unknown, Input = unknown, Default = unknown> {
@@ -18,7 +19,7 @@ export interface Key<Output = unknown, Input = unknown, Default = unknown> {
 }
 
 /** A key whose value is a number in a range. */
-export interface QuantityKey<Value extends number = number> extends Key<Value, Value, Value> {
+export interface QuantityKey<Value extends number = number, Input = unknown> extends Key<Value, Input, Value> {
   readonly quantity: Quantity;
 }
 
@@ -78,16 +79,19 @@ export function key<Output, Input>(
  *
  * @param ends minimum and maximum, see {@linkcode Quantity}
  */
-export function quantity<Value extends number = number>(
-  unit: Quantity["unit"],
+export function quantity<Value extends number = number, const Unit extends Quantity["unit"] = Quantity["unit"]>(
+  unit: Unit,
   fallback: NoInfer<Value>,
   [minimum, maximum]: readonly [minimum: number, maximum?: number],
   doc: string,
   exceptions: Pick<Quantity, "aboveMinimum" | "fractional"> = {},
-): QuantityKey<Value> {
+): QuantityKey<Value, InputOf<Unit, Value>> {
   const range = { unit, default: fallback, minimum, ...(maximum !== undefined && { maximum }), ...exceptions };
-  return { ...numberIn<Value>(range), default: fallback, quantity: range, doc };
+  return { ...numberIn<Value, InputOf<Unit, Value>>(range), default: fallback, quantity: range, doc };
 }
+
+/** What a program may write for a number in this unit. */
+type InputOf<Unit, Value> = Unit extends "bytes" ? Size : Unit extends "seconds" ? Duration : Value;
 
 /** The defaults of keys, by name. */
 export function defaultsOf<Table extends Keys>(keys: Table): Defaults<Table> {

@@ -1,5 +1,6 @@
 /** Limits of a connection and of its session, as the config has them and with every default filled in. */
 import type { QoS } from "../packet/packets.ts";
+import type { Duration, InNumbers, Size } from "./units.ts";
 
 /** Limits that hold for the whole broker and that a listener may set anew for the connections made through it. */
 export interface ConnectionLimits {
@@ -7,21 +8,21 @@ export interface ConnectionLimits {
    * Seconds from the connection's arrival at the port to a whole CONNECT, handshakes included, above 0 and at most
    * 86,400. @default 10
    */
-  readonly connectTimeout?: number;
+  readonly connectTimeout?: Duration;
   /** Largest packet that a signed-in client may send, in bytes, 16 to 268,435,460. @default 16777216 */
-  readonly maxPacketSize?: number;
+  readonly maxPacketSize?: Size;
   /** QoS 1 and 2 messages under way to one client, and from one 5.0 client, 1 to 65,535. @default 1000 */
   readonly maxInflight?: number;
   /** Bytes that may wait for one client's socket before its QoS 0 messages are dropped, at least 1. @default 16777216 */
-  readonly maxOutboundBytes?: number;
+  readonly maxOutboundBytes?: Size;
   /** Bytes of one WebSocket that have arrived and are not handled yet, at least 1; more closes it. @default 33554432 */
-  readonly maxInboundBytes?: number;
+  readonly maxInboundBytes?: Size;
   /** Topic filters one client may be subscribed to at once, at least 1. @default 20000 */
   readonly maxSubscriptions?: number;
   /** Messages that may wait for one session, at least 1. @default 10000 */
   readonly queueLimit?: number;
   /** Bytes that may wait for one session, at least 1. @default 67108864 */
-  readonly queueLimitBytes?: number;
+  readonly queueLimitBytes?: Size;
   /** Whether QoS 0 messages wait, too, for a session whose client is offline; they are the first to be dropped. @default true */
   readonly queueQos0?: boolean;
   /**
@@ -34,22 +35,22 @@ export interface ConnectionLimits {
    * Seconds for which a client may take nothing of what waits for it before it is disconnected, above 0 and at most
    * 86,400. @default 60
    */
-  readonly stallTimeout?: number;
+  readonly stallTimeout?: Duration;
   /**
    * Longest time in whole seconds that a 3.x client's session outlives its connection, 0 to 4,294,967,295; 0 ends it at
    * once. 5.0 clients say it themselves. @default 604800 (7 days)
    */
-  readonly sessionExpiryInterval?: number;
+  readonly sessionExpiryInterval?: Duration;
   /**
    * Longest session expiry interval that a 5.0 client gets, 0 to 4,294,967,295 (never) whole seconds; CONNACK tells the
    * client if it is less than what it asked for (MQTT 5.0 §3.2.2.3.2). @default 4294967295
    */
-  readonly maxSessionExpiryInterval?: number;
+  readonly maxSessionExpiryInterval?: Duration;
   /**
    * Longest keep-alive in whole seconds, 0 to 65,535; a 5.0 client that asks for more or for none is given this one
    * (MQTT 5.0 §3.2.2.3.14). 0 is no limit. @default 0
    */
-  readonly maxKeepAlive?: number;
+  readonly maxKeepAlive?: Duration;
   /** Topic aliases that a 5.0 client may use towards the broker, 0 to 65,535 (MQTT 5.0 §3.2.2.3.8). @default 100 */
   readonly topicAliasMaximum?: number;
   /**
@@ -96,11 +97,11 @@ export interface ConnectionLimits {
    * aMQTT's rule for lost clients: seconds after the keep-alive interval at which one is cut off, 0 to 65,535, never
    * later than the specification's one and a half intervals; 0 is the specification's rule alone. @default 0
    */
-  readonly timeoutDisconnectDelay?: number;
+  readonly timeoutDisconnectDelay?: Duration;
 }
 
 /** The limits of a connection with every default filled in. */
-export interface ResolvedLimits extends Required<Omit<ConnectionLimits, "responseInformation">> {
+export interface ResolvedLimits extends InNumbers<Required<Omit<ConnectionLimits, "responseInformation">>> {
   /** `undefined`: none. */
   readonly responseInformation: string | undefined;
 }

@@ -81,6 +81,7 @@ function resolveListener(draft: Draft, limits: ResolvedLimits, baseDirectory: st
     usernameFromCertificate: asked || type === "external" ? merged.usernameFromCertificate : "off",
     maxConnections,
     ...(type !== "tcp" && webSocketValues(merged)),
+    ...(merged.mountpoint !== undefined && { mountpoint: merged.mountpoint }),
     limits: mergeLimits(limits, merged),
   };
 }
@@ -130,7 +131,7 @@ function defaultListener(limits: ResolvedLimits): ResolvedListener {
 
 function handedIn(inherited: ListenerValues, limits: ResolvedLimits): ResolvedListener {
   const values = { ...listenerDefaults, ...inherited };
-  const { usernameFromCertificate, maxConnections } = values;
+  const { usernameFromCertificate, maxConnections, mountpoint } = values;
   return {
     name: DEFAULT,
     type: "external",
@@ -139,6 +140,7 @@ function handedIn(inherited: ListenerValues, limits: ResolvedLimits): ResolvedLi
     usernameFromCertificate,
     maxConnections,
     ...webSocketValues(values),
+    ...(mountpoint !== undefined && { mountpoint }),
     limits: mergeLimits(limits, inherited),
   };
 }

@@ -29,8 +29,8 @@ export interface Quantity {
 }
 
 /** A number in its range; bytes and seconds may carry a unit. */
-export function numberIn<Value extends number>(range: Quantity): Kind<Value> {
-  return value(describeInJson(range), (input, complain) => {
+export function numberIn<Value extends number, Input = Value>(range: Quantity): Kind<Value, Input> {
+  return value<Value, Input>(describeInJson(range), (input, complain) => {
     const number = typeof input === "string" ? parseInUnit(input, range) : input;
     if (typeof number !== "number") complain({ message: `must be ${describeKind(range)}: got ${show(input)}` });
     else if (isInRange(number, range)) return number as Value;

@@ -32,6 +32,7 @@ import {
   hosts,
   logCategories,
   logLevels,
+  mountpoint,
   mqttText,
   origins,
   secret,
@@ -177,7 +178,7 @@ export const limitKeys = {
   ),
   maxUserProperties: quantity("properties", 1000, [0], "of one packet; more end the connection"),
   maxTopicLevels: quantity("levels", 200, [1, 65_536], "of a topic name or filter; houses use fewer than 20"),
-  maximumQos: quantity<QoS>("QoS", 2, [0, 2], "highest that clients may publish with and are granted"),
+  maximumQos: quantity<QoS, "QoS">("QoS", 2, [0, 2], "highest that clients may publish with and are granted"),
   timeoutDisconnectDelay: quantity(
     "seconds",
     0,
@@ -236,6 +237,10 @@ export const listenerKeys = {
     shown: "the listener's own address",
   }),
   hosts: key("ws only: hosts whose pages are let in, besides `origins`", hosts),
+  mountpoint: key(
+    "what stands before all topics of its clients, who do not know of it: `tenants/%u/`; `%u` is the user name, `%c` the client identifier",
+    mountpoint,
+  ),
   maxConnections: quantity("connections", 0, [0], "at once; 0 is no limit"),
 } as const;
 

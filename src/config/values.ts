@@ -1,5 +1,5 @@
 /** Kinds of values that are no numbers. Each says in one sentence what it expects and what it got. */
-import { parseTopicFilter, TopicError } from "../packet/topic.ts";
+import { parseTopicFilter, parseTopicName, TopicError } from "../packet/topic.ts";
 import { type Bind, BindError, parseBind } from "./bind.ts";
 import type { AccessControlList, LogLevel } from "./config.ts";
 import { type Complain, type Kind, like, value, WITH_VARIABLE } from "./kind.ts";
@@ -74,6 +74,20 @@ export const mqttText = value(TEXT, (input, complain): string | undefined => {
   const { length } = new TextEncoder().encode(input);
   if (length <= LONGEST_MQTT_TEXT_BYTES) return input;
   complain({ message: `must be at most ${LONGEST_MQTT_TEXT_BYTES} bytes in UTF-8: got ${length} bytes` });
+});
+
+/** Levels of a topic that stand before others. `%u` and `%c` in them are replaced for each client. */
+export const mountpoint = value<string>({ type: "string" }, (input, complain) => {
+  if (typeof input !== "string" || !input.endsWith("/") || input.startsWith("$")) {
+    complain({ message: `must be levels of a topic that end in "/", such as tenants/%u/: got ${show(input)}` });
+    return undefined;
+  }
+  try {
+    return parseTopicName(input);
+  } catch (error) {
+    if (!(error instanceof TopicError)) throw error;
+    complain({ message: error.message });
+  }
 });
 
 /** `bind` of a listener. */

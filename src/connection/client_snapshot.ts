@@ -1,5 +1,6 @@
 import type { ClientSnapshot } from "../hooks/plugin.ts";
 import type { ConnectPacket } from "../packet/packets.ts";
+import type { Session } from "../session/session.ts";
 import type { Connection } from "./connection.ts";
 
 /** What plugins are told of a client that signs in. */
@@ -18,10 +19,17 @@ export function snapshotOf(connection: Connection, packet: ConnectPacket): Clien
     certificate: certificate && Object.freeze({ ...certificate }),
     cleanStart: packet.cleanStart,
     keepAliveSeconds: grantedKeepAliveSeconds(connection, packet),
+    connectedAt: new Date(context.clock.epoch()),
     will: packet.will && Object.freeze(packet.will),
     ...userProperties && { userProperties: Object.freeze(userProperties) },
     ...authenticationMethod !== undefined && { authenticationMethod },
   });
+}
+
+/** The same client with its session, whose filters are read when somebody asks. */
+export function withSession(client: ClientSnapshot, session: Pick<Session, "subscriptions">): ClientSnapshot {
+  const topicFilters = { get: () => [...session.subscriptions.keys()], enumerable: true };
+  return Object.freeze(Object.defineProperty({ ...client }, "topicFilters", topicFilters));
 }
 
 /** Some clients send an empty user name where none was given; with a password it may be a token's. */

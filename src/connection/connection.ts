@@ -28,6 +28,7 @@ import {
   type SigningIn,
   toldRefusal,
 } from "./connection_state.ts";
+import { ClientView } from "./client_view.ts";
 import { type ClientConnection, CONNECTION_LOST, type ConnectionContext } from "./connection_context.ts";
 import { Deadline } from "./deadline.ts";
 import { errorText } from "../error_text.ts";
@@ -215,7 +216,7 @@ export class Connection implements ClientConnection {
   /** The client is signed in and its session belongs to this connection; it is not told yet. */
   own(open: SignedIn): void {
     this.#state = open;
-    this.#writer.serve(open.session);
+    this.#writer.serve(open.session, ClientView.of(this.context.hooks, open));
     this.#reader.maximumPacketSizeBytes = this.listener.limits.maxPacketSize;
     this.#reader.limitedBy = "max-packet-size";
     this.context.connectionBySession.set(open.session, this);
@@ -235,9 +236,10 @@ export class Connection implements ClientConnection {
   }
 
   /** Answers a CONNECT with a refusal and ends the connection. */
-  refuse({ reasonCode, reason, properties, kind }: ConnectRefusal): void {
+  refuse({ reasonCode, reason, properties, kind, plugin, will }: ConnectRefusal): void {
     this.send({ type: PacketType.Connack, sessionPresent: false, reasonCode, properties });
     this.#refused({ kind: kind ?? (isAboutPermission(reasonCode) ? "sign-in" : "connect"), reason });
+    this.#tellDenied({ reasonCode, reason, plugin, will });
     this.close({ reasonCode, reason, silent: true });
   }
 
@@ -332,6 +334,13 @@ export class Connection implements ClientConnection {
   #refused({ kind, reason }: Fault): void {
     this.context.statistics.refuse(this.listener.name);
     this.context.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${reason}`);
+  }
+
+  /** Whose CONNECT cannot be read is not known well enough to be told of. */
+  #tellDenied({ will, ...why }: Pick<ConnectRefusal, "reasonCode" | "reason" | "plugin" | "will">): void {
+    const client = this.signingIn?.client ?? this.open?.client;
+    const what = will === undefined ? { action: "sign-in" as const } : { action: "will" as const, topic: will };
+    if (client) this.context.hooks.denied?.(Object.freeze({ ...what, client, ...why }));
   }
 
   #refuseLate({ authentication }: SigningIn): void {

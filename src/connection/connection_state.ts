@@ -10,6 +10,7 @@ import type { InboundTopicAliases } from "../session/topic_aliases.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { EnhancedAuthentication } from "./authentication_exchange.ts";
 import type { DeferredPublishes } from "./deferred_publishes.ts";
+import type { Mountpoint } from "./mountpoint.ts";
 import type { RetainedWalk } from "./handlers/retained_walk.ts";
 
 /** A signed-in client's part of a connection. */
@@ -17,6 +18,8 @@ export interface SignedIn {
   readonly at: "open";
   readonly session: Session;
   readonly client: ClientSnapshot;
+  /** What stands before its topics; `undefined`: nothing. */
+  readonly mountpoint: Mountpoint | undefined;
   readonly version: ProtocolVersion;
   /** It is a bridge of 3.x, which cannot ask for No Local and Retain As Published and wants both. */
   readonly isBridge: boolean;
@@ -42,6 +45,8 @@ export interface SigningIn {
   /** Aborted when the connection ends before it is decided. */
   readonly gone: AbortController;
   readonly clientIdentifier: string;
+  /** Who it says it is, or was found to be. */
+  readonly client: ClientSnapshot;
   /** The client is asked for its next AUTH; `undefined`: it is to wait. */
   authentication: EnhancedAuthentication | undefined;
 }
@@ -71,6 +76,10 @@ export interface ConnectRefusal {
   readonly properties?: ConnackProperties;
   /** How it is counted. @default `sign-in` or `connect`, by the reason code */
   readonly kind?: RefusalKind;
+  /** The plugin that refuses it; `undefined`: none did. */
+  readonly plugin?: string;
+  /** Topic name of the will that it is refused for; `undefined`: it is not. */
+  readonly will?: string;
 }
 
 /** A refusal whose reason is no secret: the client is told it, too. */

@@ -28,6 +28,7 @@ import { WorkParty } from "../work_budget.ts";
 import type { OutboundLink } from "../session/sender.ts";
 import { type ChosenAlias, OutboundTopicAliases } from "../session/topic_aliases.ts";
 import { CommitGate } from "./commit_gate.ts";
+import type { ClientView, Shown } from "./client_view.ts";
 import type { ConnectionContext } from "./connection_context.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -70,6 +71,8 @@ export class PacketWriter implements OutboundLink {
   #durable = false;
   #takes: ClientCapabilities = UNKNOWN;
   #aliases: OutboundTopicAliases | undefined;
+  /** `undefined`: the client is given messages as they are. */
+  #view: ClientView | undefined;
 
   /**
    * @param client who it is; `undefined` until it is signed in
@@ -90,8 +93,9 @@ export class PacketWriter implements OutboundLink {
   }
 
   /** The client is signed in. */
-  serve(session: { readonly durable: boolean }): void {
+  serve(session: { readonly durable: boolean }, view: ClientView | undefined): void {
     this.#durable = session.durable;
+    this.#view = view;
   }
 
   /** A packet has come. */
@@ -178,16 +182,19 @@ export class PacketWriter implements OutboundLink {
   }
 
   get isSelective(): boolean {
-    return this.#takes.maximumPacketSizeBytes !== undefined || this.#context.hooks.authorizeReceive !== undefined;
+    return this.#takes.maximumPacketSizeBytes !== undefined || this.#view !== undefined ||
+      this.#context.hooks.authorizeReceive !== undefined;
   }
 
   refusal(delivery: Delivery): DropReason | undefined {
     const { message } = delivery;
+    const shown = this.#view === undefined ? message : this.#view.show(message);
+    if (shown === undefined) return "receive-denied";
     if (message.expiresAtMs !== undefined && !message.isForNow && message.isExpired(this.#context.clock.now())) {
       return "message-expired";
     }
     // [MQTT-3.1.2-25] 5.0
-    if (this.#isTooLarge(delivery)) return "maximum-packet-size";
+    if (this.#isTooLarge(delivery, shown)) return "maximum-packet-size";
     const { authorizeReceive } = this.#context.hooks;
     if (!authorizeReceive) return undefined;
     const client = this.#client();
@@ -196,18 +203,24 @@ export class PacketWriter implements OutboundLink {
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
     const { message, qos, retain } = delivery;
+    const shown = this.#view === undefined ? message : this.#view.show(message);
+    // What is kept from the client was refused just before.
+    if (shown === undefined) return;
     // Another member of the share may have it in the store: it must not come to both.
     const kept = this.#durable ? qos > 0 : qos === 2 && delivery.share !== undefined;
     const behindSuback = this.#gate?.holdsBack(message.topicName) ?? false;
     const gated = behindSuback || (kept && this.#gate !== undefined && (qos === 2 || this.#gate.holdsMessages));
     const out = this.#gate && gated ? this.#held(this.#gate, qos, { kept, behindSuback }) : this.#outbox.open();
     // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
-    const alias = this.#aliases && !gated ? this.#aliasFor(delivery) : undefined;
-    const asReceived = alias === undefined && delivery.subscriptionIdentifiers === undefined &&
+    const alias = this.#aliases && !gated ? this.#aliasFor(delivery, shown) : undefined;
+    const asReceived = alias === undefined && shown === message && delivery.subscriptionIdentifiers === undefined &&
       message.body.writeAsReceived(out, publishFirstByte(qos, retain, dup), packetIdentifier, this.version);
-    if (!asReceived) encodeCopy(out, this.#copy(delivery, packetIdentifier, dup, alias), message.body, this.version);
+    if (!asReceived) {
+      encodeCopy(out, this.#copy(delivery, shown, packetIdentifier, dup, alias), shown.body, this.version);
+    }
     this.#context.statistics.sent.running[PacketType.Publish]!++;
-    if (this.#context.hooks.packetSent) this.#tell(message, this.#copy(delivery, packetIdentifier, dup, alias));
+    if (this.#context.hooks.packetSent) this.#tell(shown, this.#copy(delivery, shown, packetIdentifier, dup, alias));
+    this.#view?.forget();
   }
 
   pauses(sent: number, resume: () => void): boolean {
@@ -236,10 +249,16 @@ export class PacketWriter implements OutboundLink {
     return this.#gate?.forAnswer() ?? this.#outbox.open();
   }
 
-  #copy(delivery: Delivery, packetIdentifier: number, dup: boolean, alias: ChosenAlias | undefined): PublishCopy {
+  #copy(
+    delivery: Delivery,
+    shown: Shown,
+    packetIdentifier: number,
+    dup: boolean,
+    alias: ChosenAlias | undefined,
+  ): PublishCopy {
     const { message, qos, retain, subscriptionIdentifiers } = delivery;
     return {
-      topicName: alias === undefined || alias.isNew ? message.topicName : "",
+      topicName: alias === undefined || alias.isNew ? shown.topicName : "",
       topicAlias: alias?.alias,
       qos,
       retain,
@@ -257,9 +276,9 @@ export class PacketWriter implements OutboundLink {
     return Math.max(0, Math.ceil(Math.round(expiresAtMs - this.#context.clock.now()) / 1000));
   }
 
-  #tell(message: Message, { messageExpiryIntervalSeconds, ...copy }: PublishCopy): void {
-    const { payload, properties: own } = message;
-    const topicName = copy.topicName === "" ? "" as const : message.topicName;
+  #tell({ topicName: name, body }: Shown, { messageExpiryIntervalSeconds, ...copy }: PublishCopy): void {
+    const { payload, properties: own } = body;
+    const topicName = copy.topicName === "" ? "" as const : name;
     const properties = own && { ...own, messageExpiryIntervalSeconds };
     this.#context.hooks.packetSent?.(this.#client(), {
       ...copy,
@@ -270,29 +289,36 @@ export class PacketWriter implements OutboundLink {
     });
   }
 
-  #aliasFor(delivery: Delivery) {
+  #aliasFor(delivery: Delivery, shown: Shown) {
     const { maximumPacketSizeBytes } = this.#takes;
     // [MQTT-3.1.2-24] 5.0: a name and a new alias together must not be too large either.
-    if (maximumPacketSizeBytes !== undefined && this.#publishSize(delivery) + ALIAS_BYTES > maximumPacketSizeBytes) {
+    if (
+      maximumPacketSizeBytes !== undefined && this.#publishSize(delivery, shown) + ALIAS_BYTES > maximumPacketSizeBytes
+    ) {
       return;
     }
-    return this.#aliases?.choose(delivery.message.topicName);
+    return this.#aliases?.choose(shown.topicName);
   }
 
   /** Too large for the client, or for any packet at all. */
-  #isTooLarge(delivery: Delivery): boolean {
+  #isTooLarge(delivery: Delivery, shown: Shown): boolean {
     const { maximumPacketSizeBytes } = this.#takes;
-    if (maximumPacketSizeBytes === undefined && delivery.message.sizeBytes < SURELY_FITS_BYTES) return false;
+    if (
+      maximumPacketSizeBytes === undefined &&
+      shown.body.propertiesSizeBytes + shown.body.payloadLength < SURELY_FITS_BYTES
+    ) {
+      return false;
+    }
     try {
-      return this.#publishSize(delivery) > (maximumPacketSizeBytes ?? Infinity);
+      return this.#publishSize(delivery, shown) > (maximumPacketSizeBytes ?? Infinity);
     } catch (error) {
       if (error instanceof RangeError) return true;
       throw error;
     }
   }
 
-  #publishSize(delivery: Delivery): number {
-    return copySizeBytes(this.#copy(delivery, 0, false, undefined), delivery.message.body, this.version);
+  #publishSize(delivery: Delivery, shown: Shown): number {
+    return copySizeBytes(this.#copy(delivery, shown, 0, false, undefined), shown.body, this.version);
   }
 
   /** Leaves out what the client does not want to read or has no room for; `undefined`: even the rest is too large. */

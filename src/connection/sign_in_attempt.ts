@@ -1,7 +1,7 @@
-import { unverified } from "../hooks/decide.ts";
+import { type Allowed, unverified } from "../hooks/decide.ts";
 import type { ClientSnapshot, SignIn } from "../hooks/plugin.ts";
 import { networkOf } from "../network.ts";
-import type { ConnackProperties, ConnectPacket } from "../packet/packets.ts";
+import type { ConnackProperties, ConnectPacket, Will } from "../packet/packets.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { quote } from "../quote.ts";
 import { isBridgeState, willMessage } from "../routing/wills.ts";
@@ -9,7 +9,7 @@ import { Session } from "../session/session.ts";
 import { InboundTopicAliases } from "../session/topic_aliases.ts";
 import type { EnhancedAuthentication } from "./authentication_exchange.ts";
 import { describeClient } from "../routing/describe.ts";
-import { nameInCertificate, snapshotOf } from "./client_snapshot.ts";
+import { nameInCertificate, snapshotOf, withSession } from "./client_snapshot.ts";
 import { connackProperties, grantedExpirySeconds, type Greeting } from "./connack_properties.ts";
 import type { Connection, ConnectRefusal, SignedIn } from "./connection.ts";
 import { type SigningIn, toldRefusal } from "./connection_state.ts";
@@ -17,6 +17,8 @@ import { DeferredPublishes } from "./deferred_publishes.ts";
 import { advance } from "./enhanced_authentication.ts";
 import { sendRetained } from "./handlers/retained_delivery.ts";
 import { claimSession } from "./session_claim.ts";
+import { mountedWill, mountpointOf } from "./mounting.ts";
+import type { Mountpoint } from "./mountpoint.ts";
 import {
   refusalAtOnce,
   refusalByPlugins,
@@ -40,6 +42,9 @@ export class SignInAttempt implements SigningIn {
   readonly #packet: ConnectPacket;
   /** Who it is; the user name is to be proved. */
   #client: ClientSnapshot;
+  #mountpoint: Mountpoint | undefined;
+  /** With the mountpoint, once the client is known to be who it says. */
+  #will: Will | undefined;
   /** What the plugins say in CONNACK. */
   #greeting: Greeting = {};
 
@@ -47,6 +52,11 @@ export class SignInAttempt implements SigningIn {
     this.#connection = connection;
     this.#packet = packet;
     this.#client = snapshotOf(connection, packet);
+    this.#will = packet.will;
+  }
+
+  get client(): ClientSnapshot {
+    return this.#client;
   }
 
   /** As the client gave it. */
@@ -77,6 +87,7 @@ export class SignInAttempt implements SigningIn {
     if (authorization === unverified && username !== undefined) return refusalOfName(username);
     if (!authorization.allowed) return refusalByPlugins(this.#client, authorization);
     this.#greeting = { reasonString: authorization.reasonString, userProperties: authorization.userProperties };
+    this.#isKnown(authorization);
     return undefined;
   }
 
@@ -95,12 +106,12 @@ export class SignInAttempt implements SigningIn {
       exchange,
       gone: this.gone,
       deadlineMs: context.clientTime.now() + listener.limits.connectTimeout * 1000,
-      succeed: ({ username = request.username, ...greeting }) => {
-        this.#client = Object.freeze({ ...this.#client, username });
+      succeed: ({ username, attributes, ...greeting }) => {
+        this.#isKnown({ username, attributes });
         this.#greeting = greeting;
         return this.#admit();
       },
-      refuse: (refusal) => this.#connection.refuse(refusalByPlugins(request, refusal)),
+      refuse: (refusal) => this.#connection.refuse({ ...refusalByPlugins(request, refusal), plugin: exchange.plugin }),
     };
     return advance(this.#connection, authentication, this.#packet.authenticationData);
   }
@@ -111,11 +122,36 @@ export class SignInAttempt implements SigningIn {
     return { ...this.#client, password, timeoutSeconds, signal: this.gone.signal };
   }
 
+  /** What plugins say of who it is. */
+  #isKnown({ username, attributes }: Pick<Allowed, "username" | "attributes">): void {
+    if (username === undefined && attributes === undefined) return;
+    this.#client = Object.freeze({
+      ...this.#client,
+      ...username !== undefined && { username },
+      ...attributes && { attributes },
+    });
+  }
+
   /** The client is who it says. */
   async #admit(): Promise<void> {
+    if (this.#isOver(this.#mount())) return;
     if (this.#isOver(await this.#refusalOfWill())) return;
     if (this.#isOver(await this.#claim())) return;
     await this.#open();
+  }
+
+  /** Puts its mountpoint before what it has said so far. */
+  #mount(): ConnectRefusal | undefined {
+    const { mountpoint: template, name } = this.#connection.listener;
+    if (template === undefined) return undefined;
+    const mountpoint = mountpointOf(template, name, this.#client);
+    if (typeof mountpoint !== "string") return mountpoint;
+    const will = this.#will && mountedWill(mountpoint, this.#will);
+    if (will && "reason" in will) return { ...will, will: this.#will?.topicName };
+    this.#mountpoint = mountpoint;
+    this.#will = will;
+    this.#client = Object.freeze({ ...this.#client, mountpoint, will: will && Object.freeze(will) });
+    return undefined;
   }
 
   /** Asks whether the client may leave its will. */
@@ -170,7 +206,9 @@ export class SignInAttempt implements SigningIn {
       () => this.#newSession(expirySeconds),
     );
     session.sender.limitTo(context.senderLimits.get(listener.limits));
-    context.wills.signedIn(client);
+    // From here on its snapshot tells its filters, and is one and the same object everywhere.
+    this.#client = withSession(client, session);
+    context.wills.signedIn(this.#client);
     const open = this.#signedIn(session);
     this.#connection.own(open);
     const welcome = () => this.#welcome(open, present, properties);
@@ -202,16 +240,17 @@ export class SignInAttempt implements SigningIn {
   }
 
   #signedIn(session: Session): SignedIn {
-    const { protocolVersion, isBridge, sessionExpiryIntervalSeconds, will } = this.#packet;
+    const { protocolVersion, isBridge, sessionExpiryIntervalSeconds } = this.#packet;
     return {
       at: "open",
       session,
       client: this.#client,
+      mountpoint: this.#mountpoint,
       version: protocolVersion,
       isBridge: isBridge === true,
       askedNoExpiry: sessionExpiryIntervalSeconds === 0,
       greeted: false,
-      will,
+      will: this.#will,
       topicAliases: new InboundTopicAliases(this.#connection.listener.limits.topicAliasMaximum),
       reAuthentication: undefined,
       held: new DeferredPublishes(),

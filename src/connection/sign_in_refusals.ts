@@ -56,7 +56,7 @@ export function refusalByPlugins(
   { username, authenticationMethod }: Pick<ClientSnapshot, "username" | "authenticationMethod">,
   denied: Omit<Denied, "allowed">,
 ): ConnectRefusal {
-  const { reasonCode, reasonString, userProperties, serverReference } = denied;
+  const { reasonCode, reasonString, userProperties, serverReference, plugin } = denied;
   const anonymous = username === undefined && authenticationMethod === undefined;
   const hint = anonymous ? " (anonymous clients need auth.allow-anonymous: true)" : "";
   const nameless = anonymous
@@ -64,17 +64,18 @@ export function refusalByPlugins(
     : `client with authentication method ${quote(authenticationMethod ?? "")}`;
   const who = username === undefined ? nameless : `user ${quote(username)}`;
   const reason = `${who} was not let in${hint}${reasonString === undefined ? "" : `: ${quote(reasonString)}`}`;
-  return { reasonCode, reason, properties: { reasonString, userProperties, serverReference } };
+  return { reasonCode, reason, properties: { reasonString, userProperties, serverReference }, plugin };
 }
 
 /** What the plugins' refusal of a will looks like. */
 export function refusalOfWillByPlugins({ topicName }: Will, denied: Omit<Denied, "allowed">): ConnectRefusal {
-  const { reasonString, userProperties } = denied;
+  const { reasonString, userProperties, plugin } = denied;
   // [MQTT-3.2.2-8] 5.0: of what a PUBLISH is refused with, CONNACK has no word for this one.
   const inUse = denied.reasonCode === ReasonCode.PacketIdentifierInUse;
   const reasonCode = inUse ? ReasonCode.NotAuthorized : denied.reasonCode;
   const reason = `will to topic ${quote(topicName)} is not permitted`;
-  return { reasonCode, reason, properties: { reasonString: reasonString ?? reason, userProperties } };
+  const properties = { reasonString: reasonString ?? reason, userProperties };
+  return { reasonCode, reason, properties, plugin, will: topicName };
 }
 
 /** What a client asks for that is who it says. */
@@ -120,7 +121,10 @@ export function refusalOfSize(
 
 /** What the listener does not take as a will, whoever leaves it. */
 function refusalOfWill(limits: ResolvedLimits, will: Will): ConnectRefusal | undefined {
-  const of = (reasonCode: ReasonCode, text: string) => toldRefusal(reasonCode, `will: ${text}`);
+  const of = (reasonCode: ReasonCode, text: string) => ({
+    ...toldRefusal(reasonCode, `will: ${text}`),
+    will: will.topicName,
+  });
   const refusal = refusalOfMessage(will, will.topicName, limits);
   if (refusal) return of(refusal.reasonCode, refusal.reason);
   // [MQTT-3.2.2-12] 5.0

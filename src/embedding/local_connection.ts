@@ -50,6 +50,7 @@ export class LocalConnection implements ClientConnection, OutboundLink {
       at: "open",
       session,
       client,
+      mountpoint: undefined,
       version: 5,
       isBridge: false,
       askedNoExpiry: false,

@@ -2,6 +2,7 @@
 import type { PublishOptions } from "../hooks/plugin.ts";
 import { expiryTime, Message, type Payload } from "../message.ts";
 import { checkMessageProperties } from "../packet/message_properties.ts";
+import type { MessageProperties } from "../packet/packets.ts";
 import { parseTopicName } from "../packet/topic.ts";
 import { quote } from "../quote.ts";
 import { showValue } from "../hooks/fault.ts";
@@ -41,7 +42,8 @@ export function makeMessage(
     qos: options.qos,
     retain: retain ?? options.retain,
     publisher,
-    properties: properties && { ...properties },
+    // Its response topic was checked with the rest.
+    properties: properties && { ...properties } as MessageProperties,
     expiresAtMs: expiryTime(properties?.messageExpiryIntervalSeconds, nowMs),
   });
 }

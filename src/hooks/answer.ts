@@ -21,6 +21,23 @@ export interface Permission {
   readonly userProperties?: readonly UserProperty[];
 }
 
+/** How a sign-in is allowed in detail. */
+export interface SignInPermission extends Permission {
+  /**
+   * Whom the client is let in as: the user name for permissions, sessions and the mountpoint. `undefined`: as in its
+   * CONNECT. Of several plugins the first that gives one is heard.
+   */
+  readonly username?: string;
+  /**
+   * What the plugin knows of the client, such as its tenant: `attributes` of its snapshot. Of several plugins the
+   * first that gives a name is heard. It is not stored: a will of an earlier run comes without.
+   */
+  readonly attributes?: ClientAttributes;
+}
+
+/** What plugins have attached to a client at sign-in, by name. */
+export type ClientAttributes = Readonly<Record<string, unknown>>;
+
 /** How a subscription is allowed in detail. SUBACK has one set of words for all of its filters, refusals first. */
 export interface SubscriptionPermission extends Permission {
   /** Highest QoS that is granted; the lowest of several plugins counts. `undefined`: as asked for. */
@@ -67,6 +84,8 @@ export type AuthenticationStep =
     readonly decision: "allow";
     /** Whom it is let in as: the user name for permissions and sessions. `undefined`: as in its CONNECT. */
     readonly username?: string;
+    /** What the plugin knows of the client; see {@linkcode SignInPermission.attributes}. */
+    readonly attributes?: ClientAttributes;
     /** What the mechanism says to the client at the end. */
     readonly authenticationData?: Uint8Array;
     /** For CONNACK, or for AUTH after a re-authentication, in words for people. */

@@ -4,6 +4,7 @@ import { checkBinary } from "../packet/message_properties.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { isPromise, returnedWrongly, threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
+import { readPerson } from "./permission.ts";
 import type { AuthenticationExchange, AuthenticationStep, EnhancedSignIn } from "./plugin.ts";
 import { isRefusal, readRefusal } from "./refusal.ts";
 import type { SignInTally } from "./sign_in_tally.ts";
@@ -11,6 +12,8 @@ import { readWords } from "./words.ts";
 
 /** An exchange whose steps have been checked. */
 export interface GuardedExchange {
+  /** The plugin that conducts it, as the config names it. */
+  readonly plugin: string;
   /**
    * Takes what the client says; see {@linkcode AuthenticationExchange}. Never throws or rejects: where the plugin does,
    * or returns what is no step, the client is refused.
@@ -23,9 +26,6 @@ const nextOfHook = "next of beginAuthentication";
 
 /** A plugin failed. */
 const refused: AuthenticationStep = Object.freeze({ decision: "deny", reasonCode: ReasonCode.NotAuthorized });
-
-/** What a plugin that fails at the beginning is taken for. */
-const refusing: GuardedExchange = Object.freeze({ next: () => refused });
 
 /** The plugins that know mechanisms of enhanced authentication. */
 export class Authenticators {
@@ -65,7 +65,8 @@ export class Authenticators {
       this.#logger.error(threw(loaded, hook, error));
     }
     this.#tally.count(loaded.specifier, "denied");
-    return refusing;
+    // A plugin that fails at the beginning is taken for one that refuses.
+    return { plugin: loaded.specifier, next: () => refused };
   }
 }
 
@@ -85,6 +86,10 @@ class Guard implements GuardedExchange {
     this.#exchange = exchange;
     this.#logger = logger;
     this.#tally = tally;
+  }
+
+  get plugin(): string {
+    return this.#loaded.specifier;
   }
 
   next(authenticationData: Uint8Array | undefined): AuthenticationStep | Promise<AuthenticationStep> {
@@ -131,7 +136,7 @@ function readStep(answer: unknown): AuthenticationStep | string {
     const reason = readRefusal(answer, "CONNACK");
     return typeof reason === "string" ? reason : { decision: "deny", ...reason };
   }
-  const { decision, username, authenticationData } = answer as Readonly<Record<string, unknown>>;
+  const { decision, authenticationData } = answer as Readonly<Record<string, unknown>>;
   if (decision !== "continue" && decision !== "allow") return "its decision is none of these";
   const fault = authenticationData === undefined ? undefined : checkBinary(authenticationData, "authenticationData");
   if (fault !== undefined) return fault;
@@ -139,6 +144,6 @@ function readStep(answer: unknown): AuthenticationStep | string {
   if (typeof words === "string") return words;
   const data = authenticationData === undefined ? {} : { authenticationData: authenticationData as Uint8Array };
   if (decision === "continue") return { decision, ...data, ...words };
-  if (username !== undefined && typeof username !== "string") return "username must be text";
-  return { decision, ...username !== undefined && { username }, ...data, ...words };
+  const person = readPerson(answer);
+  return typeof person === "string" ? person : { decision, ...person, ...data, ...words };
 }

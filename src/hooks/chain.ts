@@ -15,13 +15,14 @@ import type { LoadedPlugin } from "./loader.ts";
 import { joinObservers, type Observers } from "./observe.ts";
 import { SignInTally } from "./sign_in_tally.ts";
 import type { ClientSnapshot, EnhancedSignIn, Plugin, SignIn, SubscriptionSnapshot } from "./plugin.ts";
+import { type Rewriters, rewriters } from "./rewrite.ts";
 import { type Transformed, Transformers } from "./transform.ts";
 
 /**
  * The hooks of all plugins. A hook that no plugin has is `undefined`, so that it costs nothing; a promise is returned
  * only where a plugin returned one. No function but those of {@linkcode Lifecycle} throws or rejects.
  */
-export interface HookChain extends Observers, Lifecycle {
+export interface HookChain extends Observers, Lifecycle, Rewriters {
   /** One deny wins and ends the asking, one allow is needed, a plugin that throws denies. */
   readonly authenticate?: (signIn: SignIn) => Authorization | Promise<Authorization>;
   /**
@@ -65,6 +66,7 @@ export function buildHookChain(
     beginAuthentication: joinBeginAuthentication(plugins, logger, tally),
     ...joinAuthorize(plugins, logger),
     transformMessage: joinTransform(plugins, logger),
+    ...rewriters(plugins, logger),
     ...joinObservers(plugins, logger),
     ...joinLifecycle(plugins, logger),
   };

@@ -13,6 +13,8 @@ export { type Allowed, allowed } from "./permission.ts";
 /** A request that is refused, and what the client is told of it. */
 export interface Denied extends RefusalReason {
   readonly allowed: false;
+  /** Who said no; `undefined`: nobody said yes. */
+  readonly plugin?: string;
 }
 
 /** Whether a request is allowed, and what is said about it. */
@@ -45,6 +47,7 @@ export class DecidingPlugins {
   readonly #hook: DecidingHook;
   readonly #logger: Logger;
   readonly #tally: SignInTally | undefined;
+  readonly #denials = new Map<LoadedPlugin, Denied>();
 
   /**
    * @param members the plugins that have `hook`, in the order in which they are asked
@@ -135,28 +138,43 @@ export class DecidingPlugins {
   #understand(member: LoadedPlugin, answer: unknown): Decision {
     if (answer === "allow") return allowed;
     if (answer === "abstain") return answer;
-    if (answer === "deny") return this.#hook === "authenticate" ? badUserNameOrPassword : notAuthorized;
+    if (answer === "deny") return this.#denial(member);
     const packet = answers[this.#hook];
     if (packet === undefined) return this.#fail(member, answer);
     if (isPermission(answer)) {
-      const permission = readPermission(answer, { ofSubscription: packet === "SUBACK" });
+      const permission = readPermission(answer, {
+        ofSubscription: packet === "SUBACK",
+        ofSignIn: packet === "CONNACK",
+      });
       return typeof permission === "string" ? this.#fail(member, answer, permission) : permission;
     }
     if (!isRefusal(answer)) return this.#fail(member, answer);
     const reason = readRefusal(answer, packet);
-    return typeof reason === "string" ? this.#fail(member, answer, reason) : { allowed: false, ...reason };
+    return typeof reason === "string"
+      ? this.#fail(member, answer, reason)
+      : { allowed: false, ...reason, plugin: member.specifier };
+  }
+
+  /** What `deny` alone means. One object for each plugin: recipients are refused very often. */
+  #denial(member: LoadedPlugin): Denied {
+    const known = this.#denials.get(member);
+    if (known) return known;
+    const bare = this.#hook === "authenticate" ? badUserNameOrPassword : notAuthorized;
+    const denial = Object.freeze({ ...bare, plugin: member.specifier });
+    this.#denials.set(member, denial);
+    return denial;
   }
 
   #fail(member: LoadedPlugin, answer: unknown, fault?: string): Denied {
     const expected = expectations[this.#hook] + (fault === undefined ? "" : ` (${fault})`);
     this.#logger.error(returnedWrongly(member, this.#hook, expected, answer));
-    return notAuthorized;
+    return { ...notAuthorized, plugin: member.specifier };
   }
 
   #threw(member: LoadedPlugin, error: unknown): Denied {
     this.#tally?.count(member.specifier, "denied");
     this.#logger.error(threw(member, this.#hook, error));
-    return notAuthorized;
+    return { ...notAuthorized, plugin: member.specifier };
   }
 }
 

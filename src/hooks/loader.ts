@@ -39,6 +39,8 @@ const hooks: Readonly<Record<keyof Plugin, true>> = {
   authorizeSubscribe: true,
   authorizeReceive: true,
   transformMessage: true,
+  transformSubscription: true,
+  transformDelivery: true,
   beforeStart: true,
   afterStart: true,
   beforeShutdown: true,
@@ -53,6 +55,7 @@ const hooks: Readonly<Record<keyof Plugin, true>> = {
   messageRetained: true,
   messageQueued: true,
   messageDropped: true,
+  denied: true,
   packetReceived: true,
   packetSent: true,
 };

@@ -15,6 +15,7 @@ export const observingHooks = {
   messageRetained: true,
   messageQueued: true,
   messageDropped: true,
+  denied: true,
   packetReceived: true,
   packetSent: true,
 } as const satisfies Partial<Record<keyof Plugin, true>>;

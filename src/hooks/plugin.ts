@@ -5,7 +5,7 @@
 import type { ApplicationMessage, DropReason, Payload } from "../message.ts";
 import type {
   InboundPacket,
-  MessageProperties,
+  MessagePropertiesInput,
   OutboundPacket,
   ProtocolVersion,
   QoS,
@@ -18,9 +18,11 @@ import type { ClientCertificate, RemoteAddress } from "../transport/transport.ts
 import type { Logger } from "../logger.ts";
 import type {
   AuthenticationExchange,
+  ClientAttributes,
   Decision,
   Permission,
   Refusal,
+  SignInPermission,
   SignInRefusal,
   SubscriptionPermission,
 } from "./answer.ts";
@@ -28,6 +30,7 @@ import type { BrokerStatistics, SessionSnapshot } from "./figures.ts";
 
 export type * from "./answer.ts";
 export type * from "./figures.ts";
+export type { Duration } from "../config/units.ts";
 
 /** A client as it was when the hook was called; frozen, and never brought up to date. */
 export interface ClientSnapshot {
@@ -55,6 +58,18 @@ export interface ClientSnapshot {
   readonly userProperties?: readonly UserProperty[];
   /** Name of the enhanced authentication it signs in with (MQTT 5.0 §4.12); `undefined`: none. */
   readonly authenticationMethod?: string;
+  /** When its CONNECT came, by the broker's clock; `undefined`: in an earlier run. */
+  readonly connectedAt?: Date;
+  /** What plugins have attached at sign-in; `undefined`: nothing, or it is not signed in yet. */
+  readonly attributes?: ClientAttributes;
+  /** What stands before all of its topics, `%u` and `%c` replaced; `undefined`: nothing, or it is not signed in yet. */
+  readonly mountpoint?: string;
+  /**
+   * What it is subscribed to at the moment in which this is read, as the broker has it: with the mountpoint, and with
+   * `$share/{ShareName}/` in front of what is shared. A new array each time; nothing is made unless it is read. `undefined`:
+   * it is not signed in yet.
+   */
+  readonly topicFilters?: readonly TopicFilter[];
 }
 
 /** What a client signs in with. */
@@ -101,14 +116,46 @@ export interface EnhancedSignIn extends SignIn {
   readonly reAuthenticating: boolean;
 }
 
+/** Who was refused what, and by whom. */
+export interface Denial {
+  /** What was asked for; `publish` also stands for a will that is due, `will` for one at CONNECT. */
+  readonly action: "sign-in" | "will" | "publish" | "subscribe";
+  /** Who asked for it. */
+  readonly client: ClientSnapshot;
+  /** Topic name of the message or will, or topic filter with `$share/…` in front; `undefined` for `sign-in`. */
+  readonly topic?: string;
+  /** The plugin that said no, as the config names it; `undefined`: no plugin allowed it, or a limit or rule forbids it. */
+  readonly plugin?: string;
+  /** What a 5.0 client is told. */
+  readonly reasonCode: ReasonCode;
+  /** For people; `undefined`: nobody has said why. */
+  readonly reason?: string;
+}
+
+/** A message as a plugin makes it; see {@linkcode ApplicationMessage} for its parts. */
+export interface TransformedMessage {
+  /** Where it is published; checked when it comes. */
+  readonly topicName: string;
+  /** The message itself; may be empty. */
+  readonly payload: Uint8Array;
+  /** The quality of service it is published with. */
+  readonly qos: QoS;
+  /** Whether it is to be retained. */
+  readonly retain: boolean;
+  /** 5.0 only; `undefined`: none. */
+  readonly properties?: MessagePropertiesInput;
+  /** Not looked at: the publisher stays the same. */
+  readonly publisher?: string;
+}
+
 /** The hooks of a plugin; every one is optional. Arguments are frozen snapshots. */
 export interface Plugin {
   // Decide.
 
-  /** May this client sign in? */
+  /** May this client sign in? A {@linkcode SignInPermission} may also say as whom, and what is known of it. */
   authenticate?(
     signIn: SignIn,
-  ): Decision | Permission | SignInRefusal | Promise<Decision | Permission | SignInRefusal>;
+  ): Decision | SignInPermission | SignInRefusal | Promise<Decision | SignInPermission | SignInRefusal>;
   /**
    * Begins an enhanced authentication (MQTT 5.0 §4.12) if it knows the mechanism; `undefined` if not. The first plugin
    * that knows it decides, and `authenticate` is not asked.
@@ -139,7 +186,21 @@ export interface Plugin {
   transformMessage?(
     message: ApplicationMessage,
     client: ClientSnapshot | undefined,
-  ): ApplicationMessage | undefined | Promise<ApplicationMessage | undefined>;
+  ): TransformedMessage | undefined | Promise<TransformedMessage | undefined>;
+  /**
+   * Returns the topic filter to put in the place of one that a client gives, `topicFilter` itself to leave it. It is asked
+   * for each filter of SUBSCRIBE and of UNSUBSCRIBE, and has to give the same answer for the same client and filter each
+   * time. Asked before `authorizeSubscribe`, with the mountpoint and without `$share/{ShareName}/`. It has to answer at
+   * once; a throw, or what is no topic filter, refuses the subscription (0x83 in 5.0).
+   */
+  transformSubscription?(client: ClientSnapshot, topicFilter: TopicFilter): string;
+  /**
+   * Returns what one recipient is given in place of a message, or `undefined` to keep it from the recipient; the message
+   * itself to leave it. Asked after `authorizeReceive` for every recipient of every message, when it is sent or sent again,
+   * so it has to answer at once. What it returns has the topic name with the mountpoint. QoS, RETAIN and message expiry
+   * interval stay as they are; a throw keeps the message from the recipient.
+   */
+  transformDelivery?(client: ClientSnapshot, message: ApplicationMessage): TransformedMessage | undefined;
 
   // Observe. What these throw is logged with the plugin's name and changes nothing.
 
@@ -178,6 +239,11 @@ export interface Plugin {
    * when their session ends: those are counted alone.
    */
   messageDropped?(clientIdentifier: string | undefined, message: ApplicationMessage, reason: DropReason): void;
+  /**
+   * A sign-in, a will, a message or a subscription was refused: by a plugin, since no plugin allowed it, or by a rule. What
+   * is kept from a recipient, and what finds no room or no store, is not told here.
+   */
+  denied?(denial: Denial): void;
   /** A packet has arrived; `client` is `undefined` until it is signed in. */
   packetReceived?(client: ClientSnapshot | undefined, packet: InboundPacket): void;
   /** A packet is on its way out; `client` is `undefined` until it is signed in. */
@@ -191,7 +257,7 @@ export interface PublishOptions {
   /** Whether it is retained for later subscribers. @default false */
   readonly retain?: boolean;
   /** MQTT 5.0 properties that go with it. */
-  readonly properties?: MessageProperties;
+  readonly properties?: MessagePropertiesInput;
 }
 
 /** What became of a message that the host program has published. */

@@ -80,7 +80,7 @@ export class Transformers {
   #read(loaded: LoadedPlugin, given: ApplicationMessage, result: unknown): Transformed {
     if (result === given) return given;
     if (result === undefined) return undefined;
-    const fault = faultOf(result);
+    const fault = messageFault(result);
     if (fault === undefined) return result as ApplicationMessage;
     const expected = "a message with topicName, payload, qos and retain, or undefined";
     this.#logger.error(returnedWrongly(loaded, hook, fault === "" ? expected : `${expected} (${fault})`, result));
@@ -97,7 +97,7 @@ export class Transformers {
  * What is wrong with a message that a plugin has returned; `undefined`: nothing; empty: it is none at all. A plugin may be
  * written in JavaScript, where no type keeps a wildcard or a text for a payload out.
  */
-function faultOf(value: unknown): string | undefined {
+export function messageFault(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) return "";
   const { topicName, payload, qos, retain, properties } = value as Partial<Record<keyof ApplicationMessage, unknown>>;
   const fault = topicFault(topicName);

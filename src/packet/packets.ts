@@ -52,6 +52,12 @@ export interface MessageProperties {
   readonly userProperties?: readonly UserProperty[];
 }
 
+/** {@linkcode MessageProperties} as a program or plugin gives them; checked when they come. */
+export interface MessagePropertiesInput extends Omit<MessageProperties, "responseTopic"> {
+  /** Where the publisher wants an answer: a topic name. */
+  readonly responseTopic?: string;
+}
+
 /** What a client leaves behind to be published if it is lost (MQTT 3.1.1 §3.1.2.5, MQTT 5.0 §3.1.2.5). */
 export interface Will {
   /** Where it is published. */

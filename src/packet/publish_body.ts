@@ -175,6 +175,11 @@ export class PublishBody {
     this.#moved(this.#bytes.slice(this.#start, this.#end), 0);
   }
 
+  /** The topic name that it came with is no longer the message's: it is not passed on as it is. */
+  rename(): void {
+    this.#form = undefined;
+  }
+
   /**
    * Appends it as the PUBLISH that it came in.
    *

@@ -128,6 +128,12 @@ export function covers(entry: TopicFilter, filter: TopicFilter | TopicName): boo
   return outer.length === inner.length;
 }
 
+/** Whether a text that is put together of right ones is short enough for a topic (MQTT 5.0 §4.7.3). */
+export function isTopicLength(text: string): boolean {
+  // A character takes at most three bytes per UTF-16 unit, so short texts need no counting.
+  return text.length <= MAX_BYTES / 3 || encoder.encode(text).length <= MAX_BYTES;
+}
+
 function checkText(what: string, text: string): void {
   // A program may be written in JavaScript, where no type keeps a number out.
   if (typeof text !== "string") throw new TopicError(`${what} must be text: got ${typeof text}`);
@@ -135,8 +141,7 @@ function checkText(what: string, text: string): void {
   if (text === "") throw new TopicError(`${what} must not be empty`);
   if (text.includes("\0")) throw new TopicError(`${what} must not contain NUL: got ${quote(text)}`);
   if (!text.isWellFormed()) throw new TopicError(`${what} must be well-formed Unicode: got ${quote(text)}`);
-  // A character takes at most three bytes per UTF-16 unit, so short texts need no counting.
-  if (text.length > MAX_BYTES / 3 && encoder.encode(text).length > MAX_BYTES) {
+  if (!isTopicLength(text)) {
     throw new TopicError(`${what} must have at most ${MAX_BYTES} bytes: got ${encoder.encode(text).length}`);
   }
 }

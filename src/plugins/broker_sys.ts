@@ -30,7 +30,7 @@
  * @module
  */
 import configuration from "../../deno.json" with { type: "json" };
-import type { BrokerStatistics, Plugin, PluginContext, PluginFactory } from "../hooks/plugin.ts";
+import type { BrokerStatistics, Duration, Plugin, PluginContext, PluginFactory } from "../hooks/plugin.ts";
 import { brokerSysOptions } from "./broker_sys_options.ts";
 import { readOptions, show } from "./options.ts";
 import { mosquittoFigures } from "./sys/mosquitto_topics.ts";
@@ -39,9 +39,9 @@ import { ProcessLoad } from "./sys/process_load.ts";
 /** Options of `broker_sys`. */
 export interface BrokerSysOptions {
   /** Seconds between publications; 0 turns them off. @default 20 */
-  readonly interval?: number;
+  readonly interval?: Duration;
   /** Another name of `interval`. */
-  readonly sysInterval?: number;
+  readonly sysInterval?: Duration;
 }
 
 const ROOT = "$SYS/broker/";

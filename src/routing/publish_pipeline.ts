@@ -99,13 +99,16 @@ export class PublishPipeline {
     return authorization;
   }
 
-  /** Counts and logs that a client's message is not taken. */
-  deny(client: ClientSnapshot, topicName: string, { reasonCode, reasonString }: Omit<Denied, "allowed">): void {
+  /** Counts, logs and tells that a client's message is not taken. */
+  deny(client: ClientSnapshot, topicName: string, denied: Omit<Denied, "allowed">): void {
+    const { reasonCode, reasonString, plugin } = denied;
     this.#parts.statistics.publishesDenied++;
     this.#parts.refusals.tell("publish", client.remote, () => {
       const why = reasonString === undefined ? "" : `: ${quote(reasonString)}`;
       return `${describeClient(client)}, topic ${quote(topicName)}: ${describeReasonCode(reasonCode)}${why}`;
     });
+    const what = { action: "publish", client, topic: topicName } as const;
+    this.#parts.hooks.denied?.(Object.freeze({ ...what, plugin, reasonCode, reason: reasonString }));
   }
 
   #transformWithWords(client: ClientSnapshot, message: Message, permission: Allowed, callbacks: PublishCallbacks) {

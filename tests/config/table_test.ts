@@ -3,6 +3,7 @@ import type {
   BrokerConfig,
   BrokerLimits,
   ConnectionLimits,
+  InNumbers,
   ListenerConfig,
   LogConfig,
   PersistenceConfig,
@@ -64,7 +65,7 @@ Deno.test("the interfaces of the config are what the table of keys says", () => 
 Deno.test("the resolved config has the types of the table of keys", () => {
   same<ResolvedLimits, Resolved<typeof limitKeys>>(true);
   same<ResolvedLog, Resolved<typeof logKeys>>(true);
-  same<Required<BrokerLimits>, Resolved<typeof capacityKeys>>(true);
+  same<InNumbers<Required<BrokerLimits>>, Resolved<typeof capacityKeys>>(true);
 });
 
 Deno.test("the options of bundled plugins are what the plugins say of them", () => {

@@ -112,8 +112,9 @@ Deno.test("an answer that is no step refuses and is logged", async () => {
     ["allow", '(it must be an object): got "allow"'],
     [{}, "(its decision is none of these): got {}"],
     [{ decision: "abstain" }, '(its decision is none of these): got { decision: "abstain" }'],
-    [{ decision: "allow", username: 5 }, "(username must be text)"],
-    [{ decision: "allow", username: null }, "(username must be text)"],
+    [{ decision: "allow", username: 5 }, "(username must be text: got 5)"],
+    [{ decision: "allow", username: null }, "(username must be text: got null)"],
+    [{ decision: "allow", attributes: 5 }, "(attributes must be an object)"],
     [{ decision: "continue", authenticationData: "x" }, '(authenticationData must be a Uint8Array: got "x")'],
     [{ decision: "allow", authenticationData: null }, "(authenticationData must be a Uint8Array: got null)"],
     [

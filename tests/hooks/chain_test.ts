@@ -103,7 +103,8 @@ Deno.test("one allow is needed, one deny wins, whether answered at once or later
       });
       const { chain, log } = chainOf(...plugins);
       const title = `${decisions} ${mask}`;
-      const expected = isAllowed ? allowed : notAuthorized;
+      const denies = decisions.indexOf("deny");
+      const expected = isAllowed ? allowed : { ...notAuthorized, ...denies >= 0 && { plugin: `p${denies}` } };
       assertEquals(await chain.authorizePublish?.(client, message), expected, title);
       assertEquals(await chain.authorizeSubscribe?.(client, subscription), expected, title);
       assertEquals((await chain.authenticate?.(signIn()))?.allowed, isAllowed, title);
@@ -150,7 +151,7 @@ Deno.test("a sign-in that all abstain from is not authorized if anonymous, else 
 });
 
 Deno.test("a sign-in that a plugin denies with no more words has a bad user name or password", () => {
-  assertEquals(chainOf({ authenticate: () => "deny" }).chain.authenticate?.(signIn()), bad);
+  assertEquals(chainOf({ authenticate: () => "deny" }).chain.authenticate?.(signIn()), { ...bad, plugin: "p0" });
 });
 
 Deno.test("a deciding hook that throws or rejects denies and is logged", async () => {
@@ -161,9 +162,9 @@ Deno.test("a deciding hook that throws or rejects denies and is logged", async (
       { authenticate: allow, authorizePublish: allow, authorizeSubscribe: allow },
       { authenticate: hook, authorizePublish: hook, authorizeSubscribe: hook },
     );
-    assertEquals(await chain.authenticate?.(signIn({ username: "u" })), notAuthorized);
-    assertEquals(await chain.authorizePublish?.(client, message), notAuthorized);
-    assertEquals(await chain.authorizeSubscribe?.(client, subscription), notAuthorized);
+    assertEquals(await chain.authenticate?.(signIn({ username: "u" })), { ...notAuthorized, plugin: "p1" });
+    assertEquals(await chain.authorizePublish?.(client, message), { ...notAuthorized, plugin: "p1" });
+    assertEquals(await chain.authorizeSubscribe?.(client, subscription), { ...notAuthorized, plugin: "p1" });
     assertEquals(log, [
       'error: plugin "p1": authenticate threw: no database',
       'error: plugin "p1": authorizePublish threw: no database',
@@ -181,8 +182,8 @@ Deno.test("an answer that is no decision denies and is logged", async () => {
   for (const answer of [...answers, ...answers.map((value) => Promise.resolve(value))]) {
     const hook = () => wrongly<Decision>(answer);
     const { chain, log } = chainOf({ authenticate: hook, authorizePublish: hook }, { authorizePublish: () => "allow" });
-    assertEquals(await chain.authenticate?.(signIn({ username: "u" })), notAuthorized);
-    assertEquals(await chain.authorizePublish?.(client, message), notAuthorized);
+    assertEquals(await chain.authenticate?.(signIn({ username: "u" })), { ...notAuthorized, plugin: "p0" });
+    assertEquals(await chain.authorizePublish?.(client, message), { ...notAuthorized, plugin: "p0" });
     assertEquals(log.length, 2);
     const expected = 'must return "allow", "deny" or "abstain", a permission or a refusal: got ';
     assertStringIncludes(log[0] ?? "", `error: plugin "p0": authenticate ${expected}`);

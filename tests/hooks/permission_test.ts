@@ -68,6 +68,7 @@ Deno.test("a refusal wins over permissions, and says nothing of theirs", async (
       assertEquals<unknown>(await ask(hook, ...answers).authorization, {
         allowed: false,
         reasonCode: ReasonCode.QuotaExceeded,
+        plugin: `p${answers.indexOf(refusal)}`,
       });
     }
   }
@@ -100,7 +101,7 @@ Deno.test("a permission with a wrong part is logged and denies", async () => {
     for (const [part, fault] of [...wrong, ...wrongOf(hook)]) {
       for (const answer of [allow(part), Promise.resolve(allow(part))]) {
         const { authorization, log } = ask(hook, answer, "allow");
-        assertEquals(await authorization, notAuthorized);
+        assertEquals(await authorization, { ...notAuthorized, plugin: "p0" });
         assertEquals(log.length, 1);
         assertStringIncludes(log[0] ?? "", `"p0": ${hook} must return "allow", "deny" or "abstain", a permission or a`);
         assertStringIncludes(log[0] ?? "", fault);

@@ -21,6 +21,9 @@ function ask(
   return { authorization: asking[hook](chain), log };
 }
 
+/** What the plugin that is asked first denies with no more words. */
+const byFirst = { ...notAuthorized, plugin: "p0" };
+
 const codes: Readonly<Record<DetailedHook, readonly number[]>> = {
   authenticate: [
     ...[0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99],
@@ -41,10 +44,13 @@ for (const [clause, hook, packet] of answering) {
     for (let reasonCode = 0; reasonCode <= 0x100; reasonCode++) {
       const { authorization, log } = ask(hook, { decision: "deny", reasonCode, reasonString: "no" });
       if (codes[hook].includes(reasonCode)) {
-        assertEquals<unknown>([authorization, log], [{ allowed: false, reasonCode, reasonString: "no" }, []]);
+        assertEquals<unknown>([authorization, log], [
+          { allowed: false, reasonCode, reasonString: "no", plugin: "p0" },
+          [],
+        ]);
         continue;
       }
-      assertEquals(authorization, notAuthorized);
+      assertEquals(authorization, byFirst);
       assertEquals(log, [
         `error: plugin "p0": ${hook} must return "allow", "deny" or "abstain", a permission or a refusal (reasonCode ` +
         `must be one that ${packet} may carry): got { decision: "deny", reasonCode: ${reasonCode}, reasonString: "no" }`,
@@ -55,9 +61,9 @@ for (const [clause, hook, packet] of answering) {
 
 Deno.test("a refusal without a reason code is not authorized", () => {
   for (const hook of hooks) {
-    assertEquals(ask(hook, { decision: "deny" }), { authorization: notAuthorized, log: [] });
+    assertEquals(ask(hook, { decision: "deny" }), { authorization: byFirst, log: [] });
     assertEquals(ask(hook, { decision: "deny", reasonString: "" }).authorization, {
-      ...notAuthorized,
+      ...byFirst,
       reasonString: "",
     });
   }
@@ -67,8 +73,12 @@ Deno.test("a refusal carries the plugin's reason, at once or later", async () =>
   const reason = { reasonCode: ReasonCode.QuotaExceeded, reasonString: "no more", userProperties: [["a", "b"]] };
   for (const hook of hooks) {
     const refusal = { decision: "deny", ...reason };
-    assertEquals<unknown>(ask(hook, refusal).authorization, { allowed: false, ...reason });
-    assertEquals<unknown>(await ask(hook, Promise.resolve(refusal)).authorization, { allowed: false, ...reason });
+    assertEquals<unknown>(ask(hook, refusal).authorization, { allowed: false, ...reason, plugin: "p0" });
+    assertEquals<unknown>(await ask(hook, Promise.resolve(refusal)).authorization, {
+      allowed: false,
+      ...reason,
+      plugin: "p0",
+    });
   }
 });
 
@@ -78,14 +88,14 @@ Deno.test("what a plugin does with its refusal afterwards changes nothing", () =
   const { authorization } = ask("authorizePublish", { decision: "deny", userProperties });
   pair[0] = "c";
   userProperties.push(["d", "e"]);
-  assertEquals<unknown>(authorization, { ...notAuthorized, userProperties: [["a", "b"]] });
+  assertEquals<unknown>(authorization, { ...byFirst, userProperties: [["a", "b"]] });
 });
 
 Deno.test("a sign-in may be refused with a server reference, if the client is to go there", () => {
   const serverReference = "b.example";
   for (const reasonCode of [ReasonCode.UseAnotherServer, ReasonCode.ServerMoved]) {
     const { authorization, log } = ask("authenticate", { decision: "deny", reasonCode, serverReference });
-    assertEquals<unknown>([authorization, log], [{ allowed: false, reasonCode, serverReference }, []]);
+    assertEquals<unknown>([authorization, log], [{ allowed: false, reasonCode, serverReference, plugin: "p0" }, []]);
   }
   for (const hook of hooks) {
     const { authorization, log } = ask(hook, {
@@ -93,7 +103,7 @@ Deno.test("a sign-in may be refused with a server reference, if the client is to
       reasonCode: ReasonCode.QuotaExceeded,
       serverReference,
     });
-    assertEquals(authorization, notAuthorized);
+    assertEquals(authorization, byFirst);
     assertStringIncludes(log[0] ?? "", "(serverReference must come with reasonCode 0x9c or 0x9d only)");
   }
 });
@@ -112,7 +122,7 @@ Deno.test("a refusal with a wrong part is logged and not passed on", () => {
   for (const hook of hooks) {
     for (const [part, fault] of wrong) {
       const { authorization, log } = ask(hook, { decision: "deny", ...part });
-      assertEquals(authorization, notAuthorized);
+      assertEquals(authorization, byFirst);
       assertEquals(log.length, 1);
       assertStringIncludes(log[0] ?? "", `"p0": ${hook} must return`);
       assertStringIncludes(log[0] ?? "", fault);

@@ -72,12 +72,15 @@ function reAuthenticate(connection: Connection, open: SignedIn, method: string):
       connection.send({ type: PacketType.Auth, reasonCode: ReasonCode.Success, properties });
     },
     // [MQTT-4.12.1-2] 5.0
-    refuse: ({ reasonCode, reasonString, userProperties, serverReference }) =>
+    refuse: ({ reasonCode, reasonString, userProperties, serverReference }) => {
+      const denial = { action: "sign-in", client: open.client, plugin: exchange.plugin, reasonCode } as const;
+      context.hooks.denied?.(Object.freeze({ ...denial, reason: reasonString }));
       connection.close({
         // [MQTT-3.14.2-1] 5.0
         reasonCode: isDisconnectReason(reasonCode) ? reasonCode : ReasonCode.NotAuthorized,
         reason: reasonString ?? "re-authentication failed",
         properties: { reasonString, userProperties, serverReference },
-      }),
+      });
+    },
   };
 }

@@ -2,6 +2,7 @@ import type { Denied } from "../../hooks/decide.ts";
 import { expiryTime, Message } from "../../message.ts";
 import type { ReceivedPublish } from "../../packet/decode.ts";
 import { type AckPacket, PacketType, type ReasonProperties } from "../../packet/packets.ts";
+import type { PublishBody } from "../../packet/publish_body.ts";
 import { ProtocolError, protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { TopicName } from "../../packet/topic.ts";
@@ -9,7 +10,8 @@ import type { StoreError } from "../../store/store.ts";
 import type { Connection, SignedIn } from "../connection.ts";
 import type { PublishCallbacks, PublishOutcome } from "../../routing/publish_pipeline.ts";
 import type { WorkParty } from "../../work_budget.ts";
-import { reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
+import { mountedBody, mountedName } from "../mountpoint.ts";
+import { type MessageRefusal, reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
 
 /** With `queue-policy: drop-newest` the publisher is told that nobody has its message. */
 const queuesFull = {
@@ -117,13 +119,37 @@ function route(
   packet: ReceivedPublish,
   topicName: TopicName,
 ): void | Promise<void> {
+  if (open.mountpoint === undefined) return routeTo(connection, open, packet, topicName, packet.body);
+  const mounted = mountedName(open.mountpoint, topicName);
+  const body = mountedBody(open.mountpoint, packet.body);
+  if (mounted && body) return routeTo(connection, open, packet, mounted, body);
+  const reason = "the topic name or response topic is too long with the mountpoint in front";
+  refuse(connection, open, packet, topicName, { reasonCode: ReasonCode.TopicNameInvalid, reason });
+}
+
+function refuse(
+  connection: Connection,
+  open: SignedIn,
+  packet: ReceivedPublish,
+  topicName: TopicName,
+  { reasonCode, reason: reasonString }: MessageRefusal,
+): void {
+  connection.context.pipeline.deny(open.client, topicName, { reasonCode, reasonString });
+  deny(connection, open, packet, { reasonCode, reasonString });
+}
+
+/** @param topicName and what follows: as the broker has them, with the mountpoint */
+function routeTo(
+  connection: Connection,
+  open: SignedIn,
+  packet: ReceivedPublish,
+  topicName: TopicName,
+  body: PublishBody,
+): void | Promise<void> {
   const { context, listener } = connection;
   const refusal = refusalOfMessage(packet, topicName, listener.limits);
-  if (refusal) {
-    context.pipeline.deny(open.client, topicName, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
-    return deny(connection, open, packet, { reasonCode: refusal.reasonCode, reasonString: refusal.reason });
-  }
-  const { body, qos, retain, messageExpiryIntervalSeconds } = packet;
+  if (refusal) return refuse(connection, open, packet, topicName, refusal);
+  const { qos, retain, messageExpiryIntervalSeconds } = packet;
   if (qos > 0 && context.persistence?.writeQueue.fault && needsStore(connection, open, packet, topicName)) {
     return denyUnstored(connection, open, packet, context.persistence.writeQueue.fault);
   }

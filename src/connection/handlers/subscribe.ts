@@ -18,6 +18,7 @@ import { inTurns } from "../../work_budget.ts";
 import type { Connection, SignedIn } from "../connection.ts";
 import { describeClient } from "../../routing/describe.ts";
 import type { ConnectionContext } from "../connection_context.ts";
+import { placeOf } from "../filter_place.ts";
 import { subscribeSession } from "../session_subscription.ts";
 import { hasTooManyLevels, reasonCodeOf } from "./message_rules.ts";
 import { sendRetained } from "./retained_delivery.ts";
@@ -106,6 +107,7 @@ function* subscribing(
     const refusal = refusalOf(connection, open, one, authorization);
     const subscription = atAllowedQoS(one.subscription, authorization);
     // A filter that stands twice in a packet is subscribed to as it stands last, and brings what is retained once.
+    if (refusal) refuse(connection, open, one, refusal);
     if (refusal) refusals.push(refusal);
     else add(connection, open, one, subscription);
     if (!refusal && authorization !== allowed) permissions.push(authorization);
@@ -124,6 +126,17 @@ function* subscribing(
   );
   sender.release();
   return sendRetained(connection, open);
+}
+
+/** Tells who wants to know that a filter is refused. */
+function refuse(
+  { context }: Connection,
+  { client }: SignedIn,
+  { key }: Wanted,
+  { plugin, reasonCode, reasonString }: Omit<Denied, "allowed">,
+): void {
+  const what = { action: "subscribe", client, topic: key } as const;
+  context.hooks.denied?.(Object.freeze({ ...what, plugin, reasonCode, reason: reasonString }));
 }
 
 /** The subscription at the QoS that plugins allow. */
@@ -170,6 +183,11 @@ function add(
   context.hooks.clientSubscribed?.(client, snapshotOf(subscription));
 }
 
+const misplaced = {
+  reasonCode: ReasonCode.ImplementationSpecificError,
+  reasonString: "the topic filter leads nowhere: it is too long with the mountpoint, or a plugin failed",
+};
+
 function examine(
   connection: Connection,
   open: SignedIn,
@@ -177,12 +195,16 @@ function examine(
   request: SubscriptionRequest,
 ): Wanted {
   const { limits } = connection.listener;
-  const { topicFilter: key } = request;
-  const { noLocal, retainAsPublished } = open.isBridge ? bridgeOptions(key) : request;
+  const { topicFilter: asked } = request;
+  const { noLocal, retainAsPublished } = open.isBridge ? bridgeOptions(asked) : request;
   const qos = Math.min(request.qos, limits.maximumQos) as QoS;
   const identifier = packet.subscriptionIdentifier;
-  const subscription = { topicFilter: key, qos, noLocal, retainAsPublished, identifier };
+  const options = { qos, noLocal, retainAsPublished, identifier };
+  const nowhere = { key: asked, request, subscription: { ...options, topicFilter: asked } };
   try {
+    const key = placeOf(connection.context.hooks, open, asked);
+    if (key === undefined) return { ...nowhere, refusal: misplaced };
+    const subscription = { ...options, topicFilter: key };
     const shared = parseSharedFilter(key);
     // [MQTT-3.8.3-4] 5.0
     if (shared && noLocal) throw protocolError(`SUBSCRIBE: No Local must not be set on a shared subscription: ${key}`);
@@ -192,7 +214,7 @@ function examine(
     if (!(error instanceof TopicError)) throw error;
     // [MQTT-4.8.2-1], [MQTT-4.8.2-2] 5.0; before 5.0 a filter that begins so is nothing special.
     if (open.version === 5) throw malformed(`SUBSCRIBE: ${error.message}`);
-    return { key, request, subscription, refusal: { reasonCode: ReasonCode.TopicFilterInvalid } };
+    return { ...nowhere, refusal: { reasonCode: ReasonCode.TopicFilterInvalid } };
   }
 }
 

@@ -1,7 +1,9 @@
 import { PacketType, type UnsubscribePacket } from "../../packet/packets.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
+import { TopicError, type TopicFilter } from "../../packet/topic.ts";
 import { inTurns } from "../../work_budget.ts";
 import type { Connection, SignedIn } from "../connection.ts";
+import { placeOf } from "../filter_place.ts";
 import { unsubscribeSession } from "../session_subscription.ts";
 
 /** What it takes to end a subscription, as the budget counts. */
@@ -24,12 +26,24 @@ function* unsubscribing(
   const { context } = connection;
   const reasonCodes: ReasonCode[] = [];
   for (const topicFilter of topicFilters) {
-    const existed = unsubscribeSession(context.subscriptions, open.session, topicFilter);
+    const key = keyOf(connection, open, topicFilter);
+    const existed = key !== undefined && unsubscribeSession(context.subscriptions, open.session, key);
     reasonCodes.push(existed ? ReasonCode.Success : ReasonCode.NoSubscriptionExisted);
-    if (existed) context.hooks.clientUnsubscribed?.(open.client, topicFilter);
+    if (existed) context.hooks.clientUnsubscribed?.(open.client, key);
     context.work.steps += UNSUBSCRIPTION_STEPS;
     yield;
     if (connection.open !== open) return;
   }
   connection.send({ type: PacketType.Unsuback, packetIdentifier, reasonCodes });
+}
+
+/** The subscription that a client means; `undefined`: it can have none by this filter. */
+function keyOf({ context }: Connection, open: SignedIn, asked: TopicFilter): TopicFilter | undefined {
+  if (open.mountpoint === undefined && !context.hooks.transformSubscription) return asked;
+  try {
+    return placeOf(context.hooks, open, asked);
+  } catch (error) {
+    if (error instanceof TopicError) return undefined;
+    throw error;
+  }
 }
