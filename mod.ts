@@ -49,19 +49,30 @@ export type {
   LogLevel,
   PersistenceConfig,
   PluginEntry,
+  PluginInPlace,
   PluginList,
+  PluginWithOptions,
   ResolvedConfig,
   ResolvedLimits,
   ResolvedListener,
   ResolvedLog,
   ResolvedTls,
   Size,
+  StoreInPlace,
   TopicCheckConfig,
   UsernameFromCertificate,
 } from "./src/config/config.ts";
+export { checkConfig } from "./src/config/check.ts";
 export { ConfigError, type ConfigFault, type Position } from "./src/config/config_error.ts";
 export type { KeyPath } from "./src/config/key_path.ts";
 export { loadConfigFile, type LoadConfigOptions, type LoadedConfig } from "./src/config/load.ts";
+export {
+  type DefinedHooks,
+  type DefinedPlugin,
+  definePlugin,
+  type PluginDefinition,
+} from "./src/hooks/define_plugin.ts";
+export type { StandardIssue, StandardResult, StandardSchema } from "./src/hooks/standard_schema.ts";
 export { PluginLoadError } from "./src/hooks/loader.ts";
 
 export type {

@@ -100,14 +100,32 @@ export class Broker implements AsyncDisposable {
   /**
    * Checks the config; nothing is opened or read yet.
    *
-   * @param config in camelCase, or a parsed YAML object with hyphenated keys; without it the command line's defaults
+   * @param config without it the command line's defaults; for a parsed YAML file see {@linkcode Broker.fromYaml}
    * @throws {ConfigError} with every fault of the config
    */
-  constructor(config: BrokerConfig | Readonly<Record<string, unknown>> = {}, environment: BrokerEnvironment = {}) {
+  constructor(config: BrokerConfig = {}, environment: BrokerEnvironment = {}) {
     const baseDirectory = environment.baseDirectory ?? host.cwd();
     this.#environment = environment;
     this.#config = resolveConfig(config, { baseDirectory });
     this.#run = makeRun(this.#config, environment, this.#events);
+  }
+
+  /**
+   * Makes a broker of a config whose keys are spelt as in YAML files: `max-packet-size`. It may come from a YAML or JSON
+   * file, or from {@linkcode loadConfigFile}.
+   *
+   * @throws {ConfigError} with every fault of the config
+   *
+   * @example
+   * ```ts
+   * import { Broker, loadConfigFile } from "@amqtt/broker";
+   *
+   * const { config, baseDirectory } = await loadConfigFile("examples/acl.yaml");
+   * await using broker = Broker.fromYaml(config, { baseDirectory });
+   * ```
+   */
+  static fromYaml(config: Readonly<Record<string, unknown>>, environment: BrokerEnvironment = {}): Broker {
+    return new Broker(config as BrokerConfig, environment);
   }
 
   /** What it listens on, by listener name; listeners without a socket are left out. */
@@ -215,7 +233,7 @@ export class Broker implements AsyncDisposable {
    * Reads certificates, password files and permissions again without dropping anybody. What is faulty is logged, and
    * the old stays.
    *
-   * @param config what the config says now; its plugin options are taken over, and the rest with the next
+   * @param config what the config says now, from a file by way of {@linkcode checkConfig}; its plugin options are taken over, and the rest with the next
    * {@linkcode Broker.start}. `undefined`: as it was
    * @returns what was read, what needs a restart, and what has failed; nothing of all if the broker is not started
    * @throws {ConfigError} if the new config has faults; nothing is changed then
@@ -231,7 +249,7 @@ export class Broker implements AsyncDisposable {
    * console.log(needsRestart, failed); // [ "max-inflight" ] []
    * ```
    */
-  async reload(config?: BrokerConfig | Readonly<Record<string, unknown>>): Promise<ReloadReport> {
+  async reload(config?: BrokerConfig): Promise<ReloadReport> {
     const { brokerParts, listeners } = this.#run;
     const running = brokerParts.config;
     const now = config && resolveConfig(config, { baseDirectory: running.baseDirectory });

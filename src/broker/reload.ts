@@ -1,6 +1,7 @@
 /** What a running broker takes over without a restart. */
 import type { ResolvedConfig } from "../config/config.ts";
 import { formatKeyPath } from "../config/key_path.ts";
+import { isSamePlugin } from "../config/plugin_list.ts";
 import type { HookChain } from "../hooks/chain.ts";
 import type { Listeners } from "./listeners.ts";
 import { needingRestart } from "./restart_report.ts";
@@ -53,7 +54,7 @@ export async function reload(
   return {
     certificates: certificates.filter(({ fault }) => fault === undefined).map(({ listener }) => listener),
     plugins: reloaded,
-    needsRestart: now ? needingRestart(running, now, plugins.map(({ specifier }) => specifier)) : [],
+    needsRestart: now ? needingRestart(running, now, plugins.map(({ index }) => running.plugins[index]!)) : [],
     failed: [
       ...certificates.flatMap(({ listener, fault }) => failure(formatKeyPath(["listeners", listener]), fault)),
       ...plugins.flatMap(({ index, fault }) => failure(running.plugins[index]!.place, fault)),
@@ -68,7 +69,7 @@ function failure(place: string, reason: string | undefined): ReloadFailure[] {
 /** What each plugin that runs is given. */
 function optionsOf(running: ResolvedConfig, now: ResolvedConfig | undefined): unknown[] {
   return running.plugins.map((entry) =>
-    (now?.plugins.find(({ specifier, place }) => specifier === entry.specifier && place === entry.place) ??
-      now?.plugins.find(({ specifier }) => specifier === entry.specifier) ?? entry).options
+    (now?.plugins.find((other) => isSamePlugin(other, entry) && other.place === entry.place) ??
+      now?.plugins.find((other) => isSamePlugin(other, entry)) ?? entry).options
   );
 }

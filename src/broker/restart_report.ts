@@ -1,17 +1,19 @@
-import type { ResolvedConfig, ResolvedLimits, ResolvedListener } from "../config/config.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { PluginEntry, ResolvedConfig, ResolvedLimits, ResolvedListener } from "../config/config.ts";
+import { isSamePlugin } from "../config/plugin_list.ts";
 import { toHyphens } from "../config/spelling.ts";
 import { capacityKeys } from "../config/table.ts";
 
 /**
  * The keys that say something else than the config that the broker runs with, and that it does not take over.
  *
- * @param reloaded plugins that have taken over their options
+ * @param reloaded those of the running plugins that have taken over their options
  * @returns key paths, such as `listeners.mqtt.bind`
  */
 export function needingRestart(
   running: ResolvedConfig,
   now: ResolvedConfig,
-  reloaded: readonly string[],
+  reloaded: readonly PluginEntry[],
 ): string[] {
   return [
     ...changedKeys(running, now, Object.keys(capacityKeys) as (keyof typeof capacityKeys)[]),
@@ -28,6 +30,8 @@ type Persistence = ResolvedConfig["persistence"];
 /** Of one store the keys that have changed; another store is another section. */
 function changedPersistence(old: Persistence, now: Persistence): string[] {
   if (old.type === "sqlite" && now.type === "sqlite") return changedKeys(old, now).map((key) => `persistence.${key}`);
+  // A store that a program has made is itself, whatever is in it.
+  if (old.type === "in-place" && now.type === "in-place" && old.store !== now.store) return ["persistence"];
   return differ(old, now) ? ["persistence"] : [];
 }
 
@@ -69,14 +73,16 @@ function changedLog(running: ResolvedConfig, now: ResolvedConfig): string[] {
 /** Plugins that `log` has a say in. */
 const loggers: readonly string[] = ["event_logger", "packet_logger"];
 
-function changedPlugins(running: ResolvedConfig, now: ResolvedConfig, reloaded: readonly string[]): string[] {
+function changedPlugins(running: ResolvedConfig, now: ResolvedConfig, reloaded: readonly PluginEntry[]): string[] {
   const isTold = (specifier: string) => loggers.includes(specifier) && changedLog(running, now).length > 0;
-  const [old, current] = [running, now].map(({ plugins }) => plugins.filter(({ specifier }) => !isTold(specifier)));
-  const names = (plugins: ResolvedConfig["plugins"] = []) => plugins.map(({ specifier }) => specifier);
+  const untold = ({ plugins }: ResolvedConfig) => plugins.filter(({ specifier }) => !isTold(specifier));
+  const [old, current] = [untold(running), untold(now)];
   // Anonymous clients and topics are dealt with anew by a restart only.
-  if (differ(names(old), names(current))) return sectionsOfPlugins(old!, current!);
-  const options = old!.flatMap((entry, index) =>
-    !reloaded.includes(entry.specifier) && differ(entry.options, current![index]?.options) ? [entry.place] : []
+  if (old.length !== current.length || !old.every((entry, index) => isSamePlugin(entry, current[index]!))) {
+    return sectionsOfPlugins(old, current);
+  }
+  const options = old.flatMap((entry, index) =>
+    !reloaded.includes(entry) && differ(entry.options, current[index]?.options) ? [entry.place] : []
   );
   const sections = [
     ...running.anonymous === now.anonymous ? [] : ["auth"],
@@ -87,11 +93,8 @@ function changedPlugins(running: ResolvedConfig, now: ResolvedConfig, reloaded: 
 
 /** Where the plugins stand that came or went; in `plugins`, if they only changed places. */
 function sectionsOfPlugins(old: ResolvedConfig["plugins"], now: ResolvedConfig["plugins"]): string[] {
-  const isIn = (list: typeof old, specifier: string) => list.some((entry) => entry.specifier === specifier);
-  const others = [
-    ...old.filter(({ specifier }) => !isIn(now, specifier)),
-    ...now.filter(({ specifier }) => !isIn(old, specifier)),
-  ];
+  const isIn = (list: typeof old, entry: PluginEntry) => list.some((other) => isSamePlugin(entry, other));
+  const others = [...old.filter((entry) => !isIn(now, entry)), ...now.filter((entry) => !isIn(old, entry))];
   if (others.length === 0) return ["plugins"];
   return [...new Set(others.map(({ place }) => /^[\w-]+/.exec(place)?.[0] ?? "plugins"))];
 }
@@ -104,7 +107,7 @@ function changedKeys<T extends object>(
   return keys.filter((key) => differ(old[key], now[key])).map((key) => toHyphens(String(key)));
 }
 
-/** Configs are plain data. */
+/** Options of a program's plugins may hold anything. */
 function differ(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) !== JSON.stringify(b);
+  return !isDeepStrictEqual(a, b);
 }

@@ -116,8 +116,29 @@ export interface TopicCheckConfig {
   readonly receiveAcl?: AccessControlList;
 }
 
-/** Plugins by bundled name or import specifier, alone or with their options. */
-export type PluginList = readonly (string | Readonly<Record<string, unknown>>)[] | Readonly<Record<string, unknown>>;
+/**
+ * Plugins by bundled name or import specifier, alone or with their options; in a program also the plugins themselves, alone
+ * or in a pair with their options.
+ */
+export type PluginList =
+  | readonly (string | Readonly<Record<string, unknown>> | PluginInPlace | PluginWithOptions)[]
+  | Readonly<Record<string, unknown>>;
+
+/** A plugin in the place of its name: what its module would export by default, a `PluginFactory`. */
+export type PluginInPlace = (options: never, context: never) => object | Promise<object>;
+
+/** A plugin in the place of its name, and its options. */
+export type PluginWithOptions = readonly [plugin: PluginInPlace, options: unknown];
+
+/** A store in the place of its name: a `Store`, or the `StoreFactory` that makes it. */
+export type StoreInPlace =
+  | {
+    open(): unknown;
+    append(changes: never): unknown;
+    deliveries(session: number, range: never): unknown;
+    close(): unknown;
+  }
+  | ((options: never, context: never) => object | Promise<object>);
 
 /** Where sessions and messages are kept. */
 export interface PersistenceConfig {
@@ -133,6 +154,11 @@ export interface PersistenceConfig {
    * it survives a crash of the process, but not one of the machine. @default "disk"
    */
   readonly commit?: "disk" | "os";
+  /**
+   * In a program, in place of `type`: the store itself, or what makes it of all other keys and a context. A store that is
+   * given itself is opened again by each start. With an import specifier in `type` it is an option like any other.
+   */
+  readonly store?: StoreInPlace;
   /** Of a store module: its options, passed on as they stand, `path` and `commit` included. */
   readonly [option: string]: unknown;
 }
@@ -221,6 +247,8 @@ export interface PluginEntry {
   readonly options: unknown;
   /** Key path in the config, such as `auth.plugins[0]`. */
   readonly place: string;
+  /** What makes it, if it stands in the config itself; `undefined`: it is loaded by its specifier. */
+  readonly factory?: PluginInPlace;
 }
 
 /** A listener with inheritance and defaults applied. */
@@ -284,6 +312,11 @@ export interface ResolvedConfig extends InNumbers<Required<BrokerLimits>> {
   readonly persistence:
     | { readonly type: "memory" }
     | { readonly type: "sqlite"; readonly path: string; readonly commit: "disk" | "os" }
+    | {
+      readonly type: "in-place";
+      readonly store: StoreInPlace;
+      readonly options: Readonly<Record<string, unknown>>;
+    }
     | { readonly type: "module"; readonly specifier: string; readonly options: Readonly<Record<string, unknown>> };
   /** What is logged, and how. */
   readonly log: ResolvedLog;

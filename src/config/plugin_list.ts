@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { type BundledPluginName, bundledPlugins, type PluginPurpose } from "../plugins/bundled.ts";
 import { isDeepStrictEqual } from "node:util";
-import type { PluginEntry } from "./config.ts";
+import type { PluginEntry, PluginInPlace } from "./config.ts";
 import type { Keys } from "./key.ts";
 import { formatKeyPath, type KeyPath } from "./key_path.ts";
 import { readPluginName } from "./plugin_names.ts";
@@ -21,6 +21,8 @@ export interface ListedPlugin {
   /** Of a bundled plugin checked and in camelCase, of another as the config has them; `undefined`: none given. */
   readonly options: unknown;
   readonly path: KeyPath;
+  /** What makes it, if it stands there itself. */
+  readonly factory?: PluginInPlace;
 }
 
 /** How a list of plugins is read. */
@@ -50,6 +52,8 @@ export function readPluginList(input: unknown, context: PluginListContext): List
 
 function readItem(item: unknown, path: KeyPath, context: PluginListContext): ListedPlugin[] {
   if (typeof item === "string") return readPlugin({ name: item, path, optionsPath: path }, context);
+  if (isPlugin(item)) return [inPlace(item, undefined, path)];
+  if (Array.isArray(item) && isPlugin(item[0]) && item.length <= 2) return [inPlace(item[0], item[1], path)];
   const entries = isMapping(item) ? Object.entries(item) : [];
   const [entry] = entries;
   if (entries.length === 1 && entry !== undefined) {
@@ -59,6 +63,16 @@ function readItem(item: unknown, path: KeyPath, context: PluginListContext): Lis
   const expected = "must be a plugin's name, or one name with its options indented below it";
   context.report.fault(path, `${expected}: got ${show(item)}${suggestIndenting(entries)}`);
   return [];
+}
+
+function isPlugin(item: unknown): item is PluginInPlace {
+  return typeof item === "function";
+}
+
+/** A plugin that stands in the list itself goes by the name of its function. */
+function inPlace(factory: PluginInPlace, options: unknown, path: KeyPath): ListedPlugin {
+  const name = factory.name === "" ? "plugin" : factory.name;
+  return { specifier: name, name, options, path, factory };
 }
 
 /** `- auth.file:` with `password-file:` right below it is one mapping with two keys. */
@@ -135,8 +149,8 @@ export function withDefaults(plugin: ListedPlugin, defaults: object): ListedPlug
 }
 
 /** A listed plugin as the loader takes it. */
-export function toEntry({ specifier, options, path }: ListedPlugin): PluginEntry {
-  return { specifier, options, place: formatKeyPath(path) };
+export function toEntry({ specifier, options, path, factory }: ListedPlugin): PluginEntry {
+  return { specifier, options, place: formatKeyPath(path), ...factory && { factory } };
 }
 
 /**
@@ -152,7 +166,15 @@ function isSame(
   { name: _, path: __, ...one }: ListedPlugin,
   { name: ___, path: ____, ...other }: ListedPlugin,
 ): boolean {
-  return isDeepStrictEqual(one, other);
+  return isSamePlugin(one, other) && isDeepStrictEqual(one, other);
+}
+
+/** Whether two entries name one plugin, whatever its options. Two functions that stand in the config may have one name. */
+export function isSamePlugin(
+  one: Pick<PluginEntry, "specifier" | "factory">,
+  other: Pick<PluginEntry, "specifier" | "factory">,
+): boolean {
+  return one.specifier === other.specifier && one.factory === other.factory;
 }
 
 /** Reports bundled plugins that are listed more than once: their options could not both hold. */

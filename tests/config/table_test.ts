@@ -57,8 +57,11 @@ Deno.test("the interfaces of the config are what the table of keys says", () => 
   same<Omit<ListenerConfig, keyof ConnectionLimits>, Inputs<typeof listenerKeys>>(true);
   same<AuthConfig, Inputs<typeof authKeys>>(true);
   same<TopicCheckConfig, Inputs<typeof topicCheckKeys>>(true);
-  // A module may be named there, too.
-  same<Own<PersistenceConfig>, Omit<Inputs<typeof persistenceKeys>, "type"> & { readonly type?: string }>(true);
+  // A module may be named there, too, and a program may put its store there.
+  same<
+    Omit<Own<PersistenceConfig>, "store">,
+    Omit<Inputs<typeof persistenceKeys>, "type"> & { readonly type?: string }
+  >(true);
   same<LogConfig, Inputs<typeof logKeys>>(true);
 });
 
