@@ -1,4 +1,4 @@
-/** Where the broker writes what happens. The default goes to LogTape's category `amqtt`, which is quiet until configured. */
+/** Where the broker writes what happens. The default goes to LogTape's category `amqtt`; until LogTape is configured, warnings and errors go to the console. */
 export interface Logger {
   /** Whether anybody hears `debug`, so that nobody makes texts in vain; `undefined`: perhaps. */
   readonly debugEnabled?: boolean;

@@ -125,22 +125,35 @@ export class InProcess {
     payload: Payload,
     options?: PublishOptions,
   ): Promise<PublishResult> {
-    const { clock, context } = this.#parts;
-    const message = makeMessage(topicName, payload, options, { publisher, nowMs: clock.now() });
+    return await this.#publish(makeMessage(topicName, payload, options, { publisher, nowMs: this.#parts.clock.now() }));
+  }
+
+  async #publish(message: Message): Promise<PublishResult> {
+    const { context } = this.#parts;
     this.#checkStorable(message);
     const writeQueue = context.persistence?.writeQueue;
     const before = writeQueue?.position;
     const routing = this.#route(message);
-    const result = resultOf(topicName, routing instanceof Promise ? await routing : routing);
+    const result = resultOf(message.topicName, routing instanceof Promise ? await routing : routing);
     if (message.qos === 0 || !writeQueue) return result;
     const { position } = writeQueue;
     // Else it would wait for what others have changed, and as long as the store fails.
     if (position === before) return result;
     await writeQueue.settled();
     if (writeQueue.committed < position) {
-      throw new Error(`Cannot say that the message to ${quote(topicName)} is stored: the broker has ended`);
+      throw new Error(`Cannot say that the message to ${quote(message.topicName)} is stored: the broker has ended`);
     }
     return result;
+  }
+
+  #eachRetained(topicFilter: string | undefined): IterableIterator<ApplicationMessage> {
+    const { retained, clock } = this.#parts;
+    const found = topicFilter === undefined
+      ? retained[Symbol.iterator]()
+      : retained.walk(parseTopicFilter(topicFilter));
+    return (function* () {
+      for (const message of found) if (message && !message.isExpired(clock.now())) yield message.snapshot();
+    })();
   }
 
   /**
@@ -205,10 +218,8 @@ export class InProcess {
       signal: ending.signal,
       logger: loggerOf(logger, "plugins"),
       statistics: () => statistics.snapshot(),
-      publish: (message) => {
-        this.#checkStorable(message);
-        void this.#route(message);
-      },
+      publish: (message) => this.#publish(message),
+      retained: (topicFilter) => this.#eachRetained(topicFilter),
       retain: (message) => this.#parts.router.retain(message),
       now: () => clock.now(),
       clients: () => this.clients,

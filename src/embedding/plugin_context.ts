@@ -1,4 +1,4 @@
-import type { PluginContext, PublishOptions } from "../hooks/plugin.ts";
+import type { PluginContext, PublishOptions, PublishResult } from "../hooks/plugin.ts";
 import { type Logger, loggerOf } from "../logger.ts";
 import type { Message, Payload } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
@@ -13,7 +13,8 @@ export interface PluginPowers {
   statistics(): PluginContext["statistics"];
   /** Milliseconds of the broker's clock. */
   now(): number;
-  publish(message: Message): void;
+  publish(message: Message): Promise<PublishResult>;
+  readonly retained: PluginContext["retained"];
   retain(message: Message): void;
   readonly clients: PluginContext["clients"];
   readonly sessions: PluginContext["sessions"];
@@ -46,7 +47,14 @@ export function pluginContext(specifier: string, powers: PluginPowers): PluginCo
       warn: say("warn"),
       error: say("error"),
     },
-    publish: (topicName, payload, options) => powers.publish(make(topicName, payload, options)),
+    publish(topicName, payload, options) {
+      // Not after a turn: what is published first comes first.
+      const published = (async () => await powers.publish(make(topicName, payload, options)))();
+      // A plugin that does not wait for it must not end the program.
+      published.catch((error) => say("error")(errorText(error)));
+      return published;
+    },
+    retained: (topicFilter) => powers.retained(topicFilter),
     retain: (topicName, payload, options) => powers.retain(make(topicName, payload, options, true)),
     clients: () => powers.clients(),
     sessions: () => powers.sessions(),

@@ -260,7 +260,7 @@ export interface PublishOptions {
   readonly properties?: MessagePropertiesInput;
 }
 
-/** What became of a message that the host program has published. */
+/** What became of a message that a plugin or the host program has published. */
 export interface PublishResult {
   /**
    * Subscribers that it was given to: sessions with or without a connected client, groups with a shared subscription, and
@@ -292,14 +292,23 @@ export interface PluginContext {
   /** A snapshot as of now, each time it is read; frozen. */
   readonly statistics: BrokerStatistics;
   /**
-   * Publishes a message; no permission is asked. Also writes `$SYS`.
+   * Publishes a message; no permission is asked. Also writes `$SYS`. It is on its way when this returns: nobody has to wait.
    *
-   * @throws {Error} if the topic name, the payload, an option or a property is wrong, or if the message would have to be stored while the store
-   * fails; nobody gets it then
+   * @returns resolves, as the host program's publish does, when the message is routed, and at QoS 1 and 2 stored where it
+   * has to be. It rejects if the topic name, the payload, an option or a property is wrong, if a plugin fails at the message, or if the message would have to be stored while the
+   * store fails; nobody gets it then. That is also logged, so that a plugin which does not wait loses nothing in silence
    */
-  publish(topicName: string, payload: Payload, options?: PublishOptions): void;
+  publish(topicName: string, payload: Payload, options?: PublishOptions): Promise<PublishResult>;
   /** Sets a topic's retained message without sending it to anybody; an empty payload clears it. */
   retain(topicName: string, payload: Payload, options?: Omit<PublishOptions, "retain">): void;
+  /**
+   * The retained messages that a topic filter matches, each as it is when its turn comes, without those that have expired.
+   * Meant for a loop that may stop, or wait, wherever it likes: nothing is copied ahead, and what is retained or cleared
+   * meanwhile is found or not. `undefined` as filter: all of them, those of `$SYS` included.
+   *
+   * @throws {TopicError} if the topic filter is wrong
+   */
+  retained(topicFilter?: string): IterableIterator<ApplicationMessage>;
   /** The clients that are connected now. */
   clients(): ClientSnapshot[];
   /** The sessions, with or without a connected client, each as it is when its turn comes. */

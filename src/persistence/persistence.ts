@@ -250,10 +250,12 @@ export class Persistence {
     const subscriptions: [TopicFilter, Subscription][] = [];
     const promises: [TopicFilter, Subscription, StoredPosition][] = [];
     for (const one of stored.subscriptions) {
-      const subscription = parsed(one);
-      subscriptions.push([one.topicFilter, subscription]);
+      // It was checked before it was stored.
+      const key = one.topicFilter as TopicFilter;
+      const subscription = parsed(one, key);
+      subscriptions.push([key, subscription]);
       if (!one.retained) continue;
-      promises.push([one.topicFilter, subscription, one.retained]);
+      promises.push([key, subscription, one.retained]);
       // What is retained from now on is newer, even if the last of what was retained is gone.
       this.#parts.retained.reserveSerial(one.retained.upTo);
     }
@@ -268,6 +270,9 @@ export class Persistence {
   }
 }
 
-function parsed({ retained: _, ...stored }: StoredSession["subscriptions"][number]): Subscription {
-  return { ...stored, ...parseSharedFilter(stored.topicFilter) };
+function parsed(
+  { retained: _, ...stored }: StoredSession["subscriptions"][number],
+  topicFilter: TopicFilter,
+): Subscription {
+  return { ...stored, topicFilter, ...parseSharedFilter(topicFilter) };
 }

@@ -207,7 +207,8 @@ export class SessionRecorder implements SessionLog {
       qos,
       retain,
       subscriptionIdentifiers,
-      share: share && shareGroup(share),
+      // It was checked before it was stored.
+      share: share === undefined ? undefined : shareGroup(share as TopicFilter),
       sequence,
       note: storedNote(message),
     };

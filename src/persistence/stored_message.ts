@@ -1,3 +1,4 @@
+import type { TopicName } from "../packet/topic.ts";
 import { Message } from "../message.ts";
 import type { StoredMessage } from "../store/store.ts";
 
@@ -25,7 +26,9 @@ export function storedMessage(message: Message, times: Times): StoredMessage {
 
 /** The message that a store has kept. */
 export function restoredMessage(stored: StoredMessage, times: Times): Message {
-  const { topicName, payload, qos, retain, properties, publisher, expiresAt } = stored;
+  const { payload, qos, retain, properties, publisher, expiresAt } = stored;
+  // It was checked before it was stored.
+  const topicName = stored.topicName as TopicName;
   const expiresAtMs = expiresAt === undefined ? undefined : times.fromStored(expiresAt);
   const message = Message.of({ topicName, payload, qos, retain, properties, publisher, expiresAtMs });
   message.storedId = stored.id;

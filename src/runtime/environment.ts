@@ -1,4 +1,4 @@
-import { getLogger } from "@logtape/logtape";
+import { getConfig, getLogger } from "@logtape/logtape";
 import type { Logger } from "../logger.ts";
 import type { Machine } from "./machine.ts";
 
@@ -28,7 +28,7 @@ export interface ProcessMemory {
 export interface BrokerEnvironment {
   /** Folder that relative paths in the config start from. @default the working directory */
   readonly baseDirectory?: string;
-  /** Where the broker writes what happens. @default LogTape's category `amqtt`, which is quiet until the program configures it */
+  /** Where the broker writes what happens. @default LogTape's category `amqtt`; warnings and errors go to the console until the program configures LogTape */
   readonly logger?: Logger;
   /** What tells the time and calls at intervals. @default the system's */
   readonly clock?: Clock;
@@ -52,17 +52,43 @@ export const systemClock: Clock = {
   },
 };
 
-/** A logger that writes to LogTape's category `amqtt`, and for parts of the broker to those below it. Texts are handed over as values: braces in them mean nothing. */
-export function libraryLogger(category: readonly [string, ...string[]] = ["amqtt"]): Logger {
+/** Where warnings go that nobody else hears. */
+type Output = Pick<Console, "warn" | "error">;
+
+/** Whether the host program was told how it can have the log elsewhere. */
+interface Told {
+  isTold: boolean;
+}
+
+const ADVICE = "amqtt: warnings and errors of the broker come to the console until the program configures LogTape's " +
+  'category "amqtt" (https://logtape.org/) or gives the broker a logger';
+
+/**
+ * A logger that writes to LogTape's category `amqtt`, and for parts of the broker to those below it. Texts are handed over
+ * as values: braces in them mean nothing. As long as nobody has configured LogTape, warnings and errors go to the console.
+ *
+ * @param output stands for the console in a test
+ */
+export function libraryLogger(output: Output = console): Logger {
+  return loggerFor(["amqtt"], output, { isTold: false });
+}
+
+function loggerFor(category: readonly [string, ...string[]], output: Output, told: Told): Logger {
   const logger = getLogger(category);
+  const isUnheard = (level: "warning" | "error") => getConfig() === null && !logger.isEnabledFor(level);
+  const say = (write: (text: string) => void, level: string, text: string) => {
+    if (!told.isTold) write(ADVICE);
+    told.isTold = true;
+    write(`${category.join(".")}: ${level}: ${text}`);
+  };
   return {
     get debugEnabled() {
       return logger.isEnabledFor("debug");
     },
     debug: (text) => logger.debug`${text}`,
     info: (text) => logger.info`${text}`,
-    warn: (text) => logger.warn`${text}`,
-    error: (text) => logger.error`${text}`,
-    child: (name) => libraryLogger([...category, name]),
+    warn: (text) => isUnheard("warning") ? say(output.warn, "warning", text) : logger.warn`${text}`,
+    error: (text) => isUnheard("error") ? say(output.error, "error", text) : logger.error`${text}`,
+    child: (name) => loggerFor([...category, name], output, told),
   };
 }

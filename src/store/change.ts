@@ -1,5 +1,4 @@
 /** The changes that a store is told. All times are those of {@linkcode StoredClock.at}. */
-import type { TopicFilter, TopicName } from "../packet/topic.ts";
 import type { StoredClock, StoredMessage, StoredPosition, StoredSubscription, StoredWill } from "./stored.ts";
 
 /** What every change of a session says. */
@@ -43,7 +42,7 @@ export interface RetainedSentChange extends SessionPart {
   /** Tells this change from others. */
   readonly type: "retained-sent";
   /** As the client gave it. */
-  readonly topicFilter: TopicFilter;
+  readonly topicFilter: string;
   /** What it still has to bring; `undefined`: nothing. */
   readonly retained?: StoredPosition;
 }
@@ -53,7 +52,7 @@ export interface UnsubscribeChange extends SessionPart {
   /** Tells this change from others. */
   readonly type: "unsubscribe";
   /** As the client gave it: `$share/…` included. */
-  readonly topicFilter: TopicFilter;
+  readonly topicFilter: string;
 }
 
 /**
@@ -84,7 +83,7 @@ export interface DeliveryChange extends SessionPart {
   /** `undefined`: none. */
   readonly subscriptionIdentifiers?: readonly number[];
   /** The shared subscription it came through, as `$share/{ShareName}/{filter}`; `undefined`: none. */
-  readonly share?: TopicFilter;
+  readonly share?: string;
   /** How far it has come. */
   readonly state: "queued" | "sent";
   /** 1 to 65,535; 0 while it is queued. */
@@ -138,7 +137,7 @@ export interface RetainChange {
   /** Tells this change from others. */
   readonly type: "retain";
   /** Whose retained message it is. */
-  readonly topicName: TopicName;
+  readonly topicName: string;
   /** Of a message of this batch, or of one that something else refers to. */
   readonly messageId: number;
   /** Order of the retained messages, 1 to 2^53 - 1; no two have the same. */
@@ -150,7 +149,7 @@ export interface ClearChange {
   /** Tells this change from others. */
   readonly type: "clear";
   /** Whose retained message it was. */
-  readonly topicName: TopicName;
+  readonly topicName: string;
 }
 
 /** A client leaves a will, in place of a former one. */

@@ -1,13 +1,12 @@
 /** What a store keeps, in the form in which it gives it back. All times are those of {@linkcode StoredClock.at}. */
 import type { MessageProperties, QoS, Will } from "../packet/packets.ts";
-import type { TopicFilter, TopicName } from "../packet/topic.ts";
 
 /** An application message as it is kept. Several deliveries and a retained message may share one. */
 export interface StoredMessage {
   /** 1 to 2^53 - 1; never given twice. */
   readonly id: number;
   /** Where it was published. */
-  readonly topicName: TopicName;
+  readonly topicName: string;
   /** The message itself; may be empty. */
   readonly payload: Uint8Array;
   /** As published. */
@@ -38,7 +37,7 @@ export interface StoredDelivery {
   /** `undefined`: none. */
   readonly subscriptionIdentifiers?: readonly number[];
   /** The shared subscription it came through, as `$share/{ShareName}/{filter}`; `undefined`: none. */
-  readonly share?: TopicFilter;
+  readonly share?: string;
   /** How far it has come. */
   readonly state: DeliveryState;
   /** 1 to 65,535; 0 while it is queued. */
@@ -64,7 +63,7 @@ export interface StoredRetained {
 /** A subscription of a session. */
 export interface StoredSubscription {
   /** As the client gave it: `$share/…` included. */
-  readonly topicFilter: TopicFilter;
+  readonly topicFilter: string;
   /** Highest QoS at which messages are delivered. */
   readonly qos: QoS;
   /** Whether the client's own messages are kept from it. */

@@ -101,7 +101,7 @@ class Example implements AsyncDisposable {
       "topic-check.acl",
       "listeners.default",
     ]);
-    const broker = new Broker(config, { baseDirectory, logger: new CollectingLogger() });
+    const broker = Broker.fromYaml(config, { baseDirectory, logger: new CollectingLogger() });
     await broker.start();
     return new Example(broker, directory, authority.certificate);
   }

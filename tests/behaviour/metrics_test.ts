@@ -136,19 +136,19 @@ Deno.test("a broker is ready from its start to its shutdown, and again after the
 Deno.test("a broker is not ready while its store fails, and its metrics count what is stored", async () => {
   await using durable = await startDurable();
   const { broker, store } = durable;
-  const { statistics, observability } = broker.broker;
+  const { observability } = broker.broker;
   await broker.broker.publish("a", "1", { retain: true, qos: 1 });
   assertEquals([observability.ready(), read(broker)("store_up")], [true, 1]);
   const before = { commits: read(broker)("store_commits_total")!, rows: read(broker)("store_rows_total")! };
   assert(before.commits > 0 && before.rows >= before.commits, JSON.stringify(before));
   store.failing = new StoreError("the disk is gone", false);
   const unstored = broker.broker.publish("a", "2", { retain: true });
-  await until("the store to fail", () => statistics.storeFault !== undefined);
+  await until("the store to fail", () => broker.broker.statistics.storeFault !== undefined);
   assertEquals([observability.live(), observability.ready(), read(broker)("store_up")], [true, false, 0]);
   assert(read(broker)("store_waiting_rows")! > 0);
   store.failing = undefined;
   broker.clock.advance(2000);
-  await until("the store to work", () => statistics.storeFault === undefined);
+  await until("the store to work", () => broker.broker.statistics.storeFault === undefined);
   await unstored;
   assertEquals(observability.ready(), true);
   assert(read(broker)("store_commits_total")! > before.commits);

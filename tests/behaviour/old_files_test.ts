@@ -15,7 +15,7 @@ async function served(text: string, body: (broker: Broker, log: CollectingLogger
     await Deno.writeTextFile(join(folder, "broker.yaml"), text);
     const { config, baseDirectory } = await loadConfigFile(join(folder, "broker.yaml"));
     const logger = new CollectingLogger();
-    await using broker = new Broker(config, { baseDirectory, logger });
+    await using broker = Broker.fromYaml(config, { baseDirectory, logger });
     await broker.start();
     await body(broker, logger);
   } finally {

@@ -48,7 +48,11 @@ export function pluginContext(baseDirectory = "/nowhere"): TestContext {
     clock,
     published,
     log,
-    publish: (topicName, payload, options = {}) => void published.push({ topicName, payload: text(payload), options }),
+    publish(topicName, payload, options = {}) {
+      published.push({ topicName, payload: text(payload), options });
+      return Promise.resolve({ subscribers: 0 });
+    },
+    retained: () => [].values(),
     retain: () => {
       throw new Error("not expected of this plugin");
     },
