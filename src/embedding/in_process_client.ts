@@ -1,4 +1,5 @@
 import type { ConnectionContext } from "../connection/connection_context.ts";
+import { withSession } from "../connection/client_snapshot.ts";
 import type { Ending } from "../connection/connection_state.ts";
 import { claimSession } from "../connection/session_claim.ts";
 import { subscribeSession, unsubscribeSession } from "../connection/session_subscription.ts";
@@ -81,7 +82,8 @@ export class InProcessClient implements LocalClient {
       () => newSession(context, clientIdentifier, sessionExpiryIntervalSeconds),
     );
     session.sender.limitTo(context.senderLimits.get(context.config.handedIn.limits));
-    const client = describe(clientIdentifier, cleanStart);
+    const connectedAt = new Date(context.clock.epoch());
+    const client = withSession(describe(clientIdentifier, cleanStart, connectedAt), session);
     context.wills.signedIn(client);
     const local = new InProcessClient(context, session, present, { client, receiveMaximum, publish });
     await local.#stored(before);
@@ -155,7 +157,7 @@ function newSession(context: ConnectionContext, clientIdentifier: string, expiry
   return new Session({ clientIdentifier, username: PROGRAM, expiryIntervalSeconds, log, ...parts });
 }
 
-function describe(clientIdentifier: string, cleanStart: boolean): ClientSnapshot {
+function describe(clientIdentifier: string, cleanStart: boolean, connectedAt: Date): ClientSnapshot {
   return Object.freeze({
     clientIdentifier,
     protocolVersion: 5,
@@ -164,6 +166,7 @@ function describe(clientIdentifier: string, cleanStart: boolean): ClientSnapshot
     secure: true,
     cleanStart,
     keepAliveSeconds: 0,
+    connectedAt,
   });
 }
 

@@ -151,6 +151,15 @@ Deno.test("A client's snapshot tells when it came and its filters as they are wh
   assertEquals(JSON.parse(JSON.stringify(snapshot)).topicFilters, ["a/#", "$share/g/b"]);
 });
 
+Deno.test("The snapshot of a client of the program's own tells the same", async () => {
+  await using broker = await startBroker();
+  await using client = await broker.broker.openClient("worker");
+  await client.subscribe("jobs/#");
+  const [snapshot] = broker.broker.clients;
+  assertEquals(snapshot?.connectedAt, new Date(broker.clock.epoch()));
+  assertEquals(snapshot?.topicFilters as readonly string[], ["jobs/#"]);
+});
+
 Deno.test("denied tells who was refused what, by which plugin, and why", async () => {
   const denials: Denial[] = [];
   const guard: Plugin = {

@@ -340,3 +340,30 @@ Deno.test("hosts are names and addresses alone", () => {
     'listeners.a.hosts: must be a list of host names, such as ["mqtt.example.org"]: got "mqtt.example"',
   ]);
 });
+
+Deno.test("a mountpoint is inherited, and holds for connections that are handed in", () => {
+  const listeners = {
+    default: { mountpoint: "a/%u/" },
+    b: { type: "external" },
+    c: { type: "external", mountpoint: "%c/" },
+  };
+  assertEquals(listener(listeners, "b").mountpoint, "a/%u/");
+  assertEquals(listener(listeners, "c").mountpoint, "%c/");
+  assertEquals(resolved({ listeners }).handedIn.mountpoint, "a/%u/");
+  assertEquals(resolved({}).handedIn.mountpoint, undefined);
+});
+
+Deno.test("a mountpoint is levels of a topic that end in a slash", () => {
+  for (const mountpoint of ["a", "", "$SYS/", "$share/g/", 5]) {
+    const [fault, ...others] = faults({ listeners: { a: { mountpoint } } });
+    assertEquals(others, []);
+    assertEquals(
+      fault,
+      `listeners.a.mountpoint: must be levels of a topic that end in "/", such as tenants/%u/: got ${
+        JSON.stringify(mountpoint)
+      }`,
+    );
+  }
+  const [wildcard] = faults({ listeners: { a: { mountpoint: "a/+/" } } });
+  assertEquals(wildcard, 'listeners.a.mountpoint: topic name must not contain a wildcard: got "a/+/"');
+});
