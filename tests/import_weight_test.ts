@@ -19,6 +19,7 @@ const needed: readonly string[] = [
   "node:process",
   "node:timers",
   "node:url",
+  "node:util",
 ];
 
 interface Module {

@@ -262,6 +262,7 @@ export class BrokerParts {
       refusals,
       memory,
       topicNames: new TopicNames(),
+      responseTopics: new Set(),
       buffers: new BufferPool(),
       connections,
       connectionBySession,

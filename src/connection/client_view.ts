@@ -9,11 +9,19 @@ import { type Mountpoint, unmountedBody, unmountedName } from "./mountpoint.ts";
 /** What of a message goes onto the wire. */
 export type Shown = Pick<Message, "topicName" | "body">;
 
+/** What a {@linkcode ClientView} works with. */
+export interface ViewParts {
+  readonly hooks: Pick<HookChain, "transformDelivery">;
+  /** Topics that are the same for every client, whatever its mountpoint. */
+  readonly responseTopics: ReadonlySet<string>;
+}
+
 /** Shows messages to one client: transformed for it, and without its mountpoint. */
 export class ClientView {
   readonly #client: ClientSnapshot;
   readonly #mountpoint: Mountpoint | undefined;
   readonly #transform: HookChain["transformDelivery"];
+  readonly #responseTopics: ReadonlySet<string>;
   /** It is asked whether a message may be sent, and how, one right after the other. */
   #last: Message | undefined;
   #shown: Shown | undefined;
@@ -21,20 +29,21 @@ export class ClientView {
   private constructor(
     client: ClientSnapshot,
     mountpoint: Mountpoint | undefined,
-    transform: HookChain["transformDelivery"],
+    { hooks, responseTopics }: ViewParts,
   ) {
     this.#client = client;
     this.#mountpoint = mountpoint;
-    this.#transform = transform;
+    this.#transform = hooks.transformDelivery;
+    this.#responseTopics = responseTopics;
   }
 
   /** `undefined`: the client is given every message as it is. */
   static of(
-    { transformDelivery }: Pick<HookChain, "transformDelivery">,
+    parts: ViewParts,
     { client, mountpoint }: { readonly client: ClientSnapshot; readonly mountpoint: Mountpoint | undefined },
   ): ClientView | undefined {
-    if (mountpoint === undefined && !transformDelivery) return undefined;
-    return new ClientView(client, mountpoint, transformDelivery);
+    if (mountpoint === undefined && !parts.hooks.transformDelivery) return undefined;
+    return new ClientView(client, mountpoint, parts);
   }
 
   /** What the client is given of a message; `undefined`: nothing. */
@@ -57,7 +66,7 @@ export class ClientView {
     const mountpoint = this.#mountpoint;
     if (mountpoint === undefined || !shown) return shown;
     const topicName = unmountedName(mountpoint, shown.topicName);
-    return topicName && { topicName, body: unmountedBody(mountpoint, shown.body) };
+    return topicName && { topicName, body: unmountedBody(mountpoint, shown.body, this.#responseTopics) };
   }
 
   #transformed(

@@ -216,7 +216,7 @@ export class Connection implements ClientConnection {
   /** The client is signed in and its session belongs to this connection; it is not told yet. */
   own(open: SignedIn): void {
     this.#state = open;
-    this.#writer.serve(open.session, ClientView.of(this.context.hooks, open));
+    this.#writer.serve(open.session, ClientView.of(this.context, open));
     this.#reader.maximumPacketSizeBytes = this.listener.limits.maxPacketSize;
     this.#reader.limitedBy = "max-packet-size";
     this.context.connectionBySession.set(open.session, this);

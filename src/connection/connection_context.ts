@@ -97,6 +97,8 @@ export interface ConnectionContext {
   readonly refusals: Refusals;
   /** Names that clients have published to lately. */
   readonly topicNames: TopicNames;
+  /** Where the program waits for responses: the same topics for every client, whatever its mountpoint. */
+  readonly responseTopics: Set<string>;
   /** Memory for what is written. */
   readonly buffers: BufferPool;
   readonly memory: ConnectionMemory;

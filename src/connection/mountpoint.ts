@@ -38,10 +38,18 @@ export function mountedBody(mountpoint: Mountpoint, body: PublishBody): PublishB
   return mounted && PublishBody.of(body.payload, mounted);
 }
 
-/** A body as the client is given it: without a response topic that it could not reach. */
-export function unmountedBody(mountpoint: Mountpoint, body: PublishBody): PublishBody {
+/**
+ * A body as the client is given it: without a response topic that it could not reach.
+ *
+ * @param reachable topics beyond the mountpoint that it may publish to
+ */
+export function unmountedBody(
+  mountpoint: Mountpoint,
+  body: PublishBody,
+  reachable: ReadonlySet<string>,
+): PublishBody {
   const properties = body.constantsSizeBytes === 0 ? undefined : body.properties;
-  if (properties?.responseTopic === undefined) return body;
+  if (properties?.responseTopic === undefined || reachable.has(properties.responseTopic)) return body;
   const responseTopic = unmountedName(mountpoint, properties.responseTopic);
   return PublishBody.of(body.payload, { ...properties, responseTopic });
 }

@@ -66,6 +66,7 @@ export class InProcess {
       publish: (...what) => this.publish(...what),
       subscribe: (...what) => this.subscribe(...what),
       listen: (...what) => this.#listen(...what),
+      responseTopics: parts.context.responseTopics,
       mayPublish: (...what) => this.#mayPublish(...what),
       uniqueName: () => parts.context.machine.uniqueName(),
     });

@@ -20,7 +20,8 @@ export interface RequestOptions {
   /** MQTT 5.0 properties that go with the request. */
   readonly properties?: Omit<MessageProperties, "responseTopic" | "correlationData">;
   /**
-   * Where the response is to be sent: a topic name. Those who respond over the network need permission to publish to it.
+   * Where the response is to be sent: a topic name. Those who respond over the network need permission to publish to it, and
+   * those with a mountpoint cannot respond to one of your own beyond it.
    * @default a topic `$response/…` with a name that nobody can guess
    */
   readonly responseTopic?: string;
@@ -51,6 +52,8 @@ export interface RequestsParts {
   subscribe(topicFilter: string, options: SubscribeOptions): Subscribed;
   /** Subscribes somebody to a topic; returns what ends it. */
   listen(subscriber: Subscriber, topicName: string): () => void;
+  /** Topics for responses that clients reach whatever their mountpoint. */
+  readonly responseTopics: Set<string>;
   /** Whether who has sent the request may publish the response itself. */
   mayPublish(publisher: string | undefined, topicName: string, payload: Payload, qos: QoS): Promise<boolean>;
   /** A text that nobody can guess. */
@@ -183,7 +186,10 @@ export class Requests implements Subscriber {
 
   /** Subscribed to once, since many requests use it. `#` does not match it (MQTT 5.0 §4.7.2). */
   #own(): string {
-    if (this.#ownTopic === undefined) this.#listen(this.#ownTopic = `$response/${this.#parts.uniqueName()}`);
+    if (this.#ownTopic === undefined) {
+      this.#listen(this.#ownTopic = `$response/${this.#parts.uniqueName()}`);
+      this.#parts.responseTopics.add(this.#ownTopic);
+    }
     return this.#ownTopic;
   }
 

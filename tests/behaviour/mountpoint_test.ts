@@ -1,5 +1,5 @@
 /** Mountpoints: what stands before the topics of a listener's clients, and what they do not know of. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Plugin } from "../../src/hooks/plugin.ts";
 import type { MessageProperties } from "../../src/packet/packets.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
@@ -275,4 +275,35 @@ Deno.test("What a session was subscribed to through another mountpoint is kept f
   await broker.broker.publish("tenants/u/mine", "yes", { qos: 1 });
   await mounted.takeMessage({ topicName: "mine", payload: "yes" });
   assertEquals(broker.broker.statistics.messagesDropped["receive-denied"], 1);
+});
+
+Deno.test("A client with a mountpoint responds to the program, and reaches nothing else beyond", async () => {
+  await using broker = await start();
+  const acme = await tenant(broker, "acme");
+  await acme.subscribe("ask", 1);
+  const everything = await broker.connect();
+  await everything.subscribe("$response/#", 1);
+  const answer = broker.broker.request("tenants/acme/ask", "what?");
+  const { properties } = await acme.takeMessage({ topicName: "ask", payload: "what?" });
+  const { responseTopic, correlationData } = properties as MessageProperties;
+  await acme.publish("$response/elsewhere", "no", { qos: 1 });
+  await acme.publish(responseTopic!, "this", { qos: 1, properties: { correlationData } });
+  assertEquals(new TextDecoder().decode((await answer).payload), "this");
+  await everything.takeMessage({ topicName: responseTopic!, payload: "this" });
+  await everything.expectNothing();
+  // A topic of the program's own is below the mountpoint, or is not told.
+  for (const [own, told] of [["tenants/acme/back", "back"], ["back", undefined]] as const) {
+    const stop = new AbortController();
+    const waiting = broker.broker.request("tenants/acme/ask", own, { responseTopic: own, signal: stop.signal });
+    const asked = await acme.takeMessage({ topicName: "ask", payload: own });
+    const given = asked.properties as MessageProperties;
+    assertEquals(given.responseTopic, told && parseTopicName(told));
+    if (told) {
+      await acme.publish(told, "mine", { qos: 1, properties: { correlationData: given.correlationData } });
+      assertEquals(new TextDecoder().decode((await waiting).payload), "mine");
+    } else {
+      stop.abort(new Error("enough"));
+      await assertRejects(() => waiting, Error, "enough");
+    }
+  }
 });

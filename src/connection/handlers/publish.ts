@@ -120,7 +120,8 @@ function route(
   topicName: TopicName,
 ): void | Promise<void> {
   if (open.mountpoint === undefined) return routeTo(connection, open, packet, topicName, packet.body);
-  const mounted = mountedName(open.mountpoint, topicName);
+  const isResponse = connection.context.responseTopics.has(topicName);
+  const mounted = isResponse ? topicName : mountedName(open.mountpoint, topicName);
   const body = mountedBody(open.mountpoint, packet.body);
   if (mounted && body) return routeTo(connection, open, packet, mounted, body);
   const reason = "the topic name or response topic is too long with the mountpoint in front";
