@@ -57,6 +57,34 @@ Deno.test("A plugin in place gets its new options at a reload, told from another
   assertEquals([one.reloaded, two.reloaded], [[{ greeting: "bye" }], [{ other: "bye" }]]);
 });
 
+Deno.test("A plugin in place that stands in two lists is one, and another of its name is another", async () => {
+  const [one, two] = [recorder(), recorder()];
+  const options = { greeting: "hi" };
+  await using _ = await startBroker({
+    auth: { plugins: [[one.plugin, options]] },
+    plugins: [[one.plugin, { ...options }], [two.plugin, options]],
+  });
+  assertEquals([one.made, two.made], [[["plugin", options]], [["plugin", options]]]);
+});
+
+Deno.test("A reload tells that a plugin or a store in place is another one, whatever they hold", async () => {
+  const [one, two] = [recorder().plugin, () => ({})];
+  Object.defineProperty(two, "name", { value: one.name });
+  const endless: { self?: unknown; size: bigint } = { size: 1n };
+  endless.self = endless;
+  const [store, other] = [new MemoryStore(), new MemoryStore()];
+  const config = (plugin: typeof one | typeof two, kept: MemoryStore): BrokerConfig => ({
+    listeners: { tcp: { bind: "127.0.0.1:0" } },
+    plugins: [[plugin, { endless }]],
+    persistence: { store: kept },
+  });
+  await using broker = unstarted(config(one, store));
+  await broker.start();
+  assertEquals((await broker.reload(config(one, store))).needsRestart, []);
+  assertEquals((await broker.reload(config(one, other))).needsRestart, ["persistence"]);
+  assertEquals((await broker.reload(config(two, store))).needsRestart, ["plugins"]);
+});
+
 Deno.test("What is neither a name nor a plugin is a fault of the config", () => {
   const { plugin } = recorder();
   for (const entry of [5, [plugin, 1, 2], [5, {}], []]) {

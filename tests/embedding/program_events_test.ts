@@ -168,3 +168,13 @@ Deno.test("An event that is not there, a listener that is none and a limit that 
     );
   }
 });
+
+Deno.test("A program hears who was denied what", async () => {
+  const plugin = hooks({ authorizePublish: () => "deny" });
+  await using broker = await startBroker({ plugins: [plugin] });
+  const heard: unknown[] = [];
+  broker.broker.on("denied", ({ action, topic, client }) => void heard.push([action, topic, client.clientIdentifier]));
+  const client = await broker.connect5({ clientIdentifier: "one" });
+  await client.publish("a/b", "x", { qos: 1 });
+  assertEquals(heard, [["publish", "a/b", "one"]]);
+});
