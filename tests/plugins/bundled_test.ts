@@ -8,10 +8,12 @@ for (const [name, { load }] of Object.entries(bundledPlugins)) {
   });
 }
 
-Deno.test("the package exports every bundled plugin under its name, and nothing else but itself", async () => {
+Deno.test("the package exports every bundled plugin under its name, and nothing else but itself and the kit for tests", async () => {
   const exports = new Map(Object.entries(configuration.exports));
   assertEquals(exports.get("."), "./mod.ts");
+  assertEquals(exports.get("./testing"), "./src/testing/testing.ts");
   exports.delete(".");
+  exports.delete("./testing");
   const named = Object.entries(bundledPlugins).map(([name, { load }]) =>
     [`./plugins/${name.replaceAll(/[._]/g, "-")}`, load] as const
   );
