@@ -157,7 +157,9 @@ export class Outbox {
         for (let start = 0; start < length; start += SLICE_BYTES) {
           const slice = array.subarray(start, Math.min(length, start + SLICE_BYTES));
           this.#begun++;
-          await (slice.length < LARGE_BYTES ? this.#transport.write(slice) : this.#writeInTurn(slice));
+          // What has gathered in a turn was measured by who sent it; not so what many share, or a backlog.
+          const isMeasured = slice.length < LARGE_BYTES || (!attached && start === 0);
+          await (isMeasured ? this.#transport.write(slice) : this.#writeInTurn(slice));
           this.#underWayBytes -= slice.length;
           onSent(slice.length);
           this.#relieve();

@@ -1,13 +1,13 @@
 /** Log₂ of the sizes that are kept. Smaller arrays cost little to make, larger ones are rare. */
 const SMALLEST = 7;
-const LARGEST = 16;
+const LARGEST = 18;
 /** What is kept of each size. */
 const KEPT_BYTES = 2 * 1024 * 1024;
 const KEPT_ARRAYS = 1024;
 
 /**
  * Byte arrays that are used again and again: making one means clearing it, and leaves garbage. Those of 128 bytes to
- * 64 KiB are kept, of each power of two up to 1,024 and up to 2 MiB.
+ * 256 KiB are kept, of each power of two up to 1,024 and up to 2 MiB.
  */
 export class BufferPool {
   /** By log₂ of their size. */
