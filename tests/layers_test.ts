@@ -7,7 +7,7 @@ const layers: readonly (readonly string[])[] = [
   ["error_text.ts", "histogram.ts", "logger.ts", "network.ts", "quote.ts", "work_budget.ts"],
   // What the machine and the runtime are to the rest.
   ["runtime"],
-  ["packet", "transport"],
+  ["log", "packet", "transport"],
   ["config", "message.ts"],
   ["topics"],
   // Above topics, since a session is one of the subscribers that topics speaks of.
@@ -46,6 +46,8 @@ const readsDenoJson: readonly string[] = ["plugins", "metrics", "cli"];
 const ownedPackages: Readonly<Record<string, string>> = {
   "commander": "cli",
   "hash-wasm": "plugins",
+  "@nats-io/jetstream": "log",
+  "@nats-io/transport-node": "log",
   "js-yaml": "config",
 };
 
@@ -108,6 +110,17 @@ Deno.test("whoever reads the list of bundled plugins loads none of them", async 
   assertEquals(paths.filter((path) => !describesOptions.test(path)), []);
 });
 
+Deno.test("what loads the client library of NATS is loaded on demand only", async () => {
+  const offences: string[] = [];
+  for await (const file of filesUnder(source)) {
+    const path = relative(source, file).replaceAll("\\", "/");
+    const text = await Deno.readTextFile(file);
+    if (/^log\/nats_\w+\.ts$/.test(path)) continue;
+    if (/^(import|export) [^;]*? from "[^"]*(nats_\w+\.ts|@nats-io\/[^"]*)"/m.test(text)) offences.push(path);
+  }
+  assertEquals(offences, []);
+});
+
 Deno.test("no file under src/ imports itself by way of others, types included", async () => {
   const imports = new Map<string, string[]>();
   for await (const file of filesUnder(source)) {
@@ -139,6 +152,7 @@ Deno.test("the import table tells right from wrong", () => {
     ["hooks/chain.ts", "./plugin.ts"],
     ["hooks/chain.ts", "../packet/topic.ts"],
     ["transport/tcp.ts", "../logger.ts"],
+    ["log/nats_log.ts", "@nats-io/jetstream"],
     ["plugins/password/store.ts", "../../hooks/plugin.ts"],
     ["plugins/password/store.ts", "../options.ts"],
     ["cli/main.ts", "../../deno.json"],
@@ -152,6 +166,8 @@ Deno.test("the import table tells right from wrong", () => {
   ];
   const wrong: [string, string][] = [
     ["packet/decode.ts", "../message.ts"],
+    ["log/nats_log.ts", "../runtime/machine.ts"],
+    ["cluster/record.ts", "@nats-io/jetstream"],
     ["packet/decode.ts", "../transport/transport.ts"],
     ["topics/retained.ts", "../session/session.ts"],
     ["session/session.ts", "../store/store.ts"],

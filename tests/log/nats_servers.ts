@@ -1,0 +1,90 @@
+/** Real NATS servers with JetStream, on ports of their own and in a folder that is removed. */
+import { join } from "@std/path";
+import { patiently } from "../support/patience.ts";
+
+/** Whether `nats-server` is installed; where it is not, tests that need it are skipped, and counted as such. */
+export const natsInstalled: boolean = await new Deno.Command("nats-server", { args: ["--version"], stdout: "null" })
+  .output().then(({ success }) => success, () => false);
+
+interface Server {
+  readonly name: string;
+  readonly port: number;
+  readonly process: Deno.ChildProcess;
+}
+
+/** A cluster of servers, or one by itself. */
+export class NatsServers implements AsyncDisposable {
+  private constructor(readonly servers: readonly Server[], private readonly folder: string) {}
+
+  /** Starts so many servers; they may still be electing. */
+  static async start(count: number): Promise<NatsServers> {
+    const folder = await Deno.makeTempDir({ prefix: "nats-" });
+    const ports = freePorts(count * 2);
+    const routes = ports.slice(count).map((port) => `nats://127.0.0.1:${port}`).join(",");
+    const servers = Array.from({ length: count }, (_, index): Server => {
+      const name = `s${index}`;
+      const args = ["-js", "-a", "127.0.0.1", "-p", `${ports[index]}`, "-n", name, "-sd", join(folder, name)];
+      if (count > 1) {
+        args.push(
+          "--cluster_name",
+          "test",
+          "--cluster",
+          `nats://127.0.0.1:${ports[count + index]}`,
+          "--routes",
+          routes,
+        );
+      }
+      const command = new Deno.Command("nats-server", { args, stdin: "null", stdout: "null", stderr: "null" });
+      return { name, port: ports[index]!, process: command.spawn() };
+    });
+    const all = new NatsServers(servers, folder);
+    for (const { name, port } of servers) await patiently(`server ${name}`, listening(port));
+    return all;
+  }
+
+  get addresses(): string[] {
+    return this.servers.map(({ port }) => `127.0.0.1:${port}`);
+  }
+
+  /** Ends one with SIGKILL. */
+  async kill(name: string): Promise<void> {
+    const server = this.servers.find((one) => one.name === name)!;
+    server.process.kill("SIGKILL");
+    await server.process.status;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { process } of this.servers) {
+      try {
+        process.kill("SIGKILL");
+      } catch {
+        // It ended before.
+      }
+      await process.status;
+    }
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+/** Ports that nobody listened on just now, all different. */
+function freePorts(count: number): number[] {
+  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  const ports = listeners.map(({ addr }) => addr.port);
+  for (const listener of listeners) listener.close();
+  return ports;
+}
+
+async function listening(port: number): Promise<void> {
+  for (;;) {
+    try {
+      return (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    } catch {
+      await retryPause();
+    }
+  }
+}
+
+/** Between two looks at a process that tells nothing by itself. */
+export function retryPause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50));
+}
