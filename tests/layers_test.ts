@@ -15,7 +15,7 @@ const layers: readonly (readonly string[])[] = [
   ["hooks", "persistence"],
   ["routing", "plugins"],
   ["connection"],
-  ["embedding", "metrics"],
+  ["cluster", "embedding", "metrics"],
   ["broker"],
   ["cli", "testing"],
 ];
