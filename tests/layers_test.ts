@@ -166,7 +166,7 @@ Deno.test("the import table tells right from wrong", () => {
   ];
   const wrong: [string, string][] = [
     ["packet/decode.ts", "../message.ts"],
-    ["log/nats_log.ts", "../runtime/machine.ts"],
+    ["log/nats_log.ts", "../message.ts"],
     ["cluster/record.ts", "@nats-io/jetstream"],
     ["packet/decode.ts", "../transport/transport.ts"],
     ["topics/retained.ts", "../session/session.ts"],
