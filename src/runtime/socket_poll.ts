@@ -2,7 +2,7 @@
  * Makes the runtime look at its sockets. While some socket always has something to read, it looks at the others only now and
  * then; a timer makes it look as well, but takes two milliseconds.
  */
-import { host, type HostTcpConnection, type HostTcpListener } from "./host.ts";
+import { type Host, host as runtime, type HostTcpConnection, type HostTcpListener } from "./host.ts";
 
 const HOSTNAME = "127.0.0.1";
 /** After the pair could not be opened it is tried again after so many looks. */
@@ -14,6 +14,9 @@ interface Pair {
   readonly far: HostTcpConnection;
 }
 
+/** What a {@linkcode SocketPoll} works with. */
+export type SocketPollHost = Pick<Host, "permissions" | "listen" | "connect">;
+
 /**
  * Resolves {@linkcode SocketPoll.look} when every socket was looked at. It has a pair of loopback sockets from the first look
  * on, or a timer where it has no permission for that, or no descriptors.
@@ -23,8 +26,13 @@ export class SocketPoll {
   readonly #into = new Uint8Array(1);
   #pair: Pair | undefined;
   #opening: Promise<void> | undefined;
+  /** Open for as long as the pair is being made. */
+  #listener: HostTcpListener | undefined;
   #looksUntilOpening = 0;
   #closed = false;
+
+  /** @param host opens the sockets. @default the runtime */
+  constructor(private readonly host: SocketPollHost = runtime) {}
 
   /** Resolves once; looks must not overlap. Never rejects. */
   async look(): Promise<void> {
@@ -43,6 +51,8 @@ export class SocketPoll {
   /** Frees the sockets; further looks are by timer. */
   async close(): Promise<void> {
     this.#closed = true;
+    // What connects or accepts just now ends with it, whether or not it would have by itself.
+    this.#listener?.close();
     await this.#opening;
     this.#drop();
   }
@@ -57,39 +67,48 @@ export class SocketPoll {
 
   async #open(): Promise<void> {
     // Asking for a permission that is not granted would stop the program at a prompt.
-    const { state } = await host.permissions.query({ name: "net", host: HOSTNAME });
+    const { state } = await this.host.permissions.query({ name: "net", host: HOSTNAME });
     if (state !== "granted" || this.#closed) return;
-    const listener = await host.listen({ hostname: HOSTNAME, port: 0 });
-    const [near, far] = await connectedPair(listener);
-    this.#pair = { near, far };
-    for (const end of [near, far]) end.setNoDelay(true);
-    if (this.#closed) this.#drop();
+    const listener = this.#listener = await this.host.listen({ hostname: HOSTNAME, port: 0 });
+    try {
+      if (this.#closed) return;
+      const [near, far] = await this.#connectedPair(listener);
+      this.#pair = { near, far };
+      for (const end of [near, far]) end.setNoDelay(true);
+    } finally {
+      this.#listener = undefined;
+      closeQuietly(listener);
+      if (this.#closed) this.#drop();
+    }
+  }
+
+  /** Another program of this machine may be quicker than we are. */
+  async #connectedPair(listener: HostTcpListener): Promise<[HostTcpConnection, HostTcpConnection]> {
+    const near = await this.host.connect({ hostname: HOSTNAME, port: listener.addr.port });
+    try {
+      for (;;) {
+        const far = await listener.accept();
+        if (far.remoteAddr.port === near.localAddr.port) return [near, far];
+        far.close();
+      }
+    } catch (error) {
+      near.close();
+      throw error;
+    }
   }
 
   #drop(): void {
     const pair = this.#pair;
     this.#pair = undefined;
-    for (const end of [pair?.near, pair?.far]) {
-      try {
-        end?.close();
-      } catch {
-        // It is closed already.
-      }
-    }
+    closeQuietly(pair?.near);
+    closeQuietly(pair?.far);
   }
 }
 
-/** Another program of this machine may be quicker than we are. */
-async function connectedPair(listener: HostTcpListener): Promise<[HostTcpConnection, HostTcpConnection]> {
-  const near = await host.connect({ hostname: HOSTNAME, port: listener.addr.port });
+function closeQuietly(socket: { close(): void } | undefined): void {
   try {
-    for (;;) {
-      const far = await listener.accept();
-      if (far.remoteAddr.port === near.localAddr.port) return [near, far];
-      far.close();
-    }
-  } catch (error) {
-    near.close();
-    throw error;
+    socket?.close();
+  } catch {
+    // It is closed already.
   }
 }
