@@ -208,6 +208,42 @@ async function tryProgram(folder: string): Promise<void> {
   console.log("in a program, and the kit for tests");
 }
 
+/** What nobody reads of standard error is told to who wrote it; a full pipe is waited for. */
+const STREAMS = `
+import { stderr } from "./node_modules/@amqtt/broker/src/runtime/node/standard_streams.js";
+
+await stderr.write(new Uint8Array(1));
+const bytes = new Uint8Array(300_000);
+for (let written = 0; written < bytes.length;) written += stderr.writeSync(bytes.subarray(written));
+console.log("written");
+for await (const _ of process.stdin);
+console.log(await stderr.write(bytes).then(() => "taken", (error) => error.code));
+await new Promise((resolve) => setTimeout(resolve, 1));
+console.log("alive");
+`;
+
+async function tryStreams(folder: string): Promise<void> {
+  await Deno.writeTextFile(`${folder}/streams.mjs`, STREAMS);
+  const child = new Deno.Command("node", {
+    args: ["streams.mjs"],
+    cwd: folder,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const reader = child.stderr.getReader();
+  for (let read = 0; read < 300_001;) {
+    const { value, done } = await reader.read();
+    assert(!done, "standard error ended before all was written");
+    read += value.length;
+  }
+  await reader.cancel();
+  await child.stdin.close();
+  const lines = (await new Response(child.stdout).text()).trim().split("\n");
+  assertEquals([lines, (await child.status).code], [["written", "EPIPE", "alive"], 0]);
+  console.log("standard error: full, and without a reader");
+}
+
 async function main(): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -222,6 +258,7 @@ async function main(): Promise<void> {
     await tryYaml(folder);
     await trySqlite(folder);
     await tryProgram(folder);
+    await tryStreams(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

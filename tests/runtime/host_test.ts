@@ -1,6 +1,8 @@
 /** What keeps the broker apart from the runtime, and Node's side of it, as far as Deno can run that. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import * as net from "node:net";
+import { setImmediate } from "node:timers";
 import ts from "typescript";
 import type { HostConnection } from "../../src/runtime/host.ts";
 import { errors } from "../../src/runtime/node/errors.ts";
@@ -51,6 +53,11 @@ async function pair(place: { hostname: string; port: number } | { transport: "un
   return { listener, near, far };
 }
 
+/** Resolves after the runtime has turned so often. */
+async function turns(count: number): Promise<undefined> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 async function readAll(connection: HostConnection, chunkBytes: number): Promise<string> {
   const chunk = new Uint8Array(chunkBytes);
   let text = "";
@@ -89,6 +96,89 @@ Deno.test("a connection of Node's that is closed fails who reads it", async () =
   await assertRejects(() => reading, Error, "the connection is closed");
   await assertRejects(() => near.read(new Uint8Array(1)), Error, "the connection is closed");
   far.close();
+  listener.close();
+});
+
+Deno.test("a write of Node's fails if the connection is closed before the system has taken it", async () => {
+  const { listener, near, far } = await pair({ hostname: "127.0.0.1", port: 0 });
+  const bytes = new Uint8Array(1 << 24);
+  let taken = 0;
+  let writing = near.write(bytes);
+  // Nobody reads: at last the system takes no more.
+  for (;;) {
+    const count = await Promise.race([writing, turns(200)]);
+    if (count === undefined) break;
+    assert(count > 0 && count < bytes.length);
+    taken += count;
+    writing = near.write(bytes);
+  }
+  assert(taken > 0);
+  near.close();
+  await assertRejects(() => writing, Error, "the connection is closed");
+  await assertRejects(() => near.write(bytes), Error, "the connection is closed");
+  await assertRejects(() => near.closeWrite(), Error, "the connection is closed");
+  far.close();
+  listener.close();
+});
+
+Deno.test("what Node has read already of a connection is gone once it is closed", async () => {
+  const { listener, near, far } = await pair({ hostname: "127.0.0.1", port: 0 });
+  await near.write(new Uint8Array(3));
+  assertEquals(await far.read(new Uint8Array(1)), 1);
+  far.close();
+  await assertRejects(() => far.read(new Uint8Array(1)), Error, "the connection is closed");
+  near.close();
+  listener.close();
+});
+
+/** Node's server as the listeners of {@linkcode listen} have it. */
+async function listenerAndServer() {
+  const created: net.Server[] = [];
+  const original = net.Server.prototype.listen;
+  net.Server.prototype.listen = function (this: net.Server, ...args: never[]) {
+    created.push(this);
+    return Reflect.apply(original, this, args);
+  } as typeof original;
+  try {
+    return { listener: await listen({ hostname: "127.0.0.1", port: 0 }), server: created[0]! };
+  } finally {
+    net.Server.prototype.listen = original;
+  }
+}
+
+Deno.test("a listener of Node's goes on after a connection that it could not accept", async () => {
+  const { listener, server } = await listenerAndServer();
+  const shortage = () => Object.assign(new Error("accept EMFILE"), { code: "EMFILE" });
+  const accepting = listener.accept();
+  server.emit("error", shortage());
+  await assertRejects(() => accepting, Error, "EMFILE");
+  server.emit("error", shortage());
+  await assertRejects(() => listener.accept(), Error, "EMFILE");
+  const [near, far] = await Promise.all([connect(listener.addr), listener.accept()]);
+  assertEquals(far.remoteAddr, near.localAddr);
+  near.close();
+  far.close();
+  listener.close();
+  await assertRejects(() => listener.accept(), Error, "the listener is closed");
+});
+
+Deno.test("a listener of Node's accepts no connection whose peer has gone, and lets no more wait than a limit", async () => {
+  const { listener, server } = await listenerAndServer();
+  const gone = new net.Socket();
+  server.emit("connection", gone);
+  assert(gone.destroyed);
+  const near = await Promise.all(Array.from({ length: 8 }, () => connect(listener.addr)));
+  const far = await Promise.all(near.map(() => listener.accept()));
+  const sockets = Array.from({ length: 515 }, () => {
+    const socket = new net.Socket();
+    Object.defineProperties(socket, { remoteAddress: { value: "127.0.0.1" }, remotePort: { value: 1 } });
+    return socket;
+  });
+  for (const socket of sockets) server.emit("connection", socket);
+  assertEquals(sockets.map((socket) => socket.destroyed).indexOf(true), 511);
+  for (let i = 0; i < 511; i++) (await listener.accept()).close();
+  await assertRejects(() => listener.accept(), Error, "more than 511 connections waited to be accepted");
+  for (const connection of [...near, ...far]) connection.close();
   listener.close();
 });
 

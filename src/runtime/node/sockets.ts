@@ -12,78 +12,98 @@ import type {
 type TcpPlace = { readonly hostname: string; readonly port: number };
 type UnixPlace = { readonly transport: "unix"; readonly path: string };
 
+/** So many connections may wait to be accepted, as many as the system lets wait for Node; more are closed. */
+const MOST_WAITING = 511;
+/** So much is handed to the system at once: what the peer has taken of a long text is seen as it goes. */
+const MOST_WRITTEN_BYTES = 1 << 18;
+
 export function listen(options: TcpPlace): Promise<HostTcpListener>;
 export function listen(options: UnixPlace): Promise<HostListener>;
 /** Listens on a port or a unix socket. */
-export async function listen(options: TcpPlace | UnixPlace): Promise<HostListener> {
-  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
-  const listener = new NodeListener(server);
-  await new Promise<void>((resolve, reject) => {
+export function listen(options: TcpPlace | UnixPlace): Promise<HostListener> {
+  const place = "path" in options ? { path: options.path } : { host: options.hostname, port: options.port };
+  return new Promise((resolve, reject) => {
+    const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
     server.once("error", reject);
-    server.listen("path" in options ? { path: options.path } : { host: options.hostname, port: options.port }, resolve);
+    server.listen(place, () => {
+      server.off("error", reject);
+      // In the same turn: nothing that happens to it is lost.
+      resolve(new NodeListener(server, "path" in options));
+    });
   });
-  server.removeAllListeners("error");
-  server.on("error", (error) => listener.fail(error));
-  return listener;
 }
 
 export function connect(options: TcpPlace): Promise<HostTcpConnection>;
 export function connect(options: UnixPlace): Promise<HostConnection>;
 /** Connects to a port or a unix socket. */
-export async function connect(options: TcpPlace | UnixPlace): Promise<HostConnection> {
+export function connect(options: TcpPlace | UnixPlace): Promise<HostConnection> {
   const place = "path" in options ? { path: options.path } : { host: options.hostname, port: options.port };
-  const socket = net.connect({ ...place, allowHalfOpen: true });
-  socket.pause();
-  await new Promise<void>((resolve, reject) => {
-    socket.once("connect", resolve);
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ ...place, allowHalfOpen: true });
+    socket.pause();
     socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject);
+      resolve(new NodeConnection(socket));
+    });
   });
-  socket.removeAllListeners("error");
-  return new NodeConnection(socket);
 }
 
 class NodeListener implements HostTcpListener {
+  readonly addr: HostTcpAddress;
   readonly #server: net.Server;
+  readonly #isUnix: boolean;
   readonly #arrived: NodeConnection[] = [];
-  #waiting: PromiseWithResolvers<HostTcpConnection> | undefined;
-  #end: Error | undefined;
+  #accepting: PromiseWithResolvers<HostTcpConnection> | undefined;
+  /** What keeps one connection, or some, from being accepted; the next ones may be. */
+  #fault: Error | undefined;
+  #closed = false;
 
-  constructor(server: net.Server) {
+  constructor(server: net.Server, isUnix: boolean) {
     this.#server = server;
-    server.on("connection", (socket) => this.#take(new NodeConnection(socket)));
-  }
-
-  get addr(): HostTcpAddress {
-    const { address, port } = this.#server.address() as net.AddressInfo;
-    return { transport: "tcp", hostname: address, port };
+    this.#isUnix = isUnix;
+    const { address, port } = isUnix ? {} as Partial<net.AddressInfo> : server.address() as net.AddressInfo;
+    this.addr = addressOf(address, port) as HostTcpAddress;
+    server.on("connection", (socket) => this.#take(socket));
+    server.on("error", (error) => this.#fail(error));
   }
 
   accept(): Promise<HostTcpConnection> {
     const connection = this.#arrived.shift();
     if (connection) return Promise.resolve(connection);
-    if (this.#end) return Promise.reject(this.#end);
-    this.#waiting = Promise.withResolvers();
-    return this.#waiting.promise;
+    const fault = this.#closed ? closed("listener") : this.#fault;
+    this.#fault = undefined;
+    if (fault) return Promise.reject(fault);
+    this.#accepting ??= Promise.withResolvers();
+    return this.#accepting.promise;
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#server.close();
     for (const connection of this.#arrived.splice(0)) connection.close();
-    this.fail(closed("listener"));
+    this.#fail(closed("listener"));
   }
 
-  /** The socket is of no use any more. */
-  fail(error: Error): void {
-    this.#end ??= error;
-    this.#waiting?.reject(error);
-    this.#waiting = undefined;
+  #fail(error: Error): void {
+    const accepting = this.#accepting;
+    this.#accepting = undefined;
+    if (accepting) accepting.reject(error);
+    else this.#fault = error;
   }
 
-  #take(connection: NodeConnection): void {
-    if (this.#end) return connection.close();
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (waiting) waiting.resolve(connection);
+  #take(socket: net.Socket): void {
+    // Once closed nobody asks; without an address it was the peer that has closed it.
+    if (this.#closed || (!this.#isUnix && socket.remoteAddress === undefined)) return void socket.destroy();
+    const accepting = this.#accepting;
+    if (!accepting && this.#arrived.length === MOST_WAITING) {
+      socket.destroy();
+      return this.#fail(new Error(`more than ${MOST_WAITING} connections waited to be accepted: the rest was closed`));
+    }
+    const connection = new NodeConnection(socket);
+    this.#accepting = undefined;
+    if (accepting) accepting.resolve(connection);
     else this.#arrived.push(connection);
   }
 }
@@ -93,9 +113,12 @@ class NodeConnection implements HostTcpConnection {
   readonly remoteAddr: HostTcpAddress;
   readonly #socket: net.Socket;
   #reading: { readonly into: Uint8Array; resolve(count: number | null): void; reject(error: Error): void } | undefined;
+  /** Fails the write under way: Node tells a write that was under way at the end of a socket as done. */
+  #failWrite: ((error: Error) => void) | undefined;
   /** What has come and did not fit. */
   #rest: Uint8Array | undefined;
   #ended = false;
+  #closed = false;
   #fault: Error | undefined;
 
   constructor(socket: net.Socket) {
@@ -112,6 +135,7 @@ class NodeConnection implements HostTcpConnection {
   }
 
   read(into: Uint8Array): Promise<number | null> {
+    if (this.#closed) return Promise.reject(closed("connection"));
     return new Promise((resolve, reject) => {
       this.#reading = { into, resolve, reject };
       this.#deliver();
@@ -119,18 +143,31 @@ class NodeConnection implements HostTcpConnection {
   }
 
   write(bytes: Uint8Array): Promise<number> {
+    if (this.#fault) return Promise.reject(this.#fault);
+    const piece = bytes.length > MOST_WRITTEN_BYTES ? bytes.subarray(0, MOST_WRITTEN_BYTES) : bytes;
     return new Promise((resolve, reject) => {
-      this.#socket.write(bytes, (error) => error ? reject(error) : resolve(bytes.length));
+      this.#failWrite = reject;
+      this.#socket.write(piece, (error) => {
+        const fault = error ?? this.#fault;
+        if (fault) reject(fault);
+        else resolve(piece.length);
+      });
     });
   }
 
   closeWrite(): Promise<void> {
-    return new Promise((resolve) => this.#socket.end(() => resolve()));
+    if (this.#socket.writableFinished) return Promise.resolve();
+    if (this.#fault) return Promise.reject(this.#fault);
+    return new Promise((resolve, reject) => {
+      this.#socket.end((error?: Error | null) => error ? reject(error) : resolve());
+    });
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#closed = true;
+    this.#rest = undefined;
     this.#fail(closed("connection"));
+    this.#socket.destroy();
   }
 
   setNoDelay(noDelay: boolean): void {
@@ -158,6 +195,7 @@ class NodeConnection implements HostTcpConnection {
 
   #fail(error: Error): void {
     this.#fault ??= error;
+    this.#failWrite?.(error);
     this.#deliver();
   }
 }

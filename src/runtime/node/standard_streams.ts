@@ -16,8 +16,21 @@ export const stdin: Host["stdin"] = {
 export const stderr: Host["stderr"] = {
   write: (bytes) =>
     new Promise((resolve, reject) => {
-      // What a reader does not take comes out as an error, of which the caller is told.
+      // The caller is told; without a listener Node would end the program besides.
+      if (!process.stderr.listeners("error").includes(ignore)) process.stderr.on("error", ignore);
       process.stderr.write(bytes, (error) => error ? reject(error) : resolve(bytes.length));
     }),
-  writeSync: (bytes) => writeSync(process.stderr.fd, bytes),
+  writeSync(bytes) {
+    for (;;) {
+      try {
+        return writeSync(process.stderr.fd, bytes);
+      } catch (error) {
+        if ((error as { code?: string }).code !== "EAGAIN") throw error;
+        // Node has made the pipe one that does not wait, and it is full.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      }
+    }
+  },
 };
+
+function ignore(): void {}
