@@ -20,6 +20,8 @@
  */
 export {
   type Accepted,
+  type AdminRequestOptions,
+  type AdminUser,
   Broker,
   type BrokerEnvironment,
   type Clock,
@@ -37,6 +39,9 @@ export {
 
 export type {
   AccessControlList,
+  AdminConfig,
+  AdminMetricsConfig,
+  AdminRole,
   AuthConfig,
   BrokerConfig,
   BrokerLimits,
@@ -52,6 +57,7 @@ export type {
   PluginInPlace,
   PluginList,
   PluginWithOptions,
+  ResolvedAdmin,
   ResolvedConfig,
   ResolvedLimits,
   ResolvedListener,
@@ -124,6 +130,9 @@ export type {
 } from "./src/embedding/program_events.ts";
 export type { RequestHandler, RequestOptions, RespondOptions } from "./src/embedding/requests.ts";
 export type { ReceivedMessage, Subscribed, SubscribeOptions } from "./src/embedding/subscribing.ts";
+export type { ClientEvent, EventKind } from "./src/admin/event.ts";
+export type { TopicPublisher, TopicSnapshot, TopicsView } from "./src/admin/topics_view.ts";
+export type { RetainedDeletion } from "./src/embedding/inspection.ts";
 export type { Logger } from "./src/logger.ts";
 export type { ApplicationMessage, DropReason, Payload } from "./src/message.ts";
 

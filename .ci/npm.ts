@@ -181,13 +181,14 @@ const PROGRAM = `
 import { Broker } from "@amqtt/broker";
 import { connectTestClient, startTestBroker } from "@amqtt/broker/testing";
 
-const broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+const broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } }, admin: { bind: "127.0.0.1:0" } });
 await broker.start();
 const heard = broker.subscribe("a/#");
 await broker.publish("a/b", "in a program", { qos: 1 });
 console.log(new TextDecoder().decode((await heard.next()).value.payload));
 const refused = broker.upgrade?.(new Request("http://127.0.0.1/", { headers: {} }));
 console.log(refused.status);
+console.log((await fetch(new URL("/livez", broker.adminUrl))).status, broker.adminUrl.includes("#token="));
 await broker.shutdown();
 
 const kit = await startTestBroker();
@@ -204,7 +205,7 @@ async function tryProgram(folder: string): Promise<void> {
   const written = (await run(folder, "node", ["program.mjs"])).trim().split("\n");
   // The broker's warnings come to the console.
   const lines = written.filter((line) => !line.startsWith("amqtt"));
-  assertEquals([lines[0], lines.at(-1)], ["in a program", "in a test"]);
+  assertEquals([lines[0], lines[2], lines.at(-1)], ["in a program", "200 true", "in a test"]);
   console.log("in a program, and the kit for tests");
 }
 

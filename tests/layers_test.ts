@@ -16,6 +16,7 @@ const layers: readonly (readonly string[])[] = [
   ["routing", "plugins"],
   ["connection"],
   ["cluster", "embedding", "metrics"],
+  ["admin"],
   ["broker"],
   ["cli", "testing"],
 ];
@@ -33,6 +34,10 @@ const openToPlugins: readonly string[] = [
   "runtime/host.ts",
 ];
 
+/** The admin API sees the broker through what programs see it by, and not into its parts. */
+const openToAdmin =
+  /^(embedding|config|packet)\/\w+\.ts$|^hooks\/(plugin|observe)\.ts$|^transport\/address\.ts$|^runtime\/host\.ts$|^(logger|message|quote|error_text|network)\.ts$/;
+
 /** What plugins and stores say of their options, and the list of plugins: all that the config knows of them. */
 const describesOptions = /^((plugins|store)\/(\w+\/)?\w+_options|plugins\/bundled)\.ts$/;
 
@@ -40,7 +45,7 @@ const describesOptions = /^((plugins|store)\/(\w+\/)?\w+_options|plugins\/bundle
 const openToOptions: readonly string[] = ["config/key.ts", "config/values.ts"];
 
 /** The program's version is written down there and nowhere else. */
-const readsDenoJson: readonly string[] = ["plugins", "metrics", "cli"];
+const readsDenoJson: readonly string[] = ["plugins", "metrics", "admin", "cli"];
 
 /** Packages that one room keeps to itself. */
 const ownedPackages: Readonly<Record<string, string>> = {
@@ -48,6 +53,8 @@ const ownedPackages: Readonly<Record<string, string>> = {
   "hash-wasm": "plugins",
   "@nats-io/jetstream": "log",
   "@nats-io/transport-node": "log",
+  "@hono/node-server": "runtime",
+  "hono": "admin",
   "js-yaml": "config",
 };
 
@@ -72,6 +79,7 @@ function mayImport(path: string, specifier: string): boolean {
   if (room === "config" && describesOptions.test(target)) return true;
   if (describesOptions.test(path) && openToOptions.includes(target)) return true;
   if (room === "plugins") return openToPlugins.includes(target);
+  if (room === "admin") return openToAdmin.test(target);
   return layerOf(targetRoom) >= 0 && layerOf(targetRoom) < layerOf(room);
 }
 
@@ -163,6 +171,8 @@ Deno.test("the import table tells right from wrong", () => {
     ["config/table.ts", "../store/sqlite/sqlite_options.ts"],
     ["plugins/auth_file_options.ts", "../config/key.ts"],
     ["session/session.ts", "node:buffer"],
+    ["admin/routes/clients.ts", "../../embedding/inspection.ts"],
+    ["admin/api.ts", "hono"],
   ];
   const wrong: [string, string][] = [
     ["packet/decode.ts", "../message.ts"],
@@ -185,6 +195,9 @@ Deno.test("the import table tells right from wrong", () => {
     ["routing/wills.ts", "../connection/connection.ts"],
     ["connection/connection.ts", "../broker/admission.ts"],
     ["embedding/in_process.ts", "../broker/broker_parts.ts"],
+    ["admin/api.ts", "../session/session.ts"],
+    ["admin/routes/clients.ts", "../../connection/connected_clients.ts"],
+    ["broker/administration.ts", "hono"],
   ];
   for (const [path, specifier] of right) assert(mayImport(path, specifier), `${path} may import ${specifier}`);
   for (const [path, specifier] of wrong) assert(!mayImport(path, specifier), `${path} must not import ${specifier}`);

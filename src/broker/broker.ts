@@ -16,8 +16,11 @@ import type { RemoteAddress, Transport } from "../transport/transport.ts";
 import { upgradeRequest } from "../transport/websocket/runtime_socket.ts";
 import { quote } from "../quote.ts";
 import { describeAddress } from "../routing/describe.ts";
+import type { ClientEvent } from "../admin/event.ts";
+import type { TopicsView } from "../admin/topics_view.ts";
 import type { BrokerEnvironment } from "../runtime/environment.ts";
 import { whenAborted } from "../embedding/aborting.ts";
+import type { RetainedDeletion } from "../embedding/inspection.ts";
 import {
   type BrokerEventListener,
   type BrokerEventName,
@@ -28,6 +31,7 @@ import {
 } from "../embedding/program_events.ts";
 import type { RequestHandler, RequestOptions, RespondOptions } from "../embedding/requests.ts";
 import type { ReceivedMessage, Subscribed, SubscribeOptions } from "../embedding/subscribing.ts";
+import type { AdminRequestOptions } from "./administration.ts";
 import type { LocalClient, LocalClientOptions } from "../embedding/local_client.ts";
 import type { Observability } from "../metrics/observability.ts";
 import type { ListenerAddress } from "./listeners.ts";
@@ -38,6 +42,7 @@ import { PLUGIN_PATIENCE_MS, shutDown } from "./shutdown.ts";
 import { within } from "../runtime/within.ts";
 import { host } from "../runtime/host.ts";
 
+export type { AdminRequestOptions, AdminUser } from "./administration.ts";
 export type { ListenerAddress } from "./listeners.ts";
 export type { ReloadFailure, ReloadReport } from "./reload.ts";
 export type { BrokerEnvironment, Clock, ProcessMemory } from "../runtime/environment.ts";
@@ -107,7 +112,7 @@ export class Broker implements AsyncDisposable {
     const baseDirectory = environment.baseDirectory ?? host.cwd();
     this.#environment = environment;
     this.#config = resolveConfig(config, { baseDirectory });
-    this.#run = makeRun(this.#config, environment, this.#events);
+    this.#run = this.#makeRun();
   }
 
   /**
@@ -250,11 +255,12 @@ export class Broker implements AsyncDisposable {
    * ```
    */
   async reload(config?: BrokerConfig): Promise<ReloadReport> {
-    const { brokerParts, listeners } = this.#run;
+    const { brokerParts, listeners, administration } = this.#run;
     const running = brokerParts.config;
     const now = config && resolveConfig(config, { baseDirectory: running.baseDirectory });
     this.#config = now ?? this.#config;
     if (this.#state !== "started") return nothingReloaded;
+    administration.renewLink();
     return await reload(running, now, { listeners, hooks: brokerParts.hooks });
   }
 
@@ -526,15 +532,77 @@ export class Broker implements AsyncDisposable {
     return new Error(`${place}: the broker is shut down, and takes messages again once start() was called`);
   }
 
+  /**
+   * What was published last to each topic, and by whom. Remembered from the start with a section `admin`, else from the
+   * first time that this, {@linkcode Broker.timeline} or {@linkcode Broker.admin} is asked for.
+   */
+  get topics(): TopicsView {
+    return this.#run.administration.topics;
+  }
+
+  /**
+   * The last events of a client in words, oldest first, also if it never got in; remembered as {@linkcode Broker.topics}.
+   * Empty: nothing is remembered of it.
+   */
+  timeline(clientIdentifier: string): readonly ClientEvent[] {
+    return this.#run.administration.timeline(clientIdentifier);
+  }
+
+  /**
+   * Deletes the retained messages that a topic filter matches. Subscribers are told, as if each had been cleared by an
+   * empty message.
+   *
+   * @param options.dryRun only tells how many there are. @default false
+   * @throws {TopicError} if the topic filter is wrong
+   */
+  deleteRetained(topicFilter: string, options: { readonly dryRun?: boolean } = {}): Promise<RetainedDeletion> {
+    return this.#run.administration.inspection.deleteRetained(topicFilter, options);
+  }
+
+  /**
+   * Answers a request to the admin API under the host's own web server. Nothing is opened for it.
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   *
+   * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } } });
+   * await broker.start();
+   * const request = new Request("http://localhost/broker/api/v1/overview");
+   * const response = await broker.admin(request, { prefix: "/broker", user: { name: "ada", role: "viewer" } });
+   * console.log(await response.json());
+   * ```
+   */
+  async admin(request: Request, options: AdminRequestOptions = {}): Promise<Response> {
+    if (this.#state === "started") return await this.#run.administration.answer(request, options);
+    return new Response("The broker is not running\n", { status: 503 });
+  }
+
+  /**
+   * The address of the admin page of the section `admin`; it holds a one-time token if no users are listed and nobody has
+   * used it. `undefined`: nothing listens.
+   */
+  get adminUrl(): string | undefined {
+    return this.#run.administration.link;
+  }
+
   /** Makes sure that a start may begin, and that there is a run which was not ended. */
   #beginRun(): void {
     if (this.#state === "stopped") {
-      this.#run = makeRun(this.#config, this.#environment, this.#events);
+      this.#run = this.#makeRun();
       this.#stopping = undefined;
     } else if (this.#state !== "new" || this.#stopping) {
       const state = this.#stopping ? "being shut down" : `${this.#state} already`;
       throw new Error(`Cannot start the broker: it is ${state}`);
     }
+  }
+
+  #makeRun(): Run {
+    return makeRun(this.#config, this.#environment, {
+      events: this.#events,
+      reload: () => this.reload(),
+      observability: () => this.#observability,
+    });
   }
 
   async #stop(run: Run): Promise<void> {

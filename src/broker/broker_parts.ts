@@ -2,7 +2,8 @@ import type { ResolvedConfig } from "../config/config.ts";
 import { Persistence } from "../persistence/persistence.ts";
 import { buildHookChain, fillHookChain, fillObservers, type HookChain } from "../hooks/chain.ts";
 import type { LoadedPlugin } from "../hooks/loader.ts";
-import type { RefusalKind } from "../hooks/plugin.ts";
+import type { Observers } from "../hooks/observe.ts";
+import type { Plugin, RefusalKind } from "../hooks/plugin.ts";
 import { type Logger, loggerOf } from "../logger.ts";
 import type { DropReason, Message } from "../message.ts";
 import { BufferPool } from "../packet/buffer_pool.ts";
@@ -39,6 +40,12 @@ import { Statistics } from "./statistics.ts";
 import { UnreadSessions } from "./unread_sessions.ts";
 import { createStore } from "./stores.ts";
 import { Wills } from "../routing/wills.ts";
+
+/** Told of every message in its first form, so that a look at it costs no copy. */
+export interface MessageWatcher {
+  routed(message: Message): void;
+  dropped(clientIdentifier: string | undefined, message: Message, reason: DropReason): void;
+}
 
 /** How finely time-outs are looked at, in milliseconds. */
 export const TICK_MS = 250;
@@ -84,6 +91,10 @@ export class BrokerParts {
   readonly #timers: (() => void)[] = [];
   /** Those that are loaded. A start that fails frees what they hold. */
   readonly #plugins: LoadedPlugin[] = [];
+  /** Who else is told what happens. */
+  readonly #observers = new Set<LoadedPlugin>();
+  /** `undefined`: nobody looks. */
+  watcher: MessageWatcher | undefined;
 
   readonly #events: ProgramEvents;
 
@@ -118,7 +129,7 @@ export class BrokerParts {
       statistics: this.statistics,
     });
     this.hooks = buildHookChain(this.#plugins, loggerOf(this.logger, "plugins"), this.statistics.signInTally);
-    this.#drops = new Drops(this);
+    this.#drops = new Drops(this, () => this.watcher);
     this.#events = events;
     this.#fillObservers();
     events.serve(loggerOf(this.logger, "plugins"), () => this.#fillObservers());
@@ -152,6 +163,21 @@ export class BrokerParts {
     for (const will of persistence.wills) {
       this.wills.restore(will, this.sessions.get(will.clientIdentifier), persistence.times);
     }
+  }
+
+  /** Tells somebody else beside the plugins what happens, until the returned function is called. */
+  observe(specifier: string, plugin: Observers): () => void {
+    const observer = { specifier, plugin };
+    this.#observers.add(observer);
+    this.#fillObservers();
+    return () => {
+      if (this.#observers.delete(observer)) this.#fillObservers();
+    };
+  }
+
+  /** A plugin that is loaded. */
+  plugin(specifier: string): Plugin | undefined {
+    return this.#plugins.find((loaded) => loaded.specifier === specifier)?.plugin;
   }
 
   /** Calls `tick` every `ms` milliseconds until {@linkcode BrokerParts.stopTimers}. */
@@ -207,14 +233,17 @@ export class BrokerParts {
 
   /** The plugins are told before the program. */
   #fillObservers(): void {
-    const { plugin } = this.#events;
-    fillObservers(this.hooks, [...this.#plugins, { specifier: "program", plugin }], loggerOf(this.logger, "plugins"));
+    const program = { specifier: "program", plugin: this.#events.plugin };
+    fillObservers(this.hooks, [...this.#plugins, ...this.#observers, program], loggerOf(this.logger, "plugins"));
   }
 
   #makeRouter(): Router {
     const { hooks } = this;
     const observer: RouterObserver = {
-      messageRouted: (message, subscribers) => hooks.messageRouted?.(message.snapshot(), subscribers),
+      messageRouted: (message, subscribers) => {
+        this.watcher?.routed(message);
+        hooks.messageRouted?.(message.snapshot(), subscribers);
+      },
       messageRetained: (message) => hooks.messageRetained?.(message.snapshot()),
       messageDropped: (clientIdentifier, message, reason) => this.#drops.drop(clientIdentifier, message, reason),
     };

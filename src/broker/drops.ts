@@ -15,17 +15,26 @@ export interface DropsParts {
   readonly connectionBySession: ConnectedClients;
 }
 
+/** Who else looks at messages that are given up. */
+export interface DropWatcher {
+  dropped(clientIdentifier: string | undefined, message: Message, reason: DropReason): void;
+}
+
 /** Counts the messages that are given up, for the broker and for each session, and tells the plugins of them. */
 export class Drops {
   readonly #parts: DropsParts;
+  readonly #watcher: () => DropWatcher | undefined;
 
-  constructor(parts: DropsParts) {
+  /** @param watcher gives who looks now; `undefined`: nobody */
+  constructor(parts: DropsParts, watcher: () => DropWatcher | undefined) {
+    this.#watcher = watcher;
     this.#parts = parts;
   }
 
   /** A message is given up; `undefined`: for everybody. */
   drop(clientIdentifier: string | undefined, message: Message, reason: DropReason): void {
     this.count(clientIdentifier, reason, 1);
+    this.#watcher()?.dropped(clientIdentifier, message, reason);
     this.#parts.hooks.messageDropped?.(clientIdentifier, message.snapshot(), reason);
   }
 

@@ -3,7 +3,7 @@ import type { Logger } from "../logger.ts";
 import { Descriptors } from "../transport/descriptors.ts";
 import { listen } from "../transport/endpoint.ts";
 import type { OnRefused } from "../transport/refusal.ts";
-import type { Listener, Transport } from "../transport/transport.ts";
+import type { CertificateValidity, Listener, Transport } from "../transport/transport.ts";
 import { type WorkBudget, WorkParty } from "../work_budget.ts";
 import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
 import { errorText } from "../error_text.ts";
@@ -90,6 +90,14 @@ export class Listeners {
         certificateExpirySeconds: expiry === undefined ? undefined : expiry / 1000,
       };
     });
+  }
+
+  /** When the server's certificates are valid, by listener name; those without one are left out. */
+  get certificates(): ReadonlyMap<string, CertificateValidity> {
+    const entries = this.#open.flatMap(({ config, listener: { certificateValidity } }) =>
+      certificateValidity ? [[config.name, certificateValidity] as const] : []
+    );
+    return new Map(entries);
   }
 
   /**

@@ -22,6 +22,7 @@ export function needingRestart(
     ...changedPersistence(running.persistence, now.persistence),
     ...changedPlugins(running, now, reloaded),
     ...changedLog(running, now),
+    ...changedKeys(running.admin, now.admin).map((key) => `admin.${key === "binds" ? "bind" : key}`),
   ];
 }
 

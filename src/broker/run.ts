@@ -1,13 +1,17 @@
 /** What lives from a start of the broker to its shutdown. */
+import { LogTap } from "../admin/log_tap.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import { InProcess } from "../embedding/in_process.ts";
 import type { ProgramEvents } from "../embedding/program_events.ts";
 import { loggerOf } from "../logger.ts";
 import { describeAddress } from "../routing/describe.ts";
-import type { BrokerEnvironment } from "../runtime/environment.ts";
+import type { Observability } from "../metrics/observability.ts";
+import { type BrokerEnvironment, libraryLogger, systemClock } from "../runtime/environment.ts";
+import { Administration } from "./administration.ts";
 import { BrokerParts, TICK_MS } from "./broker_parts.ts";
 import { emptyPasswordFiles } from "./empty_password_files.ts";
 import { Listeners } from "./listeners.ts";
+import type { ReloadReport } from "./reload.ts";
 import { Reception } from "./reception.ts";
 
 /** How often the files of certificates are looked at, in milliseconds. */
@@ -20,24 +24,34 @@ export interface Run {
   readonly listeners: Listeners;
   readonly reception: Reception;
   readonly inProcess: InProcess;
+  readonly administration: Administration;
+}
+
+/** What a run has of the broker, which outlives it. */
+export interface RunOwner {
+  readonly events: ProgramEvents;
+  /** Reads certificates, passwords and permissions again. */
+  reload(): Promise<ReloadReport>;
+  observability(): Observability;
 }
 
 /** The parts of a run; nothing is opened yet. */
-export function makeRun(config: ResolvedConfig, environment: BrokerEnvironment, events: ProgramEvents): Run {
-  const brokerParts = new BrokerParts(config, environment, events);
-  return {
-    brokerParts,
-    listeners: new Listeners(
-      loggerOf(brokerParts.logger, "listeners"),
-      brokerParts.work,
-      (listener, kind, remote, reason) => {
-        const where = `${describeAddress(remote)}, listener ${listener}`;
-        brokerParts.refuse(listener, kind, remote, `${where}: ${reason}`);
-      },
-    ),
-    reception: new Reception(brokerParts),
-    inProcess: new InProcess(brokerParts),
-  };
+export function makeRun(config: ResolvedConfig, environment: BrokerEnvironment, owner: RunOwner): Run {
+  const { events, reload, observability } = owner;
+  const log = new LogTap(() => (environment.clock ?? systemClock).epoch());
+  const logger = log.wrap(environment.logger ?? libraryLogger());
+  const brokerParts = new BrokerParts(config, { ...environment, logger }, events);
+  const listeners = new Listeners(
+    loggerOf(brokerParts.logger, "listeners"),
+    brokerParts.work,
+    (listener, kind, remote, reason) => {
+      const where = `${describeAddress(remote)}, listener ${listener}`;
+      brokerParts.refuse(listener, kind, remote, `${where}: ${reason}`);
+    },
+  );
+  const inProcess = new InProcess(brokerParts);
+  const administration = new Administration({ brokerParts, listeners, inProcess, log, observability }, reload);
+  return { brokerParts, listeners, reception: new Reception(brokerParts), inProcess, administration };
 }
 
 function tick(brokerParts: BrokerParts): void {
@@ -71,16 +85,18 @@ function watchCertificates(brokerParts: BrokerParts, listeners: Listeners): void
  *
  * @throws {Error} if a plugin does not load or a listener cannot be opened
  */
-export async function openRun({ brokerParts, listeners, reception, inProcess }: Run): Promise<void> {
+export async function openRun({ brokerParts, listeners, reception, inProcess, administration }: Run): Promise<void> {
   const { config, logger, statistics } = brokerParts;
   for (const warning of config.warnings) logger.warn(warning);
   await brokerParts.open(inProcess.powers());
   for (const warning of await emptyPasswordFiles(config)) logger.warn(warning);
+  if (config.admin.binds.length > 0) void administration.recorder;
   await brokerParts.hooks.beforeStart();
   statistics.startedAt = new Date();
   await listeners.start(config.listeners, (transport, listener) => {
     reception.serve(transport, listener);
   });
+  await administration.open();
   brokerParts.every(TICK_MS, () => tick(brokerParts));
   watchCertificates(brokerParts, listeners);
 }

@@ -17,10 +17,13 @@ export interface ShutdownParts {
   readonly listeners: Listeners;
   readonly reception: Reception;
   readonly inProcess: InProcess;
+  readonly administration: { close(): Promise<void> };
 }
 
 /** Publishes the wills, closes every connection in bounded time, and frees everything. */
-export async function shutDown({ brokerParts, listeners, reception, inProcess }: ShutdownParts): Promise<void> {
+export async function shutDown(parts: ShutdownParts): Promise<void> {
+  const { brokerParts, listeners, reception, inProcess, administration } = parts;
+  await administration.close();
   reception.close();
   inProcess.refuseSubscriptions();
   await listeners.close();

@@ -7,6 +7,8 @@ import { health } from "./health.ts";
 import { type CliIo, processIo } from "./io.ts";
 import { passwd } from "./passwd.ts";
 import { run } from "./run.ts";
+import type { AdminRole } from "../config/config.ts";
+import { token, type TokenCommand, tokenRoles } from "./token.ts";
 import { type CliServices, services as realServices } from "./services.ts";
 
 interface Flags {
@@ -53,6 +55,9 @@ export async function main(
     .action(async (address: string | undefined) => {
       exitCode = await health(address, io, services);
     });
+  addTokenCommands(program, async (file, command) => {
+    exitCode = await token(file, command, io);
+  });
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
@@ -60,6 +65,18 @@ export async function main(
     return error.exitCode === 0 ? ExitCode.Success : ExitCode.Usage;
   }
   return exitCode;
+}
+
+function addTokenCommands(program: Command, act: (file: string, command: TokenCommand) => Promise<void>): void {
+  const tokens = program.command("token").description("bearer tokens of programs that use the admin API");
+  const command = (name: string, description: string) =>
+    tokens.command(name).description(description).argument("<file>", "token file, as admin.tokens-file names it");
+  command("add", "make a token and print it, this once").argument("<name>", "name of the token")
+    .addOption(new Option("--role <role>", "what it may do").choices(tokenRoles).default("viewer"))
+    .action((file: string, name: string, { role }: { role: AdminRole }) => act(file, { do: "add", name, role }));
+  command("list", "print the names of the tokens").action((file: string) => act(file, { do: "list" }));
+  command("revoke", "make a token worthless").argument("<name>", "name of the token")
+    .action((file: string, name: string) => act(file, { do: "revoke", name }));
 }
 
 function createProgram(io: CliIo): Command {

@@ -43,9 +43,10 @@ async function serve(options: RunOptions, io: CliIo, services: CliServices, log:
     const broker = await services.createBroker(withFlags(source.resolved, options));
     await broker.start();
     for (const [name, address] of Object.entries(broker.addresses)) io.out(formatAddress(name, address));
+    if (broker.adminUrl !== undefined) io.out(`admin: ${broker.adminUrl}`);
     const serving = Object.keys(broker.addresses).join(", ");
     await systemd.ready(`serving ${serving}`);
-    const stopReloading = io.onSignal("SIGHUP", reloader(broker, options, log));
+    const stopReloading = io.onSignal("SIGHUP", reloader(broker, options, { log, io }));
     await signals.ended;
     stopReloading();
     await systemd.stopping();
@@ -62,7 +63,8 @@ async function serve(options: RunOptions, io: CliIo, services: CliServices, log:
 async function readSource({ file }: RunOptions): Promise<Source> {
   if (file !== undefined) return await loadConfigFile(file);
   const notes = ["No config file given: the defaults hold, serving 127.0.0.1:1883"];
-  return { notes, resolved: resolveConfig({}, { baseDirectory: host.cwd() }) };
+  const config = { admin: { bind: "127.0.0.1:9883" } };
+  return { notes, resolved: resolveConfig(config, { baseDirectory: host.cwd() }) };
 }
 
 /** With `--debug` packets are logged whatever the config lists. */
@@ -87,13 +89,18 @@ function watchSignals(io: CliIo): { readonly ended: Promise<void>; close(): void
 }
 
 /** Reads the config again and says what has come of it; one reload at a time, and a fault changes nothing. */
-function reloader(broker: ServedBroker, options: RunOptions, log: Log): () => void {
+function reloader(
+  broker: ServedBroker,
+  options: RunOptions,
+  { log, io }: { readonly log: Log; readonly io: CliIo },
+): () => void {
   const logger = cliLogger();
   let last = Promise.resolve();
   const reload = async () => {
     try {
       const source = await readSource(options);
       const { certificates, plugins, needsRestart, failed } = await broker.reload(withFlags(source.resolved, options));
+      if (broker.adminUrl?.includes("#")) io.out(`admin: ${broker.adminUrl}`);
       log.open(source.resolved.log);
       const read = [...certificates.map((name) => `certificates of listeners.${name}`), ...plugins, "log"];
       logger.info(`reload: read again: ${read.join(", ")}`);

@@ -1,6 +1,6 @@
 import type { ReloadReport } from "../broker/broker.ts";
 import type { StartFindings } from "../broker/check_start.ts";
-import type { ResolvedConfig } from "../config/config.ts";
+import type { AdminRole, ResolvedConfig } from "../config/config.ts";
 import type { Answer } from "./ask.ts";
 import type { PasswordOptions } from "../plugins/password_file.ts";
 
@@ -22,6 +22,8 @@ export interface ListenerAddress {
 export interface ServedBroker {
   /** By listener name, once it was started. */
   readonly addresses: Readonly<Record<string, ListenerAddress>>;
+  /** The address of the admin page, with a one-time token if that is how one signs in; `undefined`: there is none. */
+  readonly adminUrl?: string;
   /** Begins to listen. */
   start(): Promise<void>;
   /** Ends every connection and stops. */
@@ -49,6 +51,32 @@ export interface CliServices {
   ): Promise<"added" | "changed">;
 }
 
+/** The tokens of programs that use the admin API. */
+export interface TokenServices {
+  /** @returns the token. @throws {Error} if the name cannot be used, or the file cannot be read or written */
+  add(file: string, name: string, role: AdminRole): Promise<string>;
+  /** @throws {Error} if the file cannot be read */
+  list(file: string): Promise<readonly { readonly name: string; readonly role: AdminRole; readonly made: string }[]>;
+  /** False: there is none of this name. @throws {Error} if the file cannot be read or written */
+  revoke(file: string, name: string): Promise<boolean>;
+}
+
+/** The real tokens, loaded when a command needs them. */
+export const tokenServices: TokenServices = {
+  add: async (file, name, role) => {
+    const { addToken } = await import("../admin/access/tokens.ts");
+    return await addToken(file, name, role, new Date());
+  },
+  list: async (file) => {
+    const { readTokens } = await import("../admin/access/tokens.ts");
+    return await readTokens(file);
+  },
+  revoke: async (file, name) => {
+    const { revokeToken } = await import("../admin/access/tokens.ts");
+    return await revokeToken(file, name);
+  },
+};
+
 /** The real ones. */
 export const services: CliServices = {
   createBroker: async (config) => {
@@ -59,6 +87,9 @@ export const services: CliServices = {
     return {
       get addresses() {
         return broker.addresses;
+      },
+      get adminUrl() {
+        return broker.adminUrl;
       },
       start: () => broker.start(),
       shutdown: () => broker.shutdown(),

@@ -186,6 +186,80 @@ export interface LogConfig {
   readonly categories?: Readonly<Record<string, LogLevel>>;
 }
 
+/** What a user of the admin API may do: see, act on clients and messages too, or everything. */
+export type AdminRole = "viewer" | "operator" | "admin";
+
+/** Who is shown the figures. */
+export interface AdminMetricsConfig {
+  /** Whether `/metrics` is shown without sign-in. @default false */
+  readonly public?: boolean;
+}
+
+/** The admin API and page. Without this section nothing is opened and nothing is remembered for it. */
+export interface AdminConfig {
+  /**
+   * `host:port`, `:port`, `port` or `host`, one or a list; port 0 picks a free one. Beyond loopback it needs `certfile` or
+   * `insecure`. @default "127.0.0.1:9883"
+   */
+  readonly bind?: string | number | readonly (string | number)[];
+  /** Path of the certificate chain, PEM; with it every address speaks TLS. */
+  readonly certfile?: string;
+  /** Path of the private key, PEM. @default `certfile`, in which it may stand */
+  readonly keyfile?: string;
+  /** Where browsers reach it if a proxy stands in front, such as `https://broker.example.org/admin`. */
+  readonly publicUrl?: string;
+  /** Whether addresses beyond loopback may do without TLS. @default false */
+  readonly insecure?: boolean;
+  /** Who is shown the figures. */
+  readonly metrics?: AdminMetricsConfig;
+  /** Users of the password file who may sign in, with what they may do. @default none: a one-time link is printed */
+  readonly users?: Readonly<Record<string, AdminRole>>;
+  /** Whether viewers are shown the payloads of messages. @default false */
+  readonly viewerPayloads?: boolean;
+  /** Path of the file with the hashes of bearer tokens. */
+  readonly tokensFile?: string;
+  /** Seconds from a sign-in until the next is asked for, 60 to 2,592,000. @default 43200 */
+  readonly sessionTimeout?: Duration;
+  /** Topics whose last message is remembered, at least 1; the least recently published goes first. @default 50000 */
+  readonly maxTopics?: number;
+  /** Bytes that are remembered of them, at least 4,096. @default 67108864 */
+  readonly maxTopicsBytes?: Size;
+  /** Clients whose last events are remembered, at least 1; those without events for longest go first. @default 10000 */
+  readonly maxHistoryClients?: number;
+  /** Bytes that are remembered of them, at least 4,096. @default 33554432 */
+  readonly maxHistoryBytes?: Size;
+}
+
+/** The section `admin`, complete. */
+export interface ResolvedAdmin {
+  /** Where it listens; empty: it answers what the host program hands in. */
+  readonly binds: readonly { readonly hostname: string; readonly port: number }[];
+  /** Absolute paths; `undefined`: no TLS. */
+  readonly tls?: { readonly certfile: string; readonly keyfile: string };
+  /** Without a slash at its end. */
+  readonly publicUrl?: string;
+  /** Whether addresses beyond loopback may do without TLS. */
+  readonly insecure: boolean;
+  /** Whether `/metrics` is shown without sign-in. */
+  readonly metricsPublic: boolean;
+  /** Has no prototype; empty: a one-time link is printed. */
+  readonly users: Readonly<Record<string, AdminRole>>;
+  /** Whether viewers are shown payloads. */
+  readonly viewerPayloads: boolean;
+  /** Absolute path; `undefined`: there are no bearer tokens. */
+  readonly tokensFile?: string;
+  /** Seconds. */
+  readonly sessionTimeout: number;
+  /** Topics that are remembered. */
+  readonly maxTopics: number;
+  /** Bytes of them. */
+  readonly maxTopicsBytes: number;
+  /** Clients that are remembered. */
+  readonly maxHistoryClients: number;
+  /** Bytes of them. */
+  readonly maxHistoryBytes: number;
+}
+
 /** How much the broker as a whole keeps. */
 export interface BrokerLimits {
   /**
@@ -235,6 +309,8 @@ export interface BrokerConfig extends BrokerLimits, ConnectionLimits {
   readonly persistence?: PersistenceConfig;
   /** What is logged, and how. @default events and warnings as text, without packets */
   readonly log?: LogConfig;
+  /** The admin API and page. @default off */
+  readonly admin?: AdminConfig;
   /** Seconds between publications of `$SYS`, 0 to 2,147,483; 0 turns them off. @default 20 */
   readonly sysInterval?: Duration;
 }
@@ -320,6 +396,8 @@ export interface ResolvedConfig extends InNumbers<Required<BrokerLimits>> {
     | { readonly type: "module"; readonly specifier: string; readonly options: Readonly<Record<string, unknown>> };
   /** What is logged, and how. */
   readonly log: ResolvedLog;
+  /** The admin API and page, and whether it was asked for. */
+  readonly admin: ResolvedAdmin;
   /** What is allowed but looks like a mistake, as `key.path: text`. */
   readonly warnings: readonly string[];
 }

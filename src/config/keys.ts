@@ -2,7 +2,16 @@
 import type { ResolvedLimits } from "./config.ts";
 import { defaultsOf, type Key, type Keys, mapKeys, quantitiesOf, type QuantityKey } from "./key.ts";
 import { toHyphens } from "./spelling.ts";
-import { authKeys, brokerKeys, limitKeys, listenerKeys, logKeys, persistenceKeys, topicCheckKeys } from "./table.ts";
+import {
+  adminKeys,
+  authKeys,
+  brokerKeys,
+  limitKeys,
+  listenerKeys,
+  logKeys,
+  persistenceKeys,
+  topicCheckKeys,
+} from "./table.ts";
 import { formatBytes, formatSeconds } from "./units.ts";
 import type { Quantity } from "./quantity.ts";
 
@@ -35,10 +44,13 @@ export const defaultPersistence = defaultsOf(persistenceKeys);
 /** The section `log` where the config says nothing. */
 export const defaultLog = defaultsOf(logKeys);
 
+/** The section `admin` where the config says nothing. */
+export const defaultAdmin = defaultsOf(adminKeys);
+
 /** A key as the documentation lists it. */
 export interface KeyEntry {
   /** Where it stands: at the top, in each of `listeners`, or in the section of this name. */
-  readonly section: "broker" | "listener" | "auth" | "topic-check" | "persistence" | "log";
+  readonly section: "broker" | "listener" | "auth" | "topic-check" | "persistence" | "log" | "admin";
   /** As in YAML. */
   readonly key: string;
   /** For people; empty: none. */
@@ -55,6 +67,7 @@ export const listedKeys: Readonly<Record<KeyEntry["section"], Keys>> = {
   "topic-check": topicCheckKeys,
   persistence: persistenceKeys,
   log: logKeys,
+  admin: adminKeys,
 };
 
 /** Every key, section by section. */

@@ -17,6 +17,8 @@ export interface Quantity {
     | "properties"
     | "groups"
     | "subscriptions"
+    | "topics"
+    | "clients"
     | "QoS";
   readonly default: number;
   readonly minimum: number;

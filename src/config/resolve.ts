@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { resolveAdmin } from "./admin.ts";
 import { ConfigError } from "./config_error.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { defaultsOf, fill } from "./key.ts";
@@ -46,6 +47,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
   const plugins = resolvePlugins(broker, baseDirectory, report);
   const log = resolveLog(broker, report);
   const persistence = resolvePersistence(broker, baseDirectory, report);
+  const admin = resolveAdmin(broker, { baseDirectory, plugins: plugins.plugins, report });
   if (report.faults.length > 0) throw new ConfigError(report.faults);
   warnAboutSurprises(broker, { ...listeners, ...plugins }, report);
   return {
@@ -57,6 +59,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
     ...fill(capacityKeys, values, defaultsOf(capacityKeys)),
     persistence,
     log,
+    admin,
     warnings: report.warnings,
   };
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { type Keys, mapKeys } from "./key.ts";
 import {
+  adminKeys,
   authKeys,
   brokerKeys,
   ignoredListenerKeys,
@@ -39,6 +40,9 @@ export const persistenceSchema = schemaOf(persistenceKeys);
 
 /** `log`. */
 export const logSchema = schemaOf(logKeys);
+
+/** `admin`. */
+export const adminSchema = schemaOf(adminKeys);
 
 /** What the top level says. */
 export type BrokerValues = z.output<typeof brokerSchema>;

@@ -8,6 +8,7 @@
  */
 import type { QoS } from "../packet/packets.ts";
 import type {
+  AdminConfig,
   AuthConfig,
   ListenerConfig,
   LogConfig,
@@ -24,14 +25,18 @@ import { sqliteOptions } from "../store/sqlite/sqlite_options.ts";
 import { key, quantity } from "./key.ts";
 import { elsewhere } from "./kind.ts";
 import {
+  adminRoles,
   bind,
+  bindList,
   choice,
   fileMode,
   filePath,
   flag,
   hosts,
+  httpUrl,
   logCategories,
   logLevels,
+  metricsAccess,
   mountpoint,
   mqttText,
   origins,
@@ -74,6 +79,9 @@ export const sectionKeys = {
   ),
   log: key("what is logged, see [log](#log)", elsewhere<LogConfig>(see("log")), {
     shown: "events and warnings, as text",
+  }),
+  admin: key("the admin API and page, see [admin](#admin)", elsewhere<AdminConfig>(see("admin")), {
+    shown: "off; without a config file on 127.0.0.1:9883",
   }),
 } as const;
 
@@ -291,6 +299,45 @@ export const logKeys = {
     logCategories,
     { default: {}, shown: "" },
   ),
+} as const;
+
+/** The section `admin`. */
+export const adminKeys = {
+  bind: key(
+    "`host:port`, `:port`, `port` or `host`, one or a list; beyond loopback it needs `certfile` or `insecure`",
+    bindList,
+    { shown: "127.0.0.1:9883" },
+  ),
+  certfile: key("certificate chain, PEM; with it every address speaks TLS", filePath),
+  keyfile: key("private key, PEM", filePath, { shown: "certfile" }),
+  publicUrl: key(
+    "where browsers reach it, such as `https://broker.example.org/admin`, if a proxy stands in front",
+    httpUrl,
+  ),
+  insecure: key("whether addresses beyond loopback may do without TLS", flag, { default: false }),
+  metrics: key("`public`: whether `/metrics` is shown without sign-in", metricsAccess, {
+    default: { public: false },
+    shown: "public: false",
+  }),
+  users: key(
+    "users of the password file who may sign in, each with the role `viewer`, `operator` or `admin`",
+    adminRoles,
+    {
+      shown: "none: a one-time link is printed at the start",
+    },
+  ),
+  viewerPayloads: key("whether viewers are shown the payloads of messages", flag, { default: false }),
+  tokensFile: key("file with the hashes of bearer tokens, see `cli.ts token`", filePath),
+  sessionTimeout: quantity("seconds", 43_200, [60, 30 * DAY], "from a sign-in until the next is asked for"),
+  maxTopics: quantity(
+    "topics",
+    50_000,
+    [1],
+    "whose last message is remembered; the least recently published goes first",
+  ),
+  maxTopicsBytes: quantity("bytes", 64 * MIB, [4096], "size of what is remembered of them"),
+  maxHistoryClients: quantity("clients", 10_000, [1], "whose last events are remembered, 100 of each"),
+  maxHistoryBytes: quantity("bytes", 32 * MIB, [4096], "size of what is remembered of them"),
 } as const;
 
 /** A part of the schema for editors that stands there once. */

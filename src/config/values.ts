@@ -1,7 +1,7 @@
 /** Kinds of values that are no numbers. Each says in one sentence what it expects and what it got. */
 import { parseTopicFilter, parseTopicName, TopicError } from "../packet/topic.ts";
 import { type Bind, BindError, parseBind } from "./bind.ts";
-import type { AccessControlList, LogLevel } from "./config.ts";
+import type { AccessControlList, AdminMetricsConfig, AdminRole, LogLevel } from "./config.ts";
 import { type Complain, type Kind, like, value, WITH_VARIABLE } from "./kind.ts";
 import { show, suggestMapping } from "./report.ts";
 
@@ -106,6 +106,76 @@ export const bind = value<Bind, string | number | null>({ type: ["string", "inte
     if (!(error instanceof BindError)) throw error;
     complain({ message: error.message });
   }
+});
+
+/** `bind` of the admin section: one address or several. */
+export const bindList = value<readonly Bind[], string | number | readonly (string | number)[]>({
+  anyOf: [{ type: ["string", "integer"] }, { type: "array", items: { type: ["string", "integer"] }, minItems: 1 }],
+}, (input, complain) => {
+  const list: readonly unknown[] = Array.isArray(input) ? input : [input];
+  if (list.length === 0) complain({ message: "must be an address, or a list of some: got an empty list" });
+  return list.flatMap((entry, index) => {
+    const path = Array.isArray(input) ? [index] : undefined;
+    if (typeof entry !== "string" && typeof entry !== "number") {
+      complain({ message: `must be host:port, :port, port, host or "[v6]:port": got ${show(entry)}`, path });
+      return [];
+    }
+    try {
+      const parsed = parseBind(entry);
+      if (parsed.socketPath === undefined) return [parsed];
+      complain({ message: `must be an address, not a unix socket: got ${show(entry)}`, path });
+    } catch (error) {
+      if (!(error instanceof BindError)) throw error;
+      complain({ message: error.message, path });
+    }
+    return [];
+  });
+});
+
+/** Where browsers reach something, without query and fragment. */
+export const httpUrl = value<string>(like("^https?://[^\\s?#]+$"), (input, complain) => {
+  if (typeof input === "string" && /^https?:\/\/[^\s?#]+$/.test(input) && URL.canParse(input)) return input;
+  complain({ message: `must be a URL such as https://broker.example.org/admin: got ${show(input)}` });
+});
+
+/** What users of the admin API may do. */
+export const roles = ["viewer", "operator", "admin"] as const satisfies readonly AdminRole[];
+
+/** User name → role. The result has no prototype, so that no user name finds something inherited. */
+export const adminRoles = value<Readonly<Record<string, AdminRole>>>({
+  type: "object",
+  additionalProperties: { anyOf: [{ enum: roles }, WITH_VARIABLE] },
+}, (input, complain) => {
+  if (!isMapping(input)) {
+    complain({ message: `must map user names to roles: got ${show(input)}${suggestMapping(input)}` });
+    return undefined;
+  }
+  const found = Object.create(null) as Record<string, AdminRole>;
+  for (const [username, word] of Object.entries(input)) {
+    const role = roles.find((role) => role === word);
+    if (role) found[username] = role;
+    else complain({ message: `must be viewer, operator or admin: got ${show(word)}`, path: [username] });
+  }
+  return found;
+});
+
+/** Who is shown the figures. */
+export const metricsAccess = value<{ readonly public: boolean }, AdminMetricsConfig>({
+  type: "object",
+  properties: { public: { type: "boolean" } },
+  additionalProperties: false,
+}, (input, complain) => {
+  if (!isMapping(input)) {
+    complain({ message: `must be a mapping such as { public: false }: got ${show(input)}` });
+    return undefined;
+  }
+  for (const [key, given] of Object.entries(input)) {
+    if (key !== "public") complain({ message: `is not a known key: known is public`, path: [key] });
+    else if (typeof given !== "boolean") {
+      complain({ message: `must be true or false: got ${show(given)}`, path: [key] });
+    }
+  }
+  return { public: input.public === true };
 });
 
 /** Permission bits as chmod takes them. YAML would take plain digits for a decimal number. */

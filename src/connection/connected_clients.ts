@@ -42,6 +42,11 @@ export class ConnectedClients extends Map<Session, ClientConnection> implements 
     return maxConnections > 0 && (this.#byListener.get(name) ?? 0) >= maxConnections;
   }
 
+  /** How many clients of the listener are signed in. */
+  of(listenerName: string): number {
+    return this.#byListener.get(listenerName) ?? 0;
+  }
+
   #count({ listener: { name } }: ClientConnection, by: 1 | -1): void {
     this.#byListener.set(name, (this.#byListener.get(name) ?? 0) + by);
   }

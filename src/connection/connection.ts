@@ -91,6 +91,7 @@ export class Connection implements ClientConnection {
   #frameBytes = 0;
   /** When the bytes that are being handled came, in milliseconds of the machine. */
   #cameAtMs = 0;
+  #publishesReceived = 0;
   /** What its CONNECT has made the broker hold. */
   #connectBytes = 0;
   /** Frames are being handled: the connection finds out by itself that it was closed. */
@@ -310,6 +311,18 @@ export class Connection implements ClientConnection {
     return { will, client, session };
   }
 
+  get acceptedAtMs(): number {
+    return this.transport.acceptedAt;
+  }
+
+  get publishesReceived(): number {
+    return this.#publishesReceived;
+  }
+
+  get publishesSent(): number {
+    return this.#writer.publishesSent;
+  }
+
   /** Gives what was written up to `GRACE_MS` of the system's time to leave, then cuts. */
   finish(): Promise<void> {
     return this.#gracefulClose.finish();
@@ -435,6 +448,7 @@ export class Connection implements ClientConnection {
     running[packet.type] = count;
     this.context.hooks.packetReceived?.(this.open?.client, plain(packet));
     if (packet.type !== PacketType.Publish) return false;
+    this.#publishesReceived++;
     this.#throttle.fills();
     return (count & TIMED_PUBLISHES - 1) === 0;
   }

@@ -28,6 +28,11 @@ export interface ClientConnection {
   /** The signed-in client's part; `undefined` before sign-in and after the end. */
   readonly open: SignedIn | undefined;
   readonly closed: boolean;
+  /** When it came, in milliseconds of the machine; `undefined`: it is the program's own. */
+  readonly acceptedAtMs?: number;
+  /** PUBLISH packets from its client, and to it; `undefined`: they are not counted. */
+  readonly publishesReceived?: number;
+  readonly publishesSent?: number;
   /** What it holds in memory, roughly, beside its session. */
   readonly heldBytes: number;
   /** What waits for the client's socket, or for the program. */

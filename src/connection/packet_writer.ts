@@ -73,6 +73,8 @@ export class PacketWriter implements OutboundLink {
   #aliases: OutboundTopicAliases | undefined;
   /** `undefined`: the client is given messages as they are. */
   #view: ClientView | undefined;
+  /** PUBLISH packets for this client. */
+  publishesSent = 0;
 
   /**
    * @param client who it is; `undefined` until it is signed in
@@ -219,6 +221,7 @@ export class PacketWriter implements OutboundLink {
       encodeCopy(out, this.#copy(delivery, shown, packetIdentifier, dup, alias), shown.body, this.version);
     }
     this.#context.statistics.sent.running[PacketType.Publish]!++;
+    this.publishesSent++;
     if (this.#context.hooks.packetSent) this.#tell(shown, this.#copy(delivery, shown, packetIdentifier, dup, alias));
     this.#view?.forget();
   }

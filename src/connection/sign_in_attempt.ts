@@ -55,13 +55,13 @@ export class SignInAttempt implements SigningIn {
     this.#will = packet.will;
   }
 
-  get client(): ClientSnapshot {
-    return this.#client;
-  }
-
   /** As the client gave it. */
   get clientIdentifier(): string {
     return this.#packet.clientIdentifier;
+  }
+
+  get client(): ClientSnapshot {
+    return this.#client;
   }
 
   /** Goes all the way, or until the client is asked for its next AUTH. */

@@ -25,7 +25,7 @@ import { PROGRAM } from "./local_connection.ts";
 import { InProcessSubscriber } from "./in_process_subscriber.ts";
 import type { PluginPowers } from "./plugin_context.ts";
 import { makeMessage } from "./program_message.ts";
-import { subscribeSession } from "../connection/session_subscription.ts";
+import { subscribeSession, unsubscribeSession } from "../connection/session_subscription.ts";
 import { checkSubscribe, parseSubscription } from "./program_subscription.ts";
 import { whenAborted } from "./aborting.ts";
 import { Requests } from "./requests.ts";
@@ -208,6 +208,42 @@ export class InProcess {
       this.#leaving.delete(connection);
       connection.close({ reasonCode, reason: "disconnected by the program", properties });
     });
+    return true;
+  }
+
+  /** Ends a client's session; a client that has it is cut off. False: there is none. */
+  endSession(clientIdentifier: string): boolean {
+    const { sessions } = this.#parts;
+    const session = sessions.get(clientIdentifier);
+    if (!session) return false;
+    this.#parts.connectionBySession.get(session)?.close({
+      reasonCode: ReasonCode.AdministrativeAction,
+      reason: "its session was ended by the program",
+    });
+    sessions.end(session);
+    return true;
+  }
+
+  /**
+   * Subscribes a session in its client's name; no permission is asked. False: there is no such session.
+   *
+   * @throws {TopicError} if the topic filter is wrong
+   */
+  subscribeClient(clientIdentifier: string, topicFilter: string, qos: QoS): boolean {
+    return this.#subscribeClient(clientIdentifier, topicFilter, qos);
+  }
+
+  /**
+   * Takes a subscription from a session; the client is not told, since MQTT has no word for it. False: there is none.
+   *
+   * @throws {TopicError} if the topic filter is wrong
+   */
+  unsubscribeClient(clientIdentifier: string, topicFilter: string): boolean {
+    const key = parseTopicFilter(topicFilter);
+    const { sessions, subscriptions } = this.#parts;
+    const session = sessions.get(clientIdentifier);
+    if (!session || !unsubscribeSession(subscriptions, session, key)) return false;
+    sessions.changed(session);
     return true;
   }
 

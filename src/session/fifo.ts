@@ -48,6 +48,15 @@ export class Fifo<T> {
     return found;
   }
 
+  /** The first so many; they stay. */
+  first(atMost: number): T[] {
+    const found: T[] = [];
+    for (let at = 0; at < Math.min(atMost, this.#length); at++) {
+      found.push(this.#places[this.#head + at & this.#places.length - 1] as T);
+    }
+    return found;
+  }
+
   /** Takes out what `wanted` says yes to, which must change nothing here; the rest keeps its order. */
   extract(wanted: (item: T) => boolean): T[] {
     const extracted: T[] = [];

@@ -108,6 +108,17 @@ export class Inflight {
     return entry?.message && entry;
   }
 
+  /** The oldest so many that are in memory, by packet identifier. */
+  first(atMost: number): [number, Delivery][] {
+    const found: [number, Delivery][] = [];
+    for (const packetIdentifier of this.#entries.identifiers()) {
+      if (found.length >= atMost) break;
+      const delivery = this.message(packetIdentifier);
+      if (delivery) found.push([packetIdentifier, delivery]);
+    }
+    return found;
+  }
+
   /** As {@linkcode Inflight.message}, if it is of this QoS. */
   messageAt(qos: QoS, packetIdentifier: number): Delivery | undefined {
     const delivery = this.message(packetIdentifier);

@@ -142,6 +142,12 @@ export class MessageQueue {
     return second && this.#take(this.#acknowledged);
   }
 
+  /** The first so many that are in memory, in their order; they stay. */
+  first(atMost: number): Delivery[] {
+    const both = [...this.#atMostOnce.first(atMost), ...this.#acknowledged.first(atMost)];
+    return both.sort((a, b) => a.sequence - b.sequence).slice(0, atMost);
+  }
+
   /** Takes out the oldest that is in memory, QoS 0 first. */
   dropOldest({ onlyQoS0 = false }: { readonly onlyQoS0?: boolean } = {}): Delivery | undefined {
     this.#departs();

@@ -90,6 +90,16 @@ export class Sender {
     return this.#limits.queue.maximumMessages;
   }
 
+  /** The first so many messages that wait and are in memory, and how many only the store has. */
+  firstWaiting(atMost: number): { readonly deliveries: readonly Delivery[]; readonly stored: number } {
+    return { deliveries: this.#waiting?.first(atMost) ?? [], stored: this.#waiting?.stored ?? 0 };
+  }
+
+  /** The oldest so many that are under way and in memory, by packet identifier. */
+  firstUnderWay(atMost: number): readonly (readonly [number, Delivery])[] {
+    return this.#inflight.first(atMost);
+  }
+
   /** What its subscriptions still have to bring of the retained messages; `undefined`: nothing was ever promised. */
   get promises(): RetainedPromises | undefined {
     return this.#promises;

@@ -54,6 +54,11 @@ export class Waiting {
     return this.#queue.push(delivery);
   }
 
+  /** As {@linkcode MessageQueue.first}. */
+  first(atMost: number): Delivery[] {
+    return this.#queue.first(atMost);
+  }
+
   /** As {@linkcode MessageQueue.shift}. */
   shift(): Delivery | undefined {
     return this.#queue.shift();

@@ -113,6 +113,11 @@ export class Subscriptions {
     return this.#shares.get(topicFilter)?.get(shareName);
   }
 
+  /** Every group, in no particular order. */
+  *groups(): Generator<ShareGroup> {
+    for (const groups of this.#shares.values()) yield* groups.values();
+  }
+
   /** How many groups share this topic filter. */
   shareGroups(topicFilter: TopicFilter): number {
     return this.#shares.get(topicFilter)?.size ?? 0;

@@ -38,7 +38,7 @@ Deno.test("without a file the defaults are served, and the output says so", asyn
   const addresses = { default: { type: "tcp", secure: false, hostname: "127.0.0.1", port: 1883 } } as const;
   const { io, services, exitCode } = await serve([], { addresses });
   assertEquals(exitCode, 0);
-  assertEquals(services.configs, [resolveConfig({}, { baseDirectory: Deno.cwd() })]);
+  assertEquals(services.configs, [resolveConfig({ admin: { bind: "127.0.0.1:9883" } }, { baseDirectory: Deno.cwd() })]);
   assertEquals(services.calls, ["start", "shutdown"]);
   assertEquals(io.outLines, ["mqtt://127.0.0.1:1883 (default)"]);
   assertEquals(io.errorLines, ["No config file given: the defaults hold, serving 127.0.0.1:1883"]);

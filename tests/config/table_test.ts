@@ -1,4 +1,5 @@
 import type {
+  AdminConfig,
   AuthConfig,
   BrokerConfig,
   BrokerLimits,
@@ -13,6 +14,7 @@ import type {
 } from "../../src/config/config.ts";
 import type { Inputs, Resolved } from "../../src/config/key.ts";
 import type {
+  adminKeys,
   authKeys,
   brokerKeys,
   capacityKeys,
@@ -63,6 +65,7 @@ Deno.test("the interfaces of the config are what the table of keys says", () => 
     Omit<Inputs<typeof persistenceKeys>, "type"> & { readonly type?: string }
   >(true);
   same<LogConfig, Inputs<typeof logKeys>>(true);
+  same<AdminConfig, Inputs<typeof adminKeys>>(true);
 });
 
 Deno.test("the resolved config has the types of the table of keys", () => {

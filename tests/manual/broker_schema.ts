@@ -27,6 +27,7 @@ export function brokerSchema(): JsonSchema {
       auth: mapping(sections.auth, "#/definitions/auth"),
       "topic-check": mapping(sections["topic-check"], "#/definitions/topic-check"),
       log: mapping(sections.log, "#/definitions/log"),
+      admin: mapping(sections.admin, "#/definitions/admin"),
       persistence: persistenceSection(persistence),
       listeners: { type: ["object", "null"], additionalProperties: { $ref: "#/definitions/listener" } },
       listener: listener(sections.listener),

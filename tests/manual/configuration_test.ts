@@ -42,6 +42,7 @@ Deno.test("examples/broker.yaml starts as it stands and shows every key in its p
     "topic-check": [],
     persistence: [],
     log: [],
+    admin: [],
   };
   let top = "";
   for (const line of lines) {

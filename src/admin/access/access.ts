@@ -1,0 +1,143 @@
+import type { ResolvedAdmin } from "../../config/config.ts";
+import { errorText } from "../../error_text.ts";
+import { loggerOf } from "../../logger.ts";
+import { quote } from "../../quote.ts";
+import type { AdminHost } from "../host.ts";
+import { Problem } from "../problem.ts";
+import { Attempts } from "./attempts.ts";
+import { type Identity, mayDo, sameSecret, secret } from "./identity.ts";
+import { LoginSessions } from "./login_sessions.ts";
+import { TokenStore } from "./tokens.ts";
+
+/** Where a request comes from. */
+export interface Caller {
+  readonly request: Request;
+  /** Address of the peer, which no header can change; `undefined`: not known. */
+  readonly hostname: string | undefined;
+  /** The host program knows who it is. */
+  readonly identity?: Identity;
+}
+
+/** Who may come in, and as whom. */
+export class Access {
+  readonly #config: ResolvedAdmin;
+  readonly #host: AdminHost;
+  readonly #sessions: LoginSessions;
+  readonly #attempts: Attempts;
+  readonly #tokens: TokenStore | undefined;
+  #linkToken: string | undefined;
+
+  constructor(host: AdminHost) {
+    this.#host = host;
+    this.#config = host.config.admin;
+    this.#sessions = new LoginSessions(() => host.epoch());
+    this.#attempts = new Attempts(() => host.now());
+    const { tokensFile } = this.#config;
+    this.#tokens = tokensFile === undefined ? undefined : new TokenStore(tokensFile);
+    this.renewLink();
+  }
+
+  /** How somebody signs in: by name and password, or by a link that was printed. */
+  get way(): "password" | "link" {
+    return Object.keys(this.#config.users).length > 0 ? "password" : "link";
+  }
+
+  /** What the one-time link has to bring; `undefined`: it is used, or there are users with passwords. */
+  get linkToken(): string | undefined {
+    return this.#linkToken;
+  }
+
+  /** Makes a new one-time link in place of the old one. */
+  renewLink(): void {
+    this.#linkToken = this.way === "link" ? secret() : undefined;
+  }
+
+  /** Who makes the request; `undefined`: nobody who is known. @throws {Problem} if there were too many attempts */
+  async identify({ request, identity, hostname }: Caller): Promise<Identity | undefined> {
+    if (identity) return identity;
+    const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    if (bearer !== undefined) return await this.#bearer(bearer, hostname);
+    const key = cookieOf(request, cookieName(request));
+    return key === undefined ? undefined : this.#sessions.get(key);
+  }
+
+  /** Signs a user in. @throws {Problem} if the password is wrong, or there were too many attempts */
+  async signIn(username: string, password: string, { hostname }: Caller): Promise<Identity> {
+    this.#checkAttempts(hostname);
+    const role = Object.hasOwn(this.#config.users, username) ? this.#config.users[username] : undefined;
+    const attempt = { username, password, hostname, signal: new AbortController().signal };
+    // Whoever is not listed takes as long, and gets the same answer.
+    const right = await this.#host.checkPassword(attempt) ?? false;
+    if (right && role) {
+      this.#attempts.succeed(hostname);
+      const payloads = role !== "viewer" || this.#config.viewerPayloads;
+      return this.#sessions.begin({ name: username, role, payloads }, this.#config.sessionTimeout);
+    }
+    throw this.#failed(
+      `user ${quote(username)}`,
+      "the user name or the password is wrong, or the user may not sign in here",
+      hostname,
+    );
+  }
+
+  /** Signs somebody in who has the printed link. @throws {Problem} if it is not the one */
+  signInByLink(token: string, { hostname }: Caller): Identity {
+    this.#checkAttempts(hostname);
+    const expected = this.#linkToken;
+    if (expected === undefined || !sameSecret(expected, token)) {
+      throw this.#failed(
+        "a link",
+        "the link is wrong or was used: a reload (SIGHUP) or a start prints a new one",
+        hostname,
+      );
+    }
+    this.#linkToken = undefined;
+    return this.#sessions.begin({ name: "link", role: "admin", payloads: true }, this.#config.sessionTimeout);
+  }
+
+  signOut({ sessionKey }: Identity): void {
+    if (sessionKey !== undefined) this.#sessions.end(sessionKey);
+  }
+
+  async #bearer(token: string, hostname: string | undefined): Promise<Identity | undefined> {
+    this.#checkAttempts(hostname);
+    try {
+      const found = await this.#tokens?.find(token);
+      if (!found) throw this.#failed("a bearer token", "the bearer token is not known", hostname);
+      const { name, role } = found;
+      const payloads = mayDo(role, "operator") || this.#config.viewerPayloads;
+      const nothing = { csrf: undefined, sessionKey: undefined, expiresAtMs: undefined };
+      return { name: `token ${name}`, role, payloads, ...nothing };
+    } catch (error) {
+      if (error instanceof Problem) throw error;
+      loggerOf(this.#host.logger, "admin").error(`admin: ${errorText(error)}`);
+      throw new Problem(503, "tokens cannot be read; the log says why");
+    }
+  }
+
+  #checkAttempts(hostname: string | undefined): void {
+    const seconds = this.#attempts.waitSeconds(hostname);
+    if (seconds === 0) return;
+    const headers = { "retry-after": String(seconds) };
+    throw new Problem(429, `too many failed sign-ins: try again in ${seconds} s`, { headers });
+  }
+
+  #failed(who: string, detail: string, hostname: string | undefined): Problem {
+    this.#attempts.fail(hostname);
+    loggerOf(this.#host.logger, "admin").warn(`admin: sign-in of ${who} from ${hostname ?? "unknown"} failed`);
+    return new Problem(401, detail, { more: { signIn: this.way } });
+  }
+}
+
+/** Browsers do not tell ports of one host apart, so that the name has to. */
+export function cookieName(request: Request): string {
+  return `amqtt_admin_${new URL(request.url).port || "0"}`;
+}
+
+function cookieOf(request: Request, name: string): string | undefined {
+  for (const pair of request.headers.get("cookie")?.split(";") ?? []) {
+    const [key, value] = pair.trim().split("=");
+    if (key === name) return value;
+  }
+  return undefined;
+}

@@ -1,0 +1,15 @@
+import type { Route } from "../route.ts";
+import { brokerRoutes } from "./broker.ts";
+import { clientRoutes } from "./clients.ts";
+import { signInRoutes } from "./sign_in.ts";
+import { streamRoutes } from "./streams.ts";
+import { topicRoutes } from "./topics.ts";
+
+/** Every route of the API. */
+export const routes: readonly Route[] = [
+  ...signInRoutes,
+  ...brokerRoutes,
+  ...clientRoutes,
+  ...topicRoutes,
+  ...streamRoutes,
+];

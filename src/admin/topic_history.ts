@@ -1,0 +1,151 @@
+import type { Message } from "../message.ts";
+import { TopicBranch } from "./topic_branch.ts";
+import { type TopicDenial, TopicEntry, type TopicPublisher } from "./topic_entry.ts";
+
+/** What a topic takes beside its texts and payload, and each of its levels; measured roughly. */
+const TOPIC_BYTES = 500;
+const LEVEL_BYTES = 220;
+
+/** How much is remembered. */
+export interface TopicLimits {
+  readonly maximumTopics: number;
+  readonly maximumBytes: number;
+}
+
+/** What a look-up of clients gives; see {@linkcode TopicHistory}. */
+export type FindPublisher = (clientIdentifier: string) => TopicPublisher | undefined;
+
+/**
+ * What was published last to each topic, and by whom. Bounded in topics and bytes; the least recently published goes
+ * first. Made for {@linkcode TopicHistory.routed}, which is called for every message: it allocates nothing for a topic that
+ * is known, and looks at no clock.
+ */
+export class TopicHistory {
+  readonly #limits: TopicLimits;
+  readonly #findPublisher: FindPublisher;
+  readonly #entries = new Map<string, TopicEntry>();
+  readonly root = new TopicBranch("", undefined);
+  #oldest: TopicEntry | undefined;
+  #newest: TopicEntry | undefined;
+  #bytes = 0;
+  #forgotten = 0;
+  /** Milliseconds since the Unix epoch, which a timer keeps. */
+  nowMs: number;
+  /** Counts who has come: a client may have come again from elsewhere. */
+  clientEpoch = 0;
+
+  constructor(limits: TopicLimits, findPublisher: FindPublisher, nowMs: number) {
+    this.#limits = limits;
+    this.#findPublisher = findPublisher;
+    this.nowMs = nowMs;
+  }
+
+  /** Topics that are remembered. */
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  /** What they take, roughly. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Topics that were forgotten for want of room. */
+  get forgotten(): number {
+    return this.#forgotten;
+  }
+
+  /** A message has been given to its subscribers. */
+  routed(message: Message): void {
+    const { topicName, publisher } = message;
+    const entry = this.#entries.get(topicName) ?? this.#add(topicName);
+    const before = entry.growingBytes;
+    entry.take(message.payload, this.nowMs);
+    entry.qos = message.qos;
+    entry.retain = message.retain;
+    if (entry.publisherIdentifier !== publisher || entry.publisherEpoch !== this.clientEpoch) {
+      entry.publisherIdentifier = publisher;
+      entry.publisherEpoch = this.clientEpoch;
+      entry.publisher = publisher === undefined ? undefined : this.#findPublisher(publisher);
+    }
+    if (this.#newest !== entry) this.#makeNewest(entry);
+    const grown = entry.growingBytes - before;
+    if (grown !== 0) this.#bytes += grown;
+    if (this.#bytes > this.#limits.maximumBytes || this.#entries.size > this.#limits.maximumTopics) this.#makeRoom();
+  }
+
+  /** Somebody was not allowed to use a topic. What nobody has published to is the first to be forgotten. */
+  denied(topicName: string, denial: TopicDenial): void {
+    let entry = this.#entries.get(topicName);
+    if (!entry) {
+      // Nobody who is denied may push out what others have published.
+      if (this.#entries.size >= this.#limits.maximumTopics && this.#oldest?.messages !== 0) return;
+      entry = this.#add(topicName);
+      this.#makeOldest(entry);
+    }
+    const before = entry.growingBytes;
+    entry.deny(denial);
+    this.#bytes += entry.growingBytes - before;
+    this.#makeRoom();
+  }
+
+  /** What is remembered of a topic; `undefined`: nothing. */
+  get(topicName: string): TopicEntry | undefined {
+    return this.#entries.get(topicName);
+  }
+
+  /** All topics, in no particular order. */
+  entries(): IterableIterator<TopicEntry> {
+    return this.#entries.values();
+  }
+
+  #add(topicName: string): TopicEntry {
+    const entry = new TopicEntry(topicName);
+    this.#entries.set(topicName, entry);
+    this.root.add(entry);
+    this.#bytes += fixedBytes(topicName);
+    return entry;
+  }
+
+  #makeNewest(entry: TopicEntry): void {
+    this.#unlink(entry);
+    entry.older = this.#newest;
+    if (this.#newest) this.#newest.newer = entry;
+    this.#newest = entry;
+    this.#oldest ??= entry;
+  }
+
+  #makeOldest(entry: TopicEntry): void {
+    entry.newer = this.#oldest;
+    if (this.#oldest) this.#oldest.older = entry;
+    this.#oldest = entry;
+    this.#newest ??= entry;
+  }
+
+  #unlink(entry: TopicEntry): void {
+    const { older, newer } = entry;
+    if (older) older.newer = newer;
+    else if (this.#oldest === entry) this.#oldest = newer;
+    if (newer) newer.older = older;
+    else if (this.#newest === entry) this.#newest = older;
+    entry.older = entry.newer = undefined;
+  }
+
+  #makeRoom(): void {
+    const { maximumTopics, maximumBytes } = this.#limits;
+    while (this.#oldest && (this.#entries.size > maximumTopics || this.#bytes > maximumBytes)) {
+      const entry = this.#oldest;
+      this.#unlink(entry);
+      this.#entries.delete(entry.topicName);
+      this.root.remove(entry);
+      this.#bytes -= fixedBytes(entry.topicName) + entry.growingBytes;
+      this.#forgotten++;
+    }
+  }
+}
+
+function fixedBytes(topicName: string): number {
+  let levels = 1;
+  for (let at = topicName.indexOf("/"); at >= 0; at = topicName.indexOf("/", at + 1)) levels++;
+  return TOPIC_BYTES + 4 * topicName.length + levels * LEVEL_BYTES;
+}

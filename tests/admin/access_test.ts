@@ -1,0 +1,130 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Attempts } from "../../src/admin/access/attempts.ts";
+import { addToken, readTokens, revokeToken } from "../../src/admin/access/tokens.ts";
+import { setPassword } from "../../src/plugins/password_file.ts";
+import { startBroker, type TestBroker } from "../support/test_broker.ts";
+
+function urlOf(broker: TestBroker): string {
+  return broker.broker.adminUrl!.replace(/#.*$/, "");
+}
+
+const json = { "content-type": "application/json", "x-csrf-token": "none yet" };
+
+function post(url: string, body: unknown, headers: HeadersInit = {}): Promise<Response> {
+  return fetch(url, { method: "POST", headers: { ...json, ...headers }, body: JSON.stringify(body) });
+}
+
+Deno.test("without users a one-time link signs in, once, and never stands in the log", async () => {
+  await using broker = await startBroker({ admin: { bind: "127.0.0.1:0" } });
+  const url = urlOf(broker);
+  const token = new URL(broker.broker.adminUrl!).hash.slice("#token=".length);
+  assert(token.length > 40);
+  const answer = await post(`${url}api/v1/sign-in/link`, { token });
+  const { role, csrf } = await answer.json();
+  assertEquals(role, "admin");
+  const cookie = answer.headers.get("set-cookie")!;
+  assert(/HttpOnly; SameSite=Strict/.test(cookie), cookie);
+  const headers = { cookie: cookie.split(";")[0]!, "x-csrf-token": csrf };
+  const overview = await fetch(`${url}api/v1/overview`, { headers });
+  assertEquals((await overview.json()).health.level, "ok");
+  const again = await post(`${url}api/v1/sign-in/link`, { token });
+  assertEquals([again.status, (await again.json()).signIn], [401, "link"]);
+  assertEquals(broker.broker.adminUrl, url);
+  assert(!broker.log.lines.some((line) => line.includes(token)));
+  assertEquals((await post(`${url}api/v1/sign-out`, {}, headers)).status, 204);
+  const after = await fetch(`${url}api/v1/overview`, { headers });
+  await after.body?.cancel();
+  assertEquals(after.status, 401);
+  broker.clock.advance(1);
+});
+
+Deno.test("listed users of the password file sign in with their role, others do not, and failures cost time", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const passwordFile = `${folder}/users`;
+    await setPassword(passwordFile, "ada", "right");
+    await setPassword(passwordFile, "bob", "right");
+    await using broker = await startBroker({
+      auth: { passwordFile },
+      admin: { bind: "127.0.0.1:0", users: { ada: "viewer" } },
+    });
+    const signIn = async (username: string, password: string) => {
+      const answer = await post(`${urlOf(broker)}api/v1/sign-in`, { username, password });
+      return [answer.status, (await answer.json()).role ?? answer.headers.get("retry-after") ?? ""];
+    };
+    assertEquals(await signIn("ada", "right"), [200, "viewer"]);
+    assertEquals(await signIn("bob", "right"), [401, ""]);
+    assertEquals(await signIn("ada", "wrong"), [401, ""]);
+    assertEquals(await signIn("toString", "x"), [401, ""]);
+    assertEquals(await signIn("ada", "wrong"), [401, ""]);
+    assertEquals(await signIn("ada", "right"), [429, "1"]);
+    broker.clock.advance(1000);
+    assertEquals(await signIn("ada", "right"), [200, "viewer"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a bearer token works until it is revoked, and its file does not hold it", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const tokensFile = `${folder}/tokens`;
+    const token = await addToken(tokensFile, "grafana", "operator", new Date());
+    assert(!(await Deno.readTextFile(tokensFile)).includes(token));
+    await assertRejects(
+      () => addToken(tokensFile, "grafana", "viewer", new Date()),
+      Error,
+      "there is a token grafana already",
+    );
+    await assertRejects(() => addToken(tokensFile, "a b", "viewer", new Date()), Error, "token name must be");
+    await using broker = await startBroker({ admin: { bind: "127.0.0.1:0", tokensFile } });
+    const publish = async (headers: HeadersInit) => {
+      const answer = await post(`${urlOf(broker)}api/v1/publish`, { topicName: "t", payload: "" }, headers);
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    // A program needs no CSRF header.
+    assertEquals(await publish({ authorization: `Bearer ${token}`, "x-csrf-token": "" }), 200);
+    assertEquals(await publish({ authorization: `Bearer ${token}x` }), 401);
+    assertEquals(await revokeToken(tokensFile, "grafana"), true);
+    assertEquals(await revokeToken(tokensFile, "grafana"), false);
+    assertEquals(await readTokens(tokensFile), []);
+    assertEquals(await publish({ authorization: `Bearer ${token}` }), 401);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a request for a host that is not ours is refused, and what machines ask needs no sign-in", async () => {
+  await using broker = await startBroker({ admin: { bind: "127.0.0.1:0" } });
+  const { port } = new URL(urlOf(broker));
+  const ask = async (path: string, host: string) => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+    const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    await connection.write(new TextEncoder().encode(request));
+    return (await new Response(connection.readable).text()).split("\r\n")[0];
+  };
+  assertEquals(await ask("/", "evil.example"), "HTTP/1.1 421 Misdirected Request");
+  assertEquals(await ask("/api/v1/overview", `evil.example:${port}`), "HTTP/1.1 421 Misdirected Request");
+  assertEquals(await ask("/api/v1/overview", `localhost:${port}`), "HTTP/1.1 401 Unauthorized");
+  assertEquals(await ask("/livez", "anything"), "HTTP/1.1 200 OK");
+  assertEquals(await ask("/readyz", "anything"), "HTTP/1.1 200 OK");
+  assertEquals(await ask("/metrics", "localhost"), "HTTP/1.1 401 Unauthorized");
+});
+
+Deno.test("the delay after failures doubles up to a minute, and ends with a success", () => {
+  let nowMs = 0;
+  const attempts = new Attempts(() => nowMs);
+  const waits: number[] = [];
+  for (let failure = 0; failure < 12; failure++) {
+    attempts.fail("192.0.2.1");
+    waits.push(attempts.waitSeconds("192.0.2.1"));
+  }
+  assertEquals(waits, [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
+  assertEquals(attempts.waitSeconds("192.0.2.2"), 0);
+  nowMs += 60_000;
+  assertEquals(attempts.waitSeconds("192.0.2.1"), 0);
+  attempts.succeed("192.0.2.1");
+  attempts.fail("192.0.2.1");
+  assertEquals(attempts.waitSeconds("192.0.2.1"), 0);
+});
