@@ -36,7 +36,7 @@ const openToPlugins: readonly string[] = [
 
 /** The admin API sees the broker through what programs see it by, and not into its parts. */
 const openToAdmin =
-  /^(embedding|config|packet)\/\w+\.ts$|^hooks\/(plugin|observe)\.ts$|^transport\/address\.ts$|^runtime\/host\.ts$|^(logger|message|quote|error_text|network)\.ts$/;
+  /^(embedding|config|packet)\/\w+\.ts$|^hooks\/(plugin|observe)\.ts$|^transport\/(address|transport|tls\/transport_duplex)\.ts$|^runtime\/host\.ts$|^(logger|message|quote|error_text|network)\.ts$/;
 
 /** What plugins and stores say of their options, and the list of plugins: all that the config knows of them. */
 const describesOptions = /^((plugins|store)\/(\w+\/)?\w+_options|plugins\/bundled)\.ts$/;

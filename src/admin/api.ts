@@ -10,16 +10,23 @@ import { EventStream } from "./event_stream.ts";
 import type { AdminHost } from "./host.ts";
 import type { LogTap } from "./log_tap.ts";
 import { openApiOf } from "./openapi.ts";
-import { PAGE_POLICY, pageFiles } from "./page.ts";
+import { pageFiles } from "./page.ts";
+import { pagePolicy } from "./page_policy.ts";
 import { Problem } from "./problem.ts";
 import type { Recorder } from "./recorder.ts";
-import { readJson } from "./request_body.ts";
+import { MAXIMUM_BODY_BYTES, readJson } from "./request_body.ts";
 import type { ApiParts, Route } from "./route.ts";
 import { routes } from "./routes/all.ts";
 
 /** Where the API begins. */
 export const API_PATH = "/api/v1";
 const MAXIMUM_STREAMS = 64;
+/** Of these, those of one user or token, so that one cannot take them from all others. */
+const MAXIMUM_STREAMS_OF_ONE = 16;
+/** How often it is looked whether who reads a stream still may. */
+const STREAMS_LOOK_MS = 1000;
+/** What a request of somebody who is not signed in may bring. */
+const MAXIMUM_SIGN_IN_BYTES = 16_384;
 /** How long an answer may take. */
 const DEADLINE_MS = 30_000;
 
@@ -44,7 +51,6 @@ const nobody: Identity = {
 };
 
 const SAFE_HEADERS: readonly (readonly [string, string])[] = [
-  ["content-security-policy", PAGE_POLICY],
   ["x-content-type-options", "nosniff"],
   ["referrer-policy", "no-referrer"],
   ["cross-origin-resource-policy", "same-origin"],
@@ -56,7 +62,9 @@ export class AdminApi {
   readonly access: Access;
   readonly #parts: ApiParts;
   readonly #app: Hono<Environment>;
-  readonly #streams = new Set<EventStream>();
+  /** With who reads them. */
+  readonly #streams = new Map<EventStream, { readonly identity: Identity; readonly asked: AdminRequest }>();
+  #isWatching = false;
 
   constructor(host: AdminHost, recorder: Recorder, log: LogTap) {
     this.access = new Access(host);
@@ -66,7 +74,9 @@ export class AdminApi {
       log,
       audit: new Audit(host.logger),
       access: this.access,
-      openStream: () => this.#openStream(),
+      openStream: () => {
+        throw new Error("who reads the stream is not known");
+      },
       openApi: () => openApiOf(routes),
     };
     this.#app = this.#makeApp();
@@ -75,13 +85,15 @@ export class AdminApi {
   /** Never rejects. */
   async answer(asked: AdminRequest): Promise<Response> {
     const response = await this.#app.fetch(asked.request, { asked });
-    for (const [name, value] of SAFE_HEADERS) if (!response.headers.has(name)) response.headers.set(name, value);
+    const { headers } = response;
+    headers.set("content-security-policy", pagePolicy(asked.request.url, this.#parts.host.listeners()));
+    for (const [name, value] of SAFE_HEADERS) if (!headers.has(name)) headers.set(name, value);
     return response;
   }
 
   /** Ends every stream. */
   close(): void {
-    for (const stream of [...this.#streams]) stream.close();
+    for (const stream of [...this.#streams.keys()]) stream.close();
   }
 
   #makeApp(): Hono<Environment> {
@@ -96,6 +108,11 @@ export class AdminApi {
         return new Response(body, { headers: { "content-type": type } });
       });
     }
+    for (const path of new Set(routes.map(({ path }) => path))) {
+      const allow = routes.filter((route) => route.path === path).map(({ method }) => method).join(", ");
+      const headers = { allow };
+      app.all(`${API_PATH}${path}`, () => new Problem(405, `this takes ${allow}`, { headers }).response());
+    }
     app.notFound(() => new Problem(404, "there is nothing here").response());
     app.onError((error) => this.#failed(error));
     return app;
@@ -106,8 +123,11 @@ export class AdminApi {
     this.#checkOrigin(asked);
     const identity = await this.#admit(route, asked);
     const query = check(route.query, queryOf(asked.request));
-    const body = route.body ? check(route.body, await readJson(asked.request, (...when) => host.after(...when))) : {};
-    const call = { ...this.#parts, identity, caller: asked, query, body };
+    // Nobody would read it, nor end it.
+    if (route.events && asked.request.method === "HEAD") return streamHead();
+    const body = route.body ? await this.#body(route, asked) : {};
+    const openStream = () => this.#openStream(identity, asked);
+    const call = { ...this.#parts, openStream, identity, caller: asked, query, body };
     const answer = await this.#inTime(route.handle(call));
     if (isAudited(route, body)) {
       const { name: who, role } = identity;
@@ -115,6 +135,12 @@ export class AdminApi {
       audit.add({ atMs: host.epoch(), who, role, address: asked.hostname, action: route.path }, subject);
     }
     return answer instanceof Response ? answer : Response.json(answer);
+  }
+
+  async #body({ body, needs }: Route, { request }: AdminRequest): Promise<unknown> {
+    const { host } = this.#parts;
+    const maximumBytes = needs === "nobody" ? MAXIMUM_SIGN_IN_BYTES : MAXIMUM_BODY_BYTES;
+    return check(body!, await readJson(request, { maximumBytes, after: (...when) => host.after(...when) }));
   }
 
   /** @throws {Problem} if whoever asks may not */
@@ -176,14 +202,26 @@ export class AdminApi {
     return new Response(body, { headers: { "content-type": contentType } });
   }
 
-  #openStream(): EventStream {
-    if (this.#streams.size >= MAXIMUM_STREAMS) {
-      throw new Problem(503, `there are ${MAXIMUM_STREAMS} streams already`);
+  #openStream(identity: Identity, asked: AdminRequest): EventStream {
+    const own = [...this.#streams.values()].filter((other) => other.identity.name === identity.name).length;
+    if (this.#streams.size >= MAXIMUM_STREAMS || own >= MAXIMUM_STREAMS_OF_ONE) {
+      const there = own >= MAXIMUM_STREAMS_OF_ONE ? `${own} streams of ${identity.name}` : `${MAXIMUM_STREAMS} streams`;
+      throw new Problem(503, `there are ${there} already`);
     }
-    const stream = new EventStream((...when) => this.#parts.host.after(...when));
-    this.#streams.add(stream);
+    const { host } = this.#parts;
+    if (!this.#isWatching) host.every(STREAMS_LOOK_MS, () => void this.#endStreams());
+    this.#isWatching = true;
+    const stream = new EventStream((...when) => host.after(...when));
+    this.#streams.set(stream, { identity, asked });
     stream.onEnd(() => this.#streams.delete(stream));
     return stream;
+  }
+
+  /** Those of who has signed out, or whose session or token has ended. */
+  async #endStreams(): Promise<void> {
+    for (const [stream, { identity, asked }] of [...this.#streams]) {
+      if (!await this.access.stillIs(identity, asked)) stream.close();
+    }
   }
 
   #failed(error: unknown): Response {
@@ -193,6 +231,10 @@ export class AdminApi {
     loggerOf(this.#parts.host.logger, "admin").error(`admin: a request failed: ${errorText(error)}`);
     return new Problem(500, "the log says what has happened").response();
   }
+}
+
+function streamHead(): Response {
+  return new Response(null, { headers: { "content-type": "text/event-stream" } });
 }
 
 function isAudited({ method, path, needs }: Route, body: unknown): boolean {

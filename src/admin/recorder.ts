@@ -10,7 +10,7 @@ import { short } from "./event.ts";
 import { OverviewHistory, STEP_SECONDS } from "./overview_history.ts";
 import { Timelines } from "./timeline.ts";
 import type { TopicPublisher } from "./topic_entry.ts";
-import { TopicHistory } from "./topic_history.ts";
+import { type FindPublisher, TopicHistory } from "./topic_history.ts";
 
 /** How finely times are told of what happens. */
 const TICK_MS = 250;
@@ -32,6 +32,8 @@ export class Recorder {
   /** To be told what happens. */
   readonly observers: Observers;
   #nowMs: number;
+  #lastNotReceived = { atMs: NaN, clientIdentifier: "", topicName: "" };
+  readonly #find: FindPublisher;
 
   constructor({ limits, statistics, inspection, epoch, every }: RecorderParts) {
     this.#nowMs = epoch();
@@ -39,12 +41,12 @@ export class Recorder {
       maximumClients: limits.maxHistoryClients,
       maximumBytes: limits.maxHistoryBytes,
     });
-    const find = (clientIdentifier: string) => {
+    this.#find = (clientIdentifier) => {
       const found = inspection.client(clientIdentifier);
       return found && publisherOf(found.client);
     };
     const topicLimits = { maximumTopics: limits.maxTopics, maximumBytes: limits.maxTopicsBytes };
-    this.topics = new TopicHistory(topicLimits, find, this.#nowMs);
+    this.topics = new TopicHistory(topicLimits, this.#find, this.#nowMs);
     this.overview = new OverviewHistory(statistics, this.#nowMs);
     this.observers = this.#observers();
     every(TICK_MS, () => this.#nowMs = this.topics.nowMs = epoch());
@@ -58,7 +60,9 @@ export class Recorder {
 
   /** A message was given up. */
   dropped(clientIdentifier: string | undefined, message: Message, reason: DropReason): void {
-    this.timelines.drop(clientIdentifier, message.topicName, reason, this.#nowMs);
+    const { topicName } = message;
+    this.timelines.drop(clientIdentifier, topicName, reason, this.#nowMs);
+    if (reason === "receive-denied" && clientIdentifier !== undefined) this.#notReceived(clientIdentifier, topicName);
   }
 
   #observers(): Observers {
@@ -80,6 +84,17 @@ export class Recorder {
 
   #tell(kind: Parameters<Timelines["add"]>[0], { clientIdentifier }: ClientSnapshot, text: string): void {
     this.timelines.add(kind, clientIdentifier, text, this.#nowMs);
+  }
+
+  #notReceived(clientIdentifier: string, topicName: string): void {
+    // A client that is denied many messages one after the other is entered once a tick.
+    const last = this.#lastNotReceived;
+    const atMs = this.#nowMs;
+    if (last.atMs === atMs && last.clientIdentifier === clientIdentifier && last.topicName === topicName) return;
+    this.#lastNotReceived = { atMs, clientIdentifier, topicName };
+    const { username, address } = this.#find(clientIdentifier) ?? {};
+    const reason = "receive-acl, or a plugin";
+    this.topics.denied(topicName, { atMs, what: "receive", clientIdentifier, username, address, reason });
   }
 
   #denied({ action, client, topic, reasonCode, reason }: Denial): void {

@@ -1,22 +1,26 @@
 import { Problem } from "./problem.ts";
 
-/** What a request may bring. */
+/** What a request of somebody who is signed in may bring. */
 export const MAXIMUM_BODY_BYTES = 2 ** 20;
 /** How long it may take for that. */
 const DEADLINE_MS = 10_000;
 
+/** How a body is read. */
+export interface BodyLimits {
+  readonly maximumBytes: number;
+  /** Calls something once in some milliseconds, unless what it returns is called before. */
+  after(ms: number, run: () => void): () => void;
+}
+
 /**
  * The JSON that a request brings.
  *
- * @param after calls something once in some milliseconds, unless what it returns is called before
  * @throws {Problem} if there is too much of it, it takes too long, or it is no JSON
  */
-export async function readJson(
-  request: Request,
-  after: (ms: number, run: () => void) => () => void,
-): Promise<unknown> {
-  if (Number(request.headers.get("content-length") ?? 0) > MAXIMUM_BODY_BYTES) throw tooLarge();
-  const text = await readText(request, after);
+export async function readJson(request: Request, limits: BodyLimits): Promise<unknown> {
+  const { maximumBytes } = limits;
+  if (Number(request.headers.get("content-length") ?? 0) > maximumBytes) throw tooLarge(maximumBytes);
+  const text = await readText(request, limits);
   if (text === "") return {};
   if (!/^application\/json\b/i.test(request.headers.get("content-type") ?? "")) {
     throw new Problem(415, "the body must be application/json");
@@ -28,7 +32,7 @@ export async function readJson(
   }
 }
 
-async function readText({ body }: Request, after: (ms: number, run: () => void) => () => void): Promise<string> {
+async function readText({ body }: Request, { maximumBytes, after }: BodyLimits): Promise<string> {
   if (!body) return "";
   const reader = body.getReader();
   let late = false;
@@ -42,7 +46,7 @@ async function readText({ body }: Request, after: (ms: number, run: () => void) 
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       bytes += part.value.length;
-      if (bytes > MAXIMUM_BODY_BYTES) throw tooLarge();
+      if (bytes > maximumBytes) throw tooLarge(maximumBytes);
       text += decoder.decode(part.value, { stream: true });
     }
   } finally {
@@ -54,6 +58,6 @@ async function readText({ body }: Request, after: (ms: number, run: () => void) 
   return text + decoder.decode();
 }
 
-function tooLarge(): Problem {
-  return new Problem(413, `the body is larger than ${MAXIMUM_BODY_BYTES.toLocaleString("en-US")} bytes`);
+function tooLarge(maximumBytes: number): Problem {
+  return new Problem(413, `the body is larger than ${maximumBytes.toLocaleString("en-US")} bytes`);
 }

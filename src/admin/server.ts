@@ -2,28 +2,46 @@ import { errorText } from "../error_text.ts";
 import { loggerOf } from "../logger.ts";
 import { host, type HostHttpServer } from "../runtime/host.ts";
 import { formatAddress } from "../transport/address.ts";
-import { AdminApi } from "./api.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { Identity } from "./access/identity.ts";
+import { AdminApi } from "./api.ts";
 import type { AdminHost } from "./host.ts";
+import { HttpServer } from "./http/http_server.ts";
+import type { Answer } from "./http/peer.ts";
 import type { LogTap } from "./log_tap.ts";
 import type { Recorder } from "./recorder.ts";
 
-/** The admin API with its own listeners, if there are any. */
+/** Where the admin API listens. */
+export interface AdminAddress {
+  /** As the config has it. */
+  readonly hostname: string;
+  /** The port it really listens on. */
+  readonly port: number;
+  readonly secure: boolean;
+}
+
+/** The admin API, for connections that the broker accepts and for requests that a program hands in. */
 export class AdminServer {
   readonly #host: AdminHost;
   readonly #api: AdminApi;
-  readonly #servers: HostHttpServer[] = [];
-  readonly #ending = new AbortController();
+  readonly #http: HttpServer;
+  #addresses: readonly AdminAddress[] = [];
 
   constructor(host: AdminHost, recorder: Recorder, log: LogTap) {
+    const logger = loggerOf(host.logger, "admin");
     this.#host = host;
     this.#api = new AdminApi(host, recorder, log);
+    this.#http = new HttpServer({
+      after: (ms, run) => host.after(ms, run),
+      failed: (error) => logger.error(`admin: a request failed: ${errorText(error)}`),
+    });
   }
 
-  /** Where browsers reach it, one for each listener. */
+  /** Where browsers reach it, one for each address. */
   get urls(): readonly string[] {
-    const { tls } = this.#host.config.admin;
-    return this.#servers.map(({ addr }) => `${tls ? "https" : "http"}://${formatAddress(addr.hostname, addr.port)}/`);
+    return this.#addresses.map(({ hostname, port, secure }) =>
+      `${secure ? "https" : "http"}://${formatAddress(hostname, port)}/`
+    );
   }
 
   /** The address that a person opens; with a one-time token if that is how one signs in and it was not used. */
@@ -34,19 +52,26 @@ export class AdminServer {
     return base !== undefined && linkToken !== undefined ? `${base}#token=${linkToken}` : base;
   }
 
-  /** Opens all listeners, or none. @throws {Error} that names the address or file at fault */
-  async listen(): Promise<void> {
-    const { binds, tls, insecure } = this.#host.config.admin;
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#http.connections;
+  }
+
+  /** It listens there. */
+  opened(addresses: readonly AdminAddress[]): void {
+    this.#addresses = addresses;
     const logger = loggerOf(this.#host.logger, "admin");
-    try {
-      const keys = tls && { cert: await readPem("certfile", tls.certfile), key: await readPem("keyfile", tls.keyfile) };
-      for (const bind of binds) this.#servers.push(await this.#serve(bind, keys));
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
     for (const url of this.urls) logger.info(`admin: serving ${url}`);
-    if (insecure && !tls) logger.warn("admin: passwords may cross the network in plain text (admin.insecure)");
+  }
+
+  /** Answers what comes over a connection. @param hostname of its listener, as the config has it */
+  serve(transport: Transport, hostname: string): void {
+    const hosts = ["localhost", hostname];
+    const answer: Answer = (request, from) => {
+      const path = new URL(request.url).pathname;
+      return this.#api.answer({ request, path, hostname: from.hostname, hosts });
+    };
+    this.#http.serve(transport, answer);
   }
 
   /** Answers a request that came by a server of the host program's. */
@@ -63,35 +88,10 @@ export class AdminServer {
     this.#api.access.renewLink();
   }
 
+  /** Ends the streams, then the connections. */
   async close(): Promise<void> {
     this.#api.close();
-    this.#ending.abort();
-    await Promise.all(this.#servers.map(({ finished }) => finished));
-  }
-
-  async #serve(
-    { hostname, port }: { readonly hostname: string; readonly port: number },
-    keys: { readonly cert: string; readonly key: string } | undefined,
-  ): Promise<HostHttpServer> {
-    const hosts = ["localhost", hostname];
-    const options = { hostname, port, ...keys, signal: this.#ending.signal, onListen: () => {} };
-    try {
-      return await host.serve(options, (request, { remoteAddr }) => {
-        const path = new URL(request.url).pathname;
-        return this.#api.answer({ request, path, hostname: remoteAddr.hostname, hosts });
-      });
-    } catch (error) {
-      throw new Error(`admin.bind: cannot listen on ${formatAddress(hostname, port)}: ${errorText(error)}`, {
-        cause: error,
-      });
-    }
-  }
-}
-
-async function readPem(key: string, file: string): Promise<string> {
-  try {
-    return await host.readTextFile(file);
-  } catch (cause) {
-    throw new Error(`admin.${key}: cannot read ${file}: ${errorText(cause)}`, { cause });
+    await this.#host.letRun();
+    this.#http.close();
   }
 }

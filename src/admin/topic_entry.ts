@@ -21,7 +21,7 @@ export interface TopicSample {
 /** Somebody was not allowed to use a topic. */
 export interface TopicDenial {
   readonly atMs: number;
-  readonly what: "publish" | "subscribe";
+  readonly what: "publish" | "subscribe" | "receive";
   readonly clientIdentifier: string;
   readonly username: string | undefined;
   readonly address: string | undefined;
@@ -81,15 +81,15 @@ export class TopicEntry {
     return this.#buffer.length + (this.samples?.length ?? 0) * 48 + (this.denials?.length ?? 0) * 1000;
   }
 
-  /** Takes over a message's payload. */
-  take(payload: Uint8Array, nowMs: number): void {
-    this.messages++;
+  /** Takes over the payload of the last of some messages. */
+  take(payload: Uint8Array, messages: number, nowMs: number): void {
+    this.messages += messages;
     this.atMs = nowMs;
     this.sizeBytes = payload.length;
     const kept = payload.length > MAXIMUM_PAYLOAD_BYTES ? payload.subarray(0, MAXIMUM_PAYLOAD_BYTES) : payload;
     if (this.#buffer.length < kept.length) this.#buffer = new Uint8Array(kept.length);
     this.#buffer.set(kept);
-    this.#count(nowMs);
+    this.#count(messages, nowMs);
     if (nowMs - this.#sampledAtMs >= SAMPLE_MS) this.#sample(nowMs);
   }
 
@@ -100,11 +100,17 @@ export class TopicEntry {
     return this.#rate === 0 ? this.#windowMessages / Math.max(1, elapsedMs / 1000) : this.#rate;
   }
 
+  /** One that repeats itself, such as with each message, is told once. */
   deny(denial: TopicDenial): void {
-    (this.denials ??= new Ring(DENIALS)).push(denial);
+    const { clientIdentifier, what } = denial;
+    const others = (this.denials?.oldestFirst() ?? []).filter((other) =>
+      other.clientIdentifier !== clientIdentifier || other.what !== what
+    );
+    this.denials = new Ring(DENIALS);
+    for (const one of [...others, denial]) this.denials.push(one);
   }
 
-  #count(nowMs: number): void {
+  #count(messages: number, nowMs: number): void {
     const elapsedMs = nowMs - this.#windowStartMs;
     if (elapsedMs >= RATE_MS) {
       // One that was silent for long begins anew.
@@ -112,7 +118,7 @@ export class TopicEntry {
       this.#windowStartMs = nowMs;
       this.#windowMessages = 0;
     }
-    this.#windowMessages++;
+    this.#windowMessages += messages;
   }
 
   #sample(nowMs: number): void {

@@ -6,6 +6,8 @@ import { type TopicDenial, TopicEntry, type TopicPublisher } from "./topic_entry
 const TOPIC_BYTES = 500;
 const LEVEL_BYTES = 220;
 
+const turn = Promise.resolve();
+
 /** How much is remembered. */
 export interface TopicLimits {
   readonly maximumTopics: number;
@@ -17,14 +19,18 @@ export type FindPublisher = (clientIdentifier: string) => TopicPublisher | undef
 
 /**
  * What was published last to each topic, and by whom. Bounded in topics and bytes; the least recently published goes
- * first. Made for {@linkcode TopicHistory.routed}, which is called for every message: it allocates nothing for a topic that
- * is known, and looks at no clock.
+ * first. Made for {@linkcode TopicHistory.routed}, which is called for every message: of those that come for one topic one
+ * after the other in one turn only the last is looked at, and no clock is.
  */
 export class TopicHistory {
   readonly #limits: TopicLimits;
   readonly #findPublisher: FindPublisher;
   readonly #entries = new Map<string, TopicEntry>();
-  readonly root = new TopicBranch("", undefined);
+  readonly #root = new TopicBranch("", undefined);
+  /** The last message that came in this turn, and how many came in a row for its topic. Its payload is borrowed until then. */
+  #pending: Message | undefined;
+  #pendingMessages = 0;
+  readonly #takePending = () => this.#take();
   #oldest: TopicEntry | undefined;
   #newest: TopicEntry | undefined;
   #bytes = 0;
@@ -40,27 +46,60 @@ export class TopicHistory {
     this.nowMs = nowMs;
   }
 
+  /** The level above all others. */
+  get root(): TopicBranch {
+    this.#take();
+    return this.#root;
+  }
+
   /** Topics that are remembered. */
   get count(): number {
+    this.#take();
     return this.#entries.size;
   }
 
   /** What they take, roughly. */
   get bytes(): number {
+    this.#take();
     return this.#bytes;
   }
 
   /** Topics that were forgotten for want of room. */
   get forgotten(): number {
+    this.#take();
     return this.#forgotten;
   }
 
   /** A message has been given to its subscribers. */
   routed(message: Message): void {
+    const pending = this.#pending;
+    this.#pending = message;
+    if (pending !== undefined && pending.topicName === message.topicName) {
+      this.#pendingMessages++;
+      return;
+    }
+    if (pending) this.#enter(pending, this.#pendingMessages);
+    else this.#atEndOfTurn();
+    this.#pendingMessages = 1;
+  }
+
+  #atEndOfTurn(): void {
+    // Whoever reads into the buffer that the payload lies in waits for a promise before.
+    void turn.then(this.#takePending);
+  }
+
+  #take(): void {
+    const pending = this.#pending;
+    if (!pending) return;
+    this.#pending = undefined;
+    this.#enter(pending, this.#pendingMessages);
+  }
+
+  #enter(message: Message, messages: number): void {
     const { topicName, publisher } = message;
     const entry = this.#entries.get(topicName) ?? this.#add(topicName);
     const before = entry.growingBytes;
-    entry.take(message.payload, this.nowMs);
+    entry.take(message.payload, messages, this.nowMs);
     entry.qos = message.qos;
     entry.retain = message.retain;
     if (entry.publisherIdentifier !== publisher || entry.publisherEpoch !== this.clientEpoch) {
@@ -76,6 +115,7 @@ export class TopicHistory {
 
   /** Somebody was not allowed to use a topic. What nobody has published to is the first to be forgotten. */
   denied(topicName: string, denial: TopicDenial): void {
+    this.#take();
     let entry = this.#entries.get(topicName);
     if (!entry) {
       // Nobody who is denied may push out what others have published.
@@ -91,18 +131,20 @@ export class TopicHistory {
 
   /** What is remembered of a topic; `undefined`: nothing. */
   get(topicName: string): TopicEntry | undefined {
+    this.#take();
     return this.#entries.get(topicName);
   }
 
   /** All topics, in no particular order. */
   entries(): IterableIterator<TopicEntry> {
+    this.#take();
     return this.#entries.values();
   }
 
   #add(topicName: string): TopicEntry {
     const entry = new TopicEntry(topicName);
     this.#entries.set(topicName, entry);
-    this.root.add(entry);
+    this.#root.add(entry);
     this.#bytes += fixedBytes(topicName);
     return entry;
   }
@@ -137,7 +179,7 @@ export class TopicHistory {
       const entry = this.#oldest;
       this.#unlink(entry);
       this.#entries.delete(entry.topicName);
-      this.root.remove(entry);
+      this.#root.remove(entry);
       this.#bytes -= fixedBytes(entry.topicName) + entry.growingBytes;
       this.#forgotten++;
     }

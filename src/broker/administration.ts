@@ -1,8 +1,9 @@
-import type { AdminRole } from "../config/config.ts";
+import type { AdminRole, ResolvedListener } from "../config/config.ts";
 import type { Identity } from "../admin/access/identity.ts";
 import type { ClientEvent } from "../admin/event.ts";
 import type { AdminHost, Observability, PasswordAttempt } from "../admin/host.ts";
 import type { LogTap } from "../admin/log_tap.ts";
+import { MAXIMUM_CONNECTIONS } from "../admin/http/peer.ts";
 import { Recorder } from "../admin/recorder.ts";
 import type { AdminServer } from "../admin/server.ts";
 import { type TopicsView, topicsView } from "../admin/topics_view.ts";
@@ -10,7 +11,11 @@ import { Inspection } from "../embedding/inspection.ts";
 import type { InProcess } from "../embedding/in_process.ts";
 import { formatAddress } from "../transport/address.ts";
 import type { BrokerParts } from "./broker_parts.ts";
-import type { Listeners } from "./listeners.ts";
+import { errorText } from "../error_text.ts";
+import { type Logger, loggerOf } from "../logger.ts";
+import { describeAddress } from "../routing/describe.ts";
+import { adminListeners } from "./admin_listeners.ts";
+import { Listeners } from "./listeners.ts";
 
 /** Who makes a request that a host program hands in, if the program has looked at that itself. */
 export interface AdminUser {
@@ -42,7 +47,10 @@ export interface AdministrationParts {
 /** Remembers what has happened, and answers who asks for it. Nothing is done before somebody wants it. */
 export class Administration {
   readonly inspection: Inspection;
+  /** Its own sockets. */
+  readonly listeners: Listeners;
   readonly #parts: AdministrationParts;
+  readonly #logger: Logger;
   readonly #host: AdminHost;
   readonly #csrf = new Map<string, string>();
   #recorder: Recorder | undefined;
@@ -52,8 +60,17 @@ export class Administration {
   /** @param reload reads certificates, passwords and permissions again */
   constructor(parts: AdministrationParts, reload: AdminHost["reload"]) {
     this.#parts = parts;
-    this.inspection = new Inspection(parts.brokerParts);
-    this.#host = makeHost(parts, this.inspection, reload);
+    const { brokerParts } = parts;
+    this.inspection = new Inspection(brokerParts);
+    this.#logger = loggerOf(brokerParts.logger, "admin");
+    const places = new Map(adminListeners(brokerParts.config).map(({ listener, place }) => [listener.name, place]));
+    this.listeners = new Listeners(
+      this.#logger,
+      brokerParts.work,
+      (listener, _, remote, reason) => this.#logger.debug(`${listener}: ${describeAddress(remote)}: ${reason}`),
+      (name) => places.get(name) ?? name,
+    );
+    this.#host = makeHost(parts, this.inspection, reload, this.listeners);
   }
 
   /** Remembers from now on what happens. */
@@ -74,11 +91,28 @@ export class Administration {
     return this.#open?.link;
   }
 
-  /** Opens the listeners of the section `admin`, if there is one. @throws {Error} if one cannot be opened */
+  /**
+   * Opens the listeners of the section `admin`, if there is one. One that nobody has asked for is done without if its port
+   * is taken, by another broker on this machine for instance.
+   *
+   * @throws {Error} if one cannot be opened
+   */
   async open(): Promise<void> {
-    if (this.#host.config.admin.binds.length === 0) return;
+    const { config } = this.#parts.brokerParts;
+    const admin = adminListeners(config);
+    if (admin.length === 0) return;
     const server = await this.#serve();
-    await server.listen();
+    try {
+      await this.listeners.start(admin.map(({ listener }) => listener), (transport, { hostname }) => {
+        server.serve(transport, hostname);
+      });
+    } catch (error) {
+      if (!config.admin.isDefault) throw new Error(`admin.bind: ${errorText(error)}`, { cause: error });
+      this.#logger.warn(`admin: there is no admin API: ${errorText(error)}`);
+      return;
+    }
+    const { addresses } = this.listeners;
+    server.opened(admin.map(({ listener: { name, hostname } }) => ({ ...addresses[name]!, hostname })));
     this.#open = server;
   }
 
@@ -99,6 +133,9 @@ export class Administration {
 
   async close(): Promise<void> {
     const server = await this.#server?.catch(() => undefined);
+    await server?.close();
+    await this.listeners.close();
+    // One may have been accepted meanwhile.
     await server?.close();
   }
 
@@ -137,7 +174,12 @@ export class Administration {
 
 const MAXIMUM_USERS = 1000;
 
-function makeHost(parts: AdministrationParts, inspection: Inspection, reload: AdminHost["reload"]): AdminHost {
+function makeHost(
+  parts: AdministrationParts,
+  inspection: Inspection,
+  reload: AdminHost["reload"],
+  own: Listeners,
+): AdminHost {
   const { brokerParts, inProcess } = parts;
   const { config, logger, statistics, clock, machine, memory } = brokerParts;
   return {
@@ -159,7 +201,7 @@ function makeHost(parts: AdministrationParts, inspection: Inspection, reload: Ad
     every: (ms, tick) => brokerParts.ending.signal.aborted ? undefined : brokerParts.every(ms, tick),
     after: (ms, run) => machine.after(ms, run),
     letRun: () => machine.letRun(),
-    listeners: () => listenersOf(parts),
+    listeners: () => listenersOf(parts, own),
     sessions: () => inProcess.sessions(),
     session: (clientIdentifier) => inProcess.session(clientIdentifier),
     observe: (observers) => brokerParts.observe("admin", observers),
@@ -176,14 +218,25 @@ function makeHost(parts: AdministrationParts, inspection: Inspection, reload: Ad
   };
 }
 
-function listenersOf({ brokerParts: { config }, listeners }: AdministrationParts): ReturnType<AdminHost["listeners"]> {
-  const { addresses, certificates } = listeners;
-  return config.listeners.map(({ name, type, tls, maxConnections }) => {
-    const { hostname, port = 0, socketPath } = addresses[name] ?? {};
+function listenersOf(
+  { brokerParts: { config }, listeners }: AdministrationParts,
+  own: Listeners,
+): ReturnType<AdminHost["listeners"]> {
+  const view = (sockets: Listeners, { name, type, tls, maxConnections }: ResolvedListener) => {
+    const { hostname, port = 0, socketPath } = sockets.addresses[name] ?? {};
     const network = hostname === undefined ? undefined : formatAddress(hostname, port);
     const address = socketPath === undefined ? network : `unix:${socketPath}`;
-    return { name, type, secure: tls !== undefined, address, maxConnections, certificate: certificates.get(name) };
-  });
+    const certificate = sockets.certificates.get(name);
+    return { name, type, secure: tls !== undefined, address, maxConnections, certificate };
+  };
+  return [
+    ...config.listeners.map((listener) => view(listeners, listener)),
+    ...adminListeners(config).map(({ listener }) => ({
+      ...view(own, listener),
+      type: "admin",
+      maxConnections: MAXIMUM_CONNECTIONS,
+    })),
+  ];
 }
 
 /** By the plugin that knows the passwords, so that clients and people have the same, and wait in the same queue. */

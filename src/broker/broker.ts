@@ -93,6 +93,7 @@ export class Broker implements AsyncDisposable {
   readonly #observability = observe({
     brokerParts: () => this.#run.brokerParts,
     listeners: () => this.#run.listeners,
+    adminListeners: () => this.#run.administration.listeners,
     state: () => this.#state,
   });
   #config: ResolvedConfig;
@@ -261,7 +262,7 @@ export class Broker implements AsyncDisposable {
     this.#config = now ?? this.#config;
     if (this.#state !== "started") return nothingReloaded;
     administration.renewLink();
-    return await reload(running, now, { listeners, hooks: brokerParts.hooks });
+    return await reload(running, now, { sockets: [listeners, administration.listeners], hooks: brokerParts.hooks });
   }
 
   /**

@@ -1,13 +1,16 @@
-import type { ResolvedListener } from "../config/config.ts";
 import type { CertificateValidity } from "../transport/transport.ts";
 
 const DAY_MS = 86_400_000;
 /** Renewals are due long before. */
 const NOTICE_DAYS = 14;
 
-/** What is said of a listener's certificate that has a problem. */
-export function certificateWarning({ name, tls }: Pick<ResolvedListener, "name" | "tls">, problem: string): string {
-  return `listeners.${name}.certfile: the server certificate in ${tls?.certfile} ${problem}`;
+/** What is said of a listener's certificate that has a problem. @param place of the listener in the config */
+export function certificateWarning(
+  place: string,
+  tls: { readonly certfile: string } | undefined,
+  problem: string,
+): string {
+  return `${place}.certfile: the server certificate in ${tls?.certfile} ${problem}`;
 }
 
 /** What is wrong with a certificate's time, or soon will be; `undefined`: nothing. */

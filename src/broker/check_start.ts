@@ -1,10 +1,12 @@
 /** What a start would fail at or warn of, found out without listening, opening a store or serving anybody. */
+import { readTokens } from "../admin/access/tokens.ts";
 import type { ResolvedConfig, ResolvedListener } from "../config/config.ts";
 import { formatKeyPath } from "../config/key_path.ts";
 import { buildHookChain } from "../hooks/chain.ts";
 import type { LoadedPlugin } from "../hooks/loader.ts";
 import type { Logger } from "../logger.ts";
 import { loadTlsMaterial } from "../transport/tls/material.ts";
+import { adminListeners } from "./admin_listeners.ts";
 import { BrokerParts } from "./broker_parts.ts";
 import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
 import { checkAddresses } from "./check_addresses.ts";
@@ -39,12 +41,20 @@ export async function checkStart(config: ResolvedConfig): Promise<StartFindings>
   const warnings: string[] = [];
   const logger = warningLogger(warnings);
   const faults: StartFault[] = [];
-  for (const { listener, problem, certain } of await checkAddresses(config.listeners)) {
-    const place = formatKeyPath(["listeners", listener, "bind"]);
+  const admin = adminListeners(config);
+  const isAdmin = new Set(admin.map(({ listener }) => listener.name));
+  const all = [...config.listeners, ...admin.map(({ listener }) => listener)];
+  for (const { listener, problem, certain } of await checkAddresses(all)) {
+    const place = isAdmin.has(listener) ? "admin.bind" : formatKeyPath(["listeners", listener, "bind"]);
     if (certain) faults.push({ place, problem });
     else warnings.push(`${place}: ${problem}`);
   }
-  for (const listener of config.listeners) await checkTlsMaterial(listener, faults, warnings);
+  const places = [
+    ...config.listeners.map(({ name, tls }) => ({ place: formatKeyPath(["listeners", name]), tls })),
+    ...adminListeners(config).map(({ place, listener: { tls } }) => ({ place, tls })),
+  ];
+  for (const { place, tls } of places) await checkTlsMaterial(place, tls, faults, warnings);
+  await checkTokens(config, faults);
   await checkPlugins(config, logger, faults);
   warnings.push(...await emptyPasswordFiles(config));
   try {
@@ -56,7 +66,8 @@ export async function checkStart(config: ResolvedConfig): Promise<StartFindings>
 }
 
 async function checkTlsMaterial(
-  { name, tls }: ResolvedListener,
+  place: string,
+  tls: ResolvedListener["tls"],
   faults: StartFault[],
   warnings: string[],
 ): Promise<void> {
@@ -64,11 +75,20 @@ async function checkTlsMaterial(
   try {
     const { validity } = await loadTlsMaterial(tls);
     const problem = certificateProblem(validity, Date.now());
-    if (problem) warnings.push(certificateWarning({ name, tls }, problem));
+    if (problem) warnings.push(certificateWarning(place, tls, problem));
   } catch (error) {
     // Its message begins with the key that is at fault, if it is one.
     const key = /^Cannot read ([a-z]+) /.exec(errorText(error))?.[1];
-    faults.push(faultAt(formatKeyPath(["listeners", name, ...key === undefined ? [] : [key]]), error));
+    faults.push(faultAt(key === undefined ? place : `${place}.${key}`, error));
+  }
+}
+
+async function checkTokens({ admin: { tokensFile } }: ResolvedConfig, faults: StartFault[]): Promise<void> {
+  if (tokensFile === undefined) return;
+  try {
+    await readTokens(tokensFile);
+  } catch (error) {
+    faults.push(faultAt("admin.tokens-file", error));
   }
 }
 

@@ -34,6 +34,8 @@ export interface ListenerState {
 /** What has come of reading one listener's certificates again. */
 export interface CertificateReload {
   readonly listener: string;
+  /** Where it stands in the config. */
+  readonly place: string;
   /** Why the old ones stay; `undefined`: the new ones are in use. */
   readonly fault: string | undefined;
 }
@@ -56,19 +58,23 @@ export class Listeners {
   #refreshing: Promise<void> | undefined;
 
   readonly #refused: (listener: string, ...refusal: Parameters<OnRefused>) => void;
+  readonly #placeOf: (listener: string) => string;
 
   /**
    * @param work where the time is taken from for what nobody reads
    * @param refused told of who is refused in a handshake, with the listener's name
+   * @param placeOf where a listener stands in the config. @default below `listeners`
    */
   constructor(
     logger: Logger,
     work: WorkBudget,
     refused: (listener: string, ...refusal: Parameters<OnRefused>) => void,
+    placeOf: (listener: string) => string = (listener) => `listeners.${listener}`,
   ) {
     this.#logger = logger;
     this.#work = work;
     this.#refused = refused;
+    this.#placeOf = placeOf;
   }
 
   /** By listener name; listeners without a socket are left out. */
@@ -128,11 +134,11 @@ export class Listeners {
     for (const { config, listener } of this.#open) {
       try {
         await listener.reload();
-        if (config.tls) reloads.push({ listener: config.name, fault: undefined });
+        if (config.tls) reloads.push({ listener: config.name, place: this.#placeOf(config.name), fault: undefined });
       } catch (error) {
         const reason = errorText(error);
-        this.#logger.error(`listeners.${config.name}: the old certificates stay in use: ${reason}`);
-        reloads.push({ listener: config.name, fault: reason });
+        this.#logger.error(`${this.#placeOf(config.name)}: the old certificates stay in use: ${reason}`);
+        reloads.push({ listener: config.name, place: this.#placeOf(config.name), fault: reason });
       }
     }
     return reloads;
@@ -153,18 +159,18 @@ export class Listeners {
     for (const { config, listener } of this.#open) {
       try {
         if (!await listener.refresh()) continue;
-        this.#logger.info(`listeners.${config.name}: the certificates have changed and were read again`);
+        this.#logger.info(`${this.#placeOf(config.name)}: the certificates have changed and were read again`);
         this.#warnOf(config, listener, nowEpochMs);
       } catch (error) {
         const reason = errorText(error);
-        this.#logger.error(`listeners.${config.name}: the old certificates stay in use: ${reason}`);
+        this.#logger.error(`${this.#placeOf(config.name)}: the old certificates stay in use: ${reason}`);
       }
     }
   }
 
   #warnOf(config: ResolvedListener, { certificateValidity: validity }: Listener, nowEpochMs: number): void {
     const problem = validity && certificateProblem(validity, nowEpochMs);
-    if (problem) this.#logger.warn(certificateWarning(config, problem));
+    if (problem) this.#logger.warn(certificateWarning(this.#placeOf(config.name), config.tls, problem));
   }
 
   async close(): Promise<void> {
@@ -188,7 +194,7 @@ export class Listeners {
       }
     } catch (error) {
       const reason = errorText(error);
-      this.#logger.error(`listeners.${config.name} accepts no more connections: ${reason}`);
+      this.#logger.error(`${this.#placeOf(config.name)} accepts no more connections: ${reason}`);
     }
     this.#ended.add(config.name);
   }

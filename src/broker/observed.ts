@@ -12,6 +12,7 @@ const STORE_PATIENCE_MS = 10_000;
 export interface Observed {
   brokerParts(): BrokerParts;
   listeners(): Pick<Listeners, "states">;
+  adminListeners(): Pick<Listeners, "states">;
   /** Where the broker is between its start and its shutdown. */
   state(): "new" | "starting" | "started" | "stopping" | "stopped";
 }
@@ -40,6 +41,9 @@ function collect(observed: Observed): Figures {
     connections: connections.size,
     socketWaitingBytes: clients.waitingBytes,
     listeners: listenerFigures(observed),
+    adminCertificates: observed.adminListeners().states().flatMap(({ name, certificateExpirySeconds }) =>
+      certificateExpirySeconds === undefined ? [] : [{ name, certificateExpirySeconds }]
+    ),
     ceilings: [...brokerCeilings(brokerParts), ...clients.ceilings],
     store: storeFigures(brokerParts),
     process: processFigures(),

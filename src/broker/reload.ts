@@ -46,9 +46,9 @@ export const nothingReloaded: ReloadReport = Object.freeze({
 export async function reload(
   running: ResolvedConfig,
   now: ResolvedConfig | undefined,
-  { listeners, hooks }: { readonly listeners: Listeners; readonly hooks: HookChain },
+  { sockets, hooks }: { readonly sockets: readonly Listeners[]; readonly hooks: HookChain },
 ): Promise<ReloadReport> {
-  const certificates = await listeners.reload();
+  const certificates = (await Promise.all(sockets.map((listeners) => listeners.reload()))).flat();
   const plugins = await hooks.reload(optionsOf(running, now));
   const reloaded = plugins.filter(({ fault }) => fault === undefined).map(({ specifier }) => specifier);
   return {
@@ -56,7 +56,7 @@ export async function reload(
     plugins: reloaded,
     needsRestart: now ? needingRestart(running, now, plugins.map(({ index }) => running.plugins[index]!)) : [],
     failed: [
-      ...certificates.flatMap(({ listener, fault }) => failure(formatKeyPath(["listeners", listener]), fault)),
+      ...certificates.flatMap(({ place, fault }) => failure(place, fault)),
       ...plugins.flatMap(({ index, fault }) => failure(running.plugins[index]!.place, fault)),
     ],
   };

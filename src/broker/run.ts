@@ -72,12 +72,13 @@ function tick(brokerParts: BrokerParts): void {
   memory.look();
 }
 
-function watchCertificates(brokerParts: BrokerParts, listeners: Listeners): void {
-  const { clock, config } = brokerParts;
-  if (!config.listeners.some(({ tls }) => tls)) return;
-  listeners.warnOfCertificates(clock.epoch());
-  brokerParts.every(CERTIFICATE_LOOK_MS, () => listeners.refresh(clock.epoch()));
-  brokerParts.every(DAY_MS, () => listeners.warnOfCertificates(clock.epoch()));
+function watchCertificates(brokerParts: BrokerParts, sockets: readonly Listeners[]): void {
+  const { clock } = brokerParts;
+  for (const listeners of sockets.filter(({ certificates }) => certificates.size > 0)) {
+    listeners.warnOfCertificates(clock.epoch());
+    brokerParts.every(CERTIFICATE_LOOK_MS, () => listeners.refresh(clock.epoch()));
+    brokerParts.every(DAY_MS, () => listeners.warnOfCertificates(clock.epoch()));
+  }
 }
 
 /**
@@ -98,5 +99,5 @@ export async function openRun({ brokerParts, listeners, reception, inProcess, ad
   });
   await administration.open();
   brokerParts.every(TICK_MS, () => tick(brokerParts));
-  watchCertificates(brokerParts, listeners);
+  watchCertificates(brokerParts, [listeners, administration.listeners]);
 }

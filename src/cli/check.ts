@@ -4,6 +4,7 @@ import { ConfigError, formatPosition, type Position } from "../config/config_err
 import { formatKeyPath } from "../config/key_path.ts";
 import { defaultLimits, formatValue } from "../config/keys.ts";
 import { loadConfigFile } from "../config/load.ts";
+import { formatAddress as hostAndPort } from "../transport/address.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { toHyphens } from "../config/spelling.ts";
 import { limitKeys } from "../config/table.ts";
@@ -58,11 +59,17 @@ function describe(config: ResolvedConfig): string[] {
       const address = formatAddress(listener.name, { ...listener, secure: listener.tls !== undefined });
       return `  ${address}${listener.maxConnections === 0 ? "" : `, at most ${listener.maxConnections} connections`}`;
     }),
+    ...describeAdmin(config),
     "plugins:",
     ...config.plugins.map(({ specifier, place }) => `  ${specifier} (${place})`),
     `persistence: ${describePersistence(config)}`,
     ...describeLimits(config),
   ];
+}
+
+function describeAdmin({ admin: { binds } }: ResolvedConfig): string[] {
+  const lines = binds.map(({ hostname, port, tls }) => `  http${tls ? "s" : ""}://${hostAndPort(hostname, port)}/`);
+  return lines.length === 0 ? [] : ["admin:", ...lines];
 }
 
 function describePersistence({ persistence }: ResolvedConfig): string {

@@ -63,8 +63,8 @@ async function serve(options: RunOptions, io: CliIo, services: CliServices, log:
 async function readSource({ file }: RunOptions): Promise<Source> {
   if (file !== undefined) return await loadConfigFile(file);
   const notes = ["No config file given: the defaults hold, serving 127.0.0.1:1883"];
-  const config = { admin: { bind: "127.0.0.1:9883" } };
-  return { notes, resolved: resolveConfig(config, { baseDirectory: host.cwd() }) };
+  const resolved = resolveConfig({ admin: { bind: "127.0.0.1:9883" } }, { baseDirectory: host.cwd() });
+  return { notes, resolved: { ...resolved, admin: { ...resolved.admin, isDefault: true } } };
 }
 
 /** With `--debug` packets are logged whatever the config lists. */

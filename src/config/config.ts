@@ -195,14 +195,26 @@ export interface AdminMetricsConfig {
   readonly public?: boolean;
 }
 
+/** An address of the admin API with what holds for it alone. */
+export interface AdminListenerConfig {
+  /** `host:port`, `:port`, `port` or `host`; port 0 picks a free one. */
+  readonly bind: string | number;
+  /** Path of its certificate chain, PEM. @default that of the section */
+  readonly certfile?: string;
+  /** Path of its private key, PEM. @default `certfile`, in which it may stand */
+  readonly keyfile?: string;
+  /** Whether it may do without TLS beyond loopback. @default that of the section */
+  readonly insecure?: boolean;
+}
+
 /** The admin API and page. Without this section nothing is opened and nothing is remembered for it. */
 export interface AdminConfig {
   /**
-   * `host:port`, `:port`, `port` or `host`, one or a list; port 0 picks a free one. Beyond loopback it needs `certfile` or
-   * `insecure`. @default "127.0.0.1:9883"
+   * `host:port`, `:port`, `port` or `host`, alone or with certificates of its own; one or a list. Port 0 picks a free one.
+   * Beyond loopback TLS is needed, or `insecure`. @default "127.0.0.1:9883"
    */
-  readonly bind?: string | number | readonly (string | number)[];
-  /** Path of the certificate chain, PEM; with it every address speaks TLS. */
+  readonly bind?: string | number | AdminListenerConfig | readonly (string | number | AdminListenerConfig)[];
+  /** Path of the certificate chain, PEM; with it every address speaks TLS that names no other. */
   readonly certfile?: string;
   /** Path of the private key, PEM. @default `certfile`, in which it may stand */
   readonly keyfile?: string;
@@ -230,16 +242,26 @@ export interface AdminConfig {
   readonly maxHistoryBytes?: Size;
 }
 
+/** An address of the admin API. */
+export interface ResolvedAdminBind {
+  /** Name or address to listen on, IPv6 without brackets. */
+  readonly hostname: string;
+  /** Port to listen on; 0 for any free one. */
+  readonly port: number;
+  /** Absolute paths; `undefined`: no TLS. */
+  readonly tls?: { readonly certfile: string; readonly keyfile: string };
+  /** Where its certificate is named in the config, such as `admin` or `admin.bind[1]`; the same without one. */
+  readonly place: string;
+}
+
 /** The section `admin`, complete. */
 export interface ResolvedAdmin {
   /** Where it listens; empty: it answers what the host program hands in. */
-  readonly binds: readonly { readonly hostname: string; readonly port: number }[];
-  /** Absolute paths; `undefined`: no TLS. */
-  readonly tls?: { readonly certfile: string; readonly keyfile: string };
+  readonly binds: readonly ResolvedAdminBind[];
+  /** Nobody has asked for it: a port that is taken is no reason not to start. */
+  readonly isDefault: boolean;
   /** Without a slash at its end. */
   readonly publicUrl?: string;
-  /** Whether addresses beyond loopback may do without TLS. */
-  readonly insecure: boolean;
   /** Whether `/metrics` is shown without sign-in. */
   readonly metricsPublic: boolean;
   /** Has no prototype; empty: a one-time link is printed. */
@@ -400,4 +422,26 @@ export interface ResolvedConfig extends InNumbers<Required<BrokerLimits>> {
   readonly admin: ResolvedAdmin;
   /** What is allowed but looks like a mistake, as `key.path: text`. */
   readonly warnings: readonly string[];
+  /** Where its values come from; `undefined`: from a program. */
+  readonly origin?: ConfigOrigin;
+}
+
+/** Tells where the values of one config come from. */
+export interface ConfigOrigin {
+  /**
+   * Where a value comes from; `undefined`: the file does not say it, so that a default holds.
+   *
+   * @param path keys in camelCase, and names as they are
+   */
+  of(path: readonly string[]): ConfigValueOrigin | undefined;
+}
+
+/** Where a value comes from. */
+export interface ConfigValueOrigin {
+  /** Path of the config file as it was given. */
+  readonly file: string;
+  /** Of its key, from 1. */
+  readonly line: number;
+  /** Environment variables that it was made with. */
+  readonly variables: readonly string[];
 }

@@ -4,6 +4,7 @@ import { ConfigError, type ConfigFault, formatPosition, type Position } from "./
 import type { ResolvedConfig } from "./config.ts";
 import { KeyLocator } from "./key_lines.ts";
 import { type KeyPath, parseKeyPath } from "./key_path.ts";
+import { configOrigin } from "./origin.ts";
 import { show } from "./report.ts";
 import { resolveConfig } from "./resolve.ts";
 import { isMapping } from "./values.ts";
@@ -52,7 +53,8 @@ export async function readConfigFile(file: string, options: LoadConfigOptions): 
   }
   const config = document ?? {};
   const baseDirectory = dirname(resolve(file));
-  const resolved = resolveLocated(config, baseDirectory, locator, file);
+  const origin = configOrigin(result.document, locator, file);
+  const resolved = { ...resolveLocated(config, baseDirectory, locator, file), origin };
   const locate = (path: KeyPath | string) =>
     withFile(file, locator.locate(typeof path === "string" ? parseKeyPath(path) : path, "value"));
   const notes = document === config ? [] : [`${file}: is empty: the defaults hold`];

@@ -58,6 +58,12 @@ export class KeyLocator {
     return nearest && positionOf(this.#text, isExact && at === "value" ? nearest.value : nearest.key);
   }
 
+  /** The line of the key at the end of a path; `undefined`: it is not there, or was not found. */
+  lineOf(path: KeyPath): number | undefined {
+    const place = this.#placeOf(path);
+    return place && positionOf(this.#text, place.key).line;
+  }
+
   /** Whether the text at a path stands there without quotes, so that a number in its place would be a number. */
   isPlain(path: KeyPath): boolean {
     return this.#nodeAt(path)?.plain ?? false;

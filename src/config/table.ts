@@ -25,9 +25,9 @@ import { sqliteOptions } from "../store/sqlite/sqlite_options.ts";
 import { key, quantity } from "./key.ts";
 import { elsewhere } from "./kind.ts";
 import {
+  adminBinds,
   adminRoles,
   bind,
-  bindList,
   choice,
   fileMode,
   filePath,
@@ -304,11 +304,11 @@ export const logKeys = {
 /** The section `admin`. */
 export const adminKeys = {
   bind: key(
-    "`host:port`, `:port`, `port` or `host`, one or a list; beyond loopback it needs `certfile` or `insecure`",
-    bindList,
+    "`host:port`, `:port`, `port` or `host`, or a mapping of `bind`, `certfile`, `keyfile` and `insecure`; one or a list. Beyond loopback TLS is needed, or `insecure`",
+    adminBinds,
     { shown: "127.0.0.1:9883" },
   ),
-  certfile: key("certificate chain, PEM; with it every address speaks TLS", filePath),
+  certfile: key("certificate chain, PEM; with it every address speaks TLS that names no other", filePath),
   keyfile: key("private key, PEM", filePath, { shown: "certfile" }),
   publicUrl: key(
     "where browsers reach it, such as `https://broker.example.org/admin`, if a proxy stands in front",

@@ -1,7 +1,7 @@
 /** Kinds of values that are no numbers. Each says in one sentence what it expects and what it got. */
 import { parseTopicFilter, parseTopicName, TopicError } from "../packet/topic.ts";
 import { type Bind, BindError, parseBind } from "./bind.ts";
-import type { AccessControlList, AdminMetricsConfig, AdminRole, LogLevel } from "./config.ts";
+import type { AccessControlList, AdminListenerConfig, AdminMetricsConfig, AdminRole, LogLevel } from "./config.ts";
 import { type Complain, type Kind, like, value, WITH_VARIABLE } from "./kind.ts";
 import { show, suggestMapping } from "./report.ts";
 
@@ -108,29 +108,81 @@ export const bind = value<Bind, string | number | null>({ type: ["string", "inte
   }
 });
 
-/** `bind` of the admin section: one address or several. */
-export const bindList = value<readonly Bind[], string | number | readonly (string | number)[]>({
-  anyOf: [{ type: ["string", "integer"] }, { type: "array", items: { type: ["string", "integer"] }, minItems: 1 }],
+/** An address of the admin section, with what holds for it alone. */
+export interface AdminBindValue {
+  readonly bind: Bind;
+  readonly certfile?: string;
+  readonly keyfile?: string;
+  readonly insecure?: boolean;
+}
+
+type AdminBindInput = string | number | AdminListenerConfig;
+
+const ADMIN_ADDRESS = {
+  anyOf: [{ type: ["string", "integer"] }, {
+    type: "object",
+    properties: {
+      bind: { type: ["string", "integer"] },
+      certfile: TEXT,
+      keyfile: TEXT,
+      insecure: { type: "boolean" },
+    },
+    required: ["bind"],
+    additionalProperties: false,
+  }],
+};
+
+/** `bind` of the admin section: one address or several, each with certificates of its own or not. */
+export const adminBinds = value<readonly AdminBindValue[], AdminBindInput | readonly AdminBindInput[]>({
+  anyOf: [...ADMIN_ADDRESS.anyOf, { type: "array", items: ADMIN_ADDRESS, minItems: 1 }],
 }, (input, complain) => {
   const list: readonly unknown[] = Array.isArray(input) ? input : [input];
   if (list.length === 0) complain({ message: "must be an address, or a list of some: got an empty list" });
   return list.flatMap((entry, index) => {
-    const path = Array.isArray(input) ? [index] : undefined;
-    if (typeof entry !== "string" && typeof entry !== "number") {
-      complain({ message: `must be host:port, :port, port, host or "[v6]:port": got ${show(entry)}`, path });
-      return [];
-    }
-    try {
-      const parsed = parseBind(entry);
-      if (parsed.socketPath === undefined) return [parsed];
-      complain({ message: `must be an address, not a unix socket: got ${show(entry)}`, path });
-    } catch (error) {
-      if (!(error instanceof BindError)) throw error;
-      complain({ message: error.message, path });
-    }
-    return [];
+    const path = Array.isArray(input) ? [index] : [];
+    return adminBind(entry, (message, ...key) => complain({ message, path: [...path, ...key] })) ?? [];
   });
 });
+
+function adminBind(
+  entry: unknown,
+  complain: (message: string, ...key: string[]) => void,
+): AdminBindValue | undefined {
+  if (!isMapping(entry)) {
+    const bind = adminAddress(entry, complain);
+    return bind && { bind };
+  }
+  const { bind: address, certfile, keyfile, insecure, ...others } = entry;
+  for (const key of Object.keys(others)) {
+    complain("is not a known key: known are bind, certfile, keyfile, insecure", key);
+  }
+  for (const [key, path] of Object.entries({ certfile, keyfile })) {
+    if (path !== undefined && (typeof path !== "string" || path === "")) {
+      complain(`must be the path of a file: got ${show(path)}`, key);
+    }
+  }
+  if (insecure !== undefined && typeof insecure !== "boolean") {
+    complain(`must be true or false: got ${show(insecure)}`, "insecure");
+  }
+  const bind = adminAddress(address, (message) => complain(message, "bind"));
+  return bind && { bind, ...{ certfile, keyfile, insecure } as Omit<AdminBindValue, "bind"> };
+}
+
+function adminAddress(entry: unknown, complain: (message: string) => void): Bind | undefined {
+  if (typeof entry !== "string" && typeof entry !== "number") {
+    complain(`must be host:port, :port, port, host or "[v6]:port": got ${show(entry)}`);
+    return undefined;
+  }
+  try {
+    const parsed = parseBind(entry);
+    if (parsed.socketPath === undefined) return parsed;
+    complain(`must be an address, not a unix socket: got ${show(entry)}`);
+  } catch (error) {
+    if (!(error instanceof BindError)) throw error;
+    complain(error.message);
+  }
+  return undefined;
+}
 
 /** Where browsers reach something, without query and fragment. */
 export const httpUrl = value<string>(like("^https?://[^\\s?#]+$"), (input, complain) => {

@@ -27,6 +27,12 @@ const REFERENCE = /\$\$\{|\$\{([^}]*)\}|\$\{/g;
 const NAME_AND_DEFAULT = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
 const FORM = "${NAME} or ${NAME:-default}, or $${ for a ${ as it stands";
 
+/** Names of the variables in a text. */
+export function variablesIn(text: string): string[] {
+  return Array.from(text.matchAll(REFERENCE), ([, content]) => NAME_AND_DEFAULT.exec(content ?? "")?.[1])
+    .filter((name) => name !== undefined);
+}
+
 /**
  * Replaces variables in every text that is a value. A text without quotes is then read as if its new content stood in the
  * file: `${PORT}` may be a number, and an empty one is not given. Keys stay as they are, and so does what a variable

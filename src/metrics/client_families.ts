@@ -29,7 +29,13 @@ export const clientFamilies: readonly Family[] = [
   gauge(
     "amqtt_listener_certificate_expiry_timestamp_seconds",
     "When the listener's certificate expires, in seconds since 1970.",
-    byListener(({ certificateExpirySeconds }) => certificateExpirySeconds),
+    (figures) => [
+      ...byListener(({ certificateExpirySeconds }) => certificateExpirySeconds)(figures),
+      ...figures.adminCertificates.map(({ name, certificateExpirySeconds = 0 }) => ({
+        labels: { listener: name },
+        value: certificateExpirySeconds,
+      })),
+    ],
     LISTENER,
   ),
   counter(

@@ -49,6 +49,8 @@ export interface Figures {
   /** Bytes that wait for the clients' sockets. */
   readonly socketWaitingBytes: number;
   readonly listeners: readonly ListenerFigures[];
+  /** Of the admin API's addresses that have one. */
+  readonly adminCertificates: readonly Pick<ListenerFigures, "name" | "certificateExpirySeconds">[];
   readonly ceilings: readonly CeilingFigures[];
   /** `undefined`: nothing outlives the process. */
   readonly store: StoreFigures | undefined;

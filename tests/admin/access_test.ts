@@ -112,7 +112,7 @@ Deno.test("a request for a host that is not ours is refused, and what machines a
   assertEquals(await ask("/metrics", "localhost"), "HTTP/1.1 401 Unauthorized");
 });
 
-Deno.test("the delay after failures doubles up to a minute, and ends with a success", () => {
+Deno.test("the delay after failures doubles up to a minute, and a success takes back its own attempt alone", () => {
   let nowMs = 0;
   const attempts = new Attempts(() => nowMs);
   const waits: number[] = [];
@@ -124,7 +124,92 @@ Deno.test("the delay after failures doubles up to a minute, and ends with a succ
   assertEquals(attempts.waitSeconds("192.0.2.2"), 0);
   nowMs += 60_000;
   assertEquals(attempts.waitSeconds("192.0.2.1"), 0);
-  attempts.succeed("192.0.2.1");
+  attempts.fail("192.0.2.1")();
+  assertEquals(attempts.waitSeconds("192.0.2.1"), 0);
+  attempts.fail("192.0.2.1");
+  assertEquals(attempts.waitSeconds("192.0.2.1"), 60);
+  nowMs += 700_000;
   attempts.fail("192.0.2.1");
   assertEquals(attempts.waitSeconds("192.0.2.1"), 0);
+});
+
+Deno.test("failures of so many networks are remembered, and no more", () => {
+  const attempts = new Attempts(() => 0);
+  for (let at = 0; at < 30_000; at++) attempts.fail(`10.${at >> 16}.${(at >> 8) & 255}.${at & 255}`);
+  assertEquals(attempts.networks, 10_000);
+});
+
+Deno.test("many wrong passwords at once are no more guesses than one after the other", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const passwordFile = `${folder}/users`;
+    await setPassword(passwordFile, "ada", "right");
+    await using broker = await startBroker({
+      auth: { passwordFile },
+      admin: { bind: "127.0.0.1:0", users: { ada: "admin" } },
+    });
+    const answers = await Promise.all(Array.from({ length: 20 }, async (_, at) => {
+      const answer = await post(`${urlOf(broker)}api/v1/sign-in`, { username: "ada", password: `guess ${at}` });
+      await answer.body?.cancel();
+      return answer.status;
+    }));
+    assertEquals(answers.filter((status) => status === 401).length, 4);
+    assertEquals(answers.filter((status) => status === 429).length, 16);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("wrong bearer tokens cost time, and hold up neither a right one nor a sign-in", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const tokensFile = `${folder}/tokens`;
+    const token = await addToken(tokensFile, "grafana", "viewer", new Date());
+    await using broker = await startBroker({ admin: { bind: "127.0.0.1:0", tokensFile } });
+    const ask = async (bearer: string) => {
+      const answer = await fetch(`${urlOf(broker)}api/v1/session`, { headers: { authorization: `Bearer ${bearer}` } });
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    const wrong: number[] = [];
+    for (let at = 0; at < 6; at++) wrong.push(await ask(`amqtt_${at}`));
+    assertEquals(wrong, [401, 401, 401, 401, 429, 429]);
+    assertEquals(await ask(token), 200);
+    const link = new URL(broker.broker.adminUrl!).hash.slice("#token=".length);
+    const answer = await post(`${urlOf(broker)}api/v1/sign-in/link`, { token: link });
+    await answer.body?.cancel();
+    assertEquals(answer.status, 200);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a session that somebody else has chosen is none, and a new sign-in ends the one before", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const passwordFile = `${folder}/users`;
+    await setPassword(passwordFile, "ada", "right");
+    await using broker = await startBroker({
+      auth: { passwordFile },
+      admin: { bind: "127.0.0.1:0", users: { ada: "admin" } },
+    });
+    const { port } = new URL(urlOf(broker));
+    const chosen = `amqtt_admin_${port}=chosen`;
+    const signIn = async (cookie: string) => {
+      const headers = { cookie };
+      const answer = await post(`${urlOf(broker)}api/v1/sign-in`, { username: "ada", password: "right" }, headers);
+      await answer.body?.cancel();
+      return answer.headers.get("set-cookie")!.split(";")[0]!;
+    };
+    const isIn = async (cookie: string) => {
+      const answer = await fetch(`${urlOf(broker)}api/v1/session`, { headers: { cookie } });
+      await answer.body?.cancel();
+      return answer.status === 200;
+    };
+    const first = await signIn(chosen);
+    const second = await signIn(first);
+    assertEquals([await isIn(chosen), await isIn(first), await isIn(second)], [false, false, true]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

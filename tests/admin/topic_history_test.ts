@@ -48,7 +48,7 @@ Deno.test("of a large payload the beginning is remembered, and a shorter one beh
   assertEquals(new TextDecoder().decode(topics.get("t")!.payload), "short");
 });
 
-Deno.test("numbers are sampled once a second, and texts are not", () => {
+Deno.test("numbers are sampled once a second, and texts are not", async () => {
   const topics = history();
   for (
     const [nowMs, payload] of [[0, "21.5"], [500, "99"], [1000, " 22 "], [2000, "on"], [3000, "-3e2"], [
@@ -58,6 +58,8 @@ Deno.test("numbers are sampled once a second, and texts are not", () => {
   ) {
     topics.nowMs = nowMs;
     publish(topics, "t", payload);
+    // A turn is over.
+    await Promise.resolve();
   }
   assertEquals(topics.get("t")!.samples!.oldestFirst().map(({ value }) => value), [21.5, 22, -300]);
 });
@@ -72,4 +74,17 @@ Deno.test("topics that somebody was denied push out no topic that was published 
   assertEquals(topics.get("a")!.denials, undefined);
   topics.denied("a", { ...denial, reason: "not authorized" });
   assertEquals(topics.get("a")!.denials!.oldestFirst().map(({ reason }) => reason), ["not authorized"]);
+});
+
+Deno.test("of messages that come in a row the last is remembered, all are counted, and a payload that changes later is not seen", async () => {
+  const topics = history();
+  const borrowed = encoder.encode("one");
+  for (let at = 0; at < 1000; at++) publish(topics, "t", encoder.encode("before"));
+  publish(topics, "t", borrowed);
+  await Promise.resolve();
+  borrowed.fill(0);
+  const { messages, payload } = topics.get("t")!;
+  assertEquals([messages, new TextDecoder().decode(payload)], [1001, "one"]);
+  for (const name of ["a", "b", "a", "b"]) publish(topics, name, name);
+  assertEquals([topics.get("a")!.messages, topics.get("b")!.messages, topics.count], [2, 2, 3]);
 });

@@ -25,6 +25,10 @@ interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly port: number | RegExp;
+  /** Finds the admin page's address in the output; `undefined`: there is none. */
+  readonly admin?: RegExp;
+  /** Looks at that page until the returned function is called. */
+  readonly watch?: (link: string) => Promise<() => Promise<void>>;
 }
 
 const STARTING_MS = 20_000;
@@ -40,7 +44,9 @@ function ourBroker(name: string, root: string): Broker {
         const file = join(folder, "broker.yaml");
         await Deno.writeTextFile(file, ourConfig(setup, folder));
         const args = ["run", "-A", "--quiet", join(root, "cli.ts"), file];
-        return { command: Deno.execPath(), args, port: /^\w+:\/\/127\.0\.0\.1:(\d+)/ };
+        const admin = setup.admin === "off" ? {} : { admin: /^admin: (\S+)$/m };
+        const watch = setup.admin === "watched" ? { watch: (link: string) => watchAdmin(link) } : {};
+        return { command: Deno.execPath(), args, port: /^\w+:\/\/127\.0\.0\.1:(\d+)/, ...admin, ...watch };
       }),
   };
 }
@@ -53,7 +59,7 @@ export function checkout(folder: string): Broker {
   return ourBroker(basename(root), root);
 }
 
-function ourConfig({ transport, persistence }: Setup, folder: string): string {
+function ourConfig({ transport, persistence, admin }: Setup, folder: string): string {
   const listener = transport === "tls"
     ? { bind: "127.0.0.1:0", ssl: true, certfile: join(folder, "server.pem"), keyfile: join(folder, "server.key") }
     : { bind: "127.0.0.1:0", type: transport };
@@ -62,6 +68,7 @@ function ourConfig({ transport, persistence }: Setup, folder: string): string {
   return JSON.stringify({
     listeners: { bench: listener },
     auth: { "allow-anonymous": true },
+    ...(admin === "off" ? {} : { admin: { bind: "127.0.0.1:0" } }),
     ...(persistence === "memory" ? {} : { persistence: store }),
   });
 }
@@ -130,12 +137,14 @@ function freePort(): number {
 async function launched(prepare: (folder: string) => Promise<Launch>): Promise<RunningBroker> {
   const folder = await Deno.makeTempDir();
   await writeCertificate(folder);
-  const { command, args, port } = await prepare(folder);
+  const { command, args, port, admin, watch } = await prepare(folder);
   const child = new Deno.Command(command, { args: [...args], stdin: "null", stdout: "piped", stderr: "null" }).spawn();
   let hasEnded = false;
   child.status.then(() => hasEnded = true);
   const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let stopWatching = () => Promise.resolve();
   const stop = async () => {
+    await stopWatching();
     try {
       child.kill("SIGTERM");
     } catch {
@@ -146,8 +155,13 @@ async function launched(prepare: (folder: string) => Promise<Launch>): Promise<R
     await Deno.remove(folder, { recursive: true });
   };
   try {
-    const known = typeof port === "number" ? port : await within(STARTING_MS, announcedPort(output, port));
+    const said = typeof port === "number"
+      ? { known: port, text: "" }
+      : await within(STARTING_MS, announced(output, port, admin));
+    const { known, text } = said;
     await within(STARTING_MS, listening(known, () => hasEnded));
+    const link = admin?.exec(text)?.[1];
+    if (watch && link !== undefined) stopWatching = await watch(link);
     return { port: known, pid: child.pid, caFile: join(folder, "ca.pem"), stop };
   } catch (error) {
     await stop();
@@ -165,15 +179,52 @@ async function writeCertificate(folder: string): Promise<void> {
   await Deno.chmod(folder, 0o755);
 }
 
-async function announcedPort(output: ReadableStreamDefaultReader<string>, pattern: RegExp): Promise<number> {
+/** The port, and everything that was said until it and the admin page were known. */
+async function announced(
+  output: ReadableStreamDefaultReader<string>,
+  pattern: RegExp,
+  admin: RegExp | undefined,
+): Promise<{ known: number; text: string }> {
   let text = "";
   for (;;) {
     const { value, done } = await output.read();
     text += value ?? "";
     const port = pattern.exec(text)?.[1];
-    if (port !== undefined && text.includes("\n")) return Number(port);
+    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+    if (port !== undefined && whole !== "" && (!admin || admin.test(whole))) {
+      return { known: Number(port), text: whole };
+    }
     if (done) throw new Error(`it ended and had said ${JSON.stringify(text)}`);
   }
+}
+
+/** What the page does that shows the overview and the tree: it reads streams, and asks for a branch every second. */
+async function watchAdmin(link: string): Promise<() => Promise<void>> {
+  const { origin, hash } = new URL(link);
+  const signIn = await fetch(`${origin}/api/v1/sign-in/link`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-csrf-token": "none yet" },
+    body: JSON.stringify({ token: hash.slice("#token=".length) }),
+  });
+  if (!signIn.ok) throw new Error(`the admin page is closed: ${signIn.status} ${await signIn.text()}`);
+  await signIn.body?.cancel();
+  const headers = { cookie: signIn.headers.get("set-cookie")!.split(";")[0]! };
+  const leaving = new AbortController();
+  const streams = ["events", "overview"].map(async (name) => {
+    const { body } = await fetch(`${origin}/api/v1/streams/${name}`, { headers, signal: leaving.signal });
+    for await (const _ of body!);
+  });
+  const look = async () => {
+    while (!leaving.signal.aborted) {
+      for (const path of ["topics", "overview"]) await (await fetch(`${origin}/api/v1/${path}`, { headers })).json();
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  };
+  const looking = Promise.allSettled([look(), ...streams]);
+  return async () => {
+    leaving.abort();
+    await looking;
+  };
 }
 
 /** Resolves once somebody answers on the port. */

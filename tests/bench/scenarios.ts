@@ -5,6 +5,8 @@ export interface Setup {
   readonly transport: "tcp" | "tls" | "ws";
   /** Where what must not be lost is kept: `memory`, or a file that is synced by the system (`os`) or at once (`disk`). */
   readonly persistence: "memory" | "os" | "disk";
+  /** Whether the admin listener is open, and whether somebody looks at the overview and the tree of topics meanwhile. */
+  readonly admin: "off" | "on" | "watched";
 }
 
 /** A figure of a scenario: one line of the table. */
@@ -79,7 +81,7 @@ interface Extras {
 
 function scenario(name: string, load: string, extras: Extras = {}): Scenario {
   const { metrics = [throughput], setup = {}, without = [], isQuick = false } = extras;
-  const ways = { transport: "tcp", persistence: "memory", ...setup } as const;
+  const ways = { transport: "tcp", persistence: "memory", admin: "off", ...setup } as const;
   return { name, load: load.split(" "), metrics, without, isQuick, setup: ways };
 }
 
@@ -89,6 +91,8 @@ const beside = [throughput, kept, cpuKept];
 const stateful = ["relay"];
 /** aedes 1.2 speaks MQTT 3.1.1. */
 const only5 = ["aedes", "relay"];
+/** Nobody else has it. */
+const onlyOurs = ["aedes", "mosquitto", "relay"];
 const onDisk = ["aedes", "mosquitto", "relay"];
 const single = "--pubs 1 --subs 1 --window 1";
 const durable = "pubsub --qos 1 --durable";
@@ -133,6 +137,16 @@ export const scenarios: readonly Scenario[] = [
     setup: { transport: "tls" },
     without: stateful,
   }),
+  ...(["QoS 0", "QoS 1"] as const).flatMap((qos) => [
+    scenario(`one-to-one ${qos} with the admin listener on`, `pubsub --qos ${qos.at(-1)}`, {
+      setup: { admin: "on" },
+      without: onlyOurs,
+    }),
+    scenario(`one-to-one ${qos} with the topic tree open`, `pubsub --qos ${qos.at(-1)}`, {
+      setup: { admin: "watched" },
+      without: onlyOurs,
+    }),
+  ]),
   scenario("durable sessions QoS 1, memory", durable, { without: stateful }),
   scenario("durable sessions QoS 1, os", durable, { setup: { persistence: "os" }, without: onDisk }),
   scenario("durable sessions QoS 1, disk", durable, {

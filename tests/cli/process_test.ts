@@ -136,3 +136,26 @@ Deno.test("without the permission that threads need, a password file of crypt(3)
     }
   });
 });
+
+Deno.test("the program prints the link of its admin listener once, and it signs in", async () => {
+  const config = "listeners:\n  a: {bind: 127.0.0.1:0}\nadmin: {bind: 127.0.0.1:0}\n";
+  await withFiles({ "b.yaml": config }, async (folder) => {
+    const child = command([`${folder}/b.yaml`]).spawn();
+    const log = new Response(child.stderr).text();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!/^admin: .*\n/m.test(text)) text += (await reader.read()).value ?? "\nadmin: it ended\n";
+    const link = new URL(/^admin: (.*)$/m.exec(text)![1]!);
+    const answer = await fetch(`${link.origin}/api/v1/sign-in/link`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-csrf-token": "none yet" },
+      body: JSON.stringify({ token: link.hash.slice("#token=".length) }),
+    });
+    assertEquals((await answer.json()).role, "admin");
+    child.kill("SIGTERM");
+    for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
+    assertEquals((await child.status).code, 0, await log);
+    assertEquals(text.match(/#token=/g)?.length, 1);
+    assert(!(await log).includes(link.hash));
+  });
+});

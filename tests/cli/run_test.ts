@@ -1,9 +1,10 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { getLogger } from "@logtape/logtape";
 import type { ResolvedConfig } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/config_error.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { main } from "../../src/cli/main.ts";
+import { services as realServices } from "../../src/cli/services.ts";
 import { PluginLoadError } from "../../src/hooks/loader.ts";
 import type { ReloadReport } from "../../src/broker/broker.ts";
 import { type FakeBehaviour, FakeIo, FakeServices, withFiles } from "./support.ts";
@@ -38,7 +39,8 @@ Deno.test("without a file the defaults are served, and the output says so", asyn
   const addresses = { default: { type: "tcp", secure: false, hostname: "127.0.0.1", port: 1883 } } as const;
   const { io, services, exitCode } = await serve([], { addresses });
   assertEquals(exitCode, 0);
-  assertEquals(services.configs, [resolveConfig({ admin: { bind: "127.0.0.1:9883" } }, { baseDirectory: Deno.cwd() })]);
+  const expected = resolveConfig({ admin: { bind: "127.0.0.1:9883" } }, { baseDirectory: Deno.cwd() });
+  assertEquals(services.configs, [{ ...expected, admin: { ...expected.admin, isDefault: true } }]);
   assertEquals(services.calls, ["start", "shutdown"]);
   assertEquals(io.outLines, ["mqtt://127.0.0.1:1883 (default)"]);
   assertEquals(io.errorLines, ["No config file given: the defaults hold, serving 127.0.0.1:1883"]);
@@ -374,4 +376,22 @@ Deno.test("SIGHUP says what was read again and what needs a restart, and takes o
       "WARNING reload: needs a restart: max-inflight",
     ]);
   });
+});
+
+Deno.test("without a config file a broker goes on without its admin API if that port is taken", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const config = {
+    listeners: { a: { bind: "127.0.0.1:0" } },
+    plugins: [],
+    admin: { bind: `127.0.0.1:${taken.addr.port}` },
+  };
+  const resolved = resolveConfig(config, { baseDirectory: Deno.cwd() });
+  const asked = await realServices.createBroker(resolved);
+  const error = await assertRejects(() => asked.start(), Error);
+  assertStringIncludes(error.message, "the port is in use");
+  const broker = await realServices.createBroker({ ...resolved, admin: { ...resolved.admin, isDefault: true } });
+  await broker.start();
+  assertEquals(broker.adminUrl, undefined);
+  assertEquals(Object.keys(broker.addresses), ["a"]);
+  await broker.shutdown();
 });

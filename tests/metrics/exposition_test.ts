@@ -14,6 +14,7 @@ function figures(parts: Partial<Figures> = {}): Figures {
     connections: 3,
     socketWaitingBytes: 4,
     listeners: [],
+    adminCertificates: [],
     ceilings: [],
     store: undefined,
     process: {

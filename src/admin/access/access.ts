@@ -24,6 +24,7 @@ export class Access {
   readonly #host: AdminHost;
   readonly #sessions: LoginSessions;
   readonly #attempts: Attempts;
+  readonly #bearerAttempts: Attempts;
   readonly #tokens: TokenStore | undefined;
   #linkToken: string | undefined;
 
@@ -32,6 +33,7 @@ export class Access {
     this.#config = host.config.admin;
     this.#sessions = new LoginSessions(() => host.epoch());
     this.#attempts = new Attempts(() => host.now());
+    this.#bearerAttempts = new Attempts(() => host.now());
     const { tokensFile } = this.#config;
     this.#tokens = tokensFile === undefined ? undefined : new TokenStore(tokensFile);
     this.renewLink();
@@ -55,7 +57,7 @@ export class Access {
   /** Who makes the request; `undefined`: nobody who is known. @throws {Problem} if there were too many attempts */
   async identify({ request, identity, hostname }: Caller): Promise<Identity | undefined> {
     if (identity) return identity;
-    const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    const bearer = bearerOf(request);
     if (bearer !== undefined) return await this.#bearer(bearer, hostname);
     const key = cookieOf(request, cookieName(request));
     return key === undefined ? undefined : this.#sessions.get(key);
@@ -66,10 +68,11 @@ export class Access {
     this.#checkAttempts(hostname);
     const role = Object.hasOwn(this.#config.users, username) ? this.#config.users[username] : undefined;
     const attempt = { username, password, hostname, signal: new AbortController().signal };
+    const succeed = this.#attempts.fail(hostname);
     // Whoever is not listed takes as long, and gets the same answer.
     const right = await this.#host.checkPassword(attempt) ?? false;
     if (right && role) {
-      this.#attempts.succeed(hostname);
+      succeed();
       const payloads = role !== "viewer" || this.#config.viewerPayloads;
       return this.#sessions.begin({ name: username, role, payloads }, this.#config.sessionTimeout);
     }
@@ -84,6 +87,7 @@ export class Access {
   signInByLink(token: string, { hostname }: Caller): Identity {
     this.#checkAttempts(hostname);
     const expected = this.#linkToken;
+    const succeed = this.#attempts.fail(hostname);
     if (expected === undefined || !sameSecret(expected, token)) {
       throw this.#failed(
         "a link",
@@ -91,19 +95,42 @@ export class Access {
         hostname,
       );
     }
+    succeed();
     this.#linkToken = undefined;
     return this.#sessions.begin({ name: "link", role: "admin", payloads: true }, this.#config.sessionTimeout);
+  }
+
+  /** Ends the session that a request has a cookie of. */
+  endSessionOf(request: Request): void {
+    const key = cookieOf(request, cookieName(request));
+    if (key !== undefined) this.#sessions.end(key);
   }
 
   signOut({ sessionKey }: Identity): void {
     if (sessionKey !== undefined) this.#sessions.end(sessionKey);
   }
 
+  /** Whether somebody whom {@linkcode identify} has found is still the same: not signed out, and no token revoked. */
+  async stillIs(identity: Identity, { request, identity: known }: Caller): Promise<boolean> {
+    if (known) return true;
+    if (identity.sessionKey !== undefined) return this.#sessions.get(identity.sessionKey) !== undefined;
+    try {
+      const found = await this.#tokens?.find(bearerOf(request) ?? "");
+      return found !== undefined && `token ${found.name}` === identity.name && found.role === identity.role;
+    } catch {
+      return false;
+    }
+  }
+
+  /** A token cannot be guessed: one that is right need not wait for others that were wrong. */
   async #bearer(token: string, hostname: string | undefined): Promise<Identity | undefined> {
-    this.#checkAttempts(hostname);
     try {
       const found = await this.#tokens?.find(token);
-      if (!found) throw this.#failed("a bearer token", "the bearer token is not known", hostname);
+      if (!found) {
+        this.#checkAttempts(hostname, this.#bearerAttempts);
+        this.#bearerAttempts.fail(hostname);
+        throw this.#failed("a bearer token", "the bearer token is not known", hostname);
+      }
       const { name, role } = found;
       const payloads = mayDo(role, "operator") || this.#config.viewerPayloads;
       const nothing = { csrf: undefined, sessionKey: undefined, expiresAtMs: undefined };
@@ -115,18 +142,21 @@ export class Access {
     }
   }
 
-  #checkAttempts(hostname: string | undefined): void {
-    const seconds = this.#attempts.waitSeconds(hostname);
+  #checkAttempts(hostname: string | undefined, attempts = this.#attempts): void {
+    const seconds = attempts.waitSeconds(hostname);
     if (seconds === 0) return;
     const headers = { "retry-after": String(seconds) };
     throw new Problem(429, `too many failed sign-ins: try again in ${seconds} s`, { headers });
   }
 
   #failed(who: string, detail: string, hostname: string | undefined): Problem {
-    this.#attempts.fail(hostname);
     loggerOf(this.#host.logger, "admin").warn(`admin: sign-in of ${who} from ${hostname ?? "unknown"} failed`);
     return new Problem(401, detail, { more: { signIn: this.way } });
   }
+}
+
+function bearerOf({ headers }: Request): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
 }
 
 /** Browsers do not tell ports of one host apart, so that the name has to. */

@@ -31,7 +31,12 @@ export class Attempts {
     return Math.max(0, Math.ceil((blockedUntilMs - this.#now()) / 1000));
   }
 
-  fail(hostname: string | undefined): void {
+  /**
+   * An attempt begins, and counts as failed until it has succeeded: of many at once no more pass than one after the other.
+   *
+   * @returns what to call if it succeeds. Failures before it stay, so that nobody who may sign in can guess for another
+   */
+  fail(hostname: string | undefined): () => void {
     const key = keyOf(hostname);
     const nowMs = this.#now();
     const known = this.#failures.get(key);
@@ -44,10 +49,19 @@ export class Attempts {
       if (this.#failures.size <= MAXIMUM_NETWORKS) break;
       this.#failures.delete(oldest);
     }
+    return () => this.#takeBack(key);
   }
 
-  succeed(hostname: string | undefined): void {
-    this.#failures.delete(keyOf(hostname));
+  /** Networks that are remembered. */
+  get networks(): number {
+    return this.#failures.size;
+  }
+
+  #takeBack(key: string): void {
+    const known = this.#failures.get(key);
+    if (!known) return;
+    if (known.count === 1) this.#failures.delete(key);
+    else this.#failures.set(key, { count: known.count - 1, lastMs: known.lastMs, blockedUntilMs: 0 });
   }
 }
 

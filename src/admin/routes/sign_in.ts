@@ -12,9 +12,21 @@ function sessionView({ name, role, csrf, payloads, expiresAtMs }: Identity) {
   return { username: name, role, csrf: csrf ?? null, payloads, expiresAt };
 }
 
-function welcome({ caller: { request } }: Call, identity: Identity): Response {
-  const url = new URL(request.url);
-  const secure = url.protocol === "https:" ? "; Secure" : "";
+/** Behind a proxy it is the browser that speaks TLS, as far as the proxy. */
+function isSecure({ caller: { request }, host }: Call): boolean {
+  const { protocol } = new URL(request.url);
+  const { publicUrl } = host.config.admin;
+  const origin = publicUrl === undefined ? undefined : new URL(publicUrl).origin;
+  return protocol === "https:" || (origin?.startsWith("https:") === true && request.headers.get("origin") === origin);
+}
+
+async function welcome(call: Call, signIn: Promise<Identity> | Identity): Promise<Response> {
+  const { access, caller } = call;
+  const { request } = caller;
+  const identity = await signIn;
+  // Whoever signs in anew in one browser is not signed in twice.
+  access.endSessionOf(request);
+  const secure = isSecure(call) ? "; Secure" : "";
   const cookie = `${cookieName(request)}=${identity.sessionKey}; HttpOnly; SameSite=Strict; Path=/${secure}`;
   return Response.json(sessionView(identity), { headers: { "set-cookie": cookie } });
 }
@@ -24,8 +36,7 @@ export const signInRoutes: readonly Route[] = [
     needs: "nobody",
     summary: "Signs a user of the password file in",
     body: z.strictObject({ username: z.string().min(1).max(LONGEST), password: z.string().min(1).max(LONGEST) }),
-    handle: async (call) =>
-      welcome(call, await call.access.signIn(call.body.username, call.body.password, call.caller)),
+    handle: (call) => welcome(call, call.access.signIn(call.body.username, call.body.password, call.caller)),
   }),
   post("/sign-in/link", {
     needs: "nobody",
