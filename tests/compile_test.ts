@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import configuration from "../deno.json" with { type: "json" };
+import dashboardConfiguration from "../dashboard/deno.json" with { type: "json" };
 import testConfiguration from "./deno.json" with { type: "json" };
 import { bundledPluginNames } from "../src/plugins/bundled.ts";
 
@@ -23,7 +24,7 @@ Deno.test("a compiled binary holds the broker, every bundled plugin and the thre
   const modules = await embeddedModules("cli.ts");
   const plugins = bundledPluginNames.map((name) => `src/plugins/${name.replace(".", "_")}.ts`);
   const threads = ["src/plugins/password/sha_crypt_thread.ts", "src/store/sqlite/worker.ts"];
-  const wanted = ["src/broker/broker.ts", ...plugins, ...threads];
+  const wanted = ["src/broker/broker.ts", "src/admin/dashboard_files.ts", ...plugins, ...threads];
   assertEquals(wanted.filter((path) => !modules.includes(path)), []);
 });
 
@@ -82,7 +83,8 @@ Deno.test("a compiled binary embeds the broker with its threads, its packages, a
   }
   for (const name of ["@logtape/logtape", "commander", "zod"]) assert(holds(name), `${name} is missing`);
   assert(!holds("mqtt-packet"), "the packets are read without a package");
-  for (const name of Object.keys(testConfiguration.imports).filter((name) => !name.startsWith("@std/"))) {
+  const others = { ...testConfiguration.imports, ...dashboardConfiguration.imports };
+  for (const name of Object.keys(others).filter((name) => !name.startsWith("@std/"))) {
     assert(!holds(name), `${name} is embedded`);
   }
   assert(!holds("tests") && !holds("examples"), files.join("\n"));

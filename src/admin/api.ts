@@ -10,7 +10,7 @@ import { EventStream } from "./event_stream.ts";
 import type { AdminHost } from "./host.ts";
 import type { LogTap } from "./log_tap.ts";
 import { openApiOf } from "./openapi.ts";
-import { pageFiles } from "./page.ts";
+import { pageFile } from "./page.ts";
 import { pagePolicy } from "./page_policy.ts";
 import { Problem } from "./problem.ts";
 import type { Recorder } from "./recorder.ts";
@@ -102,12 +102,7 @@ export class AdminApi {
     app.get("/livez", ({ env }) => this.#health(env.asked, this.#parts.host.observability?.live() ?? true));
     app.get("/readyz", ({ env }) => this.#health(env.asked, this.#isReady()));
     app.get("/metrics", ({ env }) => this.#metrics(env.asked));
-    for (const [path, { type, body }] of Object.entries(pageFiles)) {
-      app.get(`/${path}`, ({ env }) => {
-        this.#checkOrigin(env.asked);
-        return new Response(body, { headers: { "content-type": type } });
-      });
-    }
+    app.get("/:file{[^/]*}", ({ env, req }) => this.#page(env.asked, req.param("file")));
     for (const path of new Set(routes.map(({ path }) => path))) {
       const allow = routes.filter((route) => route.path === path).map(({ method }) => method).join(", ");
       const headers = { allow };
@@ -160,6 +155,16 @@ export class AdminApi {
       throw new Problem(403, "the header X-CSRF-Token is missing or wrong");
     }
     return identity;
+  }
+
+  async #page(asked: AdminRequest, path: string): Promise<Response> {
+    this.#checkOrigin(asked);
+    const { pathname } = new URL(asked.request.url);
+    // The page's own links begin where it lies.
+    if (path === "" && !pathname.endsWith("/")) return redirect(`${pathname}/`);
+    const file = await pageFile(path);
+    if (!file) throw new Problem(404, "there is nothing here");
+    return new Response(file.body, { headers: { "content-type": file.type } });
   }
 
   async #inTime(answer: unknown): Promise<unknown> {
@@ -257,4 +262,8 @@ function check(schema: z.ZodObject, input: unknown): unknown {
       : [{ field: issue.path.join(".") || "body", detail: issue.message }]
   );
   throw new Problem(400, errors.map(({ field, detail }) => `${field}: ${detail}`).join("; "), { errors });
+}
+
+function redirect(location: string): Response {
+  return new Response(null, { status: 308, headers: { location } });
 }

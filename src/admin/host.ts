@@ -56,6 +56,8 @@ export interface AdminHost {
   readonly inspection: Inspection;
   /** Of what clients make the broker hold. */
   readonly heldBytes: number;
+  /** How often the store was committed, and how many seconds that took in all; `undefined`: nothing is stored. */
+  readonly commits: { readonly count: number; readonly sum: number } | undefined;
   /** `undefined`: nobody makes figures for machines. */
   readonly observability?: Observability;
   /** The broker runs. */

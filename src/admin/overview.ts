@@ -115,12 +115,15 @@ export function overviewOf(sources: Sources) {
 }
 
 /** Where messages and sessions are kept, and how that goes. */
-export function storeOf({ config: { persistence }, statistics }: AdminHost) {
+export function storeOf({ config: { persistence }, statistics, commits }: AdminHost) {
+  const { count = 0, sum = 0 } = commits ?? {};
   return {
     type: persistence.type === "module" ? persistence.specifier : persistence.type,
     path: persistence.type === "sqlite" ? persistence.path : null,
     fault: statistics.storeFault ?? null,
     changesWaiting: statistics.changesWaiting,
+    commits: count,
+    commitSeconds: count > 0 ? sum / count : null,
   };
 }
 

@@ -7,15 +7,16 @@ export interface PageFile {
   readonly body: string;
 }
 
-/** By path below the page's own; the empty one is the page itself. */
-export const pageFiles: Readonly<Record<string, PageFile>> = {
-  "": {
-    type: "text/plain; charset=utf-8",
-    body: "The admin API of @amqtt/broker is at api/v1, and describes itself at api/v1/openapi.json.\n",
-  },
-};
+/** The dashboard's file at a path below the page's own; the empty one is the page itself. Loaded when it is asked for. */
+export async function pageFile(path: string): Promise<PageFile | undefined> {
+  const { dashboardFiles } = await import("./dashboard_files.ts");
+  return Object.hasOwn(dashboardFiles, path) ? dashboardFiles[path] : undefined;
+}
 
-/** Nothing from another host, nothing inline, no frames. The page speaks to this server and to the broker's WebSockets. */
+/**
+ * Nothing from another host, nothing inline, no frames, and no text that becomes markup. The page speaks to this server
+ * and to the broker's WebSockets.
+ */
 export const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -26,4 +27,6 @@ export const PAGE_POLICY = [
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
 ].join("; ");

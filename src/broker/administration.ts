@@ -190,6 +190,9 @@ function makeHost(
     get observability() {
       return parts.observability();
     },
+    get commits() {
+      return brokerParts.context.persistence?.writeQueue.latency;
+    },
     get heldBytes() {
       return memory.totalBytes;
     },
