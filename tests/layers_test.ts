@@ -53,7 +53,6 @@ const ownedPackages: Readonly<Record<string, string>> = {
   "hash-wasm": "plugins",
   "@nats-io/jetstream": "log",
   "@nats-io/transport-node": "log",
-  "@hono/node-server": "runtime",
   "hono": "admin",
   "js-yaml": "config",
 };

@@ -1,6 +1,5 @@
 import { errorText } from "../error_text.ts";
 import { loggerOf } from "../logger.ts";
-import { host, type HostHttpServer } from "../runtime/host.ts";
 import { formatAddress } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Identity } from "./access/identity.ts";

@@ -1,6 +1,5 @@
 /** What a running broker takes over without a restart. */
 import type { ResolvedConfig } from "../config/config.ts";
-import { formatKeyPath } from "../config/key_path.ts";
 import { isSamePlugin } from "../config/plugin_list.ts";
 import type { HookChain } from "../hooks/chain.ts";
 import type { Listeners } from "./listeners.ts";

@@ -48,26 +48,6 @@ export interface HostTcpListener extends HostListener<HostTcpConnection> {
   readonly addr: HostTcpAddress;
 }
 
-/** An HTTP server. */
-export interface HostHttpServer {
-  readonly addr: HostTcpAddress;
-  /** Resolves when everything is closed. */
-  readonly finished: Promise<void>;
-}
-
-/** How HTTP is served. */
-export interface HostServeOptions {
-  readonly hostname: string;
-  readonly port: number;
-  /** In PEM, with {@linkcode HostServeOptions.key}: for HTTPS. */
-  readonly cert?: string;
-  readonly key?: string;
-  /** Ends it: no more requests are taken, and those under way are answered to their end. */
-  readonly signal: AbortSignal;
-  /** Called when it listens. Deno's own says so on the console. */
-  onListen(): void;
-}
-
 /** What a file system tells of a file. */
 export interface HostFileInfo {
   readonly isDirectory: boolean;
@@ -170,11 +150,6 @@ export interface Host {
   listen(options: { readonly transport: "unix"; readonly path: string }): HostListener | Promise<HostListener>;
   connect(options: { readonly hostname: string; readonly port: number }): Promise<HostTcpConnection>;
   connect(options: { readonly transport: "unix"; readonly path: string }): Promise<HostConnection>;
-  /** Serves HTTP, or HTTPS with a certificate, until the signal. Where it cannot say at once whether it does, it promises to. */
-  serve(
-    options: HostServeOptions,
-    handler: (request: Request, info: { readonly remoteAddr: HostTcpAddress }) => Promise<Response>,
-  ): HostHttpServer | Promise<HostHttpServer>;
   /** `undefined`: the runtime has no web server whose requests could be upgraded. */
   readonly upgradeWebSocket?: (
     request: Request,

@@ -6,7 +6,6 @@ import { setImmediate } from "node:timers";
 import ts from "typescript";
 import type { HostConnection } from "../../src/runtime/host.ts";
 import { errors } from "../../src/runtime/node/errors.ts";
-import { serve } from "../../src/runtime/node/http_server.ts";
 import * as files from "../../src/runtime/node/files.ts";
 import { inspectAsDeno } from "../../src/runtime/node/inspect.ts";
 import { connect, listen } from "../../src/runtime/node/sockets.ts";
@@ -219,26 +218,4 @@ Deno.test("what Node shows of text is shortened and quoted as Deno does it", () 
     assertEquals(JSON.parse(quoted).replace(/\.{3}$/, ""), text.slice(0, 10) === text ? text : text.slice(0, 10));
   }
   assertEquals(inspectAsDeno({ a: [1, 2, 3] }, { iterableLimit: 1 }), "{ a: [ 1, ... 2 more items ] }");
-});
-
-Deno.test("Node serves HTTP with requests and responses of the web until its signal", async () => {
-  const ending = new AbortController();
-  const options = { hostname: "127.0.0.1", signal: ending.signal, onListen: () => {} };
-  const seen: string[] = [];
-  const { addr, finished } = await serve({ ...options, port: 0 }, async (request, { remoteAddr }) => {
-    seen.push(remoteAddr.hostname);
-    if (request.method === "GET") return new Response("not found", { status: 404 });
-    return new Response(`${request.headers.get("x-name")} ${await request.text()}`);
-  });
-  await assertRejects(async () => await serve({ ...options, port: addr.port }, () => Promise.reject()), Error);
-  const url = `http://127.0.0.1:${addr.port}/path`;
-  const client = Deno.createHttpClient({});
-  const answer = await fetch(url, { client, method: "POST", headers: { "x-name": "a" }, body: "b" });
-  assertEquals([answer.status, await answer.text()], [200, "a b"]);
-  const other = await fetch(url, { client });
-  assertEquals([other.status, await other.text()], [404, "not found"]);
-  assertEquals(seen, ["127.0.0.1", "127.0.0.1"]);
-  client.close();
-  ending.abort();
-  await finished;
 });

@@ -5,7 +5,6 @@ import type { Host, HostPermissionState } from "../host_types.ts";
 import { errors } from "./errors.ts";
 import * as files from "./files.ts";
 import { inspectAsDeno } from "./inspect.ts";
-import { serve } from "./http_server.ts";
 import { connect, listen } from "./sockets.ts";
 import { stderr, stdin } from "./standard_streams.ts";
 
@@ -33,5 +32,4 @@ export const host: Host = {
   memoryUsage: () => process.memoryUsage(),
   listen,
   connect,
-  serve,
 };
