@@ -44,6 +44,11 @@ export type {
   AdminMetricsConfig,
   AdminRole,
   AuthConfig,
+  BridgeAddress,
+  BridgeConfig,
+  BridgePreset,
+  BridgeTls,
+  BridgeTopicConfig,
   BrokerConfig,
   BrokerLimits,
   ClientCertificateRequest,
@@ -62,6 +67,8 @@ export type {
   PluginWithOptions,
   ResolvedAdmin,
   ResolvedAdminBind,
+  ResolvedBridge,
+  ResolvedBridgeTopic,
   ResolvedConfig,
   ResolvedLimits,
   ResolvedListener,
@@ -88,6 +95,7 @@ export { PluginLoadError } from "./src/hooks/loader.ts";
 export type {
   AuthenticationExchange,
   AuthenticationStep,
+  BridgeSnapshot,
   BrokerStatistics,
   ClientAttributes,
   ClientSnapshot,
@@ -166,6 +174,7 @@ export {
   type UserProperty,
   type Will,
 } from "./src/packet/packets.ts";
+export type { PatternLevel, TopicPattern } from "./src/packet/topic_pattern.ts";
 export { ReasonCode } from "./src/packet/reason_code.ts";
 export {
   matches,

@@ -16,7 +16,7 @@ const layers: readonly (readonly string[])[] = [
   ["routing", "plugins"],
   ["connection"],
   ["cluster", "embedding", "metrics"],
-  ["admin"],
+  ["admin", "bridge"],
   ["broker"],
   ["cli", "testing"],
 ];

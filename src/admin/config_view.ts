@@ -36,7 +36,7 @@ type Trace = (...paths: readonly (readonly string[])[]) => ConfigValueOrigin | u
 
 /** The config in force, key by key, without secrets. */
 export function configEntries(config: ResolvedConfig): ConfigEntry[] {
-  const { limits, log, admin, persistence, listeners, origin } = config;
+  const { limits, log, admin, persistence, listeners, bridges, origin } = config;
   const trace: Trace = (...paths) => paths.map((path) => origin?.of(path)).find((found) => found !== undefined);
   const section = (name: "log" | "admin" | "persistence", values: object) =>
     entriesOf(`${name}.`, listedKeys[name], values, (key) => trace([name, key]));
@@ -50,6 +50,9 @@ export function configEntries(config: ResolvedConfig): ConfigEntry[] {
     }),
     ...section("persistence", persistence),
     ...listeners.flatMap((listener) => listenerEntries(listener, trace)),
+    ...bridges.flatMap((bridge) =>
+      entriesOf(`bridges.${bridge.name}.`, listedKeys.bridge, bridge, (key) => trace(["bridges", bridge.name, key]))
+    ),
     ...config.plugins.flatMap((entry) => pluginEntries(entry, trace)),
   ];
 }

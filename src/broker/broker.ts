@@ -8,6 +8,7 @@ import type {
   PublishResult,
   SessionSnapshot,
 } from "../hooks/plugin.ts";
+import type { BridgeSnapshot } from "../hooks/figures.ts";
 import { errorText } from "../error_text.ts";
 import type { ApplicationMessage, Payload } from "../message.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
@@ -165,6 +166,11 @@ export class Broker implements AsyncDisposable {
   /** One client's session as it is now; `undefined`: it has none. */
   session(clientIdentifier: string): SessionSnapshot | undefined {
     return this.#run.inProcess.session(clientIdentifier);
+  }
+
+  /** The bridges as they are now, in the config's order. */
+  get bridges(): BridgeSnapshot[] {
+    return this.#run.bridges?.snapshots ?? [];
   }
 
   /** The retained messages by topic name, as of now. */

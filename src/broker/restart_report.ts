@@ -22,6 +22,7 @@ export function needingRestart(
     ...changedPersistence(running.persistence, now.persistence),
     ...changedPlugins(running, now, reloaded),
     ...changedLog(running, now),
+    ...changedBridges(running.bridges, now.bridges),
     ...changedKeys(running.admin, now.admin).map((key) => `admin.${key === "binds" ? "bind" : key}`),
   ];
 }
@@ -44,6 +45,14 @@ function changedListeners(running: ResolvedConfig, now: ResolvedConfig): string[
     const keys = changedListener(old, current, { running: running.limits, now: now.limits });
     return keys.map((key) => `listeners.${name}.${key}`);
   });
+}
+
+function changedBridges(old: ResolvedConfig["bridges"], now: ResolvedConfig["bridges"]): string[] {
+  const names = new Set([...old, ...now].map(({ name }) => name));
+  const changed = [...names].filter((name) =>
+    differ(old.find((one) => one.name === name), now.find((one) => one.name === name))
+  );
+  return changed.map((name) => `bridges.${name}`);
 }
 
 /** What `bind` is read into. */

@@ -1,4 +1,5 @@
 /** What lives from a start of the broker to its shutdown. */
+import type { Bridges } from "../bridge/bridges.ts";
 import { LogTap } from "../admin/log_tap.ts";
 import type { ResolvedConfig } from "../config/config.ts";
 import { InProcess } from "../embedding/in_process.ts";
@@ -7,6 +8,7 @@ import { loggerOf } from "../logger.ts";
 import { describeAddress } from "../routing/describe.ts";
 import type { Observability } from "../metrics/observability.ts";
 import { type BrokerEnvironment, libraryLogger, systemClock } from "../runtime/environment.ts";
+import { host } from "../runtime/host.ts";
 import { Administration } from "./administration.ts";
 import { BrokerParts, TICK_MS } from "./broker_parts.ts";
 import { emptyPasswordFiles } from "./empty_password_files.ts";
@@ -25,6 +27,8 @@ export interface Run {
   readonly reception: Reception;
   readonly inProcess: InProcess;
   readonly administration: Administration;
+  /** `undefined` before the store is open, and where there are none. */
+  bridges: Bridges | undefined;
 }
 
 /** What a run has of the broker, which outlives it. */
@@ -51,7 +55,14 @@ export function makeRun(config: ResolvedConfig, environment: BrokerEnvironment, 
   );
   const inProcess = new InProcess(brokerParts);
   const administration = new Administration({ brokerParts, listeners, inProcess, log, observability }, reload);
-  return { brokerParts, listeners, reception: new Reception(brokerParts), inProcess, administration };
+  return {
+    brokerParts,
+    listeners,
+    reception: new Reception(brokerParts),
+    inProcess,
+    administration,
+    bridges: undefined,
+  };
 }
 
 function tick(brokerParts: BrokerParts): void {
@@ -72,6 +83,13 @@ function tick(brokerParts: BrokerParts): void {
   memory.look();
 }
 
+/** Loads what speaks to other brokers, if somebody wants it. */
+async function makeBridges({ config, context, logger }: BrokerParts): Promise<Bridges | undefined> {
+  if (config.bridges.length === 0) return undefined;
+  const { Bridges } = await import("../bridge/bridges.ts");
+  return new Bridges(context, logger, () => host.hostname());
+}
+
 function watchCertificates(brokerParts: BrokerParts, sockets: readonly Listeners[]): void {
   const { clock } = brokerParts;
   for (const listeners of sockets.filter(({ certificates }) => certificates.size > 0)) {
@@ -86,11 +104,14 @@ function watchCertificates(brokerParts: BrokerParts, sockets: readonly Listeners
  *
  * @throws {Error} if a plugin does not load or a listener cannot be opened
  */
-export async function openRun({ brokerParts, listeners, reception, inProcess, administration }: Run): Promise<void> {
+export async function openRun(run: Run): Promise<void> {
+  const { brokerParts, listeners, reception, inProcess, administration } = run;
   const { config, logger, statistics } = brokerParts;
   for (const warning of config.warnings) logger.warn(warning);
   await brokerParts.open(inProcess.powers());
   for (const warning of await emptyPasswordFiles(config)) logger.warn(warning);
+  const bridges = run.bridges = await makeBridges(brokerParts);
+  await bridges?.open();
   if (config.admin.binds.length > 0) void administration.recorder;
   await brokerParts.hooks.beforeStart();
   statistics.startedAt = new Date();
@@ -98,6 +119,10 @@ export async function openRun({ brokerParts, listeners, reception, inProcess, ad
     reception.serve(transport, listener);
   });
   await administration.open();
-  brokerParts.every(TICK_MS, () => tick(brokerParts));
+  brokerParts.every(TICK_MS, () => {
+    tick(brokerParts);
+    bridges?.tick(brokerParts.clock.now());
+  });
+  bridges?.start();
   watchCertificates(brokerParts, [listeners, administration.listeners]);
 }

@@ -1,5 +1,6 @@
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { BrokerParts } from "./broker_parts.ts";
+import type { Bridges } from "../bridge/bridges.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { InProcess } from "../embedding/in_process.ts";
 import type { Listeners } from "./listeners.ts";
@@ -18,11 +19,12 @@ export interface ShutdownParts {
   readonly reception: Reception;
   readonly inProcess: InProcess;
   readonly administration: { close(): Promise<void> };
+  readonly bridges: Bridges | undefined;
 }
 
 /** Publishes the wills, closes every connection in bounded time, and frees everything. */
 export async function shutDown(parts: ShutdownParts): Promise<void> {
-  const { brokerParts, listeners, reception, inProcess, administration } = parts;
+  const { brokerParts, listeners, reception, inProcess, administration, bridges } = parts;
   await administration.close();
   reception.close();
   inProcess.refuseSubscriptions();
@@ -40,6 +42,8 @@ export async function shutDown(parts: ShutdownParts): Promise<void> {
   await Promise.all(connections.map((connection) => connection.finish()));
   await reception.empty();
   // What is on its way to many comes to all of them.
+  await within(PLUGIN_PATIENCE_MS, brokerParts.router.idle(), brokerParts.machine);
+  await bridges?.stop();
   await within(PLUGIN_PATIENCE_MS, brokerParts.router.idle(), brokerParts.machine);
   inProcess.end();
   brokerParts.stopTimers();

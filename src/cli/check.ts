@@ -8,6 +8,8 @@ import { formatAddress as hostAndPort } from "../transport/address.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { toHyphens } from "../config/spelling.ts";
 import { limitKeys } from "../config/table.ts";
+import { filterOf } from "../packet/topic_pattern.ts";
+import { formatAddress as joinAddress } from "../transport/address.ts";
 import { checkSqliteFile } from "../store/sqlite/load.ts";
 import { formatAddress } from "./address.ts";
 import { ExitCode } from "./exit_code.ts";
@@ -63,6 +65,7 @@ function describe(config: ResolvedConfig): string[] {
     "plugins:",
     ...config.plugins.map(({ specifier, place }) => `  ${specifier} (${place})`),
     `persistence: ${describePersistence(config)}`,
+    ...describeBridges(config),
     ...describeLimits(config),
   ];
 }
@@ -70,6 +73,25 @@ function describe(config: ResolvedConfig): string[] {
 function describeAdmin({ admin: { binds } }: ResolvedConfig): string[] {
   const lines = binds.map(({ hostname, port, tls }) => `  http${tls ? "s" : ""}://${hostAndPort(hostname, port)}/`);
   return lines.length === 0 ? [] : ["admin:", ...lines];
+}
+
+/** What each bridge would subscribe to and publish, on both sides. */
+function describeBridges({ bridges }: ResolvedConfig): string[] {
+  if (bridges.length === 0) return [];
+  return [
+    "bridges:",
+    ...bridges.flatMap(({ name, addresses, tls, version, topics }) => [
+      `  ${name}: ${addresses.map(({ hostname, port }) => joinAddress(hostname, port)).join(", ")}${
+        tls ? ", TLS" : ""
+      }, MQTT ${version}`,
+      ...topics.flatMap(({ direction, qos, local, remote }) => [
+        ...direction === "in" ? [] : [`    publishes ${filterOf(local)} as ${filterOf(remote)} there, QoS ${qos}`],
+        ...direction === "out"
+          ? []
+          : [`    subscribes to ${filterOf(remote)} there, as ${filterOf(local)} here, QoS ${qos}`],
+      ]),
+    ]),
+  ];
 }
 
 function describePersistence({ persistence }: ResolvedConfig): string {

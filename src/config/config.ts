@@ -6,6 +6,17 @@ import type { ConnectionLimits, ResolvedLimits } from "./limits.ts";
 import type { TlsSource as ResolvedTls } from "../transport/tls/files.ts";
 import type { Duration, InNumbers, Size } from "./units.ts";
 
+import type { BridgeConfig, ResolvedBridge } from "./bridge_config.ts";
+
+export type {
+  BridgeAddress,
+  BridgeConfig,
+  BridgePreset,
+  BridgeTls,
+  BridgeTopicConfig,
+  ResolvedBridge,
+  ResolvedBridgeTopic,
+} from "./bridge_config.ts";
 export type { ConnectionLimits, ResolvedLimits } from "./limits.ts";
 export type { Duration, InNumbers, Size } from "./units.ts";
 export type { ResolvedTls };
@@ -329,6 +340,8 @@ export interface BrokerConfig extends BrokerLimits, ConnectionLimits {
   readonly plugins?: PluginList;
   /** Where sessions and messages are kept. @default in memory */
   readonly persistence?: PersistenceConfig;
+  /** Bridges to other brokers, by name. @default none */
+  readonly bridges?: Readonly<Record<string, BridgeConfig | null>>;
   /** What is logged, and how. @default events and warnings as text, without packets */
   readonly log?: LogConfig;
   /** The admin API and page. @default off */
@@ -416,6 +429,8 @@ export interface ResolvedConfig extends InNumbers<Required<BrokerLimits>> {
       readonly options: Readonly<Record<string, unknown>>;
     }
     | { readonly type: "module"; readonly specifier: string; readonly options: Readonly<Record<string, unknown>> };
+  /** In the config's order. */
+  readonly bridges: readonly ResolvedBridge[];
   /** What is logged, and how. */
   readonly log: ResolvedLog;
   /** The admin API and page, and whether it was asked for. */

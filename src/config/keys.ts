@@ -1,4 +1,5 @@
 /** What is made of the table of keys: defaults, ranges, and the list for the documentation. */
+import { bridgeKeys, bridgeTopicKeys } from "./bridge_table.ts";
 import type { ResolvedLimits } from "./config.ts";
 import { defaultsOf, type Key, type Keys, mapKeys, quantitiesOf, type QuantityKey } from "./key.ts";
 import { toHyphens } from "./spelling.ts";
@@ -49,8 +50,17 @@ export const defaultAdmin = defaultsOf(adminKeys);
 
 /** A key as the documentation lists it. */
 export interface KeyEntry {
-  /** Where it stands: at the top, in each of `listeners`, or in the section of this name. */
-  readonly section: "broker" | "listener" | "auth" | "topic-check" | "persistence" | "log" | "admin";
+  /** Where it stands: at the top, in each of `listeners`, of `bridges` and of their `topics`, or in the section of this name. */
+  readonly section:
+    | "broker"
+    | "listener"
+    | "auth"
+    | "topic-check"
+    | "persistence"
+    | "bridge"
+    | "bridge-topic"
+    | "log"
+    | "admin";
   /** As in YAML. */
   readonly key: string;
   /** For people; empty: none. */
@@ -66,6 +76,8 @@ export const listedKeys: Readonly<Record<KeyEntry["section"], Keys>> = {
   auth: authKeys,
   "topic-check": topicCheckKeys,
   persistence: persistenceKeys,
+  bridge: bridgeKeys,
+  "bridge-topic": bridgeTopicKeys,
   log: logKeys,
   admin: adminKeys,
 };

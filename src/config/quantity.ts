@@ -19,6 +19,7 @@ export interface Quantity {
     | "subscriptions"
     | "topics"
     | "clients"
+    | "bridges"
     | "QoS";
   readonly default: number;
   readonly minimum: number;

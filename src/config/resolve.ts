@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { resolveAdmin } from "./admin.ts";
+import { resolveBridges } from "./bridges.ts";
 import { ConfigError } from "./config_error.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { defaultsOf, fill } from "./key.ts";
@@ -45,6 +46,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
   const limits = mergeLimits(defaultLimits, values);
   const listeners = resolveListeners(values.listeners, broker.pathOf("listeners"), limits, baseDirectory, report);
   const plugins = resolvePlugins(broker, baseDirectory, report);
+  const bridges = resolveBridges(values.bridges, broker.pathOf("bridges"), baseDirectory, report);
   const log = resolveLog(broker, report);
   const persistence = resolvePersistence(broker, baseDirectory, report);
   const admin = resolveAdmin(broker, { baseDirectory, plugins: plugins.plugins, report });
@@ -58,6 +60,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
     limits,
     ...fill(capacityKeys, values, defaultsOf(capacityKeys)),
     persistence,
+    bridges,
     log,
     admin,
     warnings: report.warnings,

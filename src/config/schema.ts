@@ -1,5 +1,6 @@
 /** Schemas of the config's sections, in camelCase; every key is optional, and no other key is allowed. */
 import { z } from "zod";
+import { bridgeKeys, bridgeTopicKeys } from "./bridge_table.ts";
 import { type Keys, mapKeys } from "./key.ts";
 import {
   adminKeys,
@@ -43,6 +44,18 @@ export const logSchema = schemaOf(logKeys);
 
 /** `admin`. */
 export const adminSchema = schemaOf(adminKeys);
+
+/** One of `bridges`. */
+export const bridgeSchema = schemaOf(bridgeKeys);
+
+/** One of the `topics` of a bridge. */
+export const bridgeTopicSchema = schemaOf(bridgeTopicKeys);
+
+/** What the section of a bridge says. */
+export type BridgeValues = z.output<typeof bridgeSchema>;
+
+/** What one of its `topics` says. */
+export type BridgeTopicValues = z.output<typeof bridgeTopicSchema>;
 
 /** What the top level says. */
 export type BrokerValues = z.output<typeof brokerSchema>;

@@ -6,6 +6,7 @@
  * limits.ts or config.ts, whose comments are what a program's editor shows; a test names the keys in which the two differ.
  * `deno task docs:config PAGE` and `deno task docs:schema` write the rest, and examples/broker.yaml has to show it.
  */
+import type { BridgeConfig } from "./bridge_config.ts";
 import type { QoS } from "../packet/packets.ts";
 import type {
   AdminConfig,
@@ -76,6 +77,11 @@ export const sectionKeys = {
     {
       shown: "in memory",
     },
+  ),
+  bridges: key(
+    "bridges to other brokers by name, see [Bridges](bridges.md)",
+    elsewhere<Readonly<Record<string, BridgeConfig | null>>>(see("bridges")),
+    { shown: "none" },
   ),
   log: key("what is logged, see [log](#log)", elsewhere<LogConfig>(see("log")), {
     shown: "events and warnings, as text",

@@ -1,5 +1,5 @@
 /** Kinds of values that are no numbers. Each says in one sentence what it expects and what it got. */
-import { parseTopicFilter, parseTopicName, TopicError } from "../packet/topic.ts";
+import { parseTopicFilter, parseTopicName, TopicError, type TopicFilter } from "../packet/topic.ts";
 import { type Bind, BindError, parseBind } from "./bind.ts";
 import type { AccessControlList, AdminListenerConfig, AdminMetricsConfig, AdminRole, LogLevel } from "./config.ts";
 import { type Complain, type Kind, like, value, WITH_VARIABLE } from "./kind.ts";
@@ -228,6 +228,56 @@ export const metricsAccess = value<{ readonly public: boolean }, AdminMetricsCon
     }
   }
   return { public: input.public === true };
+});
+
+/** Where a remote is: one address, or several. */
+export const addresses = value<readonly Bind[], string | readonly string[]>({
+  anyOf: [{ type: "string" }, { type: "array", items: { type: "string" }, minItems: 1 }],
+}, (input, complain) => {
+  const list: readonly unknown[] = Array.isArray(input) ? input : [input];
+  if (list.length === 0) complain({ message: "must have at least one address: got an empty list" });
+  return list.map((one, index) =>
+    readAddress(one, (message) => complain({ message, ...(Array.isArray(input) && { path: [index] }) }))
+  );
+});
+
+function readAddress(input: unknown, complain: (message: string) => void): Bind {
+  const nowhere: Bind = { hostname: "" };
+  if (typeof input !== "string" || input === "" || /^:?\d+$/.test(input) || input.startsWith("unix:")) {
+    complain(`must be host, host:port or "[v6]:port": got ${show(input)}`);
+    return nowhere;
+  }
+  try {
+    const found = parseBind(input);
+    if (found.port === 0) complain(`port must be 1 to 65535: got ${show(input)}`);
+    return found;
+  } catch (error) {
+    if (!(error instanceof BindError)) throw error;
+    complain(error.message);
+    return nowhere;
+  }
+}
+
+/** A version of MQTT. YAML takes 5 for a number. */
+export const protocolVersion = value<"auto" | "5" | "3.1.1">({
+  anyOf: [{ enum: ["auto", "5", "3.1.1", 5] }, WITH_VARIABLE],
+}, (input, complain) => {
+  const word = (["auto", "5", "3.1.1"] as const).find((word) => word === String(input));
+  if (word === undefined) complain({ message: `must be auto, 5 or 3.1.1: got ${show(input)}` });
+  return word;
+});
+
+/** A list of topic filters. */
+export const topicFilters = value<readonly TopicFilter[], readonly string[]>({
+  type: "array",
+  items: { type: "string" },
+}, (input, complain) => {
+  if (!Array.isArray(input)) {
+    complain({ message: `must be a list of topic filters: got ${show(input)}` });
+    return undefined;
+  }
+  input.forEach((entry, index) => checkEntry(entry, [index], complain));
+  return input as TopicFilter[];
 });
 
 /** Permission bits as chmod takes them. YAML would take plain digits for a decimal number. */

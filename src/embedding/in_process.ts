@@ -21,7 +21,7 @@ import { checkDisconnect } from "../connection/disconnect_rules.ts";
 import { sendRetained } from "../connection/handlers/retained_delivery.ts";
 import { InProcessClient, type PublishAs } from "./in_process_client.ts";
 import type { LocalClient, LocalClientOptions } from "./local_client.ts";
-import { PROGRAM } from "./local_connection.ts";
+import { PROGRAM } from "./local_session.ts";
 import { InProcessSubscriber } from "./in_process_subscriber.ts";
 import type { PluginPowers } from "./plugin_context.ts";
 import { makeMessage } from "./program_message.ts";

@@ -1,15 +1,14 @@
 import type { ConnectionContext } from "../connection/connection_context.ts";
-import { withSession } from "../connection/client_snapshot.ts";
 import type { Ending } from "../connection/connection_state.ts";
-import { claimSession } from "../connection/session_claim.ts";
 import { subscribeSession, unsubscribeSession } from "../connection/session_subscription.ts";
 import type { ClientSnapshot, PublishOptions, PublishResult } from "../hooks/plugin.ts";
 import type { Payload } from "../message.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { parseTopicFilter } from "../packet/topic.ts";
-import { Session } from "../session/session.ts";
+import type { Session } from "../session/session.ts";
 import type { LocalClient, LocalClientOptions, LocalDelivery, LocalSubscribeOptions } from "./local_client.ts";
-import { LocalConnection, PROGRAM } from "./local_connection.ts";
+import { LocalConnection } from "./local_connection.ts";
+import { openLocalSession, storedSince } from "./local_session.ts";
 import { parseSubscription } from "./program_subscription.ts";
 
 /** Publishes in the name of a client. */
@@ -66,25 +65,12 @@ export class InProcessClient implements LocalClient {
     }
     checkRange(place, "sessionExpiryIntervalSeconds", sessionExpiryIntervalSeconds, 0, 0xffff_ffff);
     checkRange(place, "receiveMaximum", receiveMaximum, 1, 65_535);
-    await claimSession(context, { clientIdentifier, username: PROGRAM, cleanStart });
-    const writeQueue = context.persistence?.writeQueue;
-    const old = context.sessions.get(clientIdentifier);
-    if (writeQueue?.fault && (sessionExpiryIntervalSeconds > 0 || old?.durable)) {
-      throw new Error(`${place}: its session cannot be stored: ${writeQueue.fault.message}`);
-    }
-    const before = writeQueue?.position;
-    const reason = "the client connected anew";
-    if (old) context.connectionBySession.get(old)?.close({ reasonCode: ReasonCode.SessionTakenOver, reason });
-    const { session, present } = context.sessions.open(
-      { clientIdentifier, expiryIntervalSeconds: sessionExpiryIntervalSeconds },
-      // Nobody else's messages are the program's, and the other way round.
-      cleanStart || old?.username !== PROGRAM,
-      () => newSession(context, clientIdentifier, sessionExpiryIntervalSeconds),
+    const before = context.persistence?.writeQueue.position;
+    const { session, present, client } = await openLocalSession(
+      context,
+      { clientIdentifier, sessionExpiryIntervalSeconds, cleanStart },
+      place,
     );
-    session.sender.limitTo(context.senderLimits.get(context.config.handedIn.limits));
-    const connectedAt = new Date(context.clock.epoch());
-    const client = withSession(describe(clientIdentifier, cleanStart, connectedAt), session);
-    context.wills.signedIn(client);
     const local = new InProcessClient(context, session, present, { client, receiveMaximum, publish });
     await local.#stored(before);
     if (!local.#connection.closed) local.#connection.begin();
@@ -145,29 +131,9 @@ export class InProcessClient implements LocalClient {
     return writeQueue?.position;
   }
 
-  async #stored(before: number | undefined): Promise<void> {
-    const writeQueue = this.#context.persistence?.writeQueue;
-    if (writeQueue && !writeQueue.fault && writeQueue.position !== before) await writeQueue.settled();
+  #stored(before: number | undefined): Promise<void> {
+    return storedSince(this.#context, before);
   }
-}
-
-function newSession(context: ConnectionContext, clientIdentifier: string, expiryIntervalSeconds: number): Session {
-  const log = expiryIntervalSeconds > 0 ? context.persistence?.recorderOf(clientIdentifier, PROGRAM) : undefined;
-  const parts = context.sessionParts(clientIdentifier);
-  return new Session({ clientIdentifier, username: PROGRAM, expiryIntervalSeconds, log, ...parts });
-}
-
-function describe(clientIdentifier: string, cleanStart: boolean, connectedAt: Date): ClientSnapshot {
-  return Object.freeze({
-    clientIdentifier,
-    protocolVersion: 5,
-    listener: "program",
-    remote: Object.freeze({}),
-    secure: true,
-    cleanStart,
-    keepAliveSeconds: 0,
-    connectedAt,
-  });
 }
 
 function isClientIdentifier(text: unknown): boolean {

@@ -1,7 +1,6 @@
 import type { ResolvedListener } from "../config/config.ts";
 import type { ClientConnection, ConnectionContext } from "../connection/connection_context.ts";
 import type { Ending, SignedIn } from "../connection/connection_state.ts";
-import { DeferredPublishes } from "../connection/deferred_publishes.ts";
 import { sendRetained } from "../connection/handlers/retained_delivery.ts";
 import type { ClientSnapshot } from "../hooks/plugin.ts";
 import type { DropReason } from "../message.ts";
@@ -10,12 +9,9 @@ import type { Delivery } from "../session/delivery.ts";
 import { Fifo } from "../session/fifo.ts";
 import type { OutboundLink } from "../session/sender.ts";
 import type { Session } from "../session/session.ts";
-import { InboundTopicAliases } from "../session/topic_aliases.ts";
 import type { WorkParty } from "../work_budget.ts";
 import type { LocalDelivery } from "./local_client.ts";
-
-/** No client of the network can have this user name, nor a listener this name: both are the program's alone. */
-export const PROGRAM = "\0program";
+import { PROGRAM, signedIn } from "./local_session.ts";
 
 /** What a {@linkcode LocalConnection} is made with. */
 export interface LocalConnectionOptions {
@@ -46,22 +42,7 @@ export class LocalConnection implements ClientConnection, OutboundLink {
     this.receiveMaximum = receiveMaximum;
     this.#session = session;
     this.#onEnd = onEnd;
-    this.#open = {
-      at: "open",
-      session,
-      client,
-      mountpoint: undefined,
-      version: 5,
-      isBridge: false,
-      askedNoExpiry: false,
-      greeted: true,
-      will: undefined,
-      topicAliases: new InboundTopicAliases(0),
-      reAuthentication: undefined,
-      held: new DeferredPublishes(),
-      publishCallbacks: undefined,
-      retainedWalk: undefined,
-    };
+    this.#open = signedIn({ session, client });
   }
 
   get open(): SignedIn | undefined {

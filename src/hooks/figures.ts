@@ -125,6 +125,28 @@ export interface BrokerStatistics {
   readonly changesWaiting: number;
 }
 
+/** A bridge to another broker, as of one moment. */
+export interface BridgeSnapshot {
+  /** Its key in `bridges`. */
+  readonly name: string;
+  /** `waiting`: for the next attempt; `idle`: a lazy bridge that has nothing to send; `stopped`: the broker is shut down. */
+  readonly state: "connecting" | "connected" | "waiting" | "idle" | "stopped";
+  /** `host:port` of the remote that was tried last; `undefined`: none was. */
+  readonly address: string | undefined;
+  /** What went wrong last, in the remote's own words if it gave any; `undefined`: nothing since it was connected. */
+  readonly error: string | undefined;
+  /** Name of its session, in which what waits for the remote is kept. */
+  readonly clientIdentifier: string;
+  /** Messages that wait for the remote. */
+  readonly messagesQueued: number;
+  /** QoS 1 and 2 messages that the remote has not acknowledged. */
+  readonly messagesInflight: number;
+  /** Messages sent to the remote since the start, those that were sent again included. */
+  readonly messagesSent: number;
+  /** Messages of the remote that were published here since the start. */
+  readonly messagesReceived: number;
+}
+
 /** A session as it was when it was asked for, with or without a connected client; frozen, and never brought up to date. */
 export interface SessionSnapshot {
   /** Name of the session. */

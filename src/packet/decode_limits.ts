@@ -7,6 +7,8 @@ export interface DecodeLimits {
   readonly maxFiltersPerPacket: number;
   /** User properties of any packet, and of the will in CONNECT. */
   readonly maxUserProperties: number;
+  /** Whose packets are read. @default "client" */
+  readonly sender?: "client" | "server";
 }
 
 /** Where nothing is to be bounded. */

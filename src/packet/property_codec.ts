@@ -11,7 +11,7 @@ type PropertyValue = number | boolean | string | Uint8Array | UserProperty;
 type PropertyBag = { [name: string]: PropertyValue | PropertyValue[] | undefined };
 
 /**
- * Reads the length and the properties of a packet that a client sent (MQTT 5.0 §2.2.2).
+ * Reads the length and the properties of a packet that was received (MQTT 5.0 §2.2.2).
  *
  * @throws {ProtocolError} 0x81 for a property that is unknown, misplaced or cut short, 0x82 for one that repeats, is not
  * the client's to send or has a value out of range, 0x94 for topic alias 0, 0x97 for more user properties than allowed
@@ -29,7 +29,7 @@ export function readProperties(reader: ByteReader, place: PropertyPlace, limits:
 export function readPropertyBlock(
   reader: ByteReader,
   place: PropertyPlace,
-  { maxUserProperties }: DecodeLimits = noDecodeLimits,
+  { maxUserProperties, sender = "client" }: DecodeLimits = noDecodeLimits,
 ): Properties {
   const found: PropertyBag = {};
   let userProperties = 0;
@@ -38,7 +38,9 @@ export function readPropertyBlock(
     const identifier = reader.variableByteInteger("property identifier");
     const definition = definitions.get(identifier);
     if (definition === undefined) throw malformed(`property 0x${identifier.toString(16)} must not stand here`);
-    if (definition.sender === "server") throw protocolError(`${definition.name} must not be sent by a client`);
+    if (definition.sender !== undefined && definition.sender !== sender) {
+      throw protocolError(`${definition.name} must not be sent by a ${sender}`);
+    }
     if (definition.type === "stringPair" && ++userProperties > maxUserProperties) {
       throw tooMany("user properties of one packet", maxUserProperties, "max-user-properties");
     }

@@ -134,6 +134,19 @@ export function isTopicLength(text: string): boolean {
   return text.length <= MAX_BYTES / 3 || encoder.encode(text).length <= MAX_BYTES;
 }
 
+/** Tells whether there is a topic name that both filters match. */
+export function intersects(one: TopicFilter, other: TopicFilter): boolean {
+  const a = one.split("/");
+  const b = other.split("/");
+  // [MQTT-4.7.2-1] 3.1.1 and 5.0
+  if (one.startsWith("$") !== other.startsWith("$")) return false;
+  for (let i = 0;; i++) {
+    if (a[i] === "#" || b[i] === "#") return true;
+    if (a[i] === undefined || b[i] === undefined) return a[i] === b[i];
+    if (a[i] !== b[i] && a[i] !== "+" && b[i] !== "+") return false;
+  }
+}
+
 function checkText(what: string, text: string): void {
   // A program may be written in JavaScript, where no type keeps a number out.
   if (typeof text !== "string") throw new TopicError(`${what} must be text: got ${typeof text}`);

@@ -77,8 +77,8 @@ export class PublishPipeline {
   }
 
   /** Takes a message of the broker, a plugin or the host program: transformation and routing. */
-  publish(message: Message): PublishOutcome | Promise<PublishOutcome> {
-    return this.#transform(undefined, message, {});
+  publish(message: Message, callbacks: PublishCallbacks = {}): PublishOutcome | Promise<PublishOutcome> {
+    return this.#transform(undefined, message, callbacks);
   }
 
   /** Whether a client may publish a message. A will is asked about at CONNECT, before it is one. */

@@ -48,6 +48,14 @@ export interface HostTcpListener extends HostListener<HostTcpConnection> {
   readonly addr: HostTcpAddress;
 }
 
+/** Where a TCP connection leads. */
+export interface HostConnectOptions {
+  readonly hostname: string;
+  readonly port: number;
+  /** Gives the attempt up, which rejects with its reason. @default it lasts as long as it takes */
+  readonly signal?: AbortSignal;
+}
+
 /** What a file system tells of a file. */
 export interface HostFileInfo {
   readonly isDirectory: boolean;
@@ -134,6 +142,7 @@ export interface Host {
   readonly stderr: { write(bytes: Uint8Array): Promise<number>; writeSync(bytes: Uint8Array): number };
 
   cwd(): string;
+  hostname(): string;
   exit(code: number): never;
   addSignalListener(signal: HostSignal, handler: () => void): void;
   removeSignalListener(signal: HostSignal, handler: () => void): void;
@@ -148,7 +157,7 @@ export interface Host {
   /** Listens; where the runtime cannot say at once whether it does, it promises to. */
   listen(options: { readonly hostname: string; readonly port: number }): HostTcpListener | Promise<HostTcpListener>;
   listen(options: { readonly transport: "unix"; readonly path: string }): HostListener | Promise<HostListener>;
-  connect(options: { readonly hostname: string; readonly port: number }): Promise<HostTcpConnection>;
+  connect(options: HostConnectOptions): Promise<HostTcpConnection>;
   connect(options: { readonly transport: "unix"; readonly path: string }): Promise<HostConnection>;
   /** `undefined`: the runtime has no web server whose requests could be upgraded. */
   readonly upgradeWebSocket?: (

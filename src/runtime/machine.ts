@@ -18,6 +18,8 @@ export interface Machine {
   letRun(): Promise<void>;
   /** Calls `run` once, in `ms` milliseconds, unless the returned function is called before. */
   after(ms: number, run: () => void): () => void;
+  /** A number from 0 to below 1, to spread over time what many would do at once. */
+  random(): number;
   /** A text that nobody can guess, for the identifier of a client that has none. */
   uniqueName(): string;
   /** Frees what was asked for; the broker has ended. */
@@ -40,6 +42,7 @@ export function systemMachine(): Machine {
     pollSockets: () => sockets.look(),
     letRun: () => new Promise((resolve) => setImmediate(resolve)),
     after: systemTimer.after,
+    random: () => Math.random(),
     uniqueName: () => crypto.randomUUID(),
     close: () => sockets.close(),
   };

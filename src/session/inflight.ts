@@ -146,6 +146,14 @@ export class Inflight {
     this.#log?.settled(delivery);
   }
 
+  /** The other side has no session any longer, so that nothing of it waits to be released. */
+  forgetReleased(): void {
+    for (const packetIdentifier of this.#entries.identifiers()) {
+      const released = this.released(packetIdentifier);
+      if (released) this.remove(packetIdentifier, released);
+    }
+  }
+
   /** The session has ended: takes everything out, and returns the messages that are in memory. */
   end(): Delivery[] {
     const messages = this.#entries.identifiers().flatMap((packetIdentifier) => this.message(packetIdentifier) ?? []);

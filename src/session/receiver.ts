@@ -40,6 +40,11 @@ export class Receiver {
     this.#earlier = this.inflight > 0 ? new Set(this.#unreleased) : undefined;
   }
 
+  /** The other side has no session any longer: what it sends from now on is new, whatever its identifier. */
+  forget(): void {
+    for (const packetIdentifier of [...this.#unreleased ?? []]) this.release(packetIdentifier);
+  }
+
   /** Enters the identifier of a message that was passed on. */
   accept(packetIdentifier: number): void {
     (this.#unreleased ??= new Set()).add(packetIdentifier);

@@ -1,6 +1,7 @@
 import { protocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { DropReason } from "../message.ts";
+import type { QoS } from "../packet/packets.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { SearchBudget } from "../topics/retained_search.ts";
 import type { Availability, Subscription } from "../topics/subscriber.ts";
@@ -198,6 +199,24 @@ export class Sender {
   /** Reads from the store what is under way. Rejects if that fails, and can then be tried again. */
   readInflight(): Promise<void> {
     return this.#inflight.read();
+  }
+
+  /** Whether the packet identifier is that of something under way. */
+  uses(packetIdentifier: number): boolean {
+    return this.#inflight.has(packetIdentifier);
+  }
+
+  /** The QoS of the message with this packet identifier; `undefined`: there is none, or it is only to be released. */
+  qosOf(packetIdentifier: number): QoS | undefined {
+    return this.#inflight.message(packetIdentifier)?.qos;
+  }
+
+  /**
+   * The other side has lost its session: what it was to release is over, and the rest is sent as if for the first time.
+   * To be called before it is attached, when all that is under way was read.
+   */
+  startAnew(): void {
+    this.#inflight.forgetReleased();
   }
 
   /** The client has signed in: what is under way stays in memory until it is attached, and as long as it is. */

@@ -81,6 +81,8 @@ export class Session implements Subscriber {
   readonly durable: boolean;
   /** It is over: {@linkcode Session.end} was called. */
   ended = false;
+  /** What becomes of a message that is offered; `undefined` as result: it is not for this session. @default it stays as it is */
+  admit: ((message: Message) => Message | undefined) | undefined = undefined;
 
   constructor(options: SessionOptions) {
     this.clientIdentifier = options.clientIdentifier;
@@ -178,7 +180,8 @@ export class Session implements Subscriber {
 
   /** A message matched the session's subscriptions. It is sent with RETAIN 0 unless asked otherwise (§3.3.1.3). */
   offer(message: Message, route: Route): boolean {
-    return this.sender.offer(deliveryOf(message, route));
+    const admitted = this.admit === undefined ? message : this.admit(message);
+    return admitted === undefined || this.sender.offer(deliveryOf(admitted, route));
   }
 
   refuses(message: Message, route: Route): boolean {

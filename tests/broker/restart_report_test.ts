@@ -9,6 +9,9 @@ import { capacityKeys, limitKeys } from "../../src/config/table.ts";
 const resolved = (config: unknown) => resolveConfig(config, { baseDirectory: "/nowhere" });
 const unix = (parts: object): BrokerConfig => ({ listeners: { u: { bind: "unix:/run/m.sock", ...parts } } });
 const tcp = (parts: object): BrokerConfig => ({ listeners: { t: { bind: "127.0.0.1:1883", ...parts } } });
+const bridge = (more: object): BrokerConfig => ({
+  bridges: { b: { address: "remote.example.org", topics: [{ filter: "#" }], ...more } },
+});
 const certificate = { ssl: true, certfile: "c", keyfile: "k" };
 
 for (
@@ -32,6 +35,9 @@ for (
     [{ plugins: ["./a.ts"] }, { plugins: ["./a.ts", "./b.ts"] }, "plugins"],
     [{}, { log: { excludeSys: false } }, "log.exclude-sys"],
     [{}, { log: { packets: "headers" } }, "log.packets"],
+    [{}, bridge({}), "bridges.b"],
+    [bridge({}), bridge({ keepAlive: 5 }), "bridges.b"],
+    [bridge({}), bridge({}), ""],
     [tcp({}), tcp({}), ""],
   ] as readonly (readonly [BrokerConfig, BrokerConfig, string])[]
 ) {

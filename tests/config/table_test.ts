@@ -1,6 +1,8 @@
 import type {
   AdminConfig,
   AuthConfig,
+  BridgeConfig,
+  BridgeTopicConfig,
   BrokerConfig,
   BrokerLimits,
   ConnectionLimits,
@@ -13,6 +15,7 @@ import type {
   TopicCheckConfig,
 } from "../../src/config/config.ts";
 import type { Inputs, Resolved } from "../../src/config/key.ts";
+import type { bridgeKeys, bridgeTopicKeys } from "../../src/config/bridge_table.ts";
 import type {
   adminKeys,
   authKeys,
@@ -66,6 +69,8 @@ Deno.test("the interfaces of the config are what the table of keys says", () => 
   >(true);
   same<LogConfig, Inputs<typeof logKeys>>(true);
   same<AdminConfig, Inputs<typeof adminKeys>>(true);
+  same<BridgeConfig, Inputs<typeof bridgeKeys>>(true);
+  same<BridgeTopicConfig, Inputs<typeof bridgeTopicKeys>>(true);
 });
 
 Deno.test("the resolved config has the types of the table of keys", () => {

@@ -31,6 +31,9 @@ export function brokerSchema(): JsonSchema {
       persistence: persistenceSection(persistence),
       listeners: { type: ["object", "null"], additionalProperties: { $ref: "#/definitions/listener" } },
       listener: listener(sections.listener),
+      bridges: { type: ["object", "null"], additionalProperties: { $ref: "#/definitions/bridge" } },
+      bridge: mapping(sections.bridge, "#/definitions/bridge"),
+      "bridge-topic": mapping(sections["bridge-topic"], "#/definitions/bridge-topic"),
       plugins: pluginList(),
       options: Object.fromEntries(
         Object.entries(bundledPlugins).map((

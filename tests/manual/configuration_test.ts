@@ -30,6 +30,12 @@ Deno.test("the page about plugins lists every bundled plugin, and its export is 
   }
 });
 
+/** Whose keys stand below a key at the top, where that is not a section of this name. */
+const sectionsBelow: Readonly<Record<string, readonly string[]>> = {
+  listeners: ["listener"],
+  bridges: ["bridge", "bridge-topic"],
+};
+
 Deno.test("examples/broker.yaml starts as it stands and shows every key in its place", async () => {
   const file = join(root, "examples", "broker.yaml");
   const { resolved } = await loadConfigFile(file);
@@ -41,19 +47,21 @@ Deno.test("examples/broker.yaml starts as it stands and shows every key in its p
     auth: [],
     "topic-check": [],
     persistence: [],
+    bridge: [],
+    "bridge-topic": [],
     log: [],
     admin: [],
   };
   let top = "";
   for (const line of lines) {
-    const found = /^( *)([a-z][a-z0-9-]*):(?: |$)/.exec(line);
+    const found = /^( *)(?:- )?([a-z][a-z0-9-]*):(?: |$)/.exec(line);
     if (found === null) continue;
     const [, indent, key] = found;
     if (indent === "") {
       top = key!;
       places.broker!.push(key!);
     } else {
-      places[top === "listeners" ? "listener" : top]?.push(key!);
+      for (const place of sectionsBelow[top] ?? [top]) places[place]?.push(key!);
     }
   }
   for (const { section, key } of keyEntries) {

@@ -77,6 +77,14 @@ const places: readonly Place[] = [
   inSection("auth"),
   inSection("topic-check"),
   inSection("log"),
+  [
+    "a bridge",
+    listedKeys.bridge,
+    (entry) => ({ bridges: { a: { address: "a", topics: [{ filter: "a" }], ...entry } } }),
+  ],
+  ["a bridge's topic", listedKeys["bridge-topic"], (entry) => ({
+    bridges: { a: { address: "a", topics: [{ filter: "+", ...entry }] } },
+  })],
   ["persistence", listedKeys.persistence, (entry) => ({ persistence: { type: "sqlite", ...entry } })],
   ...Object.entries(bundledPlugins).map(([name, { options: keys }]): Place => [
     `the options of ${name}`,
@@ -89,7 +97,7 @@ const places: readonly Place[] = [
 const values: readonly unknown[] = [
   null, true, false, "on", "OFF", "No", 0, 1, 2, 0.5, -1, 70_000, 1e12, "", "x", "10", "1.5", " 10 MiB", "1kb", "7 d",
   "500 ms", "0660", "660", "/mqtt", "127.0.0.1:1883", "[::1]:1", "unix:/a", "./store.ts", "tcp", "ws", "external", "cn",
-  "required", "drop-newest", "any-username", "memory", "sqlite", "os", "debug", "json", "headers", [], ["*"], ["a.example"],
+  "required", "drop-newest", "first", "aws-iot", "auto", "both", "keep", "$1", [{ filter: "a/#", direction: "in" }], "any-username", "memory", "sqlite", "os", "debug", "json", "headers", [], ["*"], ["a.example"],
   ["event_logger"], [{ "auth.file": { "password-file": "x" } }], {}, { a: null }, { a: ["b/#"] }, { a: {} }, { connections: "off" },
   { "plugins.mine": "debug" }, { enabled: "off" }, { level: "off" }, { type: "./mine.ts", path: 5, more: [1] },
 ];

@@ -219,3 +219,18 @@ Deno.test("what Node shows of text is shortened and quoted as Deno does it", () 
   }
   assertEquals(inspectAsDeno({ a: [1, 2, 3] }, { iterableLimit: 1 }), "{ a: [ 1, ... 2 more items ] }");
 });
+
+Deno.test("an attempt of Node's to connect is given up by its signal, with its reason", async () => {
+  const listener = await listen({ hostname: "127.0.0.1", port: 0 });
+  const { hostname, port } = listener.addr;
+  const reason = new Error("no longer wanted");
+  await assertRejects(() => connect({ hostname, port, signal: AbortSignal.abort(reason) }), Error, reason.message);
+  const late = new AbortController();
+  const connection = await connect({ hostname, port, signal: late.signal });
+  const accepted = await listener.accept();
+  late.abort();
+  assertEquals(await connection.write(new Uint8Array(1)), 1);
+  connection.close();
+  accepted.close();
+  listener.close();
+});

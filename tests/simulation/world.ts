@@ -171,6 +171,8 @@ export class Process {
     pollSockets: () => new Promise((resolve) => void this.after(1, resolve)),
     letRun: () => new Promise((resolve) => void this.after(0, resolve)),
     after: (ms, run) => this.after(ms, run),
+    // The world's chance is in its schedule.
+    random: () => 0.5,
     uniqueName: () => `unique-${this.#names++}`,
     close: () => Promise.resolve(),
   };

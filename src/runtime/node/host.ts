@@ -1,5 +1,6 @@
 /** The runtime: Node. The package for npm has this file in place of `src/runtime/host.ts`. */
 import "./gaps.ts";
+import { hostname } from "node:os";
 import process from "node:process";
 import type { Host, HostPermissionState } from "../host_types.ts";
 import { errors } from "./errors.ts";
@@ -25,6 +26,7 @@ export const host: Host = {
   stdin,
   stderr,
   cwd: () => process.cwd(),
+  hostname,
   exit: (code) => process.exit(code),
   addSignalListener: (signal, handler) => void process.on(signal, handler),
   removeSignalListener: (signal, handler) => void process.off(signal, handler),

@@ -3,6 +3,7 @@ import * as net from "node:net";
 import type {
   HostAddress,
   HostConnection,
+  HostConnectOptions,
   HostListener,
   HostTcpAddress,
   HostTcpConnection,
@@ -33,17 +34,25 @@ export function listen(options: TcpPlace | UnixPlace): Promise<HostListener> {
   });
 }
 
-export function connect(options: TcpPlace): Promise<HostTcpConnection>;
+export function connect(options: HostConnectOptions): Promise<HostTcpConnection>;
 export function connect(options: UnixPlace): Promise<HostConnection>;
 /** Connects to a port or a unix socket. */
-export function connect(options: TcpPlace | UnixPlace): Promise<HostConnection> {
+export function connect(options: HostConnectOptions | UnixPlace): Promise<HostConnection> {
   const place = "path" in options ? { path: options.path } : { host: options.hostname, port: options.port };
-  return new Promise((resolve, reject) => {
+  const signal = "signal" in options ? options.signal : undefined;
+  return new Promise<HostConnection>((resolve, reject) => {
     const socket = net.connect({ ...place, allowHalfOpen: true });
     socket.pause();
+    const giveUp = () => void socket.destroy(signal?.reason as Error);
+    if (signal?.aborted) giveUp();
+    signal?.addEventListener("abort", giveUp);
+    const done = () => signal?.removeEventListener("abort", giveUp);
+    socket.once("error", done);
     socket.once("error", reject);
     socket.once("connect", () => {
+      done();
       socket.off("error", reject);
+      socket.off("error", done);
       resolve(new NodeConnection(socket));
     });
   });

@@ -1,0 +1,115 @@
+import type { ConnectionContext } from "../connection/connection_context.ts";
+import type { Ending } from "../connection/connection_state.ts";
+import type { PacketWriter } from "../connection/packet_writer.ts";
+import type { ReceivedPublish } from "../packet/decode.ts";
+import { PacketType } from "../packet/packets.ts";
+import { protocolError } from "../packet/protocol_error.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { PublishCallbacks, PublishOutcome } from "../routing/publish_pipeline.ts";
+import type { Session } from "../session/session.ts";
+import type { WorkParty } from "../work_budget.ts";
+import type { Crossings } from "./crossing.ts";
+
+/** What a message comes through. */
+interface Inlet {
+  readonly closed: boolean;
+  readonly work: WorkParty;
+  close(ending: Ending): void;
+}
+
+/**
+ * Publishes here what the remote sends. It is acknowledged when that is routed and stored: the writer sees to the latter. A
+ * QoS 2 identifier is entered in the same turn, and so in the same commit, as its message is routed.
+ */
+export class InboundMessages {
+  readonly #context: ConnectionContext;
+  readonly #session: Session;
+  readonly #crossings: Crossings;
+  readonly #counts: { received: number };
+
+  constructor(context: ConnectionContext, session: Session, crossings: Crossings, counts: { received: number }) {
+    this.#context = context;
+    this.#session = session;
+    this.#crossings = crossings;
+    this.#counts = counts;
+  }
+
+  /** PUBLISH. */
+  take(packet: ReceivedPublish, writer: PacketWriter, inlet: Inlet): void | Promise<void> {
+    const { receiver, clientIdentifier } = this.#session;
+    const { qos, packetIdentifier } = packet;
+    // The bridge has allowed none.
+    if (packet.topicAlias !== undefined) throw protocolError(`topic alias must not be used: got ${packet.topicAlias}`);
+    if (qos === 2 && receiver.has(packetIdentifier)) return writer.acknowledge(PacketType.Pubrec, packetIdentifier);
+    const fault = this.#context.persistence?.writeQueue.fault;
+    if (fault && qos > 0) {
+      // The remote keeps it until it can be stored.
+      const reason = `messages cannot be stored: ${fault.message}`;
+      return inlet.close({ reasonCode: ReasonCode.UnspecifiedError, reason });
+    }
+    const message = this.#crossings.in(packet, clientIdentifier, this.#context.clock.now());
+    if (!message) return this.#ignore(packet, writer);
+    this.#counts.received++;
+    const outcome = this.#context.pipeline.publish(message, this.#callbacksFor(packet, inlet));
+    if (outcome instanceof Promise) {
+      return outcome.then((outcome) => {
+        if (!inlet.closed) this.#answer(packet, writer, outcome);
+      });
+    }
+    this.#answer(packet, writer, outcome);
+  }
+
+  /** PUBREL. */
+  release(packetIdentifier: number, writer: PacketWriter): void {
+    const known = this.#session.receiver.release(packetIdentifier);
+    const reasonCode = known ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
+    writer.acknowledge(PacketType.Pubcomp, packetIdentifier, reasonCode);
+  }
+
+  #callbacksFor({ qos, packetIdentifier }: ReceivedPublish, inlet: Inlet): PublishCallbacks {
+    const { receiver } = this.#session;
+    const common = { party: inlet.work, stillConnected: () => !inlet.closed };
+    if (qos < 2) return common;
+    let begun = false;
+    return {
+      ...common,
+      // The remote may send it again before it is routed to the end, and it goes on in any case.
+      onBegun: () => {
+        begun = true;
+        receiver.accept(packetIdentifier);
+      },
+      onRouted: (outcome) => {
+        if (outcome === "full") begun && receiver.release(packetIdentifier);
+        else if (!begun) receiver.accept(packetIdentifier);
+      },
+    };
+  }
+
+  /** A remote of 3.x knows no word for what was not taken, so that it is acknowledged and dropped. */
+  #answer(packet: ReceivedPublish, writer: PacketWriter, outcome: PublishOutcome): void {
+    if (outcome === "abandoned") return;
+    const reasonCode = refusalOf(outcome);
+    if (reasonCode === undefined) return acknowledge(packet, writer);
+    if (writer.version !== 5) return this.#ignore(packet, writer);
+    acknowledge(packet, writer, reasonCode);
+  }
+
+  /** What does not cross is done with. */
+  #ignore(packet: ReceivedPublish, writer: PacketWriter): void {
+    if (packet.qos === 2) this.#session.receiver.accept(packet.packetIdentifier);
+    acknowledge(packet, writer);
+  }
+}
+
+function refusalOf(outcome: PublishOutcome): ReasonCode | undefined {
+  if (outcome === "full") return ReasonCode.QuotaExceeded;
+  return typeof outcome === "object" && !outcome.allowed ? outcome.reasonCode : undefined;
+}
+
+function acknowledge(
+  { qos, packetIdentifier }: ReceivedPublish,
+  writer: PacketWriter,
+  reasonCode?: ReasonCode,
+): void {
+  if (qos > 0) writer.acknowledge(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode);
+}

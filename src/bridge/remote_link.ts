@@ -1,0 +1,368 @@
+import type { ResolvedBridge, ResolvedListener } from "../config/config.ts";
+import type { ClientConnection, ConnectionContext } from "../connection/connection_context.ts";
+import type { Ending, SignedIn } from "../connection/connection_state.ts";
+import { sendRetained } from "../connection/handlers/retained_delivery.ts";
+import { Outbox } from "../connection/outbox.ts";
+import { PacketWriter } from "../connection/packet_writer.ts";
+import { Throttle } from "../connection/throttle.ts";
+import { type LocalSession, PROGRAM, signedIn } from "../embedding/local_session.ts";
+import { errorText } from "../error_text.ts";
+import type { DropReason } from "../message.ts";
+import { receiveFromServer, type ServerPacket } from "../packet/decode_server.ts";
+import { encodeGoodbye, encodePingreq } from "../packet/encode_client.ts";
+import type { FrameReader } from "../packet/frame_reader.ts";
+import { type ConnackProperties, PacketType, type ProtocolVersion } from "../packet/packets.ts";
+import { protocolError } from "../packet/protocol_error.ts";
+import { describeReasonCode, ReasonCode } from "../packet/reason_code.ts";
+import { quote } from "../quote.ts";
+import type { Delivery } from "../session/delivery.ts";
+import type { OutboundLink } from "../session/sender.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { WorkParty } from "../work_budget.ts";
+import type { Crossings, RemoteCapabilities } from "./crossing.ts";
+import { InboundMessages } from "./inbound_messages.ts";
+import type { RemoteSubscriptions } from "./remote_subscriptions.ts";
+
+/** What a {@linkcode RemoteLink} is made with. */
+export interface RemoteLinkOptions {
+  readonly bridge: ResolvedBridge;
+  readonly local: LocalSession;
+  readonly transport: Transport;
+  /** Where what the remote says is read; something may be in it already. */
+  readonly reader: FrameReader;
+  readonly version: ProtocolVersion;
+  /** What the remote has said in CONNACK. */
+  readonly granted: ConnackProperties;
+  /** Nothing was ever sent in the remote's session. */
+  readonly isNew: boolean;
+  readonly crossings: Crossings;
+  readonly subscriptions: RemoteSubscriptions;
+  /** Messages that have crossed. */
+  readonly counts: { sent: number; received: number };
+  /** Told what the remote refuses. */
+  readonly onRefused: (text: string) => void;
+}
+
+/**
+ * One connection to a remote. The bridge's session is on both sides of it: what waits and what is under way to the remote is
+ * the session's, under the packet identifiers that the remote knows, and so are the remote's own QoS 2 identifiers. What
+ * outlives the process is stored before the other side hears of it.
+ */
+export class RemoteLink implements ClientConnection, OutboundLink {
+  readonly context: ConnectionContext;
+  readonly listener: ResolvedListener;
+  readonly work: WorkParty;
+  readonly #options: RemoteLinkOptions;
+  readonly #remote: RemoteCapabilities;
+  readonly #outbox: Outbox;
+  readonly #writer: PacketWriter;
+  readonly #throttle: Throttle;
+  readonly #inbound: InboundMessages;
+  readonly #ended = Promise.withResolvers<string>();
+  /** Seconds between signs of life; 0: none. */
+  readonly #keepAlive: number;
+  #open: SignedIn | undefined;
+  #saidAtMs: number;
+  #heardAtMs: number;
+
+  /** @param context in which no plugin is asked */
+  constructor(context: ConnectionContext, options: RemoteLinkOptions) {
+    const { bridge, local, transport, version, granted } = options;
+    this.context = context;
+    this.listener = { ...context.config.handedIn, name: PROGRAM, maxConnections: 0 };
+    this.work = context.work.newcomer();
+    this.#options = options;
+    this.#remote = {
+      version,
+      maximumQoS: Math.min(granted.maximumQoS ?? 2, bridge.maximumQos) as 0 | 1 | 2,
+      retainAvailable: granted.retainAvailable ?? true,
+    };
+    this.#keepAlive = granted.serverKeepAliveSeconds ?? bridge.keepAlive;
+    this.#saidAtMs = this.#heardAtMs = context.clock.now();
+    this.#open = signedIn(local);
+    this.#outbox = new Outbox(transport, {
+      maximumBytes: this.listener.limits.maxOutboundBytes,
+      pool: context.buffers,
+      work: context.work,
+      party: this.work,
+      onSent: (bytes) => {
+        context.statistics.bytesSent += bytes;
+        this.#saidAtMs = context.clock.now();
+      },
+      onRelief: () => this.#open?.session.sender.pump(),
+    });
+    this.#writer = this.#makeWriter();
+    this.#throttle = new Throttle(context, this.#outbox, this.#writer);
+    this.#inbound = new InboundMessages(context, local.session, options.crossings, options.counts);
+    context.connectionBySession.set(local.session, this);
+  }
+
+  /** Resolves when it has ended, to why. */
+  get ended(): Promise<string> {
+    return this.#ended.promise;
+  }
+
+  get open(): SignedIn | undefined {
+    return this.#open;
+  }
+
+  get closed(): boolean {
+    return this.#open === undefined;
+  }
+
+  get heldBytes(): number {
+    const { transport, reader } = this.#options;
+    return this.#outbox.waitingBytes + (transport.bufferedBytes ?? 0) + reader.capacityBytes + this.#writer.heldBytes;
+  }
+
+  get waitingBytes(): number {
+    return this.#outbox.waitingBytes;
+  }
+
+  sharedBytes(known: Set<ArrayBufferLike>): number {
+    return this.#outbox.sharedBytes(known);
+  }
+
+  /** Reads what the remote says, to the end. */
+  async serve(): Promise<void> {
+    try {
+      await this.#handleFrames();
+      while (!this.closed) await this.#read();
+    } catch (error) {
+      this.close({ reasonCode: ReasonCode.ProtocolError, reason: errorText(error), silent: true });
+    }
+    this.#options.transport.close();
+    this.#options.reader.release();
+  }
+
+  /** Subscribes at the remote, and sends what waits when that is answered. */
+  async begin(): Promise<void> {
+    const { subscriptions, local: { session } } = this.#options;
+    await subscriptions.bring(this.#outbox, this.#remote, (packetIdentifier) => session.sender.uses(packetIdentifier));
+    if (!this.#open) return;
+    session.attach(this);
+    if (this.#open) void sendRetained(this, this.#open);
+  }
+
+  /** Called by the broker's coarse timer. */
+  tick(nowMs: number): void {
+    if (this.closed) return;
+    const { stallTimeout } = this.listener.limits;
+    if (this.#outbox.stalledMs(nowMs) >= stallTimeout * 1000) {
+      return this.#giveUp("the remote took nothing of what waits for it in time (stall-timeout)");
+    }
+    if (this.#keepAlive === 0) return;
+    if (nowMs - this.#heardAtMs >= 1500 * this.#keepAlive) {
+      return this.#giveUp("nothing was heard of the remote in time (keep-alive)");
+    }
+    if (nowMs - Math.min(this.#saidAtMs, this.#heardAtMs) < 1000 * this.#keepAlive) return;
+    this.#saidAtMs = nowMs;
+    encodePingreq(this.#outbox.open());
+  }
+
+  close({ reasonCode, reason, silent }: Ending): void {
+    const open = this.#open;
+    if (!open) return;
+    this.#open = undefined;
+    this.#writer.close();
+    this.#options.subscriptions.stop();
+    const { connectionBySession, sessions, clock } = this.context;
+    if (connectionBySession.get(open.session) === this) connectionBySession.delete(open.session);
+    sessions.detach(open.session, clock.now());
+    if (!silent) encodeGoodbye(this.#outbox.open(), goodbye(reasonCode), this.#remote.version);
+    void this.#finish(silent ?? false);
+    this.#ended.resolve(reason);
+  }
+
+  cut(): void {
+    this.#giveUp("the connection was cut");
+  }
+
+  get congested(): boolean {
+    return this.#outbox.congested;
+  }
+
+  get receiveMaximum(): number {
+    return this.#writer.receiveMaximum;
+  }
+
+  get isSelective(): boolean {
+    return false;
+  }
+
+  refusal(delivery: Delivery): DropReason | undefined {
+    const { message } = delivery;
+    if (message.expiresAtMs !== undefined && !message.isForNow && message.isExpired(this.context.clock.now())) {
+      return "message-expired";
+    }
+    const rewritten = this.#options.crossings.out(delivery, this.#remote);
+    return rewritten && this.#writer.refusal(rewritten);
+  }
+
+  sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
+    const rewritten = this.#options.crossings.out(delivery, this.#remote);
+    if (rewritten) {
+      this.#options.counts.sent++;
+      const again = dup && !this.#options.isNew;
+      this.#writer.sendPublish(rewritten, rewritten.qos === 0 ? 0 : packetIdentifier, again && rewritten.qos > 0);
+    }
+    if (delivery.qos > 0 && (rewritten?.qos ?? 0) === 0) {
+      this.#later(() => this.#settle(delivery.qos, packetIdentifier));
+    }
+  }
+
+  pauses(sent: number, resume: () => void): boolean {
+    return this.#writer.pauses(sent, resume);
+  }
+
+  sendPubrel(packetIdentifier: number): void {
+    if (this.#remote.maximumQoS === 2) return this.#writer.sendPubrel(packetIdentifier);
+    // The remote has got it at a lower QoS and knows nothing of this.
+    this.#later(() => this.#open?.session.sender.pubcomp(packetIdentifier));
+  }
+
+  #makeWriter(): PacketWriter {
+    const { local: { client, session }, version, granted } = this.#options;
+    const writer = new PacketWriter(this.context, this.#outbox, () => client, this.work);
+    writer.agree({
+      protocolVersion: version,
+      receiveMaximum: granted.receiveMaximum ?? 65_535,
+      maximumPacketSizeBytes: granted.maximumPacketSizeBytes,
+      requestProblemInformation: true,
+      topicAliasMaximum: granted.topicAliasMaximum ?? 0,
+    }, this.listener.limits.outboundTopicAliasMaximum);
+    writer.serve(session, undefined);
+    return writer;
+  }
+
+  async #read(): Promise<void> {
+    const { transport, reader } = this.#options;
+    const { work, statistics, memory, clock } = this.context;
+    const count = await transport.read(reader.space());
+    if (this.closed) return;
+    if (count === null) {
+      const reason = "the remote closed the connection";
+      return this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
+    }
+    this.#heardAtMs = clock.now();
+    statistics.bytesReceived += count;
+    reader.filled(count);
+    memory.received(count);
+    work.begin();
+    if (work.mustWait(this.work)) await work.turn(this.work);
+    await this.#handleFrames();
+    const sliceIsOver = work.look(this.work);
+    for (const pause of this.#throttle.pauses()) await Promise.race([pause, this.ended]);
+    if (sliceIsOver) await work.turn(this.work);
+  }
+
+  async #handleFrames(): Promise<void> {
+    const { reader, version } = this.#options;
+    const { work, statistics, topicNames } = this.context;
+    for (let frame = reader.next(); frame && !this.closed; frame = reader.next()) {
+      const packet = receiveFromServer(frame, version, topicNames);
+      statistics.received.running[packet.type]!++;
+      this.#writer.begin();
+      const pending = this.#handle(packet);
+      if (pending) {
+        await pending;
+        work.begin();
+      }
+      work.steps += 1 + (frame.end - frame.start >> 10);
+      if (work.isDue && work.look(this.work)) await work.turn(this.work);
+    }
+  }
+
+  #handle(packet: ServerPacket): void | Promise<void> {
+    const { sender } = this.#open!.session;
+    switch (packet.type) {
+      case PacketType.Publish:
+        this.#throttle.fills();
+        return this.#inbound.take(packet, this.#writer, this);
+      case PacketType.Pubrel:
+        return this.#inbound.release(packet.packetIdentifier, this.#writer);
+      case PacketType.Puback:
+        this.#told("message", packet.reasonCode, packet.properties?.reasonString);
+        if (sender.uses(packet.packetIdentifier)) this.#puback(packet.packetIdentifier, packet.reasonCode);
+        return;
+      case PacketType.Pubrec:
+        this.#told("message", packet.reasonCode, packet.properties?.reasonString);
+        if (!sender.pubrec(packet.packetIdentifier, packet.reasonCode)) {
+          this.#writer.sendPubrel(packet.packetIdentifier);
+        }
+        return;
+      case PacketType.Pubcomp:
+        sender.pubcomp(packet.packetIdentifier);
+        return;
+      case PacketType.Suback:
+      case PacketType.Unsuback:
+        return this.#options.subscriptions.answered(packet);
+      case PacketType.Pingresp:
+        return;
+      case PacketType.Disconnect: {
+        const words = packet.properties?.reasonString;
+        const said = words === undefined ? "" : `: ${quote(words)}`;
+        const reason = `the remote ended the connection: ${describeReasonCode(packet.reasonCode)}${said}`;
+        return this.close({ reasonCode: ReasonCode.Success, reason, silent: true });
+      }
+      case PacketType.Connack:
+        throw protocolError("CONNACK must be sent once: got a second one");
+    }
+  }
+
+  /** What was sent at QoS 1 may be the session's at QoS 2. */
+  #puback(packetIdentifier: number, reasonCode: ReasonCode): void {
+    const { sender } = this.#open!.session;
+    if (this.#remote.maximumQoS === 2 || sender.qosOf(packetIdentifier) !== 2) {
+      return void sender.puback(packetIdentifier, reasonCode);
+    }
+    sender.pubrec(packetIdentifier, reasonCode);
+  }
+
+  /** The remote has it, or is not to have it. */
+  #settle(qos: number, packetIdentifier: number): void {
+    const sender = this.#open?.session.sender;
+    if (!sender?.uses(packetIdentifier)) return;
+    if (qos === 1) sender.puback(packetIdentifier);
+    else if (sender.qosOf(packetIdentifier) === 2) {
+      sender.pubrec(packetIdentifier);
+      if (this.#remote.maximumQoS === 2) this.#later(() => this.#open?.session.sender.pubcomp(packetIdentifier));
+    }
+  }
+
+  #told(what: string, reasonCode: ReasonCode, words: string | undefined): void {
+    if (reasonCode < ReasonCode.UnspecifiedError) return;
+    const said = words === undefined ? "" : `: ${quote(words)}`;
+    this.#options.onRefused(`the remote refuses a ${what}: ${describeReasonCode(reasonCode)}${said}`);
+  }
+
+  /** The sender is in the middle of what it sends. */
+  #later(act: () => void): void {
+    queueMicrotask(() => {
+      if (!this.closed) act();
+    });
+  }
+
+  #giveUp(reason: string): void {
+    this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
+  }
+
+  /** What was said last has a moment to leave. */
+  async #finish(silent: boolean): Promise<void> {
+    const { transport } = this.#options;
+    if (!silent) {
+      const patience = Promise.withResolvers<void>();
+      const cancel = this.context.machine.after(GOODBYE_MS, patience.resolve);
+      await Promise.race([this.#outbox.drained().then(() => transport.closeWrite()), patience.promise]).catch(() => {});
+      cancel();
+    }
+    transport.close();
+  }
+}
+
+const GOODBYE_MS = 1000;
+
+/** A client has fewer reasons to give than a server (MQTT 5.0 §3.14.2.1). */
+function goodbye(reasonCode: ReasonCode): ReasonCode {
+  return reasonCode === ReasonCode.ProtocolError ? reasonCode : ReasonCode.Success;
+}
