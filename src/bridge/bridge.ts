@@ -50,6 +50,9 @@ export class Bridge {
   #wake: (() => void) | undefined;
   #round = 0;
   #idleSinceMs = 0;
+  #isPaused = false;
+  /** The next attempt comes without a wait. */
+  #isHurried = false;
 
   constructor(parts: BridgeParts) {
     const { bridge, context, hostname } = parts;
@@ -65,6 +68,11 @@ export class Bridge {
       maximumPacketSizeBytes: maxPacketSize,
       maxInboundBytes,
     });
+  }
+
+  /** Its key in `bridges`. */
+  get name(): string {
+    return this.#parts.bridge.name;
   }
 
   /** What it is and does now. */
@@ -107,12 +115,44 @@ export class Bridge {
 
   /** Ends the connection; the session stays. Resolves when all is over. */
   async stop(): Promise<void> {
-    this.#gone.abort(new Error("the broker is shutting down"));
-    this.#attempt?.abort.abort(this.#gone.signal.reason);
-    this.#link?.close({ reasonCode: ReasonCode.Success, reason: "the broker is shutting down" });
+    this.#gone.abort();
+    this.#leave(GOODBYE);
     this.#wake?.();
     await this.#running;
     this.#become("stopped");
+  }
+
+  /** Ends the connection, and makes no other one until {@linkcode Bridge.resume}. What is for the remote waits. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#leave(PAUSED);
+    this.#wake?.();
+  }
+
+  /** Connects again, at once. */
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#hurry();
+  }
+
+  /** Ends the connection, if there is one, and connects anew at once. */
+  reconnect(): void {
+    if (this.#isPaused) return this.resume();
+    this.#leave(ANEW);
+    this.#hurry();
+  }
+
+  #hurry(): void {
+    this.#backoff.reset();
+    this.#isHurried = true;
+    this.#dueAtMs = 0;
+    this.#wake?.();
+  }
+
+  #leave(reason: string): void {
+    this.#attempt?.abort.abort(new Error(reason));
+    this.#link?.close({ reasonCode: ReasonCode.Success, reason });
   }
 
   /** Called by the broker's coarse timer. */
@@ -127,7 +167,8 @@ export class Bridge {
 
   /** A lazy bridge is wanted while something waits. */
   get #isWanted(): boolean {
-    return this.#parts.bridge.start === "automatic" || this.#holds;
+    if (this.#isPaused) return false;
+    return this.#isHurried || this.#parts.bridge.start === "automatic" || this.#holds;
   }
 
   get #holds(): boolean {
@@ -147,13 +188,18 @@ export class Bridge {
     this.#dueAtMs = clock.now();
     while (!this.#gone.signal.aborted) {
       if (clock.now() < this.#dueAtMs || !this.#isWanted) {
-        this.#become(start === "lazy" && !this.#isWanted ? "idle" : "waiting");
+        this.#become(this.#isPaused ? "paused" : start === "lazy" && !this.#isWanted ? "idle" : "waiting");
         await new Promise<void>((resolve) => this.#wake = resolve);
         this.#wake = undefined;
         continue;
       }
-      await this.#tryAll();
-      this.#dueAtMs = clock.now() + this.#backoff.next();
+      this.#isHurried = false;
+      try {
+        await this.#tryAll();
+      } catch (error) {
+        this.#failed(errorText(error));
+      }
+      if (!this.#isHurried) this.#dueAtMs = clock.now() + this.#backoff.next();
     }
   }
 
@@ -161,7 +207,7 @@ export class Bridge {
   async #tryAll(): Promise<void> {
     const { addresses, addressOrder } = this.#parts.bridge;
     const first = addressOrder === "first" ? 0 : this.#round++ % addresses.length;
-    for (let i = 0; i < addresses.length && !this.#gone.signal.aborted; i++) {
+    for (let i = 0; i < addresses.length && this.#isGoingOn; i++) {
       const address = addresses[(first + i) % addresses.length]!;
       this.#address = address;
       this.#become("connecting");
@@ -171,6 +217,10 @@ export class Bridge {
     }
   }
 
+  get #isGoingOn(): boolean {
+    return !this.#gone.signal.aborted && !this.#isPaused && !this.#isHurried;
+  }
+
   async #enter(address: BridgeAddress): Promise<Entered | undefined> {
     const { context: { clock, config } } = this.#parts;
     const abort = new AbortController();
@@ -178,7 +228,7 @@ export class Bridge {
     try {
       return await this.#door.enter(address, this.#beginsAnew, abort.signal);
     } catch (error) {
-      if (!this.#gone.signal.aborted) this.#failed(errorText(error));
+      if (this.#isGoingOn) this.#failed(errorText(error));
     } finally {
       this.#attempt = undefined;
     }
@@ -201,9 +251,7 @@ export class Bridge {
     if (!link) return;
     const sinceMs = clock.now();
     this.#link = link;
-    if (this.#gone.signal.aborted) {
-      link.close({ reasonCode: ReasonCode.Success, reason: "the broker is shutting down" });
-    }
+    if (!this.#isGoingOn) link.close({ reasonCode: ReasonCode.Success, reason: GOODBYE });
     const serving = link.serve();
     await link.begin();
     if (!link.closed) {
@@ -216,8 +264,8 @@ export class Bridge {
     await serving;
     this.#link = undefined;
     this.#backoff.lasted(clock.now() - sinceMs);
-    if (reason === IDLE) this.#backoff.reset();
-    else if (!this.#gone.signal.aborted) this.#failed(reason);
+    if (OWN_WISH.has(reason)) this.#backoff.reset();
+    else if (this.#isGoingOn) this.#failed(reason);
   }
 
   async #makeLink({ transport, connack, reader, version }: Entered): Promise<RemoteLink | undefined> {
@@ -254,6 +302,7 @@ export class Bridge {
       });
     } catch (error) {
       transport.close();
+      reader.release();
       this.#failed(errorText(error));
     }
   }
@@ -299,4 +348,9 @@ export class Bridge {
   }
 }
 
+const GOODBYE = "the broker is shutting down";
 const IDLE = "nothing was to be sent for a while (idle-timeout)";
+const PAUSED = "the bridge is paused";
+const ANEW = "the bridge is to connect anew";
+/** Ends that are no failure. */
+const OWN_WISH: ReadonlySet<string> = new Set([GOODBYE, IDLE, PAUSED, ANEW]);

@@ -57,6 +57,11 @@ export class Bridges {
     this.#tell();
   }
 
+  /** The one of this name. */
+  get(name: string): Bridge | undefined {
+    return this.#bridges.find((bridge) => bridge.name === name);
+  }
+
   /** Called by the broker's coarse timer. */
   tick(nowMs: number): void {
     for (const bridge of this.#bridges) bridge.tick(nowMs);

@@ -15,12 +15,18 @@ export interface RemoteCapabilities {
   readonly retainAvailable: boolean;
 }
 
+interface Rewriting {
+  readonly delivery: Delivery;
+  readonly remote: RemoteCapabilities;
+  readonly rewritten: Delivery | undefined;
+}
+
 /** Rewrites messages for the other side. */
 export class Crossings {
   readonly #map: TopicMap;
   readonly #maxHops: number;
   /** The last that was rewritten: it is looked at before it is sent. */
-  #last: { readonly delivery: Delivery; readonly rewritten: Delivery | undefined } | undefined;
+  #last: Rewriting | undefined;
 
   constructor(map: TopicMap, maxHops: number) {
     this.#map = map;
@@ -40,8 +46,16 @@ export class Crossings {
 
   /** A delivery as the remote gets it; `undefined`: it is not for the remote, by the topics as they are now. */
   out(delivery: Delivery, remote: RemoteCapabilities): Delivery | undefined {
-    if (this.#last?.delivery !== delivery) this.#last = { delivery, rewritten: this.#rewrite(delivery, remote) };
-    return this.#last.rewritten;
+    let last = this.#last;
+    if (last?.delivery !== delivery || last.remote !== remote) {
+      this.#last = last = { delivery, remote, rewritten: this.#rewrite(delivery, remote) };
+    }
+    return last.rewritten;
+  }
+
+  /** The connection has ended, and what was sent last need not stay in memory for it. */
+  forgetLast(): void {
+    this.#last = undefined;
   }
 
   /**

@@ -21,7 +21,9 @@ import type { Transport } from "../transport/transport.ts";
 import type { WorkParty } from "../work_budget.ts";
 import type { Crossings, RemoteCapabilities } from "./crossing.ts";
 import { InboundMessages } from "./inbound_messages.ts";
+import { OutboundAnswers } from "./outbound_answers.ts";
 import type { RemoteSubscriptions } from "./remote_subscriptions.ts";
+import { SignsOfLife } from "./signs_of_life.ts";
 
 /** What a {@linkcode RemoteLink} is made with. */
 export interface RemoteLinkOptions {
@@ -58,12 +60,14 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   readonly #writer: PacketWriter;
   readonly #throttle: Throttle;
   readonly #inbound: InboundMessages;
+  readonly #answers: OutboundAnswers;
+  readonly #signs: SignsOfLife;
   readonly #ended = Promise.withResolvers<string>();
-  /** Seconds between signs of life; 0: none. */
-  readonly #keepAlive: number;
+  readonly #todo: (() => void)[] = [];
+  #isDoing = false;
   #open: SignedIn | undefined;
-  #saidAtMs: number;
-  #heardAtMs: number;
+  /** When the remote has to have answered what it was subscribed to; `undefined`: it has. */
+  #subscribedByMs: number | undefined;
 
   /** @param context in which no plugin is asked */
   constructor(context: ConnectionContext, options: RemoteLinkOptions) {
@@ -77,8 +81,9 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       maximumQoS: Math.min(granted.maximumQoS ?? 2, bridge.maximumQos) as 0 | 1 | 2,
       retainAvailable: granted.retainAvailable ?? true,
     };
-    this.#keepAlive = granted.serverKeepAliveSeconds ?? bridge.keepAlive;
-    this.#saidAtMs = this.#heardAtMs = context.clock.now();
+    const nowMs = context.clock.now();
+    this.#signs = new SignsOfLife({ keepAliveSeconds: granted.serverKeepAliveSeconds ?? bridge.keepAlive, nowMs });
+    this.#subscribedByMs = nowMs + context.config.limits.connectTimeout * 1000;
     this.#open = signedIn(local);
     this.#outbox = new Outbox(transport, {
       maximumBytes: this.listener.limits.maxOutboundBytes,
@@ -87,13 +92,21 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       party: this.work,
       onSent: (bytes) => {
         context.statistics.bytesSent += bytes;
-        this.#saidAtMs = context.clock.now();
+        this.#signs.said(context.clock.now());
       },
       onRelief: () => this.#open?.session.sender.pump(),
     });
     this.#writer = this.#makeWriter();
     this.#throttle = new Throttle(context, this.#outbox, this.#writer);
     this.#inbound = new InboundMessages(context, local.session, options.crossings, options.counts);
+    this.#answers = new OutboundAnswers({
+      sender: local.session.sender,
+      maximumQoS: this.#remote.maximumQoS,
+      now: () => context.clock.now(),
+      random: () => context.machine.random(),
+      sendPubrel: (packetIdentifier) => this.#writer.sendPubrel(packetIdentifier),
+      onRefused: options.onRefused,
+    });
     context.connectionBySession.set(local.session, this);
   }
 
@@ -137,11 +150,15 @@ export class RemoteLink implements ClientConnection, OutboundLink {
 
   /** Subscribes at the remote, and sends what waits when that is answered. */
   async begin(): Promise<void> {
-    const { subscriptions, local: { session } } = this.#options;
-    await subscriptions.bring(this.#outbox, this.#remote, (packetIdentifier) => session.sender.uses(packetIdentifier));
-    if (!this.#open) return;
-    session.attach(this);
-    if (this.#open) void sendRetained(this, this.#open);
+    const { subscriptions, local: { session: { sender } } } = this.#options;
+    try {
+      await subscriptions.bring(this.#outbox, this.#remote, (packetIdentifier) => sender.uses(packetIdentifier));
+      this.#subscribedByMs = undefined;
+      this.#open?.session.attach(this);
+      if (this.#open) void sendRetained(this, this.#open);
+    } catch (error) {
+      this.#giveUp(errorText(error));
+    }
   }
 
   /** Called by the broker's coarse timer. */
@@ -151,12 +168,19 @@ export class RemoteLink implements ClientConnection, OutboundLink {
     if (this.#outbox.stalledMs(nowMs) >= stallTimeout * 1000) {
       return this.#giveUp("the remote took nothing of what waits for it in time (stall-timeout)");
     }
-    if (this.#keepAlive === 0) return;
-    if (nowMs - this.#heardAtMs >= 1500 * this.#keepAlive) {
-      return this.#giveUp("nothing was heard of the remote in time (keep-alive)");
+    if (nowMs >= (this.#subscribedByMs ?? Infinity)) {
+      return this.#giveUp("the remote did not answer the subscriptions in time (connect-timeout)");
     }
-    if (nowMs - Math.min(this.#saidAtMs, this.#heardAtMs) < 1000 * this.#keepAlive) return;
-    this.#saidAtMs = nowMs;
+    if (this.#answers.tick(nowMs) === "stuck") {
+      return this.#giveUp("the remote refused a message for now, and does not answer others");
+    }
+    const due = this.#signs.due(nowMs);
+    if (due === "over") return this.#giveUp("nothing was heard of the remote in time (keep-alive)");
+    if (due === "ask") this.#ping();
+  }
+
+  #ping(): void {
+    this.context.statistics.sent.running[PacketType.Pingreq]!++;
     encodePingreq(this.#outbox.open());
   }
 
@@ -166,6 +190,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
     this.#open = undefined;
     this.#writer.close();
     this.#options.subscriptions.stop();
+    this.#options.crossings.forgetLast();
     const { connectionBySession, sessions, clock } = this.context;
     if (connectionBySession.get(open.session) === this) connectionBySession.delete(open.session);
     sessions.detach(open.session, clock.now());
@@ -191,24 +216,24 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   }
 
   refusal(delivery: Delivery): DropReason | undefined {
+    const rewritten = this.#options.crossings.out(delivery, this.#remote);
+    // It has waited since other topics crossed.
+    if (!rewritten) return "receive-denied";
     const { message } = delivery;
     if (message.expiresAtMs !== undefined && !message.isForNow && message.isExpired(this.context.clock.now())) {
       return "message-expired";
     }
-    const rewritten = this.#options.crossings.out(delivery, this.#remote);
-    return rewritten && this.#writer.refusal(rewritten);
+    return this.#writer.refusal(rewritten);
   }
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
     const rewritten = this.#options.crossings.out(delivery, this.#remote);
-    if (rewritten) {
-      this.#options.counts.sent++;
-      const again = dup && !this.#options.isNew;
-      this.#writer.sendPublish(rewritten, rewritten.qos === 0 ? 0 : packetIdentifier, again && rewritten.qos > 0);
-    }
-    if (delivery.qos > 0 && (rewritten?.qos ?? 0) === 0) {
-      this.#later(() => this.#settle(delivery.qos, packetIdentifier));
-    }
+    if (!rewritten) return;
+    this.#options.counts.sent++;
+    if (rewritten.qos > 0) return this.#writer.sendPublish(rewritten, packetIdentifier, dup && !this.#options.isNew);
+    this.#writer.sendPublish(rewritten, 0, false);
+    // The remote takes no more than QoS 0, and answers nothing.
+    if (delivery.qos > 0) this.#later(() => this.#settle(delivery.qos, packetIdentifier));
   }
 
   pauses(sent: number, resume: () => void): boolean {
@@ -244,7 +269,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       const reason = "the remote closed the connection";
       return this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
     }
-    this.#heardAtMs = clock.now();
+    this.#signs.heard(clock.now());
     statistics.bytesReceived += count;
     reader.filled(count);
     memory.received(count);
@@ -282,15 +307,9 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       case PacketType.Pubrel:
         return this.#inbound.release(packet.packetIdentifier, this.#writer);
       case PacketType.Puback:
-        this.#told("message", packet.reasonCode, packet.properties?.reasonString);
-        if (sender.uses(packet.packetIdentifier)) this.#puback(packet.packetIdentifier, packet.reasonCode);
-        return;
+        return this.#answers.puback(packet);
       case PacketType.Pubrec:
-        this.#told("message", packet.reasonCode, packet.properties?.reasonString);
-        if (!sender.pubrec(packet.packetIdentifier, packet.reasonCode)) {
-          this.#writer.sendPubrel(packet.packetIdentifier);
-        }
-        return;
+        return this.#answers.pubrec(packet);
       case PacketType.Pubcomp:
         sender.pubcomp(packet.packetIdentifier);
         return;
@@ -310,37 +329,33 @@ export class RemoteLink implements ClientConnection, OutboundLink {
     }
   }
 
-  /** What was sent at QoS 1 may be the session's at QoS 2. */
-  #puback(packetIdentifier: number, reasonCode: ReasonCode): void {
-    const { sender } = this.#open!.session;
-    if (this.#remote.maximumQoS === 2 || sender.qosOf(packetIdentifier) !== 2) {
-      return void sender.puback(packetIdentifier, reasonCode);
-    }
-    sender.pubrec(packetIdentifier, reasonCode);
-  }
-
-  /** The remote has it, or is not to have it. */
+  /** It was sent, and that is all there is to be known. */
   #settle(qos: number, packetIdentifier: number): void {
     const sender = this.#open?.session.sender;
-    if (!sender?.uses(packetIdentifier)) return;
-    if (qos === 1) sender.puback(packetIdentifier);
-    else if (sender.qosOf(packetIdentifier) === 2) {
-      sender.pubrec(packetIdentifier);
-      if (this.#remote.maximumQoS === 2) this.#later(() => this.#open?.session.sender.pubcomp(packetIdentifier));
-    }
+    if (qos === 1) sender?.puback(packetIdentifier);
+    else sender?.pubrec(packetIdentifier);
   }
 
-  #told(what: string, reasonCode: ReasonCode, words: string | undefined): void {
-    if (reasonCode < ReasonCode.UnspecifiedError) return;
-    const said = words === undefined ? "" : `: ${quote(words)}`;
-    this.#options.onRefused(`the remote refuses a ${what}: ${describeReasonCode(reasonCode)}${said}`);
-  }
-
-  /** The sender is in the middle of what it sends. */
+  /** The sender is in the middle of what it sends. What this makes it send may bring the next such thing, and so on. */
   #later(act: () => void): void {
-    queueMicrotask(() => {
-      if (!this.closed) act();
-    });
+    this.#todo.push(act);
+    if (this.#isDoing) return;
+    this.#isDoing = true;
+    queueMicrotask(() => void this.#doLater());
+  }
+
+  async #doLater(): Promise<void> {
+    const { work } = this.context;
+    try {
+      for (let act = this.#todo.shift(); act && !this.closed; act = this.#todo.shift()) {
+        act();
+        work.steps++;
+        if (work.isDue && work.look(this.work)) await work.turn(this.work);
+      }
+    } catch (error) {
+      this.#giveUp(errorText(error));
+    }
+    this.#isDoing = false;
   }
 
   #giveUp(reason: string): void {

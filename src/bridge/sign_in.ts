@@ -45,6 +45,15 @@ export async function signIn(
   await transport.write(out.take());
   const reader = new FrameReader({ maximumPacketSizeBytes, limitedBy: "max-packet-size" });
   reader.version = connect.protocolVersion;
+  try {
+    return { connack: await readConnack(transport, reader, connect), reader };
+  } catch (error) {
+    reader.release();
+    throw error;
+  }
+}
+
+async function readConnack(transport: Transport, reader: FrameReader, connect: ConnectPacket): Promise<ConnackPacket> {
   for (;;) {
     const count = await transport.read(reader.space());
     if (count === null) throw new SignInRefused("the remote closed the connection instead of an answer", true, false);
@@ -55,7 +64,7 @@ export async function signIn(
     if (packet.type !== PacketType.Connack) {
       throw new ProtocolError(ReasonCode.ProtocolError, `first packet must be CONNACK: got packet type ${packet.type}`);
     }
-    if (packet.reasonCode === ReasonCode.Success) return { connack: packet, reader };
+    if (packet.reasonCode === ReasonCode.Success) return packet;
     throw refusalOf(packet);
   }
 }

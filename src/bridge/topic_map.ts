@@ -19,8 +19,9 @@ export interface BridgeFilter {
   readonly retained: boolean;
 }
 
-/** Names whose way is remembered, in each direction. */
+/** Names whose way is remembered, in each direction, and how long they may be: who publishes chooses both. */
 const REMEMBERED = 2000;
+const REMEMBERED_LENGTH = 256;
 
 /** What crosses a bridge, and what it is called on the other side. Of topics that overlap the first holds. */
 export class TopicMap {
@@ -63,6 +64,7 @@ function remembered(
   topicName: TopicName,
   find: () => Crossing | undefined,
 ): Crossing | undefined {
+  if (topicName.length > REMEMBERED_LENGTH) return find();
   const found = known.get(topicName);
   if (found !== undefined || known.has(topicName)) return found;
   if (known.size >= REMEMBERED) known.clear();

@@ -9,6 +9,7 @@ import type {
   SessionSnapshot,
 } from "../hooks/plugin.ts";
 import type { BridgeSnapshot } from "../hooks/figures.ts";
+import type { Bridge } from "../bridge/bridge.ts";
 import { errorText } from "../error_text.ts";
 import type { ApplicationMessage, Payload } from "../message.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
@@ -95,6 +96,7 @@ export class Broker implements AsyncDisposable {
     brokerParts: () => this.#run.brokerParts,
     listeners: () => this.#run.listeners,
     adminListeners: () => this.#run.administration.listeners,
+    bridges: () => this.bridges(),
     state: () => this.#state,
   });
   #config: ResolvedConfig;
@@ -169,8 +171,46 @@ export class Broker implements AsyncDisposable {
   }
 
   /** The bridges as they are now, in the config's order. */
-  get bridges(): BridgeSnapshot[] {
+  bridges(): BridgeSnapshot[] {
     return this.#run.bridges?.snapshots ?? [];
+  }
+
+  /**
+   * Ends a bridge's connection, and makes no other one until it is resumed or the broker is started again. What is
+   * published for the remote waits in the bridge's session.
+   *
+   * @param name its key in `bridges`
+   * @throws {Error} if there is no such bridge, or the broker is not started
+   */
+  pauseBridge(name: string): void {
+    this.#bridge("pause", name).pause();
+  }
+
+  /**
+   * Connects a bridge that was paused, at once. Does nothing if it was not.
+   *
+   * @param name its key in `bridges`
+   * @throws {Error} if there is no such bridge, or the broker is not started
+   */
+  resumeBridge(name: string): void {
+    this.#bridge("resume", name).resume();
+  }
+
+  /**
+   * Ends a bridge's connection if there is one, and connects it without a wait, also if it was paused.
+   *
+   * @param name its key in `bridges`
+   * @throws {Error} if there is no such bridge, or the broker is not started
+   */
+  reconnectBridge(name: string): void {
+    this.#bridge("reconnect", name).reconnect();
+  }
+
+  #bridge(action: string, name: string): Bridge {
+    if (this.#state !== "started") throw new Error(`Cannot ${action} bridge ${quote(name)}: the broker is not started`);
+    const bridge = this.#run.bridges?.get(name);
+    if (!bridge) throw new Error(`Cannot ${action} bridge ${quote(name)}: there is none of this name in bridges`);
+    return bridge;
   }
 
   /** The retained messages by topic name, as of now. */

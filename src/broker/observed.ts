@@ -1,3 +1,4 @@
+import type { BridgeSnapshot } from "../hooks/figures.ts";
 import type { Figures, ListenerFigures, StoreFigures } from "../metrics/figures.ts";
 import { makeObservability, type Observability } from "../metrics/observability.ts";
 import { processFigures } from "../runtime/process_figures.ts";
@@ -13,6 +14,7 @@ export interface Observed {
   brokerParts(): BrokerParts;
   listeners(): Pick<Listeners, "states">;
   adminListeners(): Pick<Listeners, "states">;
+  bridges(): readonly BridgeSnapshot[];
   /** Where the broker is between its start and its shutdown. */
   state(): "new" | "starting" | "started" | "stopping" | "stopped";
 }
@@ -45,6 +47,7 @@ function collect(observed: Observed): Figures {
       certificateExpirySeconds === undefined ? [] : [{ name, certificateExpirySeconds }]
     ),
     ceilings: [...brokerCeilings(brokerParts), ...clients.ceilings],
+    bridges: observed.bridges(),
     store: storeFigures(brokerParts),
     process: processFigures(),
     routingLatency: statistics.routingLatency,

@@ -129,8 +129,11 @@ export interface BrokerStatistics {
 export interface BridgeSnapshot {
   /** Its key in `bridges`. */
   readonly name: string;
-  /** `waiting`: for the next attempt; `idle`: a lazy bridge that has nothing to send; `stopped`: the broker is shut down. */
-  readonly state: "connecting" | "connected" | "waiting" | "idle" | "stopped";
+  /**
+   * `waiting`: for the next attempt; `idle`: a lazy bridge that has nothing to send; `paused`: until it is resumed;
+   * `stopped`: the broker is shut down.
+   */
+  readonly state: "connecting" | "connected" | "waiting" | "idle" | "paused" | "stopped";
   /** `host:port` of the remote that was tried last; `undefined`: none was. */
   readonly address: string | undefined;
   /** What went wrong last, in the remote's own words if it gave any; `undefined`: nothing since it was connected. */

@@ -1,4 +1,5 @@
 import { exporterName, type MosquittoTopic, mosquittoTopics } from "../plugins/sys/mosquitto_topics.ts";
+import { bridgeFamilies } from "./bridge_families.ts";
 import { brokerFamilies, uptimeSeconds } from "./broker_families.ts";
 import { clientFamilies } from "./client_families.ts";
 import type { Family } from "./family.ts";
@@ -12,6 +13,7 @@ export const families: readonly Family[] = [
   ...clientFamilies,
   ...messageFamilies,
   ...brokerFamilies,
+  ...bridgeFamilies,
   ...mosquittoFamilies,
 ];
 

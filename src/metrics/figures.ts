@@ -1,5 +1,5 @@
 import type { Histogram } from "../histogram.ts";
-import type { BrokerStatistics } from "../hooks/figures.ts";
+import type { BridgeSnapshot, BrokerStatistics } from "../hooks/figures.ts";
 import type { ProcessFigures } from "../runtime/process_figures.ts";
 
 /** One listener as it is now. */
@@ -52,6 +52,7 @@ export interface Figures {
   /** Of the admin API's addresses that have one. */
   readonly adminCertificates: readonly Pick<ListenerFigures, "name" | "certificateExpirySeconds">[];
   readonly ceilings: readonly CeilingFigures[];
+  readonly bridges: readonly BridgeSnapshot[];
   /** `undefined`: nothing outlives the process. */
   readonly store: StoreFigures | undefined;
   readonly process: ProcessFigures;

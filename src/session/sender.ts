@@ -76,6 +76,11 @@ export class Sender {
     return this.#inflight.size;
   }
 
+  /** Those of them that were sent on this connection and wait for an answer. */
+  get outstanding(): number {
+    return this.#inflight.outstanding;
+  }
+
   /** Messages that wait. */
   get queued(): number {
     return (this.#waiting?.length ?? 0) + (this.#promises?.waiting ?? 0);
@@ -305,6 +310,13 @@ export class Sender {
   release(): void {
     this.#isHeld = false;
     this.pump();
+  }
+
+  /** What is under way was refused for now: it goes out again in its order, then what was held. */
+  sendAgain(): void {
+    if (!this.#link) return;
+    this.#inflight.beginAgain();
+    this.release();
   }
 
   /** Sends what waits as far as there is room: what has to be sent again, what is retained, what is queued. */

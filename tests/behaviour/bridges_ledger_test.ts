@@ -28,7 +28,7 @@ async function takeAll(broker: TestBroker, count: number): Promise<string[]> {
 
 /** Turns the clock only while the bridge waits for its next attempt. */
 async function connected({ broker }: House): Promise<void> {
-  const bridge = () => broker.broker.bridges[0]!;
+  const bridge = () => broker.broker.bridges()[0]!;
   await until("the bridge is connected", () => {
     if (bridge().state === "waiting") broker.clock.advance(1000);
     return bridge().state === "connected";
@@ -82,7 +82,7 @@ for (const [name, disk] of Object.entries(disks)) {
         // Who has crashed says nothing any more, though its broker here is still being ended.
         relay.target = undefined;
         relay.cut();
-        await until("the bridge has noticed", () => here.broker.broker.bridges[0]!.state !== "connected");
+        await until("the bridge has noticed", () => here.broker.broker.bridges()[0]!.state !== "connected");
         const what = random.between(0, 2);
         if (what === 1) await crash(here);
         if (what === 2) await crash(remote);

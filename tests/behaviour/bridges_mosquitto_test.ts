@@ -46,8 +46,8 @@ for (const version of ["5", "3.1.1"] as const) {
           },
         });
         await until("the bridge is connected", () => {
-          if (here.broker.bridges[0]!.state === "waiting") here.clock.advance(1000);
-          return here.broker.bridges[0]!.state === "connected";
+          if (here.broker.bridges()[0]!.state === "waiting") here.clock.advance(1000);
+          return here.broker.bridges()[0]!.state === "connected";
         });
         const witness = await here.connect();
         await witness.subscribe("house/#", 2);
@@ -58,7 +58,7 @@ for (const version of ["5", "3.1.1"] as const) {
         const args = ["-C", "1", "-q", "2", "-F", "%t %p", "-t", "far/house/out"];
         const got = await patiently("mosquitto's message", run("mosquitto_sub", port, ...args));
         assertEquals(got, "far/house/out to mosquitto");
-        await until("all is acknowledged", () => here.broker.bridges[0]!.messagesInflight === 0);
+        await until("all is acknowledged", () => here.broker.bridges()[0]!.messagesInflight === 0);
         await witness.expectNothing();
       } finally {
         mosquitto.kill("SIGKILL");

@@ -17,7 +17,7 @@ function addressOf(broker: TestBroker): string {
 }
 
 function bridgeOf(broker: TestBroker) {
-  return broker.broker.bridges[0]!;
+  return broker.broker.bridges()[0]!;
 }
 
 async function connected(broker: TestBroker): Promise<void> {

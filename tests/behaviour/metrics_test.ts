@@ -169,3 +169,19 @@ Deno.test("a broker whose store takes ten seconds for a batch is not ready", asy
   await published;
   assertEquals(observability.ready(), true);
 });
+
+Deno.test("metrics tell of each bridge", async () => {
+  await using remote = await startBroker();
+  const { hostname, port } = remote.broker.addresses.tcp!;
+  const topics = [{ filter: "a/#", qos: 1, direction: "both" }] as const;
+  await using broker = await startBroker({ bridges: { house: { address: `${hostname}:${port}`, topics } } });
+  const of = (sample: string) => read(broker)(sample);
+  await until("the bridge is connected", () => of('bridge_up{bridge="house"}') === 1);
+  await broker.broker.publish("a/out", "1", { qos: 1 });
+  await remote.broker.publish("a/in", "1", { qos: 1 });
+  await until("one has come", () => of('bridge_received_total{bridge="house"}') === 1);
+  await until("one is acknowledged", () => of('bridge_inflight{bridge="house"}') === 0);
+  assertEquals([of('bridge_sent_total{bridge="house"}'), of('bridge_queued{bridge="house"}')], [1, 0]);
+  broker.broker.pauseBridge("house");
+  await until("it is paused", () => of('bridge_up{bridge="house"}') === 0);
+});

@@ -339,3 +339,30 @@ Deno.test("-c FILE is checked as FILE is", async () => {
     assertEquals(io.outLines.at(-1), "  queue-limit: 5");
   });
 });
+
+Deno.test("--check tells what each bridge would publish and subscribe to, and warns of what may come twice", async () => {
+  const text = `
+listeners: {tcp: {bind: 127.0.0.1:0}}
+auth: {allow-anonymous: true}
+bridges:
+  cloud:
+    address: [mqtt.example.org, "[::1]:1884"]
+    ssl: on
+    topics:
+      - {filter: a/#, direction: both, qos: 2, remote-prefix: r/}
+      - {filter: a/+, direction: in, remote-prefix: r/}
+      - {filter: b/+/c, remote: d/$1, direction: out}
+`;
+  const { exitCode, out, error } = await check(text);
+  assertEquals(exitCode, 0);
+  const from = out.indexOf("bridges:");
+  assertEquals(out.slice(from, from + 6), [
+    "bridges:",
+    "  cloud: mqtt.example.org:8883, [::1]:1884, TLS, MQTT auto",
+    "    publishes a/# as r/a/# there, QoS 2",
+    "    subscribes to r/a/# there, as a/# here, QoS 2",
+    "    subscribes to r/a/+ there, as a/+ here, QoS 1",
+    "    publishes b/+/c as d/+ there, QoS 1",
+  ]);
+  assertStringIncludes(error.join("\n"), "a/+ overlaps");
+});

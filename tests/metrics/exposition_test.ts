@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { BridgeSnapshot } from "../../src/hooks/figures.ts";
 import { Histogram } from "../../src/histogram.ts";
 import { exposition, openMetrics } from "../../src/metrics/exposition.ts";
 import { families } from "../../src/metrics/families.ts";
@@ -15,6 +16,7 @@ function figures(parts: Partial<Figures> = {}): Figures {
     socketWaitingBytes: 4,
     listeners: [],
     adminCertificates: [],
+    bridges: [],
     ceilings: [],
     store: undefined,
     process: {
@@ -38,14 +40,27 @@ Deno.test("every family has its lines, each of a name once, and those without a 
   const ceilings = [{ ceiling: "max-sessions", used: 1, limit: 2 }];
   const signIns = [{ plugin: "auth.file", allowed: 7, denied: 8 }];
   const statistics = { ...figures().statistics, signIns };
-  const full = readPage(openMetrics(figures({ listeners, ceilings, store, statistics })));
+  const bridge: BridgeSnapshot = {
+    name: "cloud",
+    state: "waiting",
+    address: undefined,
+    error: undefined,
+    clientIdentifier: "bridge:cloud",
+    messagesQueued: 9,
+    messagesInflight: 10,
+    messagesSent: 11,
+    messagesReceived: 12,
+  };
+  const full = readPage(openMetrics(figures({ listeners, ceilings, bridges: [bridge], store, statistics })));
+  assertEquals(full.samples.get('amqtt_bridge_up{bridge="cloud"}'), 0);
+  assertEquals(full.samples.get('amqtt_bridge_queued{bridge="cloud"}'), 9);
   assertEquals([...full.types.keys()], families.map(({ name }) => name));
   assertEquals(full.samples.get('amqtt_sign_ins_total{plugin="auth.file",result="denied"}'), 8);
   assertEquals(full.samples.get('amqtt_listener_certificate_expiry_timestamp_seconds{listener="a"}'), 4);
   const without = readPage(openMetrics(figures())).types;
   assertEquals(
     families.map(({ name }) => name).filter((name) => !without.has(name)).every((name) =>
-      /listener|ceiling|store|sign_ins|connections_(accepted|refused)/.test(name)
+      /listener|ceiling|bridge|store|sign_ins|connections_(accepted|refused)/.test(name)
     ),
     true,
   );
