@@ -8,6 +8,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { connect, connectAsync } from "mqtt";
 import { buildPackage } from "../tests/npm/build.ts";
 import { makeAuthority, writeServerCertificate } from "../tests/support/certificates.ts";
+import { root } from "./program.ts";
 
 const OLDEST_NODE = 20;
 const PATIENCE_MS = 60_000;
@@ -245,6 +246,13 @@ async function tryStreams(folder: string): Promise<void> {
   console.log("standard error: full, and without a reader");
 }
 
+/** The program of the cookbook. */
+async function tryCookbook(folder: string): Promise<void> {
+  await Deno.copyFile(`${root}examples/cookbook/node.mjs`, `${folder}/node.mjs`);
+  assertEquals(await run(folder, "node", ["node.mjs"]), "sensors/door open\n");
+  console.log("the cookbook's program");
+}
+
 async function main(): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -260,6 +268,7 @@ async function main(): Promise<void> {
     await trySqlite(folder);
     await tryProgram(folder);
     await tryStreams(folder);
+    await tryCookbook(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -4,64 +4,14 @@
  *     deno run -A .ci/try.ts run COMMAND…
  *     deno run -A .ci/try.ts examples/NAME
  *     deno run -A .ci/try.ts permissions
+ *     deno run -A .ci/try.ts cookbook
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-import { connectAsync, type IClientOptions } from "mqtt";
 import { makeAuthority } from "../tests/support/certificates.ts";
+import { cookbook } from "./cookbook.ts";
+import { deno, Program, root, roundTrip } from "./program.ts";
 
 const PATIENCE_MS = 120_000;
-const root = fromFileUrl(new URL("..", import.meta.url));
-
-/** A program that was started. */
-class Program implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(command: readonly string[]) {
-    const [program, ...args] = command;
-    this.#child = new Deno.Command(program!, {
-      args,
-      cwd: root,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-      // A process group of its own, so that a launcher's children end with it.
-      detached: true,
-    }).spawn();
-    this.#lines = linesOf(this.#child.stdout);
-  }
-
-  /** Reads lines until one has the pattern. */
-  async waitFor(pattern: RegExp): Promise<string> {
-    for (;;) {
-      const { value, done } = await this.#lines.next();
-      assert(!done, `the program ended before it wrote ${pattern}`);
-      console.log(value);
-      const found = pattern.exec(value);
-      if (found) return found[0];
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      Deno.kill(-this.#child.pid, "SIGTERM");
-    } catch {
-      // It has ended already.
-    }
-    await this.#lines.return?.();
-    await this.#child.status;
-  }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, undefined> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
-  }
-}
 
 /** The command line on an example, which is copied with free ports in place of its own. */
 async function withConfig(
@@ -87,24 +37,6 @@ async function withConfig(
 const MQTT = /^mqtt:\/\/\S+/;
 const WEBSOCKET = /^ws:\/\/\S+/;
 const PAGE = /^http:\/\/\S+/;
-const deno = [Deno.execPath(), "run", "-A"];
-
-/** What a client signs in with. */
-type Options = Pick<IClientOptions, "clientId" | "username" | "password" | "rejectUnauthorized">;
-
-/** Subscribes, publishes, and checks what comes back. */
-async function roundTrip(url: string, topic: string, qos: 0 | 1 | 2, options: Options = {}): Promise<void> {
-  const client = await connectAsync(url, { ...options, protocolVersion: 4, reconnectPeriod: 0 });
-  try {
-    const message = new Promise<string>((resolve) => client.once("message", (_, payload) => resolve(String(payload))));
-    const [granted] = await client.subscribeAsync(topic, { qos });
-    assertEquals(granted?.qos, qos, `QoS granted for ${topic}`);
-    await client.publishAsync(topic, `at QoS ${qos}`, { qos });
-    assertEquals(await message, `at QoS ${qos}`);
-  } finally {
-    await client.endAsync();
-  }
-}
 
 /** mosquitto's clients in both versions, if they are installed. The message is retained, so the order does not matter. */
 async function tryMosquitto(url: string): Promise<void> {
@@ -144,6 +76,7 @@ async function tryBroker(program: Program): Promise<void> {
 
 const trials: Readonly<Record<string, () => Promise<void>>> = {
   "permissions": tryPermissions,
+  "cookbook": cookbook,
   "examples/broker.yaml": () => withConfig([...deno, "cli.ts"], "broker.yaml", tryBroker),
   "examples/acl.yaml": () =>
     withConfig([...deno, "cli.ts"], "acl.yaml", async (program) => {

@@ -41,7 +41,8 @@ export interface Store {
    * @returns resolves when they are safe as far as the config asks for
    * @throws {StoreError} if they are not, and why: the same changes are given again later, first of all, as
    * {@linkcode StoreError.fault} says. Any other error counts as `rejected`. A commit that was reported as failed may have
-   * worked, so that changes that are there already must do no harm
+   * worked, so that changes that are there already must do no harm; nor must one that speaks of a session, delivery or topic
+   * that is not there
    */
   append(changes: readonly Change[]): Promise<void>;
   /**
