@@ -17,11 +17,12 @@ import { type ByteStream, streamTransport } from "../transport/stream.ts";
 import type { RemoteAddress, Transport } from "../transport/transport.ts";
 import { upgradeRequest } from "../transport/websocket/runtime_socket.ts";
 import { quote } from "../quote.ts";
+import { showValue } from "../hooks/fault.ts";
 import { describeAddress } from "../routing/describe.ts";
 import type { ClientEvent } from "../admin/event.ts";
 import type { TopicsView } from "../admin/topics_view.ts";
 import type { BrokerEnvironment } from "../runtime/environment.ts";
-import { whenAborted } from "../embedding/aborting.ts";
+import { checkSignal, whenAborted } from "../embedding/aborting.ts";
 import type { RetainedDeletion } from "../embedding/inspection.ts";
 import {
   type BrokerEventListener,
@@ -250,6 +251,7 @@ export class Broker implements AsyncDisposable {
    * opened; everything is closed again then
    */
   async start({ signal }: StartOptions = {}): Promise<void> {
+    checkSignal(signal, "Cannot start the broker");
     signal?.throwIfAborted();
     this.#beginRun();
     this.#state = "starting";
@@ -557,6 +559,11 @@ export class Broker implements AsyncDisposable {
    * ```
    */
   upgrade(request: Request, options: UpgradeOptions = {}): Response {
+    if (typeof request?.headers?.get !== "function") {
+      throw new Error(
+        `Cannot upgrade a request: it must be a Request, as Deno.serve gives it: got ${showValue(request)}`,
+      );
+    }
     if (this.#state !== "started") return new Response("The broker is not running\n", { status: 503 });
     const listener = orThrow("Cannot upgrade a request", () => this.#run.reception.handedIn(options.listener));
     const { maxInboundBytes, maxOutboundBytes } = listener.limits;

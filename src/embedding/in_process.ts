@@ -28,6 +28,7 @@ import { makeMessage } from "./program_message.ts";
 import { subscribeSession, unsubscribeSession } from "../connection/session_subscription.ts";
 import { checkSubscribe, parseSubscription } from "./program_subscription.ts";
 import { whenAborted } from "./aborting.ts";
+import { Nesting } from "./nesting.ts";
 import { Requests } from "./requests.ts";
 import type { Subscribed, SubscribeOptions } from "./subscribing.ts";
 
@@ -57,6 +58,7 @@ export class InProcess {
   readonly #requests: Requests;
   /** Those that are closed at the end of the turn. */
   readonly #leaving = new Set<ClientConnection>();
+  readonly #nesting = new Nesting();
   #ended = false;
 
   constructor(parts: InProcessParts) {
@@ -165,7 +167,7 @@ export class InProcess {
   subscribe(topicFilter: string, options: SubscribeOptions = {}): Subscribed {
     const { config, subscriptions } = this.#parts;
     const { qos = 2, signal, retained = "send", limit = config.limits.queueLimit, onOverflow = "drop" } = options;
-    checkSubscribe(topicFilter, { retained, limit, onOverflow });
+    checkSubscribe(topicFilter, { signal, retained, limit, onOverflow });
     const subscription = parseSubscription(topicFilter, qos, { retainAsPublished: true });
     const subscriber: InProcessSubscriber = new InProcessSubscriber({
       topicFilter,
@@ -257,7 +259,7 @@ export class InProcess {
       statistics: () => statistics.snapshot(),
       publish: (message) => this.#publish(message),
       retained: (topicFilter) => this.#eachRetained(topicFilter),
-      retain: (message) => this.#parts.router.retain(message),
+      retain: (message) => this.#retain(message),
       now: () => clock.now(),
       clients: () => this.clients,
       sessions: () => this.sessions(),
@@ -326,7 +328,21 @@ export class InProcess {
 
   /** Messages that come before plugins are there to transform them are routed as they are. */
   #route(message: Message): PublishOutcome | Promise<PublishOutcome> {
-    return this.#parts.context.pipeline.publish(message);
+    this.#nesting.enter(message.topicName);
+    try {
+      return this.#parts.context.pipeline.publish(message);
+    } finally {
+      this.#nesting.leave();
+    }
+  }
+
+  #retain(message: Message): void {
+    this.#nesting.enter(message.topicName);
+    try {
+      this.#parts.router.retain(message);
+    } finally {
+      this.#nesting.leave();
+    }
   }
 
   #subscribeClient(clientIdentifier: string, topicFilter: string, qos: QoS): boolean {

@@ -2,8 +2,9 @@
 import { errorText } from "../error_text.ts";
 import { type ObservingHook, observingHooks } from "../hooks/observe.ts";
 import type { Plugin } from "../hooks/plugin.ts";
+import { isPromise, showValue } from "../hooks/fault.ts";
 import type { Logger } from "../logger.ts";
-import { whenAborted } from "./aborting.ts";
+import { checkSignal, whenAborted } from "./aborting.ts";
 import { checkLimit, ProgramQueue } from "./program_queue.ts";
 
 /** Names of what the host program can be told of: the observing hooks of a {@linkcode Plugin}. */
@@ -19,7 +20,7 @@ export type BrokerEvent<Name extends BrokerEventName = BrokerEventName> = {
   readonly [Each in Name]: { readonly name: Each; readonly details: BrokerEventMap[Each] };
 }[Name];
 
-/** Is told of an event, at once and in its midst: it should do little. What it throws is logged. */
+/** Is told of an event, at once and in its midst: it should do little. What it throws is logged, a rejection, too. */
 export type BrokerEventListener<Name extends BrokerEventName> = (...details: BrokerEventMap[Name]) => void;
 
 /** How the host program listens. */
@@ -48,7 +49,7 @@ export interface BrokerEvents<Name extends BrokerEventName>
   return(): Promise<IteratorResult<BrokerEvent<Name>>>;
 }
 
-type AnyListener = (...details: readonly unknown[]) => void;
+type AnyListener = (...details: readonly unknown[]) => unknown;
 
 const DEFAULT_LIMIT = 1000;
 /** Clients choose how large their messages are. */
@@ -81,6 +82,7 @@ export class ProgramEvents {
   ): Disposable {
     checkName(name);
     if (typeof listener !== "function") throw new Error(`Cannot listen to ${name}: the listener must be a function`);
+    checkSignal(signal, `Cannot listen to ${name}`);
     if (signal?.aborted) return { [Symbol.dispose]: () => {} };
     // The same function may listen twice.
     const own: AnyListener = (...details) => (listener as unknown as AnyListener)(...details);
@@ -98,7 +100,11 @@ export class ProgramEvents {
     names: readonly Name[],
     { signal, limit = DEFAULT_LIMIT }: EventsOptions = {},
   ): BrokerEvents<Name> {
+    if (!Array.isArray(names) || names.length === 0) {
+      throw new Error(`Cannot loop over events: their names must be an array of one or more: got ${showValue(names)}`);
+    }
     names.forEach(checkName);
+    checkSignal(signal, "Cannot loop over events");
     checkLimit(limit);
     const ending = new AbortController();
     const loop = new ProgramQueue<BrokerEvent<Name>, BrokerEvent<Name>>({
@@ -117,7 +123,7 @@ export class ProgramEvents {
       // The bytes of a packet are those of a buffer that is used again.
       const isPacket = name === "packetReceived" || name === "packetSent";
       const tell = (...details: BrokerEventMap[Name]) =>
-        loop.push(Object.freeze({ name, details: isPacket ? lasting(details) : details }) as BrokerEvent<Name>);
+        loop.push(Object.freeze({ name, details: isPacket ? withLasting(details) : details }) as BrokerEvent<Name>);
       this.on(name, tell as BrokerEventListener<Name>, { signal: ending.signal });
     }
     this.#loops.add(loop);
@@ -155,13 +161,22 @@ export class ProgramEvents {
   }
 
   #tell(name: BrokerEventName, listeners: ReadonlySet<AnyListener>, details: readonly unknown[]): void {
+    // Those who come meanwhile are told from the next time on: a listener may add listeners each time.
+    let left = listeners.size;
     for (const listener of listeners) {
+      if (left-- === 0) break;
       try {
-        listener(...details);
+        const result = listener(...details);
+        // An async function; a rejection that nobody takes would end the program.
+        if (isPromise(result)) result.then(undefined, (error) => this.#failed(name, error));
       } catch (error) {
-        this.#logger?.error(`a listener of the program to ${name} threw: ${errorText(error)}`);
+        this.#failed(name, error);
       }
     }
+  }
+
+  #failed(name: BrokerEventName, error: unknown): void {
+    this.#logger?.error(`a listener of the program to ${name} threw: ${errorText(error)}`);
   }
 }
 
@@ -169,6 +184,11 @@ export class ProgramEvents {
 function payloadBytes(details: readonly unknown[]): number {
   const payloads = details.map((detail) => (detail as { readonly payload?: unknown } | undefined)?.payload);
   return payloads.reduce((sum: number, payload) => sum + (payload instanceof Uint8Array ? payload.length : 0), 0);
+}
+
+/** With a copy of the packet; the client's snapshot lasts as it is. */
+function withLasting([client, packet]: readonly unknown[]): readonly unknown[] {
+  return [client, lasting(packet)];
 }
 
 /** A copy with bytes of its own. */

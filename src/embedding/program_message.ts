@@ -4,6 +4,7 @@ import { expiryTime, Message, type Payload } from "../message.ts";
 import { checkMessageProperties } from "../packet/message_properties.ts";
 import type { MessageProperties } from "../packet/packets.ts";
 import { parseTopicName } from "../packet/topic.ts";
+import { errorText } from "../error_text.ts";
 import { quote } from "../quote.ts";
 import { showValue } from "../hooks/fault.ts";
 
@@ -38,7 +39,7 @@ export function makeMessage(
   const { properties } = options;
   return Message.of({
     topicName: name,
-    payload: bytesOf(topicName, payload),
+    payload: copyOf(topicName, payload),
     qos: options.qos,
     retain: retain ?? options.retain,
     publisher,
@@ -63,7 +64,17 @@ function checkOptions(options: unknown): string | undefined {
   return properties === undefined ? undefined : checkMessageProperties(properties);
 }
 
-function bytesOf(topicName: string, payload: unknown): Uint8Array {
+/** The copy may fail: the buffer was transferred, or has become shorter than its view. */
+function copyOf(topicName: string, payload: unknown): Uint8Array {
+  try {
+    return bytesOf(payload);
+  } catch (cause) {
+    const fault = cause instanceof TypeError ? `payload cannot be read: ${cause.message}` : errorText(cause);
+    throw new Error(`Cannot publish to ${quote(topicName)}: ${fault}`, { cause });
+  }
+}
+
+function bytesOf(payload: unknown): Uint8Array {
   if (typeof payload === "string") return encoder.encode(payload);
   // A Buffer's slice would be no copy.
   if (payload instanceof Uint8Array) return new Uint8Array(payload);
@@ -72,5 +83,5 @@ function bytesOf(topicName: string, payload: unknown): Uint8Array {
   }
   if (payload instanceof ArrayBuffer) return new Uint8Array(payload.slice());
   const expected = "text, an ArrayBuffer or a view of one, such as Uint8Array";
-  throw new Error(`Cannot publish to ${quote(topicName)}: payload must be ${expected}: got ${showValue(payload)}`);
+  throw new Error(`payload must be ${expected}: got ${showValue(payload)}`);
 }

@@ -4,6 +4,7 @@ import { parseSharedFilter, parseTopicFilter } from "../packet/topic.ts";
 import { quote } from "../quote.ts";
 import type { Subscription } from "../topics/subscriber.ts";
 import { checkLimit } from "./program_queue.ts";
+import { checkSignal } from "./aborting.ts";
 import { isQoS } from "./program_message.ts";
 import type { SubscribeOptions } from "./subscribing.ts";
 
@@ -27,9 +28,10 @@ export function parseSubscription(
 /** @throws {Error} if an option of the host program's is wrong: it may be written in JavaScript */
 export function checkSubscribe(
   topicFilter: string,
-  { retained, limit, onOverflow }: Pick<SubscribeOptions, "retained" | "limit" | "onOverflow">,
+  { signal, retained, limit, onOverflow }: Omit<SubscribeOptions, "qos">,
 ): void {
   const place = `Cannot subscribe to ${quote(String(topicFilter))}`;
+  checkSignal(signal, place);
   if (retained !== "send" && retained !== "none") {
     throw new Error(`${place}: retained must be "send" or "none": got ${showValue(retained)}`);
   }

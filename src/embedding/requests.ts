@@ -7,7 +7,7 @@ import type { MessageProperties, QoS } from "../packet/packets.ts";
 import { parseTopicName } from "../packet/topic.ts";
 import { quote } from "../quote.ts";
 import type { Subscriber } from "../topics/subscriber.ts";
-import { whenAborted } from "./aborting.ts";
+import { checkSignal, whenAborted } from "./aborting.ts";
 import { received } from "./in_process_subscriber.ts";
 import type { ReceivedMessage, Subscribed, SubscribeOptions } from "./subscribing.ts";
 
@@ -90,6 +90,7 @@ export class Requests implements Subscriber {
   async request(topicName: string, body: Payload, options: RequestOptions = {}): Promise<ReceivedMessage> {
     const { signal, qos = 1, properties } = options;
     const place = `Cannot request ${quote(String(topicName))}`;
+    checkSignal(signal, place);
     signal?.throwIfAborted();
     if (this.#ended) throw new Error(`${place}: the broker is shut down`);
     const responseTopic = options.responseTopic === undefined ? this.#own() : parseTopicName(options.responseTopic);
@@ -151,7 +152,10 @@ export class Requests implements Subscriber {
       try {
         await this.#answer(request, handler);
       } catch (error) {
-        this.#parts.logger.error(`a request to ${quote(request.topicName)} was not answered: ${errorText(error)}`);
+        const text = `request to ${quote(request.topicName)} was not answered: ${errorText(error)}`;
+        this.#parts.logger.error(`a ${text}`);
+        // If the handler has failed, it was told so already.
+        this.#reject(request, new Error(`The ${text}`, { cause: error }));
       }
     }
   }
@@ -170,13 +174,16 @@ export class Requests implements Subscriber {
     try {
       return await handler(request) ?? undefined;
     } catch (cause) {
-      const { responseTopic, correlationData } = request.properties ?? {};
       const text = `The handler of ${quote(request.topicName)} has failed: ${errorText(cause)}`;
-      if (responseTopic && correlationData) {
-        this.#waiting(responseTopic, correlationData)?.reject(new Error(text, { cause }));
-      }
+      this.#reject(request, new Error(text, { cause }));
       throw cause;
     }
+  }
+
+  /** Whoever waits in this program is told. */
+  #reject({ properties }: ReceivedMessage, error: Error): void {
+    const { responseTopic, correlationData } = properties ?? {};
+    if (responseTopic && correlationData) this.#waiting(responseTopic, correlationData)?.reject(error);
   }
 
   #waiting(topicName: string, correlationData: Uint8Array): Pending | undefined {

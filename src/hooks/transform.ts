@@ -1,7 +1,7 @@
 /** The hooks that put another message in the place of one that is about to be routed. */
 import type { Logger } from "../logger.ts";
 import type { ApplicationMessage } from "../message.ts";
-import { checkMessageProperties } from "../packet/message_properties.ts";
+import { checkMessageProperties, isReadable } from "../packet/message_properties.ts";
 import { parseTopicName, TopicError } from "../packet/topic.ts";
 import { isPromise, returnedWrongly, showValue, threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
@@ -103,6 +103,7 @@ export function messageFault(value: unknown): string | undefined {
   const fault = topicFault(topicName);
   if (fault !== undefined) return fault;
   if (!(payload instanceof Uint8Array)) return `payload must be a Uint8Array: got ${showValue(payload)}`;
+  if (!isReadable(payload)) return "payload cannot be read: its buffer was transferred, or has become shorter";
   if (qos !== 0 && qos !== 1 && qos !== 2) return `qos must be 0, 1 or 2: got ${showValue(qos)}`;
   if (typeof retain !== "boolean") return `retain must be true or false: got ${showValue(retain)}`;
   return checkMessageProperties(properties);

@@ -69,7 +69,20 @@ export function checkText(value: unknown, place: string): string | undefined {
  */
 export function checkBinary(value: unknown, place: string): string | undefined {
   if (!(value instanceof Uint8Array)) return wrong(place, "a Uint8Array", value);
+  if (!isReadable(value)) return `${place} cannot be read: its buffer was transferred, or has become shorter`;
   return value.length <= MAX_BYTES ? undefined : tooLong(place, value.length);
+}
+
+/** Whether the bytes are still there: their buffer may have been transferred, as to a worker, or have become shorter. */
+export function isReadable(bytes: Uint8Array): boolean {
+  // Such an array seems to be empty.
+  if (bytes.length > 0) return true;
+  try {
+    bytes.slice();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
