@@ -1,4 +1,8 @@
-/** Where the broker writes what happens. The default goes to LogTape's category `amqtt`; until LogTape is configured, warnings and errors go to the console. */
+/**
+ * Where the broker writes what happens. The default goes to LogTape's category `amqtt`; until LogTape is configured, warnings and errors go to the console.
+ *
+ * @category Broker
+ */
 export interface Logger {
   /** Whether anybody hears `debug`, so that nobody makes texts in vain; `undefined`: perhaps. */
   readonly debugEnabled?: boolean;

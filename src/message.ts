@@ -2,7 +2,11 @@ import type { MessageProperties, QoS } from "./packet/packets.ts";
 import { PublishBody } from "./packet/publish_body.ts";
 import type { TopicName } from "./packet/topic.ts";
 
-/** An application message (MQTT 5.0 §1.2) as programs and plugins see it: no packet identifier, no DUP. */
+/**
+ * An application message (MQTT 5.0 §1.2) as programs and plugins see it: no packet identifier, no DUP.
+ *
+ * @category Messages
+ */
 export interface ApplicationMessage {
   /** Where it is published. */
   readonly topicName: TopicName;
@@ -18,10 +22,18 @@ export interface ApplicationMessage {
   readonly publisher?: string;
 }
 
-/** What a message is published with: text, which is sent as UTF-8, or bytes, which are copied. */
+/**
+ * What a message is published with: text, which is sent as UTF-8, or bytes, which are copied.
+ *
+ * @category Messages
+ */
 export type Payload = string | ArrayBuffer | ArrayBufferView;
 
-/** Why a message did not reach a subscriber. */
+/**
+ * Why a message did not reach a subscriber.
+ *
+ * @category Messages
+ */
 export type DropReason =
   | "queue-limit"
   | "max-total-bytes"

@@ -52,25 +52,41 @@ export type { BrokerEnvironment, Clock, ProcessMemory } from "../runtime/environ
 export type { Machine } from "../runtime/machine.ts";
 export type { MetricsPage, Observability } from "../metrics/observability.ts";
 
-/** How a broker is started. */
+/**
+ * How a broker is started.
+ *
+ * @category Broker
+ */
 export interface StartOptions {
   /** Shuts the broker down when it is aborted, also while it starts. @default only {@linkcode Broker.shutdown} does */
   readonly signal?: AbortSignal;
 }
 
-/** Which listener's attributes a connection gets that the program hands in. */
+/**
+ * Which listener's attributes a connection gets that the program hands in.
+ *
+ * @category Broker
+ */
 export interface HandInOptions {
   /** Name of a listener. @default the only one of type `external`; if there is none, what `default` says */
   readonly listener?: string;
 }
 
-/** What is said of a WebSocket request that the program hands in. */
+/**
+ * What is said of a WebSocket request that the program hands in.
+ *
+ * @category Broker
+ */
 export interface UpgradeOptions extends HandInOptions {
   /** Where the client is, as `Deno.serve` tells in `info.remoteAddr`. @default not known */
   readonly remote?: RemoteAddress;
 }
 
-/** A connection that was handed in. */
+/**
+ * A connection that was handed in.
+ *
+ * @category Broker
+ */
 export interface Accepted {
   /** Resolves when the connection has ended; never rejects. */
   readonly closed: Promise<void>;
@@ -79,6 +95,8 @@ export interface Accepted {
 /**
  * An MQTT broker. It may be started again after a shutdown: what its store holds is back then, everything else begins
  * anew.
+ *
+ * @category Broker
  *
  * @example
  * ```ts
@@ -554,8 +572,8 @@ export class Broker implements AsyncDisposable {
    *   { hostname: "127.0.0.1", port: 0, onListen: () => {} },
    *   (request, info) => broker.upgrade(request, { listener: "web", remote: info.remoteAddr }),
    * );
-   * const { status } = await fetch(`http://127.0.0.1:${server.addr.port}/`, { method: "HEAD" });
-   * console.log(status); // 426: a WebSocket is expected
+   * const response = await fetch(`http://127.0.0.1:${server.addr.port}/`);
+   * console.log(response.status, await response.text()); // 426: a WebSocket is expected
    * ```
    */
   upgrade(request: Request, options: UpgradeOptions = {}): Response {

@@ -8,7 +8,11 @@ import { type WorkBudget, WorkParty } from "../work_budget.ts";
 import { certificateProblem, certificateWarning } from "./certificate_problem.ts";
 import { errorText } from "../error_text.ts";
 
-/** Where a listener is reached. */
+/**
+ * Where a listener is reached.
+ *
+ * @category Broker
+ */
 export interface ListenerAddress {
   /** What it carries MQTT over. */
   readonly type: "tcp" | "ws";

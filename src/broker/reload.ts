@@ -5,7 +5,11 @@ import type { HookChain } from "../hooks/chain.ts";
 import type { Listeners } from "./listeners.ts";
 import { needingRestart } from "./restart_report.ts";
 
-/** What has come of a reload. */
+/**
+ * What has come of a reload.
+ *
+ * @category Broker
+ */
 export interface ReloadReport {
   /** Names of the listeners whose certificates were read. */
   readonly certificates: readonly string[];
@@ -20,7 +24,11 @@ export interface ReloadReport {
   readonly failed: readonly ReloadFailure[];
 }
 
-/** What could not be read again. */
+/**
+ * What could not be read again.
+ *
+ * @category Broker
+ */
 export interface ReloadFailure {
   /** Key path in the config, such as `listeners.mqtt` for its certificates, or `auth.plugins[0]` for a plugin. */
   readonly place: string;

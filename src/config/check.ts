@@ -7,6 +7,7 @@ import { resolveConfig } from "./resolve.ts";
  * @param config keys in camelCase, or as in YAML files; `undefined` or `null` is a config without any key
  * @returns the same object, to be handed on as it is: its keys are spelt as they were, so that they are not to be read
  * @throws {ConfigError} with every fault of the config
+ * @category Config
  *
  * @example
  * ```ts

@@ -27,7 +27,11 @@ export type ClientCertificateRequest = "off" | "optional" | "required";
 /** Which name of a verified client certificate is the user name: common name, first subject alternative name, or none. */
 export type UsernameFromCertificate = "off" | "cn" | "san";
 
-/** One entry of `listeners`. What `default` says holds for every listener that does not say otherwise. */
+/**
+ * One entry of `listeners`. What `default` says holds for every listener that does not say otherwise.
+ *
+ * @category Config
+ */
 export interface ListenerConfig extends ConnectionLimits {
   /** `tcp`, `ws` (WebSocket) or `external` (no socket: the host program hands connections in). @default "tcp" */
   readonly type?: "tcp" | "ws" | "external";
@@ -85,7 +89,11 @@ export interface ListenerConfig extends ConnectionLimits {
   readonly hosts?: readonly string[];
 }
 
-/** Sign-in. Without this section anonymous clients are let in on loopback only. */
+/**
+ * Sign-in. Without this section anonymous clients are let in on loopback only.
+ *
+ * @category Config
+ */
 export interface AuthConfig {
   /**
    * Plugins asked at sign-in, by bundled name or import specifier; an empty list lets nobody in.
@@ -108,10 +116,18 @@ export interface AuthConfig {
   readonly authConcurrency?: number;
 }
 
-/** User name → topic filters; `anonymous` stands for clients without a user name. */
+/**
+ * User name → topic filters; `anonymous` stands for clients without a user name.
+ *
+ * @category Config
+ */
 export type AccessControlList = Readonly<Record<string, readonly string[] | null>>;
 
-/** Permissions on topics. */
+/**
+ * Permissions on topics.
+ *
+ * @category Config
+ */
 export interface TopicCheckConfig {
   /** Whether topics are restricted at all; without it the lists below have no effect. @default false */
   readonly enabled?: boolean;
@@ -130,6 +146,8 @@ export interface TopicCheckConfig {
 /**
  * Plugins by bundled name or import specifier, alone or with their options; in a program also the plugins themselves, alone
  * or in a pair with their options.
+ *
+ * @category Config
  */
 export type PluginList =
   | readonly (string | Readonly<Record<string, unknown>> | PluginInPlace | PluginWithOptions)[]
@@ -151,7 +169,11 @@ export type StoreInPlace =
   }
   | ((options: never, context: never) => object | Promise<object>);
 
-/** Where sessions and messages are kept. */
+/**
+ * Where sessions and messages are kept.
+ *
+ * @category Config
+ */
 export interface PersistenceConfig {
   /**
    * `memory` (nothing outlives the process), `sqlite`, or the import specifier of a store module, as plugins have it.
@@ -180,6 +202,8 @@ export type LogLevel = "debug" | "info" | "warning" | "error" | "off";
 /**
  * What the command line logs. A program that embeds the broker configures LogTape itself, and has `packets` and
  * `exclude-sys` of this.
+ *
+ * @category Config
  */
 export interface LogConfig {
   /** The least of what is logged. @default "info" */
@@ -293,7 +317,11 @@ export interface ResolvedAdmin {
   readonly maxHistoryBytes: number;
 }
 
-/** How much the broker as a whole keeps. */
+/**
+ * How much the broker as a whole keeps.
+ *
+ * @category Config
+ */
 export interface BrokerLimits {
   /**
    * Sessions, with and without a connected client, at least 1. A client that has none yet is refused above it (0x97; 3.x:
@@ -325,7 +353,25 @@ export interface BrokerLimits {
   readonly maxTotalBytes?: Size;
 }
 
-/** The whole configuration; every part has a default. */
+/**
+ * The whole configuration; every part has a default.
+ *
+ * @category Config
+ *
+ * @example
+ * ```ts
+ * import { Broker, type BrokerConfig } from "@amqtt/broker";
+ *
+ * const config: BrokerConfig = {
+ *   listeners: { tcp: { bind: "127.0.0.1:0" }, web: { type: "ws", bind: "127.0.0.1:0", maxConnections: 100 } },
+ *   auth: { allowAnonymous: true },
+ *   maxPacketSize: "1 MiB",
+ *   sysInterval: "30 s",
+ * };
+ * await using broker = new Broker(config);
+ * await broker.start();
+ * ```
+ */
 export interface BrokerConfig extends BrokerLimits, ConnectionLimits {
   /** Listeners by name. @default one on 127.0.0.1:1883 */
   readonly listeners?: Readonly<Record<string, ListenerConfig | null>>;

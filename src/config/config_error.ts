@@ -1,6 +1,10 @@
 import { formatKeyPath, type KeyPath } from "./key_path.ts";
 
-/** A place in a config file; line and column count from 1. */
+/**
+ * A place in a config file; line and column count from 1.
+ *
+ * @category Config
+ */
 export interface Position {
   /** Path of the file as it was given. */
   readonly file: string;
@@ -10,7 +14,11 @@ export interface Position {
   readonly column: number;
 }
 
-/** One thing that is wrong with a config. */
+/**
+ * One thing that is wrong with a config.
+ *
+ * @category Config
+ */
 export interface ConfigFault {
   /** The key at fault in the config's own spelling; empty: the config as a whole. */
   readonly path: KeyPath;
@@ -25,6 +33,8 @@ export interface ConfigFault {
 /**
  * A config that cannot be used, with every fault that was found. The message has one line for each:
  * `broker.yaml:7:11: listeners.my-tcp-1.bind: port must be 0 to 65535: got 70000`.
+ *
+ * @category Config
  */
 export class ConfigError extends Error {
   /** Tells it from other errors. */

@@ -12,7 +12,11 @@ import { type Environment, expandVariables } from "./variables.ts";
 import { parseYaml } from "./yaml_text.ts";
 import { host } from "../runtime/host.ts";
 
-/** A config file that was read and found right. */
+/**
+ * A config file that was read and found right.
+ *
+ * @category Config
+ */
 export interface LoadedConfig {
   /** Path as it was given. */
   readonly file: string;
@@ -34,7 +38,11 @@ export interface LoadedConfig {
   locate(path: KeyPath | string): Position | undefined;
 }
 
-/** What {@linkcode loadConfigFile} takes besides the file. */
+/**
+ * What {@linkcode loadConfigFile} takes besides the file.
+ *
+ * @category Config
+ */
 export interface LoadConfigOptions {
   /** Looks up what stands for `${NAME}` in a value; `undefined`: not set. @default the process's environment */
   readonly environment?: (name: string) => string | undefined;

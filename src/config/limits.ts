@@ -2,7 +2,11 @@
 import type { QoS } from "../packet/packets.ts";
 import type { Duration, InNumbers, Size } from "./units.ts";
 
-/** Limits that hold for the whole broker and that a listener may set anew for the connections made through it. */
+/**
+ * Limits that hold for the whole broker and that a listener may set anew for the connections made through it.
+ *
+ * @category Config
+ */
 export interface ConnectionLimits {
   /**
    * Seconds from the connection's arrival at the port to a whole CONNECT, handshakes included, above 0 and at most

@@ -3,10 +3,18 @@
  * seconds.
  */
 
-/** A size: bytes, or a text with a unit such as `1 MiB`. Letter case of the unit does not matter when it is read. */
+/**
+ * A size: bytes, or a text with a unit such as `1 MiB`. Letter case of the unit does not matter when it is read.
+ *
+ * @category Config
+ */
 export type Size = number | `${number}${"" | " "}${"B" | "KB" | "MB" | "GB" | "KiB" | "MiB" | "GiB"}`;
 
-/** A time: seconds, or a text with a unit such as `500 ms`, `10 s`, `5 min`, `12 h` or `7 d`. */
+/**
+ * A time: seconds, or a text with a unit such as `500 ms`, `10 s`, `5 min`, `12 h` or `7 d`.
+ *
+ * @category Config
+ */
 export type Duration = number | `${number}${"" | " "}${"ms" | "s" | "min" | "h" | "d"}`;
 
 /** The same keys with sizes in bytes and times in seconds. */

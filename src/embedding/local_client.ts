@@ -3,7 +3,11 @@ import type { ApplicationMessage, Payload } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 
-/** What a client of the program's own is opened with. */
+/**
+ * What a client of the program's own is opened with.
+ *
+ * @category Messages
+ */
 export interface LocalClientOptions {
   /** Seconds its session outlives it, 0 to 4,294,967,295, which is for ever; above 0 it is stored. @default 0 */
   readonly sessionExpiryIntervalSeconds?: number;
@@ -13,7 +17,11 @@ export interface LocalClientOptions {
   readonly receiveMaximum?: number;
 }
 
-/** What a client of the program's own asks for with a topic filter (MQTT 5.0 §3.8.3.1). */
+/**
+ * What a client of the program's own asks for with a topic filter (MQTT 5.0 §3.8.3.1).
+ *
+ * @category Messages
+ */
 export interface LocalSubscribeOptions {
   /** Highest QoS of what comes. @default 2 */
   readonly qos?: QoS;
@@ -25,7 +33,11 @@ export interface LocalSubscribeOptions {
   readonly retained?: boolean;
 }
 
-/** A message on its way to a client of the program's own. */
+/**
+ * A message on its way to a client of the program's own.
+ *
+ * @category Messages
+ */
 export interface LocalDelivery {
   /** As it was published. */
   readonly message: ApplicationMessage;
@@ -48,6 +60,8 @@ export interface LocalDelivery {
  * A client inside the broker: a session as any other client's, without a socket. It is asked for no permission, and
  * plugins are told of its messages as of the program's own. What arrives is taken in a loop over it, and is to be
  * acknowledged; the loop ends with the client. Several loops share what arrives.
+ *
+ * @category Messages
  */
 export interface LocalClient extends AsyncDisposable, AsyncIterable<LocalDelivery> {
   /** Name of its session. */

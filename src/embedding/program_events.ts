@@ -7,29 +7,53 @@ import type { Logger } from "../logger.ts";
 import { checkSignal, whenAborted } from "./aborting.ts";
 import { checkLimit, ProgramQueue } from "./program_queue.ts";
 
-/** Names of what the host program can be told of: the observing hooks of a {@linkcode Plugin}. */
+/**
+ * Names of what the host program can be told of: the observing hooks of a {@linkcode Plugin}.
+ *
+ * @category Events
+ */
 export type BrokerEventName = ObservingHook;
 
-/** What a listener is given with each event, by its name: what the hook of that name is given. */
+/**
+ * What a listener is given with each event, by its name: what the hook of that name is given.
+ *
+ * @category Events
+ */
 export type BrokerEventMap = {
   readonly [Name in BrokerEventName]: Parameters<NonNullable<Plugin[Name]>>;
 };
 
-/** An event in a loop: its name, and what a listener would be given. */
+/**
+ * An event in a loop: its name, and what a listener would be given.
+ *
+ * @category Events
+ */
 export type BrokerEvent<Name extends BrokerEventName = BrokerEventName> = {
   readonly [Each in Name]: { readonly name: Each; readonly details: BrokerEventMap[Each] };
 }[Name];
 
-/** Is told of an event, at once and in its midst: it should do little. What it throws is logged, a rejection, too. */
+/**
+ * Is told of an event, at once and in its midst: it should do little. What it throws is logged, a rejection, too.
+ *
+ * @category Events
+ */
 export type BrokerEventListener<Name extends BrokerEventName> = (...details: BrokerEventMap[Name]) => void;
 
-/** How the host program listens. */
+/**
+ * How the host program listens.
+ *
+ * @category Events
+ */
 export interface ListenOptions {
   /** Ends the listening when it is aborted. @default it lasts */
   readonly signal?: AbortSignal;
 }
 
-/** How the host program loops over events. */
+/**
+ * How the host program loops over events.
+ *
+ * @category Events
+ */
 export interface EventsOptions extends ListenOptions {
   /**
    * Events that may wait for the program, a whole number from 1; their payloads together take at most 64 MiB. The oldest goes
@@ -38,7 +62,11 @@ export interface EventsOptions extends ListenOptions {
   readonly limit?: number;
 }
 
-/** A loop over events; it ends when it is left, with `await using`, by its signal, or at shutdown. */
+/**
+ * A loop over events; it ends when it is left, with `await using`, by its signal, or at shutdown.
+ *
+ * @category Events
+ */
 export interface BrokerEvents<Name extends BrokerEventName>
   extends AsyncIterableIterator<BrokerEvent<Name>>, AsyncDisposable {
   /** Events that were given up because the program did not take them in time. */

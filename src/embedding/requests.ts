@@ -11,7 +11,11 @@ import { checkSignal, whenAborted } from "./aborting.ts";
 import { received } from "./in_process_subscriber.ts";
 import type { ReceivedMessage, Subscribed, SubscribeOptions } from "./subscribing.ts";
 
-/** How the host program sends a request. */
+/**
+ * How the host program sends a request.
+ *
+ * @category Messages
+ */
 export interface RequestOptions {
   /** Ends the waiting when it is aborted, as `AbortSignal.timeout(5000)` is. @default it lasts until shutdown */
   readonly signal?: AbortSignal;
@@ -30,12 +34,18 @@ export interface RequestOptions {
 /**
  * Makes the response to a request: its payload. `undefined`: there is none. What it throws is logged; a program that waits for
  * the response in the same broker is told, a client is not.
+ *
+ * @category Messages
  */
 export type RequestHandler = (
   request: ReceivedMessage,
 ) => Payload | undefined | void | Promise<Payload | undefined | void>;
 
-/** How the host program responds. */
+/**
+ * How the host program responds.
+ *
+ * @category Messages
+ */
 export interface RespondOptions {
   /** Ends the responding when it is aborted. @default it lasts until shutdown */
   readonly signal?: AbortSignal;

@@ -2,7 +2,11 @@
 import type { ApplicationMessage } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
 
-/** How the host program subscribes. */
+/**
+ * How the host program subscribes.
+ *
+ * @category Messages
+ */
 export interface SubscribeOptions {
   /** Highest QoS of what comes. @default 2 */
   readonly qos?: QoS;
@@ -22,7 +26,11 @@ export interface SubscribeOptions {
   readonly onOverflow?: "drop" | "throw";
 }
 
-/** A message as the host program gets it. */
+/**
+ * A message as the host program gets it.
+ *
+ * @category Messages
+ */
 export interface ReceivedMessage extends ApplicationMessage {
   /** It was retained before, and came because of the subscription; `false`: it was published since. */
   readonly replayed: boolean;
@@ -31,6 +39,8 @@ export interface ReceivedMessage extends ApplicationMessage {
 /**
  * A subscription of the host program, which is a loop's to read. It ends when the loop is left, with `await using`, by its
  * signal, or at shutdown.
+ *
+ * @category Messages
  */
 export interface Subscribed extends AsyncIterableIterator<ReceivedMessage>, AsyncDisposable {
   /** Messages that were given up because the program did not take them in time. */

@@ -2,7 +2,11 @@ import { host } from "../runtime/host.ts";
 import type { Plugin, PluginContext } from "./plugin.ts";
 import { readBySchema, type StandardSchema } from "./standard_schema.ts";
 
-/** What {@linkcode definePlugin} makes a plugin of. */
+/**
+ * What {@linkcode definePlugin} makes a plugin of.
+ *
+ * @category Plugins
+ */
 export interface PluginDefinition<Input, Output> {
   /** By what the log and errors call it where it stands in the config itself. @default "plugin" */
   readonly name?: string;
@@ -15,13 +19,21 @@ export interface PluginDefinition<Input, Output> {
   create(options: Output, context: PluginContext): DefinedHooks<Output> | Promise<DefinedHooks<Output>>;
 }
 
-/** The hooks of a plugin whose options are checked before `reload` gets them. */
+/**
+ * The hooks of a plugin whose options are checked before `reload` gets them.
+ *
+ * @category Plugins
+ */
 export interface DefinedHooks<Output> extends Omit<Plugin, "reload"> {
   /** As {@linkcode Plugin.reload}, with options that were checked. */
   reload?(options: Output): void | Promise<void>;
 }
 
-/** A plugin to be put into a config, or exported by default from a module. */
+/**
+ * A plugin to be put into a config, or exported by default from a module.
+ *
+ * @category Plugins
+ */
 export interface DefinedPlugin<Input> {
   /** Checks the options and makes the hooks; this is what a `PluginFactory` does. */
   (options: unknown, context: PluginContext): Promise<Plugin>;
@@ -31,6 +43,8 @@ export interface DefinedPlugin<Input> {
 
 /**
  * Makes a plugin whose options are checked by a schema of any library that follows https://standardschema.dev.
+ *
+ * @category Plugins
  *
  * @example
  * ```ts

@@ -60,6 +60,8 @@ export interface SignInCounts {
 /**
  * Figures about the broker since its start: counters, and figures as of when they were asked for. A frozen snapshot of plain
  * values.
+ *
+ * @category Broker
  */
 export interface BrokerStatistics {
   /** When the broker started. */
@@ -125,7 +127,11 @@ export interface BrokerStatistics {
   readonly changesWaiting: number;
 }
 
-/** A bridge to another broker, as of one moment. */
+/**
+ * A bridge to another broker, as of one moment.
+ *
+ * @category Broker
+ */
 export interface BridgeSnapshot {
   /** Its key in `bridges`. */
   readonly name: string;
@@ -150,7 +156,11 @@ export interface BridgeSnapshot {
   readonly messagesReceived: number;
 }
 
-/** A session as it was when it was asked for, with or without a connected client; frozen, and never brought up to date. */
+/**
+ * A session as it was when it was asked for, with or without a connected client; frozen, and never brought up to date.
+ *
+ * @category Broker
+ */
 export interface SessionSnapshot {
   /** Name of the session. */
   readonly clientIdentifier: string;

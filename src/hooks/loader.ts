@@ -25,7 +25,11 @@ export interface LoadPluginOptions {
   readonly importModule?: (specifier: string) => Promise<unknown>;
 }
 
-/** A plugin that cannot be used: `auth.plugins[0]: cannot load plugin "./x.ts": …`. */
+/**
+ * A plugin that cannot be used: `auth.plugins[0]: cannot load plugin "./x.ts": …`.
+ *
+ * @category Plugins
+ */
 export class PluginLoadError extends Error {
   /** Tells this error from others. */
   override readonly name = "PluginLoadError";

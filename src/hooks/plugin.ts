@@ -32,7 +32,11 @@ export type * from "./answer.ts";
 export type * from "./figures.ts";
 export type { Duration } from "../config/units.ts";
 
-/** A client as it was when the hook was called; frozen, and never brought up to date. */
+/**
+ * A client as it was when the hook was called; frozen, and never brought up to date.
+ *
+ * @category Plugins
+ */
 export interface ClientSnapshot {
   /** Name of the client's session. */
   readonly clientIdentifier: string;
@@ -72,7 +76,11 @@ export interface ClientSnapshot {
   readonly topicFilters?: readonly TopicFilter[];
 }
 
-/** What a client signs in with. */
+/**
+ * What a client signs in with.
+ *
+ * @category Plugins
+ */
 export interface SignIn extends ClientSnapshot {
   /** `undefined`: none was given. */
   readonly password?: Uint8Array;
@@ -98,7 +106,11 @@ export interface SubscriptionSnapshot {
   readonly identifier?: number;
 }
 
-/** Why a connection ended. */
+/**
+ * Why a connection ended.
+ *
+ * @category Plugins
+ */
 export interface Disconnection {
   /** What a 5.0 client is told, or has said. */
   readonly reasonCode: ReasonCode;
@@ -116,7 +128,11 @@ export interface EnhancedSignIn extends SignIn {
   readonly reAuthenticating: boolean;
 }
 
-/** Who was refused what, and by whom. */
+/**
+ * Who was refused what, and by whom.
+ *
+ * @category Plugins
+ */
 export interface Denial {
   /** What was asked for; `publish` also stands for a will that is due, `will` for one at CONNECT. */
   readonly action: "sign-in" | "will" | "publish" | "subscribe";
@@ -132,7 +148,11 @@ export interface Denial {
   readonly reason?: string;
 }
 
-/** A message as a plugin makes it; see {@linkcode ApplicationMessage} for its parts. */
+/**
+ * A message as a plugin makes it; see {@linkcode ApplicationMessage} for its parts.
+ *
+ * @category Plugins
+ */
 export interface TransformedMessage {
   /** Where it is published; checked when it comes. */
   readonly topicName: string;
@@ -148,7 +168,27 @@ export interface TransformedMessage {
   readonly publisher?: string;
 }
 
-/** The hooks of a plugin; every one is optional. Arguments are frozen snapshots. */
+/**
+ * The hooks of a plugin; every one is optional. Arguments are frozen snapshots.
+ *
+ * @category Plugins
+ *
+ * @example
+ * ```ts
+ * import { Broker, type Plugin } from "@amqtt/broker";
+ *
+ * const plugin: Plugin = {
+ *   authenticate: ({ username }) => username === "alice" ? "allow" : "deny",
+ *   authorizePublish: (client, { topicName }) => topicName.startsWith(`${client.username}/`) ? "allow" : "deny",
+ *   clientConnected: ({ clientIdentifier }) => console.log(clientIdentifier),
+ * };
+ * await using broker = new Broker({
+ *   listeners: { tcp: { bind: "127.0.0.1:0" } },
+ *   auth: { plugins: [() => plugin] },
+ * });
+ * await broker.start();
+ * ```
+ */
 export interface Plugin {
   // Decide.
 
@@ -250,7 +290,11 @@ export interface Plugin {
   packetSent?(client: ClientSnapshot | undefined, packet: OutboundPacket): void;
 }
 
-/** How a message is published by a plugin or the host program. */
+/**
+ * How a message is published by a plugin or the host program.
+ *
+ * @category Messages
+ */
 export interface PublishOptions {
   /** Quality of service. @default 0 */
   readonly qos?: QoS;
@@ -260,7 +304,11 @@ export interface PublishOptions {
   readonly properties?: MessagePropertiesInput;
 }
 
-/** What became of a message that a plugin or the host program has published. */
+/**
+ * What became of a message that a plugin or the host program has published.
+ *
+ * @category Messages
+ */
 export interface PublishResult {
   /**
    * Subscribers that it was given to: sessions with or without a connected client, groups with a shared subscription, and
@@ -279,7 +327,11 @@ export interface DisconnectProperties {
   readonly serverReference?: string;
 }
 
-/** What a plugin can do with the broker. */
+/**
+ * What a plugin can do with the broker.
+ *
+ * @category Plugins
+ */
 export interface PluginContext {
   /** Name of the plugin in the config. */
   readonly specifier: string;
@@ -331,5 +383,16 @@ export interface PluginContext {
  *
  * @param options what the config says of this plugin; check it and throw an `Error` that says what was expected
  * @returns the hooks to serve
+ * @category Plugins
+ *
+ * @example A module that a config may name
+ * ```ts
+ * import type { PluginFactory } from "@amqtt/broker";
+ *
+ * const create: PluginFactory = (_options, context) => ({
+ *   messageDropped: (_client, { topicName }, reason) => context.logger.warn(`${topicName}: ${reason}`),
+ * });
+ * export default create;
+ * ```
  */
 export type PluginFactory = (options: unknown, context: PluginContext) => Plugin | Promise<Plugin>;

@@ -1,7 +1,11 @@
 import { contentTypes, exposition, type ExpositionFormat, openMetrics } from "./exposition.ts";
 import type { Figures } from "./figures.ts";
 
-/** The metrics as they are answered to who asks for them. */
+/**
+ * The metrics as they are answered to who asks for them.
+ *
+ * @category Broker
+ */
 export interface MetricsPage {
   /** The media type, for the header `Content-Type`. */
   readonly contentType: string;
@@ -9,7 +13,11 @@ export interface MetricsPage {
   readonly body: string;
 }
 
-/** How a broker is, for a monitoring system, an orchestrator and the program that it runs in. */
+/**
+ * How a broker is, for a monitoring system, an orchestrator and the program that it runs in.
+ *
+ * @category Broker
+ */
 export interface Observability {
   /** All metrics as OpenMetrics text. */
   openMetrics(): string;

@@ -1,9 +1,17 @@
 import { quote } from "../quote.ts";
 
-/** A topic name that was checked: not empty, no wildcard, no NUL, at most 65,535 bytes (MQTT 5.0 §4.7). */
+/**
+ * A topic name that was checked: not empty, no wildcard, no NUL, at most 65,535 bytes (MQTT 5.0 §4.7).
+ *
+ * @category Messages
+ */
 export type TopicName = string & { readonly "~brand": "TopicName" };
 
-/** A topic filter that was checked: wildcards stand where they may (MQTT 5.0 §4.7.1). */
+/**
+ * A topic filter that was checked: wildcards stand where they may (MQTT 5.0 §4.7.1).
+ *
+ * @category Messages
+ */
 export type TopicFilter = string & { readonly "~brand": "TopicFilter" };
 
 /** The parts of `$share/{ShareName}/{filter}` (MQTT 5.0 §4.8.2). */
@@ -12,7 +20,11 @@ export interface SharedFilter {
   readonly topicFilter: TopicFilter;
 }
 
-/** A text that is not a topic name or filter; the message says why and quotes it. */
+/**
+ * A text that is not a topic name or filter; the message says why and quotes it.
+ *
+ * @category Messages
+ */
 export class TopicError extends Error {
   /** Tells this error from others. */
   override readonly name = "TopicError";
@@ -25,6 +37,7 @@ const encoder = new TextEncoder();
  * Checks a topic name.
  *
  * @throws {TopicError} if it is empty, too long, or holds a wildcard, NUL or half a surrogate pair
+ * @category Messages
  */
 export function parseTopicName(text: string): TopicName {
   checkText("topic name", text);
@@ -39,6 +52,7 @@ export function parseTopicName(text: string): TopicName {
  * Checks a topic filter. The `$share/…` form is not looked into: see {@linkcode parseSharedFilter}.
  *
  * @throws {TopicError} if it is empty, too long, or has a wildcard where none may stand
+ * @category Messages
  */
 export function parseTopicFilter(text: string): TopicFilter {
   checkText("topic filter", text);
@@ -78,6 +92,8 @@ export function parseSharedFilter(filter: TopicFilter): SharedFilter | undefined
 /**
  * Tells whether a filter matches a topic name (MQTT 3.1.1 §4.7, MQTT 5.0 §4.7). Filters that begin with a wildcard do
  * not match names that begin with `$`. Neither is checked: see {@linkcode parseTopicFilter} and {@linkcode parseTopicName}.
+ *
+ * @category Messages
  */
 export function matches(filter: string, topicName: string): boolean {
   if (filter === topicName) return true;

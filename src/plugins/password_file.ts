@@ -99,6 +99,15 @@ export async function setPassword(
  *
  * @param password 1 to 1,024 bytes in UTF-8; for SCRAM without control characters
  * @throws {Error} if the password cannot be used
+ * @category Testing
+ *
+ * @example
+ * ```ts
+ * import { hashPassword } from "@amqtt/broker/testing";
+ *
+ * const line = `alice:${await hashPassword("secret")}`;
+ * console.log(line); // alice:$argon2id$…
+ * ```
  */
 export async function hashPassword(password: string, { scram = false }: PasswordOptions = {}): Promise<string> {
   const bytes = checkPassword(password);

@@ -2,7 +2,11 @@ import { getConfig, getLogger } from "@logtape/logtape";
 import type { Logger } from "../logger.ts";
 import type { Machine } from "./machine.ts";
 
-/** Time as the broker sees it. */
+/**
+ * Time as the broker sees it.
+ *
+ * @category Broker
+ */
 export interface Clock {
   /** Milliseconds that only grow, as `performance.now()` tells them. */
   now(): number;
@@ -24,7 +28,11 @@ export interface ProcessMemory {
   look(heldBytes: number, makeGarbage: () => void): boolean;
 }
 
-/** What a broker is given from outside beside its config; every part has a default. */
+/**
+ * What a broker is given from outside beside its config; every part has a default.
+ *
+ * @category Broker
+ */
 export interface BrokerEnvironment {
   /** Folder that relative paths in the config start from. @default the working directory */
   readonly baseDirectory?: string;

@@ -172,7 +172,11 @@ export interface ClockChange extends StoredClock {
   readonly type: "clock";
 }
 
-/** One change of what is stored. In a batch, changes are applied in their order. */
+/**
+ * One change of what is stored. In a batch, changes are applied in their order.
+ *
+ * @category Stores
+ */
 export type Change =
   | SessionChange
   | SessionEndChange

@@ -11,7 +11,11 @@ import type { StoredDelivery, StoredState } from "./stored.ts";
 export type * from "./change.ts";
 export type * from "./stored.ts";
 
-/** Which part of a session's deliveries is wanted. */
+/**
+ * Which part of a session's deliveries is wanted.
+ *
+ * @category Stores
+ */
 export interface DeliveryRange {
   /** Those that are `sent` or `released`, rather than those that are `queued`; they are few and must be found quickly. */
   readonly underWay: boolean;
@@ -26,6 +30,27 @@ export interface DeliveryRange {
 /**
  * Keeps what the broker must not forget. Methods are called one after the other, but not each after the last one's
  * promise: a store does them in the order of the calls.
+ *
+ * @category Stores
+ *
+ * @example One that only shows what it is told; docs/cookbook.md has a whole one
+ * ```ts
+ * import { Broker, type Store } from "@amqtt/broker";
+ *
+ * async function* nothing(): AsyncGenerator<never> {}
+ *
+ * const store: Store = {
+ *   open: () => {
+ *     const [sessions, retained, wills] = [nothing(), nothing(), nothing()];
+ *     return Promise.resolve({ sessions, retained, wills, lastMessageId: 0, lastSession: 0 });
+ *   },
+ *   append: (changes) => Promise.resolve(console.log(changes)),
+ *   deliveries: () => Promise.resolve([]),
+ *   close: () => Promise.resolve(),
+ * };
+ * await using broker = new Broker({ listeners: { tcp: { bind: "127.0.0.1:0" } }, persistence: { store } });
+ * await broker.start();
+ * ```
  */
 export interface Store {
   /**
@@ -55,7 +80,11 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Changes that could not be stored. */
+/**
+ * Changes that could not be stored.
+ *
+ * @category Stores
+ */
 export class StoreError extends Error {
   /** Tells this error from others. */
   override readonly name = "StoreError";
@@ -90,7 +119,11 @@ export class StoreError extends Error {
   }
 }
 
-/** What a store module is told beside its options. */
+/**
+ * What a store module is told beside its options.
+ *
+ * @category Stores
+ */
 export interface StoreContext {
   /** Folder that relative paths in the options start from, absolute. */
   readonly baseDirectory: string;
@@ -103,6 +136,7 @@ export interface StoreContext {
  * the broker.
  *
  * @param options what the config says beside `type`
+ * @category Stores
  */
 export type StoreFactory = (
   options: Readonly<Record<string, unknown>>,

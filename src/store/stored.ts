@@ -1,7 +1,11 @@
 /** What a store keeps, in the form in which it gives it back. All times are those of {@linkcode StoredClock.at}. */
 import type { MessageProperties, QoS, Will } from "../packet/packets.ts";
 
-/** An application message as it is kept. Several deliveries and a retained message may share one. */
+/**
+ * An application message as it is kept. Several deliveries and a retained message may share one.
+ *
+ * @category Stores
+ */
 export interface StoredMessage {
   /** 1 to 2^53 - 1; never given twice. */
   readonly id: number;
@@ -24,7 +28,11 @@ export interface StoredMessage {
 /** How far a delivery has come: it waits, it was sent at QoS 2, or the client has it and its identifier is to be released. */
 export type DeliveryState = "queued" | "sent" | "released";
 
-/** A message on its way to one session. */
+/**
+ * A message on its way to one session.
+ *
+ * @category Stores
+ */
 export interface StoredDelivery {
   /** Order within the session, 1 to 2^53 - 1. */
   readonly sequence: number;
@@ -80,7 +88,11 @@ export interface RestoredSubscription extends StoredSubscription {
   readonly retained?: StoredPosition;
 }
 
-/** What is known of a session without its messages. */
+/**
+ * What is known of a session without its messages.
+ *
+ * @category Stores
+ */
 export interface StoredSession {
   /** Number of the session, 1 to 2^53 - 1; never given twice, so that a new session of the same client is another one. */
   readonly session: number;
@@ -134,7 +146,11 @@ export interface StoredClock {
   readonly epoch: number;
 }
 
-/** What a store holds when it is opened, but for the messages of the sessions. */
+/**
+ * What a store holds when it is opened, but for the messages of the sessions.
+ *
+ * @category Stores
+ */
 export interface StoredState {
   /** All sessions. */
   readonly sessions: AsyncIterable<StoredSession>;

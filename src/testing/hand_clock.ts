@@ -9,6 +9,8 @@ interface Ticker {
 /**
  * A clock that stands still until a test moves it. Whatever a broker does after some time is done at once then:
  * keep-alives, delayed wills, expiry of messages and sessions, `$SYS`.
+ *
+ * @category Testing
  */
 export class HandClock implements Clock {
   #nowMs: number;

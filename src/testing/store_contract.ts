@@ -11,6 +11,7 @@ export type { StoreCase, StorePlace } from "./store_samples.ts";
  *
  * @param createPlace makes a place for stores that nobody else uses; called once for each test that runs
  * @returns the tests; none of them runs before it is called
+ * @category Testing
  *
  * @example With Deno, where `MyPlace` is a class of yours
  * ```text

@@ -15,13 +15,19 @@ import type {
 /**
  * A place for stores, such as a temporary file: each call opens another store upon what the former, which was closed, has
  * left. It is disposed of when a test is done with it.
+ *
+ * @category Testing
  */
 export interface StorePlace extends AsyncDisposable {
   /** The next store of the place, not opened. */
   create(): Store | Promise<Store>;
 }
 
-/** One of the contract's tests. */
+/**
+ * One of the contract's tests.
+ *
+ * @category Testing
+ */
 export interface StoreCase {
   /** What holds, as a sentence. */
   readonly name: string;

@@ -19,6 +19,7 @@ const DEFAULTS: BrokerConfig = {
  * @param environment what else it is given. @default the working directory, and a log that says nothing
  * @throws {ConfigError} if the config has faults
  * @throws {Error} if it cannot start
+ * @category Testing
  *
  * @example
  * ```ts
@@ -40,7 +41,11 @@ export async function startTestBroker(
   return broker;
 }
 
-/** A broker with what a test wants of it beside. It ends with `await using`. */
+/**
+ * A broker with what a test wants of it beside. It ends with `await using`.
+ *
+ * @category Testing
+ */
 export class TestBroker extends Broker {
   /** The broker's time, which moves when it is told to. */
   readonly clock: HandClock;

@@ -25,13 +25,21 @@ import {
 import { PacketReader } from "./packet_reader.ts";
 import { patiently, WAIT_MS } from "./patience.ts";
 
-/** What a client of a test connects with. */
+/**
+ * What a client of a test connects with.
+ *
+ * @category Testing
+ */
 export interface TestClientOptions extends ConnectOptions {
   /** Name of the listener whose attributes its connection gets. @default `memory`, which a broker of the kit has */
   readonly listener?: string;
 }
 
-/** A message as a client of a test has received it. */
+/**
+ * A message as a client of a test has received it.
+ *
+ * @category Testing
+ */
 export interface TestMessage {
   /** Where it was published; that of its alias, if it came by one. */
   readonly topicName: string;
@@ -62,6 +70,7 @@ export interface AcceptingBroker {
  *
  * @param broker one of the kit's, or any broker with an `external` listener, whose name is then given
  * @throws {Error} if the broker refuses it; the message tells the reason code
+ * @category Testing
  *
  * @example
  * ```ts
@@ -90,7 +99,11 @@ export async function connectTestClient(
   return client;
 }
 
-/** A small MQTT client. It acknowledges every message as it comes; what comes waits until it is asked for. */
+/**
+ * A small MQTT client. It acknowledges every message as it comes; what comes waits until it is asked for.
+ *
+ * @category Testing
+ */
 export class TestClient implements AsyncDisposable {
   /** Its name, as given or as assigned by the broker. */
   readonly clientIdentifier: string;

@@ -4,6 +4,8 @@ import type { RemoteAddress, Transport } from "./transport.ts";
 /**
  * A two-way byte stream of the host program: a `Deno.Conn` of any kind (TCP, TLS, unix socket), or any pair of web
  * streams. Where it has `read` and `write` of its own, as a `Deno.Conn` has, these are used instead of the streams.
+ *
+ * @category Broker
  */
 export interface ByteStream {
   /** What the other end sends. */
