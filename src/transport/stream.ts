@@ -70,6 +70,8 @@ class StreamTransport implements Transport {
   readonly kind = "stream";
   readonly acceptedAt: number = performance.now();
   readonly #carrier: Carrier;
+  /** Ends what waits for the stream: one that is stuck settles nothing when it is closed. */
+  readonly #giveUp = new Set<() => void>();
   #written: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -82,17 +84,18 @@ class StreamTransport implements Transport {
   }
 
   read(into: Uint8Array): Promise<number | null> {
-    return this.#carrier.read(into);
+    return this.#untilClosed(this.#carrier.read(into), (resolve) => resolve(null));
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    return this.#written = this.#carrier.write(bytes);
+    const work = this.#carrier.write(bytes);
+    return this.#written = this.#untilClosed(work, (_, reject) => reject(new Error("the connection was closed")));
   }
 
   async closeWrite(): Promise<void> {
     try {
       await this.#written;
-      await this.#carrier.closeWrite();
+      await this.#untilClosed(this.#carrier.closeWrite(), (resolve) => resolve());
     } catch {
       // The other end or close() was first: our side has ended already.
     }
@@ -101,7 +104,25 @@ class StreamTransport implements Transport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#carrier.close();
+    try {
+      this.#carrier.close();
+    } finally {
+      for (const giveUp of this.#giveUp) giveUp();
+      this.#giveUp.clear();
+    }
+  }
+
+  /** Settles as the work does; `end` settles it at once when the transport is closed before. */
+  #untilClosed<T>(
+    work: Promise<T>,
+    end: (resolve: (value: T) => void, reject: (error: Error) => void) => void,
+  ): Promise<T> {
+    if (this.#closed) return work;
+    return new Promise((resolve, reject) => {
+      const giveUp = () => end(resolve, reject);
+      this.#giveUp.add(giveUp);
+      work.then(resolve, reject).finally(() => this.#giveUp.delete(giveUp));
+    });
   }
 }
 

@@ -182,3 +182,17 @@ Deno.test("A listener or plugin may shut the broker down, which may be started a
   await broker.broker.publish("a", "");
   assertEquals(endings, 2);
 });
+
+Deno.test("A stream of the program's that takes nothing any longer keeps neither its connection nor the shutdown", async () => {
+  await using broker = await startBroker();
+  const connect = new TextEncoder().encode("\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01s");
+  const writable = new WritableStream<Uint8Array>({ write: () => new Promise<never>(() => {}) });
+  const readable = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(connect) });
+  const connected = Promise.withResolvers<void>();
+  broker.broker.on("clientConnected", () => connected.resolve());
+  const { closed } = await broker.broker.accept({ readable, writable }, { listener: "memory" });
+  await connected.promise;
+  broker.broker.disconnect("s");
+  await patiently("the shutdown", broker.broker.shutdown());
+  await patiently("the end of the connection", closed);
+});

@@ -80,3 +80,21 @@ Deno.test("empty chunks of a web stream are skipped", async () => {
   assertEquals(await transport.read(new Uint8Array(1)), null);
   transport.close();
 });
+
+Deno.test("a stream that is stuck keeps nobody waiting once it is closed", async () => {
+  const never = () => new Promise<never>(() => {});
+  const web = {
+    readable: new ReadableStream<Uint8Array>(),
+    writable: new WritableStream<Uint8Array>({ write: never }),
+  };
+  const calls = { ...web, read: never, write: never, close() {} };
+  for (const connection of [web, calls]) {
+    const transport = streamTransport(connection);
+    const reading = transport.read(new Uint8Array(1));
+    const writing = transport.write(new Uint8Array(1));
+    const ending = transport.closeWrite();
+    transport.close();
+    await assertRejects(() => writing, Error, "the connection was closed");
+    assertEquals([await reading, await ending], [null, undefined]);
+  }
+});
