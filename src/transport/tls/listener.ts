@@ -117,11 +117,23 @@ function shakeHands(
   });
   const stream = new TransportDuplex(raw);
   return new Promise((resolve, reject) => {
-    server.once("tlsClientError", (error) => reject(refusalOf(error, stream.firstBytes)));
-    stream.once("close", () => reject(new Error("the peer closed the connection")));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    // What the connection does after the handshake is no longer looked at here.
+    const settle = () => {
+      clearTimeout(timer);
+      stream.off("end", ended).off("close", closed);
+    };
+    const fail = (error: Error) => {
+      settle();
+      reject(error);
+    };
+    const closed = () => fail(new Error("the peer closed the connection"));
     // What came before the end is looked at first: it may complete the handshake.
-    stream.once("end", () => setTimeout(() => reject(new Error("the peer ended the connection")), 0));
+    const ended = () => timer = setTimeout(fail, 0, new Error("the peer ended the connection"));
+    stream.once("end", ended).once("close", closed);
+    server.once("tlsClientError", (error) => fail(refusalOf(error, stream.firstBytes)));
     server.once("secureConnection", (socket) => {
+      settle();
       // Breaks are seen by who reads or writes; an event without a listener would end the process.
       socket.on("error", () => {});
       resolve(socket);
