@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import type { Plugin, SignIn } from "../../src/hooks/plugin.ts";
 import { ReasonCode } from "../../src/packet/reason_code.ts";
 import create from "../../src/plugins/auth_file.ts";
+import { hashWithArgon2id } from "../../src/plugins/password/argon2id.ts";
 import { createAuthFile } from "../../src/plugins/password/auth_file.ts";
 import type { Delay } from "../../src/plugins/password/waiting_room.ts";
 import { setPassword } from "../../src/plugins/password_file.ts";
@@ -84,6 +85,20 @@ Deno.test("auth.file allows the right password only", () =>
       assertEquals(await attempt(plugin, { username, password, remote: { hostname: username } }), decision, username);
     }
   }));
+
+Deno.test("auth.file computes no hash any more when the broker has shut down", async () => {
+  const users = `alice:${await hashWithArgon2id(new TextEncoder().encode("secret"))}\n`;
+  await withPlugin(async ({ plugin }) => {
+    const answers: unknown[] = [];
+    const attempts = ["10.0.0.1", "10.0.0.2"].map(async (hostname) => {
+      answers.push(await attempt(plugin, { username: "alice", password: "secret", remote: { hostname } }));
+    });
+    await plugin.afterShutdown?.();
+    await turn();
+    assertEquals(answers, ["allow", "allow"]);
+    await Promise.all(attempts);
+  }, { users });
+});
 
 Deno.test("auth.file denies an absent, an empty and an endless password at once, without computing a hash", () =>
   withPlugin(({ plugin }) => {

@@ -119,6 +119,8 @@ class AuthFile implements Plugin {
   async afterShutdown(): Promise<void> {
     await this.#checking;
     this.#threads.close();
+    // Nobody can take back what WebCrypto has begun.
+    await this.#passwords.idle();
   }
 
   /** Reads the password file again if it has changed. */

@@ -30,6 +30,7 @@ export class HashQueue {
   #taken = 0;
   /** Of all that have a place or wait for one. */
   #costMs = 0;
+  readonly #awaitingIdle: (() => void)[] = [];
 
   /** @param concurrency places, at least 1 */
   constructor(concurrency: number) {
@@ -59,6 +60,13 @@ export class HashQueue {
     this.#costMs -= costMs;
     this.#taken--;
     this.#admit();
+    if (this.#taken > 0) return;
+    for (const resolve of this.#awaitingIdle.splice(0)) resolve();
+  }
+
+  /** Resolves when nobody has a place. */
+  idle(): Promise<void> {
+    return this.#taken === 0 ? Promise.resolve() : new Promise((resolve) => this.#awaitingIdle.push(resolve));
   }
 
   #wait({ origin, costMs, signal }: HashRequest): Promise<Admission> {

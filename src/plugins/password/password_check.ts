@@ -67,6 +67,11 @@ export class PasswordCheck {
     this.#verified.clear();
   }
 
+  /** Resolves when no hash is being computed. */
+  idle(): Promise<void> {
+    return this.#queue.idle();
+  }
+
   /** @param signIn whose password has been looked at: it is neither empty nor endless */
   async signIn(username: string, password: Uint8Array, signIn: SignIn): Promise<Answer> {
     const { signal, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = signIn;

@@ -47,6 +47,21 @@ Deno.test("the queue admits as many as it has places, and the others in their or
   assertEquals(log.at(-1), "d admitted");
 });
 
+Deno.test("the queue is idle when the last who has a place has left it", async () => {
+  const queue = new HashQueue(2);
+  await queue.idle();
+  const all = Array.from({ length: 3 }, () => queue.enter(request()));
+  const log: string[] = [];
+  const idle = queue.idle().then(() => log.push("idle"));
+  for (const entered of all) {
+    await entered;
+    log.push("leaves");
+    queue.leave(request());
+  }
+  await idle;
+  assertEquals(log, ["leaves", "leaves", "leaves", "idle"]);
+});
+
 Deno.test("the queue is as long as all in it can be served in time, and turns away who cannot", async () => {
   const queue = new HashQueue(2);
   const admissions: string[] = [];
