@@ -20,9 +20,11 @@ Deno.test({
       const faulty = await open();
       await faulty.send(Uint8Array.of(0xc0, 0));
       await faulty.expectClosed();
+      await faulty.close();
       const refused = await open();
       await refused.connect({ clientIdentifier: "a", username: "u", password: "p" });
       await refused.expectClosed();
+      await refused.close();
       const client = await open();
       await client.connect({ clientIdentifier: "a" });
       await client.publish("no", "x", { qos: 1 });

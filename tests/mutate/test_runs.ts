@@ -44,6 +44,9 @@ export class TestRuns {
       "--no-check",
       "--fail-fast",
       "--quiet",
+      // As `deno task test` has it: a change that leaves something open is noticed.
+      "--sanitize-ops",
+      "--sanitize-resources",
       HEAP,
       ...files.map((file) => join(this.#folder, file)),
     ];

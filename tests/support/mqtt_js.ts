@@ -1,11 +1,12 @@
 /** MQTT.js, a real client, for tests: its connections, its messages, and how they end. */
 import { assertEquals } from "@std/assert";
-import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from "mqtt";
+import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient, Store } from "mqtt";
 import { patiently } from "./patience.ts";
 
 /** The MQTT.js clients of one test; all that are left are ended with it. */
 export class MqttJsClients implements AsyncDisposable {
   readonly #clients: MqttClient[] = [];
+  readonly #stores: WatchedStore[] = [];
 
   /**
    * A client that is connected; its inbox was there before, since messages may come right behind CONNACK. Rejects with
@@ -19,8 +20,11 @@ export class MqttJsClients implements AsyncDisposable {
     prepare?: (client: MqttClient) => void,
   ): Promise<{ client: MqttClient; inbox: Inbox; connack: IConnackPacket }> {
     const protocolId = options.protocolVersion === 3 ? "MQIsdp" : "MQTT";
-    const client = mqtt.connect(url, { protocolId, reconnectPeriod: 0, timerVariant: "native", ...options });
+    const outgoingStore = new WatchedStore();
+    const usual: IClientOptions = { protocolId, reconnectPeriod: 0, timerVariant: "native", outgoingStore };
+    const client = mqtt.connect(url, { ...usual, ...options });
     this.#clients.push(client);
+    this.#stores.push(outgoingStore);
     const inbox = new Inbox(client);
     prepare?.(client);
     const connected = new Promise<IConnackPacket>((resolve, reject) => {
@@ -33,6 +37,23 @@ export class MqttJsClients implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#clients.map(end));
+    await patiently("MQTT.js to close its stores", Promise.all(this.#stores.map((store) => store.idle())));
+  }
+}
+
+/** MQTT.js reads its store when it has connected, and closes that by a timer which no end of a client waits for. */
+class WatchedStore extends Store {
+  readonly #closed: Promise<void>[] = [];
+
+  override createStream(): ReturnType<Store["createStream"]> {
+    const stream = super.createStream();
+    this.#closed.push(new Promise((resolve) => stream.once("close", resolve)));
+    return stream;
+  }
+
+  /** Resolves when nothing that was read is open. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#closed);
   }
 }
 
@@ -43,9 +64,9 @@ export function answered<T>(answer: Promise<T>): Promise<T> {
 
 /** Says goodbye, and waits until the client's socket is closed. */
 export async function end(client: MqttClient): Promise<void> {
-  if (client.stream.destroyed) return;
+  if (client.stream.closed) return;
   const closed = socketClosed(client);
-  await answered(client.endAsync());
+  if (!client.stream.destroyed) await answered(client.endAsync());
   await closed;
 }
 

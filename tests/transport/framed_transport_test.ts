@@ -62,6 +62,7 @@ for (
     const transport = new FramedTransport(below, { longestFrameBytes: 1000, rest: new Uint8Array(), work });
     assertEquals(await transport.read(new Uint8Array(700)), null);
     assertLessOrEqual(below.reads, 200);
+    await work.idle();
   });
 }
 
@@ -76,4 +77,5 @@ Deno.test("Of many pings that come together the latest is answered", async () =>
   const transport = new FramedTransport(below, { longestFrameBytes: 1000, rest: new Uint8Array(), work });
   await transport.read(new Uint8Array(7000));
   assertLessOrEqual(below.written, below.reads);
+  await work.idle();
 });
