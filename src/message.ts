@@ -1,6 +1,7 @@
 import type { MessageProperties, QoS } from "./packet/packets.ts";
 import { PublishBody } from "./packet/publish_body.ts";
 import type { TopicName } from "./packet/topic.ts";
+import type { Trail } from "./receipt.ts";
 
 /**
  * An application message (MQTT 5.0 §1.2) as programs and plugins see it: no packet identifier, no DUP.
@@ -44,7 +45,8 @@ export type DropReason =
   | "maximum-packet-size"
   | "message-expired"
   | "refused-by-client"
-  | "session-ended";
+  | "session-ended"
+  | "cluster-link";
 
 /** What {@linkcode Message} is made of. */
 export interface MessageParts {
@@ -81,6 +83,8 @@ export class Message implements ApplicationMessage {
   storedReferences = 0;
   /** Its place among the retained messages, in their order; 0: it is not what its topic retains. */
   retainedSerial = 0;
+  /** Its way between the nodes of a cluster; `undefined`: there is none, or not yet. */
+  trail: Trail | undefined = undefined;
   /** Payload and properties, and the PUBLISH around them as long as that can be passed on as it is. */
   readonly body: PublishBody;
   #snapshot: ApplicationMessage | undefined;

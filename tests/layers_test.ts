@@ -4,7 +4,7 @@ import { dirname, fromFileUrl, join, relative } from "@std/path";
 
 /** The rooms from the lowest layer up. Rooms of one layer do not import each other. */
 const layers: readonly (readonly string[])[] = [
-  ["error_text.ts", "histogram.ts", "logger.ts", "network.ts", "quote.ts", "work_budget.ts"],
+  ["error_text.ts", "histogram.ts", "logger.ts", "network.ts", "quote.ts", "receipt.ts", "work_budget.ts"],
   // What the machine and the runtime are to the rest.
   ["runtime"],
   ["log", "packet", "transport"],

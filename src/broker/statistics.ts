@@ -66,6 +66,7 @@ export class Statistics implements BrokerStatistics, ConnectionCounters {
     "message-expired": 0,
     "refused-by-client": 0,
     "session-ended": 0,
+    "cluster-link": 0,
   };
   readonly #sources: StatisticsSources;
   readonly #load = new LoadAverages();

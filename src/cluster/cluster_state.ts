@@ -20,6 +20,8 @@ export interface Writer extends Life {
   readonly live: boolean;
   /** The number of the next record that counts. */
   readonly next: number;
+  /** Where it is reached, as its `up` says. */
+  readonly address: string;
 }
 
 /** What is known of a shard. */
@@ -86,6 +88,7 @@ export class ClusterState {
   readonly #rules: Rules;
   readonly #writers = new Map<string, Writer & { next: number; live: boolean }>();
   readonly #shards: readonly ShardState[];
+  #live: readonly Writer[] | undefined;
 
   /**
    * @param shards how many there are, the same in all nodes for good
@@ -104,6 +107,11 @@ export class ClusterState {
   /** How many shards there are. */
   get shards(): number {
     return this.#shards.length;
+  }
+
+  /** The nodes that live. Remembered until one comes or goes, as it is asked for with each client. */
+  get live(): readonly Writer[] {
+    return this.#live ??= [...this.#writers.values()].filter(({ live }) => live);
   }
 
   /** All nodes that were ever up. */
@@ -132,9 +140,16 @@ export class ClusterState {
     return this.#shards[shard]?.accepted.get(session)?.has(packetIdentifier) === true;
   }
 
+  /** Begins with what a snapshot says of the nodes, in place of all that was read. */
+  restore(writers: Iterable<Writer>): void {
+    this.#writers.clear();
+    for (const writer of writers) this.#writers.set(writer.node, { ...writer });
+    this.#live = undefined;
+  }
+
   /** Takes in the next record of the log. */
   apply(record: ClusterRecord): Verdict {
-    if (record.body.type === "up") return this.#begin(record);
+    if (record.body.type === "up") return this.#begin(record, record.body.address);
     const writer = this.#writers.get(record.writer);
     if (writer === undefined || !this.#rules.lives(writer, record.incarnation)) return DEAD;
     if (!this.#rules.isNext(writer, record.n)) return OUT_OF_TURN;
@@ -143,6 +158,7 @@ export class ClusterState {
     const life = { node: record.writer, incarnation: record.incarnation };
     switch (body.type) {
       case "heartbeat":
+      case "snapshot":
         return COUNTS;
       case "down":
         return this.#end(body);
@@ -155,13 +171,14 @@ export class ClusterState {
     }
   }
 
-  #begin({ writer: node, incarnation, n }: ClusterRecord): Verdict {
+  #begin({ writer: node, incarnation, n }: ClusterRecord, address: string): Verdict {
     const former = this.#writers.get(node);
     if (n !== 0) return VOID;
     if (former !== undefined && former.incarnation >= incarnation) {
       return this.isLive({ node, incarnation }) ? OUT_OF_TURN : DEAD;
     }
-    this.#writers.set(node, { node, incarnation, live: true, next: 1 });
+    this.#writers.set(node, { node, incarnation, live: true, next: 1, address });
+    this.#live = undefined;
     return COUNTS;
   }
 
@@ -169,6 +186,7 @@ export class ClusterState {
     const writer = this.#writers.get(down.node);
     if (writer === undefined || !writer.live || writer.incarnation !== down.incarnation) return VOID;
     writer.live = false;
+    this.#live = undefined;
     return COUNTS;
   }
 

@@ -17,13 +17,15 @@ export interface ClusterRecord {
 }
 
 /** What a record says. */
-export type RecordBody = Up | Heartbeat | Down | Claim | Yield | Batch;
+export type RecordBody = Up | Heartbeat | Down | Claim | Yield | Batch | Snapshot;
 
 /** The node begins a life; always record 0 of it. It reads the versions from `oldest` to `newest`. */
 export interface Up {
   readonly type: "up";
   readonly oldest: number;
   readonly newest: number;
+  /** Where others reach it, `host:port`; empty: nowhere. */
+  readonly address: string;
 }
 
 /** The node lives, and its copy is safe on its disk up to a position. */
@@ -58,6 +60,40 @@ export interface Yield {
 export interface Batch {
   readonly type: "batch";
   readonly entries: readonly BatchEntry[];
+}
+
+/**
+ * A part of what the log says up to a position, whose records may be given up when all parts are there: who reads from here
+ * on knows the same.
+ */
+export interface Snapshot {
+  readonly type: "snapshot";
+  readonly position: number;
+  /** From 0 on. */
+  readonly part: number;
+  readonly isLast: boolean;
+  /** All nodes that were ever up; in part 0 only. */
+  readonly writers: readonly SnapshotWriter[];
+  readonly items: readonly SnapshotItem[];
+}
+
+/** What is known of a node. */
+export interface SnapshotWriter {
+  readonly node: string;
+  readonly incarnation: number;
+  readonly live: boolean;
+  readonly next: number;
+  readonly address: string;
+}
+
+/** What a node once said, and what still holds. */
+export interface SnapshotItem {
+  readonly node: string;
+  readonly incarnation: number;
+  /** When it was said, or when a dead node's will is due: milliseconds since the epoch. */
+  readonly timeMs: number;
+  readonly isOrphan: boolean;
+  readonly content: Uint8Array;
 }
 
 /** One thing in a batch. */
@@ -118,7 +154,7 @@ export interface Unreadable {
 export const RECORD_VERSION = 1;
 const MARK = 0xa7;
 const HEAD_BYTES = 6;
-const bodies = ["up", "heartbeat", "down", "claim", "yield", "batch"] as const;
+const bodies = ["up", "heartbeat", "down", "claim", "yield", "batch", "snapshot"] as const;
 
 /** A record's bytes. */
 export function encodeRecord({ writer, incarnation, n, body }: ClusterRecord): Uint8Array<ArrayBuffer> {
@@ -165,7 +201,8 @@ function writeBody(sink: ByteSink, body: RecordBody): void {
   switch (body.type) {
     case "up":
       sink.number(body.oldest);
-      return sink.number(body.newest);
+      sink.number(body.newest);
+      return sink.text(body.address);
     case "heartbeat":
       return sink.number(body.safe);
     case "down":
@@ -178,6 +215,8 @@ function writeBody(sink: ByteSink, body: RecordBody): void {
       sink.number(body.shard);
       sink.number(body.epoch);
       return sink.text(body.to);
+    case "snapshot":
+      return writeSnapshot(sink, body);
     case "batch":
       return sink.list(
         body.entries,
@@ -190,7 +229,7 @@ function readBody(source: ByteSource): RecordBody {
   const type = bodies[source.u8()];
   switch (type) {
     case "up":
-      return { type, oldest: source.number(), newest: source.number() };
+      return { type, oldest: source.number(), newest: source.number(), address: source.text() };
     case "heartbeat":
       return { type, safe: source.number() };
     case "down":
@@ -199,11 +238,52 @@ function readBody(source: ByteSource): RecordBody {
       return { type, shard: source.number(), epoch: source.number() };
     case "yield":
       return { type, shard: source.number(), epoch: source.number(), to: source.text() };
+    case "snapshot":
+      return readSnapshot(source);
     case "batch":
       return { type, entries: source.list(() => readEntry(source)) };
     default:
       throw new BytesError("it says nothing that is known");
   }
+}
+
+function writeSnapshot(sink: ByteSink, { position, part, isLast, writers, items }: Snapshot): void {
+  sink.number(position);
+  sink.number(part);
+  sink.u8(isLast ? 1 : 0);
+  sink.list(writers, ({ node, incarnation, live, next, address }) => {
+    sink.text(node);
+    sink.number(incarnation);
+    sink.u8(live ? 1 : 0);
+    sink.number(next);
+    sink.text(address);
+  });
+  sink.list(items, ({ node, incarnation, timeMs, isOrphan, content }) => {
+    sink.text(node);
+    sink.number(incarnation);
+    sink.number(timeMs);
+    sink.u8(isOrphan ? 1 : 0);
+    sink.bytes(content);
+  });
+}
+
+function readSnapshot(source: ByteSource): Snapshot {
+  const [position, part, isLast] = [source.number(), source.number(), source.u8() === 1];
+  const writers = source.list(() => ({
+    node: source.text(),
+    incarnation: source.number(),
+    live: source.u8() === 1,
+    next: source.number(),
+    address: source.text(),
+  }));
+  const items = source.list(() => ({
+    node: source.text(),
+    incarnation: source.number(),
+    timeMs: source.number(),
+    isOrphan: source.u8() === 1,
+    content: source.bytes(),
+  }));
+  return { type: "snapshot", position, part, isLast, writers, items };
 }
 
 /** What kind of entry follows. */

@@ -152,3 +152,41 @@ export class MemoryLog implements Log {
     if (this.#closed) throw new LogError("closed", "log: it is closed");
   }
 }
+
+interface Shared {
+  readonly engine: MemoryEngine;
+  users: number;
+}
+
+/** By the names of clusters; those that have nodes in this process. */
+const shared = new Map<string, Shared>();
+
+/** The log of all nodes of a cluster that are in this process. It ends with the last of them. */
+export function sharedMemoryLog(cluster: string, epoch: () => number): Log {
+  const own = shared.get(cluster) ?? { engine: new MemoryEngine(epoch), users: 0 };
+  shared.set(cluster, own);
+  own.users++;
+  return new SharedMemoryLog(own.engine, () => {
+    if (--own.users === 0) shared.delete(cluster);
+  });
+}
+
+/** The engine under a cluster's name, for tests that make it fail; `undefined`: no node is here. */
+export function sharedMemoryEngine(cluster: string): MemoryEngine | undefined {
+  return shared.get(cluster)?.engine;
+}
+
+class SharedMemoryLog extends MemoryLog {
+  #leave: (() => void) | undefined;
+
+  constructor(engine: MemoryEngine, leave: () => void) {
+    super(engine);
+    this.#leave = leave;
+  }
+
+  override async close(): Promise<void> {
+    this.#leave?.();
+    this.#leave = undefined;
+    await super.close();
+  }
+}

@@ -147,7 +147,9 @@ export class PublishPipeline {
     // Without a result the plugins have swallowed it.
     if (!result || result === original.snapshot()) return this.#route(result && original, callbacks);
     const expiresAtMs = expiryTime(result.properties?.messageExpiryIntervalSeconds, this.#parts.clock.now());
-    return this.#route(Message.of({ ...result, publisher: original.publisher, expiresAtMs }), callbacks);
+    const message = Message.of({ ...result, publisher: original.publisher, expiresAtMs });
+    message.trail = original.trail;
+    return this.#route(message, callbacks);
   }
 
   #route(message: Message | undefined, callbacks: PublishCallbacks): PublishOutcome | Promise<PublishOutcome> {

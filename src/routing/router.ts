@@ -1,4 +1,5 @@
 import type { DropReason, Message } from "../message.ts";
+import type { TopicFilter } from "../packet/topic.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Share } from "../topics/subscriber.ts";
 import { MOST_AT_ONCE, type Subscriptions } from "../topics/subscriptions.ts";
@@ -17,6 +18,14 @@ export interface RouterObserver {
 export interface HandOverOptions {
   /** To a member that is connected, or to nobody. Otherwise a member that is offline will do if none is connected. */
   readonly onlyConnected: boolean;
+}
+
+/** The way of those messages that all nodes of a cluster must see in one order. */
+export interface LoggedWay {
+  /** Whether it is one of them. */
+  goesByLog(message: Message): boolean;
+  /** Puts it into the log, from where it comes back to be routed; its receipt says when. */
+  append(message: Message): void;
 }
 
 /** How often a message is handed on within one offer. */
@@ -48,6 +57,8 @@ export class Router {
   readonly #mostAtOnce: number;
   /** Those under way: one within the other. */
   #handOvers = 0;
+  /** The other nodes of a cluster; `undefined`: there are none. */
+  nodes: LoggedWay | undefined = undefined;
 
   /** @param turns how the time is shared. @default everything is done in one piece */
   constructor(
@@ -83,6 +94,7 @@ export class Router {
    * promise only if it is routed in several pieces, or behind one that is
    */
   publish(message: Message, callbacks: RoutingCallbacks = NO_CALLBACKS): Routed | Promise<Routed | "abandoned"> {
+    if (this.nodes !== undefined && this.nodes.goesByLog(message)) return this.#append(message, callbacks);
     const turns = this.#turns;
     if (turns?.mustWait(message)) {
       return turns.route(message, callbacks, () => this.#whenItsTurn(message, callbacks));
@@ -91,6 +103,30 @@ export class Router {
     if (!matched) return turns!.route(message, callbacks, () => this.#inPieces(message, callbacks));
     if (message.retain) this.retain(message);
     return this.#offerToAll(message, matched, callbacks);
+  }
+
+  /**
+   * Gives a message that came from another node to members of one group here.
+   *
+   * @returns false if none of them can take it
+   */
+  publishToGroup(message: Message, topicFilter: TopicFilter, shareName: string): boolean {
+    const share = this.#subscriptions.shareGroup(topicFilter, shareName);
+    const route = share && this.#choose(message, share);
+    if (!route) return false;
+    route.subscriber.offer(message, route);
+    this.#observer.messageRouted?.(message, 1);
+    return true;
+  }
+
+  /** All nodes route it when it comes by in the log, this one as well. */
+  #append(message: Message, callbacks: RoutingCallbacks): Routed {
+    const { routes, shares } = this.#subscriptions.match(message.topicName);
+    this.nodes!.append(message);
+    const subscribers = routes.length + shares.length;
+    callbacks.onRouted?.(subscribers);
+    if (message.trail?.receipt !== undefined) callbacks.onReceipt?.(message.trail.receipt);
+    return subscribers;
   }
 
   /** `undefined`: it is too much for one piece. */
@@ -112,7 +148,7 @@ export class Router {
     let taken = 0;
     for (const route of routes) {
       const chosen = forPublisher(route, message.publisher);
-      if (!chosen || chosen.subscriber.ended) continue;
+      if (!chosen || chosen.subscriber.ended || isElsewhere(chosen, message)) continue;
       subscribers++;
       if (chosen.subscriber.offer(message, chosen)) taken++;
     }
@@ -137,7 +173,7 @@ export class Router {
       let taken = 0;
       for (const route of match.routes()) {
         const chosen = route && forPublisher(route, message.publisher);
-        if (chosen && !chosen.subscriber.ended) {
+        if (chosen && !chosen.subscriber.ended && !isElsewhere(chosen, message)) {
           subscribers++;
           if (chosen.subscriber.offer(message, chosen)) taken++;
         }
@@ -159,13 +195,15 @@ export class Router {
 
   #choose(message: Message, share: Share): Route | undefined {
     // Where nobody can take it, it is dropped in the name of who is next.
-    return share.choose(message, undefined, this.#work) ?? share.next();
+    const chosen = share.choose(message, undefined, this.#work) ?? share.next();
+    return chosen && isElsewhere(chosen, message) ? undefined : chosen;
   }
 
   #routed(message: Message, subscribers: number, taken: number, callbacks: RoutingCallbacks): Routed {
     this.#observer.messageRouted?.(message, subscribers);
     const outcome = subscribers > 0 && taken === 0 ? "full" : subscribers;
     callbacks.onRouted?.(outcome);
+    if (message.trail?.receipt !== undefined) callbacks.onReceipt?.(message.trail.receipt);
     return outcome;
   }
 
@@ -194,6 +232,11 @@ export class Router {
     if (this.#retained.set(message) === "full") this.#observer.messageDropped(undefined, message, "max-retained");
     else this.#observer.messageRetained?.(message);
   }
+}
+
+/** What came from another node does not go to a third one. */
+function isElsewhere({ subscriber }: Route, { trail }: Message): boolean {
+  return trail !== undefined && trail.fromNode !== undefined && subscriber.isNode === true;
 }
 
 /** The route as it is for messages of this publisher; `undefined`: No Local keeps them from the subscriber. */

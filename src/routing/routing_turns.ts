@@ -1,5 +1,6 @@
 import type { Message } from "../message.ts";
 import type { TopicName } from "../packet/topic.ts";
+import type { Receipt } from "../receipt.ts";
 import { inTurns, type WorkBudget, WorkParty } from "../work_budget.ts";
 
 /** What became of a message: how many subscribers it matched, or `full` if none of them took it. */
@@ -15,6 +16,8 @@ export interface RoutingCallbacks {
   onBegun?(): void;
   /** Told in the same turn as the last subscribers are given it, so that the write queue has both in one batch. */
   onRouted?(outcome: Routed): void;
+  /** Told then, if other nodes have to say that they have it before it may be acknowledged. */
+  onReceipt?(receipt: Receipt): void;
 }
 
 /** A message on its way, or waiting for it. */

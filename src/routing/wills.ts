@@ -6,7 +6,7 @@ import type { Will } from "../packet/packets.ts";
 import type { TopicName } from "../packet/topic.ts";
 import { compactWill } from "../packet/will.ts";
 import type { Session } from "../session/session.ts";
-import type { WriteQueue } from "../persistence/write_queue.ts";
+import type { WillChange, WillEndChange } from "../store/change.ts";
 import type { Times } from "../persistence/stored_message.ts";
 import type { StoredWill } from "../store/store.ts";
 import type { Clock } from "../runtime/environment.ts";
@@ -35,6 +35,12 @@ interface PendingWill {
   readonly durable: boolean;
 }
 
+/** Where wills are taken down. */
+export interface WillLog {
+  readonly writeQueue: { append(change: WillChange | WillEndChange): unknown };
+  readonly times: Times;
+}
+
 /** What {@linkcode Wills} work with. */
 export interface WillsParts {
   readonly pipeline: Pick<PublishPipeline, "fromClient">;
@@ -45,7 +51,9 @@ export interface WillsParts {
   readonly chores: Pick<Chores, "add">;
   readonly work: WorkSteps;
   /** Takes wills down for the next run; `undefined`: they end with the process. */
-  persistence(): { readonly writeQueue: Pick<WriteQueue, "append">; readonly times: Times } | undefined;
+  persistence(): WillLog | undefined;
+  /** Names a client's will in the log of a cluster, by which all its nodes know it. @default there is none */
+  willKey?(clientIdentifier: string): string | undefined;
 }
 
 /** The wills of clients, from CONNECT to their publication (MQTT 5.0 §3.1.2.5, §3.1.3.2.2). */
@@ -115,6 +123,11 @@ export class Wills {
     if (dueAt === undefined && durable) this.#note(client, will, delayedMs);
   }
 
+  /** Publishes the will of a client whose node is dead, which has this key in the log of the cluster. */
+  inherited({ clientIdentifier, username, will }: StoredWill, key: string): void {
+    void this.publish(ghost(clientIdentifier, username, will), will, key);
+  }
+
   /** A session has ended: there is nothing to wait for any longer. */
   ended(clientIdentifier: string): void {
     const pending = this.#takePending(clientIdentifier);
@@ -154,8 +167,14 @@ export class Wills {
   /**
    * Publishes a will; resolves when it is routed and never rejects. It ends in the batch of the write queue in which its
    * message begins, so that a crash while a plugin decides on it does not lose it.
+   *
+   * @param key the will's in the log of a cluster. @default that of the client's will at this node
    */
-  async publish(client: ClientSnapshot, will: Will): Promise<void> {
+  async publish(
+    client: ClientSnapshot,
+    will: Will,
+    key = this.#parts.willKey?.(client.clientIdentifier),
+  ): Promise<void> {
     const { clientIdentifier } = client;
     const { pipeline, clock, logger, refusals } = this.#parts;
     if (isBridgeState(will.topicName)) {
@@ -166,7 +185,9 @@ export class Wills {
     }
     const onRouted = () => this.#forget(client);
     try {
-      await pipeline.fromClient(client, willMessage(will, clientIdentifier, clock.now()), { onRouted });
+      const message = willMessage(will, clientIdentifier, clock.now());
+      if (key !== undefined) message.trail = { will: key };
+      await pipeline.fromClient(client, message, { onRouted });
     } catch (error) {
       logger.error(`will of client ${quote(clientIdentifier)} was not published: ${errorText(error)}`);
     }

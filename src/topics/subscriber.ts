@@ -42,8 +42,16 @@ export interface Subscriber {
   left?(group: Share): void;
   /** What is offered at QoS 1 and 2 outlives the process. @default false */
   readonly durable?: boolean;
+  /** It stands for clients of another node, which a message from another node does not go to. @default false */
+  readonly isNode?: boolean;
   /** Takes a message or drops one by its own stated policy; never throws, never waits. False: it did not take this one. */
   offer(message: Message, route: Route): boolean;
+}
+
+/** Told of subscriptions that come and go. */
+export interface SubscriptionWatcher {
+  /** There is one more with this filter and share name, or one less. */
+  changed(subscriber: Subscriber, topicFilter: TopicFilter, shareName: string | undefined, by: 1 | -1): void;
 }
 
 /**

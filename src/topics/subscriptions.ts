@@ -4,7 +4,7 @@ import { LongMatch } from "./long_match.ts";
 import { MatchMemory } from "./match_memory.ts";
 import { mergeRoutes, routeOf } from "./route.ts";
 import { ShareGroup } from "./share_group.ts";
-import type { Matched, Route, Share, Subscriber, Subscription } from "./subscriber.ts";
+import type { Matched, Route, Share, Subscriber, Subscription, SubscriptionWatcher } from "./subscriber.ts";
 import { TopicTree } from "./topic_tree.ts";
 import type { WorkSteps } from "../work_budget.ts";
 
@@ -27,6 +27,8 @@ export class Subscriptions {
   /** Counts what has an effect on where messages go. */
   #changes = 0;
   readonly #work: WorkSteps;
+  /** Told of each that comes or goes. @default nobody is */
+  watcher: SubscriptionWatcher | undefined = undefined;
 
   /** @param work is told how much there was to look at. @default nobody is */
   constructor(work: WorkSteps = { steps: 0 }) {
@@ -53,7 +55,7 @@ export class Subscriptions {
     const added = shareName === undefined
       ? this.#addOwn(subscriber, subscription)
       : this.#groupOf(topicFilter, shareName).add(subscriber, subscription);
-    if (added) this.#count++;
+    if (added) this.#counted(subscriber, topicFilter, shareName, 1);
     return added;
   }
 
@@ -62,8 +64,13 @@ export class Subscriptions {
     const removed = shareName === undefined
       ? this.#removeOwn(subscriber, topicFilter)
       : this.#leave(subscriber, topicFilter, shareName);
-    if (removed) this.#count--;
+    if (removed) this.#counted(subscriber, topicFilter, shareName, -1);
     return removed;
+  }
+
+  #counted(subscriber: Subscriber, topicFilter: TopicFilter, shareName: string | undefined, by: 1 | -1): void {
+    if (!subscriber.isNode) this.#count += by;
+    this.watcher?.changed(subscriber, topicFilter, shareName, by);
   }
 
   /** Where a message of this topic goes: a remembered answer, not to be changed. */

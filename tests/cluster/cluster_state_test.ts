@@ -13,7 +13,7 @@ class Reading {
   }
 
   up(writer: string, incarnation = 1): string {
-    return this.say(writer, incarnation, 0, { type: "up", oldest: 1, newest: 1 });
+    return this.say(writer, incarnation, 0, { type: "up", oldest: 1, newest: 1, address: "" });
   }
 
   claim(writer: string, n: number, epoch: number, shard = 0): string {
@@ -50,7 +50,7 @@ Deno.test("rule 1: nobody is heard before it is up, nor after its down, nor an o
   assertEquals([log.say("a", 1, 1, heartbeat), log.say("a", 3, 1, heartbeat)], ["dead", "counts"]);
   assertEquals(log.say("b", 1, 3, { type: "down", node: "a", incarnation: 1 }), "void");
   assertEquals(log.state.isLive({ node: "a", incarnation: 3 }), true);
-  assertEquals(log.say("c", 1, 1, { type: "up", oldest: 1, newest: 1 }), "void");
+  assertEquals(log.say("c", 1, 1, { type: "up", oldest: 1, newest: 1, address: "" }), "void");
 });
 
 Deno.test("rule 2: only the next record of a writer counts, and one that is void is its turn too", () => {

@@ -40,7 +40,7 @@ export class ModelNode {
     this.#underWay = [];
     this.inbox = [];
     if (this.world.random.chance(0.5)) this.#forget();
-    this.#say({ type: "up", oldest: 1, newest: 1 });
+    this.#say({ type: "up", oldest: 1, newest: 1, address: "" });
   }
 
   /** From now on nothing goes wrong any more. */

@@ -23,11 +23,25 @@ const part = fc.record({
   changes: bytes,
 });
 const body: fc.Arbitrary<RecordBody> = fc.oneof(
-  fc.record({ type: fc.constant("up" as const), oldest: number, newest: number }),
+  fc.record({ type: fc.constant("up" as const), oldest: number, newest: number, address: text }),
   fc.record({ type: fc.constant("heartbeat" as const), safe: number }),
   fc.record({ type: fc.constant("down" as const), node: text, incarnation: number }),
   fc.record({ type: fc.constant("claim" as const), shard: number, epoch: number }),
   fc.record({ type: fc.constant("yield" as const), shard: number, epoch: number, to: text }),
+  fc.record({
+    type: fc.constant("snapshot" as const),
+    position: number,
+    part: number,
+    isLast: fc.boolean(),
+    writers: fc.array(
+      fc.record({ node: text, incarnation: number, live: fc.boolean(), next: number, address: text }),
+      { maxLength: 3 },
+    ),
+    items: fc.array(
+      fc.record({ node: text, incarnation: number, timeMs: number, isOrphan: fc.boolean(), content: bytes }),
+      { maxLength: 3 },
+    ),
+  }),
   fc.record({ type: fc.constant("batch" as const), entries: fc.array(fc.oneof(message, part), { maxLength: 6 }) }),
 );
 const record: fc.Arbitrary<ClusterRecord> = fc.record({ writer: text, incarnation: number, n: number, body });

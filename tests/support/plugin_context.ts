@@ -98,6 +98,7 @@ export function noStatistics(): BrokerStatistics {
       "message-expired": 0,
       "refused-by-client": 0,
       "session-ended": 0,
+      "cluster-link": 0,
     },
     publishesDenied: 0,
     connectionsAccepted: 0,

@@ -1,0 +1,371 @@
+/** What one life of this node says to one life of another, and hears from it, over whatever connection there is. */
+import type { Message } from "../message.ts";
+import type { TopicNames } from "../packet/topic_names.ts";
+import { Receipt, type Trail } from "../receipt.ts";
+import { Fifo } from "../session/fifo.ts";
+import type { Subscriber } from "../topics/subscriber.ts";
+import type { Transport } from "../transport/transport.ts";
+import { WorkParty } from "../work_budget.ts";
+import type { WorkBudget } from "../work_budget.ts";
+import { BATCH_HEAD_BYTES, type BatchReader } from "./batch.ts";
+import { BytesError, ByteSource } from "./bytes.ts";
+import type { Life } from "./cluster_state.ts";
+import {
+  type CarriedMessage,
+  FrameType,
+  type GroupName,
+  isNumbered,
+  readMessage,
+  readRoutes,
+  type RouteChange,
+  writeBytes,
+  writeMessage,
+  writeNumber,
+  writeRoutes,
+} from "./frames.ts";
+import { LinkSender } from "./link_sender.ts";
+
+/** So many changes of routes are in one frame at most. */
+const ROUTES_AT_ONCE = 500;
+
+/** What a link tells and asks. */
+export interface LinkObserver {
+  /** A message has come. False: it is for a group of which nobody here can take it. */
+  onMessage(link: Link, carried: CarriedMessage): boolean | Promise<boolean>;
+  /** The peer's clients subscribe to more, or less. */
+  onRoutes(link: Link, changes: readonly RouteChange[], isWhole: boolean): void;
+  /** What the peer believes to have been told: how many routes, and their hash. */
+  onDigest(link: Link, count: number, hash: number): void;
+  /** The peer wants all routes. */
+  onRoutesWanted(link: Link): void;
+  /** The peer asks something; what is resolved with is the answer. */
+  onRequest(link: Link, question: Uint8Array): Promise<Uint8Array>;
+  /** A message for a group has not been taken, or its node is dead: it is for another member. */
+  onReturn(message: Message, seat: Seat): void;
+  /** A message at QoS 0 was given up. */
+  onDrop(message: Message): void;
+}
+
+/** Who a message for a group was given to. */
+export interface Seat extends Subscriber {
+  readonly group: GroupName;
+}
+
+/** What a {@linkcode Link} works with. */
+export interface LinkParts {
+  readonly peer: Life;
+  readonly maximumBytes: number;
+  readonly names: TopicNames;
+  readonly work: WorkBudget;
+  readonly observer: LinkObserver;
+  now(): number;
+  /** Calls `run` at the end of the turn. */
+  soon(run: () => void): void;
+}
+
+interface Awaited {
+  readonly n: number;
+  readonly receipt: Receipt;
+  readonly message: Message | undefined;
+  readonly seat: Seat | undefined;
+  isReturned: boolean;
+}
+
+/** The link to one life of a node. It outlives its connections. */
+export class Link {
+  readonly peer: Life;
+  readonly #parts: LinkParts;
+  readonly #sender: LinkSender;
+  readonly #party = new WorkParty();
+  /** What messages that come are marked with. */
+  readonly #trail: Trail;
+  readonly #awaited = new Fifo<Awaited>();
+  readonly #questions = new Map<number, (answer: Uint8Array | undefined) => void>();
+  #lastQuestion = 0;
+  #routesWaiting: { readonly n: number; readonly resolve: () => void }[] = [];
+  #routesAt = 0;
+  #transport: Transport | undefined;
+  #received = 0;
+  #workedOffBytes = 0;
+  #ended = false;
+  /** Bytes over all connections. */
+  bytesSent = 0;
+  bytesReceived = 0;
+  /** Messages at QoS 0 that were given up. */
+  dropped = 0;
+  /** The peer has told what its clients are subscribed to. */
+  hasRoutes = false;
+
+  constructor(parts: LinkParts) {
+    this.#parts = parts;
+    this.peer = parts.peer;
+    this.#trail = { fromNode: parts.peer.node };
+    this.#sender = new LinkSender({
+      maximumBytes: parts.maximumBytes,
+      soon: parts.soon,
+      onBroken: () => this.#transport?.close(),
+      onSent: (bytes) => this.bytesSent += bytes,
+    });
+  }
+
+  /** There is a connection. */
+  get connected(): boolean {
+    return this.#transport !== undefined;
+  }
+
+  /** The peer is dead. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Up to which number frames have come. */
+  get received(): number {
+    return this.#received;
+  }
+
+  get heldBytes(): number {
+    return this.#sender.heldBytes;
+  }
+
+  get creditBytes(): number {
+    return this.#sender.creditBytes;
+  }
+
+  get isFull(): boolean {
+    return this.#sender.isFull;
+  }
+
+  /** Something was sent that the peer has not worked off. */
+  get waits(): boolean {
+    return this.#sender.acknowledged < this.#sender.last;
+  }
+
+  /** The connection is of no use. */
+  breakOff(): void {
+    this.#transport?.close();
+  }
+
+  /** Sends a message, to a member of a group if a seat is given. False: it was given up. */
+  send(message: Message, seat?: Seat): boolean {
+    const isLoose = message.qos === 0;
+    if (this.#ended || (isLoose && (!this.connected || this.#sender.isFull))) {
+      this.dropped++;
+      this.#parts.observer.onDrop(message);
+      return false;
+    }
+    const out = this.#sender.frame(isLoose ? "loose" : "numbered");
+    writeMessage(out, message, seat?.group, this.#parts.now());
+    if (!isLoose) this.#await(message, seat);
+    this.#sender.flush();
+    return true;
+  }
+
+  #await(message: Message, seat: Seat | undefined): void {
+    const receipt = message.trail?.receipt ?? new Receipt();
+    if (message.trail?.receipt === undefined) message.trail = { ...message.trail, receipt };
+    receipt.expect();
+    if (this.#sender.isFull) receipt.full = this;
+    this.#awaited.push({ n: this.#sender.last, receipt, message: seat && message.keep(), seat, isReturned: false });
+  }
+
+  /** Resolves when there is room for more; `undefined`: there is. */
+  relieved(): Promise<void> | undefined {
+    return this.#ended ? undefined : this.#sender.relieved();
+  }
+
+  /** Tells changes of routes. @param isWhole they are all there are */
+  tellRoutes(changes: readonly RouteChange[], isWhole: boolean): void {
+    if (this.#ended) return;
+    for (let at = 0; at === 0 || at < changes.length; at += ROUTES_AT_ONCE) {
+      const some = changes.slice(at, at + ROUTES_AT_ONCE);
+      writeRoutes(this.#sender.frame("numbered"), some, isWhole && at === 0);
+    }
+    this.#routesAt = this.#sender.last;
+    this.#sender.flush();
+  }
+
+  /** Tells what the peer should have been told by now. */
+  tellDigest(count: number, hash: number): void {
+    const out = this.#sender.frame("numbered");
+    out.u8(FrameType.Digest);
+    writeNumber(out, count);
+    writeNumber(out, hash);
+    this.#sender.flush();
+  }
+
+  /** Asks for all routes. */
+  wantRoutes(): void {
+    this.#sender.frame("numbered").u8(FrameType.RoutesWanted);
+    this.#sender.flush();
+  }
+
+  /** Resolves when the peer has taken in the routes that it was told, or is dead; `undefined`: that is so. */
+  routesTaken(): Promise<void> | undefined {
+    if (this.#ended || this.#sender.acknowledged >= this.#routesAt) return undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#routesWaiting.push({ n: this.#routesAt, resolve });
+    return promise;
+  }
+
+  /** Asks the peer; `undefined`: it is dead. */
+  ask(question: Uint8Array): Promise<Uint8Array | undefined> {
+    if (this.#ended) return Promise.resolve(undefined);
+    const id = ++this.#lastQuestion;
+    const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
+    this.#questions.set(id, resolve);
+    this.#say(FrameType.Request, id, question);
+    return promise;
+  }
+
+  #say(type: number, id: number, bytes: Uint8Array): void {
+    const out = this.#sender.frame("numbered");
+    out.u8(type);
+    writeNumber(out, id);
+    writeBytes(out, bytes);
+    this.#sender.flush();
+  }
+
+  /**
+   * Goes on over a connection, to its end.
+   *
+   * @param received up to which number the peer has what was sent before
+   * @throws {BatchError | BytesError | ProtocolError} if the peer says what no node says
+   * @throws {Error} if the connection breaks
+   */
+  async serve(transport: Transport, reader: BatchReader, received: number): Promise<void> {
+    // The newer connection holds: the peer knows better whether the older one is broken.
+    this.#transport?.close();
+    this.#transport = transport;
+    this.#workedOffBytes = 0;
+    this.#sender.attach(transport, received);
+    try {
+      this.#settle();
+      for (let frames = await reader.next(); frames !== undefined; frames = await reader.next()) {
+        if (this.#transport !== transport) return;
+        this.bytesReceived += frames.length;
+        await this.#take(frames, transport);
+      }
+    } finally {
+      if (this.#transport === transport) {
+        this.#transport = undefined;
+        this.#sender.detach();
+      }
+      transport.close();
+    }
+  }
+
+  /** The peer is dead: nobody waits for it any longer. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#sender.end();
+    this.#transport?.close();
+    for (let one = this.#awaited.shift(); one; one = this.#awaited.shift()) this.#resolve({ ...one, isReturned: true });
+    for (const answer of this.#questions.values()) answer(undefined);
+    this.#questions.clear();
+    for (const { resolve } of this.#routesWaiting.splice(0)) resolve();
+  }
+
+  async #take(frames: Uint8Array, transport: Transport): Promise<void> {
+    const { work } = this.#parts;
+    work.begin();
+    const source = new ByteSource(frames);
+    let counts = false;
+    while (source.remaining > 0) {
+      const at = frames.length - source.remaining;
+      // What cannot be read would come again and again.
+      if (isNumbered(frames, at)) this.#received++;
+      if (frames[at] !== FrameType.Acknowledge) counts = true;
+      const waits = this.#takeFrame(frames, source);
+      if (waits) await waits;
+      work.steps++;
+      if (work.isDue && work.look(this.#party)) await work.turn(this.#party);
+      if (this.#ended || this.#transport !== transport) return;
+    }
+    if (!counts) return;
+    this.#workedOffBytes += frames.length + BATCH_HEAD_BYTES;
+    const out = this.#sender.frame("acknowledgement");
+    out.u8(FrameType.Acknowledge);
+    writeNumber(out, this.#received);
+    writeNumber(out, this.#workedOffBytes);
+    this.#sender.flush();
+  }
+
+  #takeFrame(frames: Uint8Array, source: ByteSource): Promise<void> | undefined {
+    const { observer } = this.#parts;
+    const type = source.u8();
+    switch (type) {
+      case FrameType.Message:
+        return this.#takeMessage(frames, source);
+      case FrameType.Acknowledge:
+        this.#sender.acknowledge(source.number(), source.number());
+        return void this.#settle();
+      case FrameType.Routes: {
+        const { isWhole, changes } = readRoutes(source);
+        this.hasRoutes = true;
+        return void observer.onRoutes(this, changes, isWhole);
+      }
+      case FrameType.Digest:
+        return void observer.onDigest(this, source.number(), source.number());
+      case FrameType.RoutesWanted:
+        return void observer.onRoutesWanted(this);
+      case FrameType.NotTaken:
+        return void this.#returned(source.number());
+      case FrameType.Request:
+        return void this.#answer(source.number(), source.bytes().slice());
+      case FrameType.Answer: {
+        const id = source.number();
+        const answer = source.bytes().slice();
+        this.#questions.get(id)?.(answer);
+        return void this.#questions.delete(id);
+      }
+      default:
+        throw new BytesError(`a frame of type ${type} is nothing that is known`);
+    }
+  }
+
+  #takeMessage(frames: Uint8Array, source: ByteSource): Promise<void> | undefined {
+    const { names, observer, now } = this.#parts;
+    const n = this.#received;
+    const carried = readMessage(frames, source, names, { nowMs: now(), trail: this.#trail });
+    const taken = observer.onMessage(this, carried);
+    const finish = (taken: boolean) => {
+      if (taken || carried.message.qos === 0) return;
+      const out = this.#sender.frame("numbered");
+      out.u8(FrameType.NotTaken);
+      writeNumber(out, n);
+    };
+    if (typeof taken === "boolean") return void finish(taken);
+    return taken.then(finish);
+  }
+
+  async #answer(id: number, question: Uint8Array): Promise<void> {
+    const answer = await this.#parts.observer.onRequest(this, question);
+    if (!this.#ended) this.#say(FrameType.Answer, id, answer);
+  }
+
+  #returned(n: number): void {
+    this.#awaited.forEach((one) => {
+      if (one.n === n) one.isReturned = true;
+    });
+  }
+
+  /** Tells those who wait for what the peer has worked off. */
+  #settle(): void {
+    const { acknowledged } = this.#sender;
+    for (let one = this.#awaited.peek(); one && one.n <= acknowledged; one = this.#awaited.peek()) {
+      this.#awaited.shift();
+      this.#resolve(one);
+    }
+    if (this.#routesWaiting.length === 0) return;
+    const waiting = this.#routesWaiting;
+    this.#routesWaiting = waiting.filter(({ n }) => n > acknowledged);
+    for (const { n, resolve } of waiting) if (n <= acknowledged) resolve();
+  }
+
+  #resolve({ receipt, message, seat, isReturned }: Awaited): void {
+    // Whoever gets it now is expected before this one is not.
+    if (isReturned && message !== undefined && seat !== undefined) this.#parts.observer.onReturn(message, seat);
+    receipt.arrived();
+  }
+}
