@@ -39,6 +39,7 @@ import { Refusals } from "../routing/refusals.ts";
 import { Statistics } from "./statistics.ts";
 import { UnreadSessions } from "./unread_sessions.ts";
 import { createStore } from "./stores.ts";
+import type { BrokerNode } from "./broker_node.ts";
 import { Wills } from "../routing/wills.ts";
 
 /** Told of every message in its first form, so that a look at it costs no copy. */
@@ -76,7 +77,7 @@ export class BrokerParts {
   readonly memory: MemoryCeiling;
   readonly eventLoopDelay = new EventLoopDelay(TICK_MS);
   /** What connections share. */
-  readonly context: ConnectionContext & { persistence: Persistence | undefined };
+  readonly context: ConnectionContext & { persistence: Persistence | undefined; cluster: BrokerNode | undefined };
   /** Aborted at shutdown. */
   readonly ending = new AbortController();
   /** One budget for all that clients make the broker do. */
@@ -110,7 +111,10 @@ export class BrokerParts {
     this.chores = new Chores(this.work);
     this.clientTime = new ClientTime(this.clock, TICK_MS);
     this.subscriptions = new Subscriptions(this.work);
-    this.sessions = new Sessions((session, handOver) => this.#ended.add(session, handOver));
+    this.sessions = new Sessions((session, handOver) => {
+      this.#ended.add(session, handOver);
+      this.context.cluster?.sessionEnded(session.clientIdentifier);
+    });
     this.#ended = this.#makeEnded();
     const { maxRetained, maxRetainedBytes, maxTotalBytes } = config;
     const maximumBytes = Math.min(maxRetainedBytes, maxTotalBytes / 2);
@@ -142,8 +146,9 @@ export class BrokerParts {
     });
     const { hooks, router, statistics, refusals, clock, chores, work } = this;
     const pipeline = new PublishPipeline({ hooks, router, statistics, refusals, clock });
-    const persistence = () => this.context.persistence;
-    this.wills = new Wills({ pipeline, clock, logger: this.logger, refusals, chores, work, persistence });
+    const persistence = () => this.context.persistence ?? this.context.cluster?.willLog;
+    const willKey = (clientIdentifier: string) => this.context.cluster?.willKey(clientIdentifier);
+    this.wills = new Wills({ pipeline, clock, logger: this.logger, refusals, chores, work, persistence, willKey });
     this.memory = this.#makeMemory();
     this.context = this.#makeContext(pipeline);
   }
@@ -158,6 +163,7 @@ export class BrokerParts {
     for (const entry of this.config.plugins) this.#plugins.push(await load(entry));
     fillHookChain(this.hooks, this.#plugins, loggerOf(this.logger, "plugins"), this.statistics.signInTally);
     this.#fillObservers();
+    await this.#openCluster();
     const persistence = this.context.persistence = await this.#openStore();
     if (!persistence) return;
     for (const will of persistence.wills) {
@@ -254,6 +260,13 @@ export class BrokerParts {
     });
   }
 
+  /** What a cluster takes is loaded by those only that are in one. */
+  async #openCluster(): Promise<void> {
+    if (this.config.cluster === undefined) return;
+    const { openNode } = await import("./cluster_node.ts");
+    await openNode(this, this.config.cluster);
+  }
+
   async #openStore(): Promise<Persistence | undefined> {
     const store = await createStore(this.config, loggerOf(this.logger, "store"));
     return store && await Persistence.open({
@@ -287,6 +300,7 @@ export class BrokerParts {
       pipeline,
       wills,
       persistence: undefined,
+      cluster: undefined,
       statistics,
       refusals,
       memory,
@@ -311,7 +325,7 @@ export class BrokerParts {
       connectionBySession,
       logger,
       refusals,
-      others: () => retained.bytes + wills.heldBytes + router.heldBytes,
+      others: () => retained.bytes + wills.heldBytes + router.heldBytes + (this.context.cluster?.heldBytes ?? 0),
       leaving: () => this.#ended.heldBytes,
       process,
     });

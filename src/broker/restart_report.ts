@@ -20,6 +20,7 @@ export function needingRestart(
     ...changedKeys(running.limits, now.limits),
     ...changedListeners(running, now),
     ...changedPersistence(running.persistence, now.persistence),
+    ...differ(running.cluster, now.cluster) ? ["cluster"] : [],
     ...changedPlugins(running, now, reloaded),
     ...changedLog(running, now),
     ...changedBridges(running.bridges, now.bridges),

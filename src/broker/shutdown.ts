@@ -46,6 +46,7 @@ export async function shutDown(parts: ShutdownParts): Promise<void> {
   await bridges?.stop();
   await within(PLUGIN_PATIENCE_MS, brokerParts.router.idle(), brokerParts.machine);
   inProcess.end();
+  await within(PLUGIN_PATIENCE_MS, brokerParts.context.cluster?.close() ?? Promise.resolve(), brokerParts.machine);
   brokerParts.stopTimers();
   brokerParts.refusals.close();
   await closeStore(brokerParts);
@@ -57,6 +58,7 @@ export async function shutDown(parts: ShutdownParts): Promise<void> {
 async function settle({ context, machine }: BrokerParts): Promise<void> {
   const writeQueue = context.persistence?.writeQueue;
   if (writeQueue && !writeQueue.fault) await within(STORE_PATIENCE_MS, writeQueue.settled(), machine);
+  if (context.cluster) await within(STORE_PATIENCE_MS, context.cluster.settled(), machine);
 }
 
 async function closeStore(brokerParts: BrokerParts): Promise<void> {

@@ -7,6 +7,8 @@ import {
   adminKeys,
   authKeys,
   brokerKeys,
+  clusterKeys,
+  clusterLogKeys,
   limitKeys,
   listenerKeys,
   logKeys,
@@ -42,6 +44,12 @@ export const listenerDefaults = defaultsOf(listenerKeys);
 /** The section `persistence` where the config says nothing; `path` and `commit` are those of `sqlite`. */
 export const defaultPersistence = defaultsOf(persistenceKeys);
 
+/** The section `cluster` where the config says nothing. */
+export const defaultCluster = defaultsOf(clusterKeys);
+
+/** The section `log` of `cluster` where the config says nothing. */
+export const defaultClusterLog = defaultsOf(clusterLogKeys);
+
 /** The section `log` where the config says nothing. */
 export const defaultLog = defaultsOf(logKeys);
 
@@ -50,7 +58,7 @@ export const defaultAdmin = defaultsOf(adminKeys);
 
 /** A key as the documentation lists it. */
 export interface KeyEntry {
-  /** Where it stands: at the top, in each of `listeners`, of `bridges` and of their `topics`, or in the section of this name. */
+  /** Where it stands: at the top, in each of `listeners`, of `bridges` and of their `topics`, or in the section of this name; `cluster-log` is `log` in `cluster`. */
   readonly section:
     | "broker"
     | "listener"
@@ -59,6 +67,8 @@ export interface KeyEntry {
     | "persistence"
     | "bridge"
     | "bridge-topic"
+    | "cluster"
+    | "cluster-log"
     | "log"
     | "admin";
   /** As in YAML. */
@@ -78,6 +88,8 @@ export const listedKeys: Readonly<Record<KeyEntry["section"], Keys>> = {
   persistence: persistenceKeys,
   bridge: bridgeKeys,
   "bridge-topic": bridgeTopicKeys,
+  cluster: clusterKeys,
+  "cluster-log": clusterLogKeys,
   log: logKeys,
   admin: adminKeys,
 };

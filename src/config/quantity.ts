@@ -20,6 +20,7 @@ export interface Quantity {
     | "topics"
     | "clients"
     | "bridges"
+    | "servers"
     | "QoS";
   readonly default: number;
   readonly minimum: number;

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { resolveAdmin } from "./admin.ts";
 import { resolveBridges } from "./bridges.ts";
+import { resolveCluster } from "./cluster.ts";
 import { ConfigError } from "./config_error.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { defaultsOf, fill } from "./key.ts";
@@ -50,6 +51,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
   const log = resolveLog(broker, report);
   const persistence = resolvePersistence(broker, baseDirectory, report);
   const admin = resolveAdmin(broker, { baseDirectory, plugins: plugins.plugins, report });
+  const cluster = resolveCluster(broker, persistence, baseDirectory, report);
   if (report.faults.length > 0) throw new ConfigError(report.faults);
   warnAboutSurprises(broker, { ...listeners, ...plugins }, report);
   return {
@@ -61,6 +63,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions): Resolved
     ...fill(capacityKeys, values, defaultsOf(capacityKeys)),
     persistence,
     bridges,
+    cluster,
     log,
     admin,
     warnings: report.warnings,

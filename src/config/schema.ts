@@ -6,6 +6,8 @@ import {
   adminKeys,
   authKeys,
   brokerKeys,
+  clusterKeys,
+  clusterLogKeys,
   ignoredListenerKeys,
   limitKeys,
   listenerKeys,
@@ -39,6 +41,12 @@ export const topicCheckSchema = schemaOf(topicCheckKeys);
 /** `persistence`, unless its type is a module of the user's. */
 export const persistenceSchema = schemaOf(persistenceKeys);
 
+/** `cluster`. */
+export const clusterSchema = schemaOf(clusterKeys);
+
+/** `log` of `cluster`. */
+export const clusterLogSchema = schemaOf(clusterLogKeys);
+
 /** `log`. */
 export const logSchema = schemaOf(logKeys);
 
@@ -68,3 +76,6 @@ export type AuthValues = z.output<typeof authSchema>;
 
 /** What the `topic-check` section says. */
 export type TopicCheckValues = z.output<typeof topicCheckSchema>;
+
+/** What the `cluster` section says. */
+export type ClusterValues = z.output<typeof clusterSchema>;

@@ -11,6 +11,8 @@ import type { QoS } from "../packet/packets.ts";
 import type {
   AdminConfig,
   AuthConfig,
+  ClusterConfig,
+  ClusterLogConfig,
   ListenerConfig,
   LogConfig,
   PersistenceConfig,
@@ -30,6 +32,7 @@ import {
   adminRoles,
   bind,
   choice,
+  clusterName,
   fileMode,
   filePath,
   flag,
@@ -40,6 +43,8 @@ import {
   metricsAccess,
   mountpoint,
   mqttText,
+  natsServers,
+  nodeName,
   origins,
   secret,
   text,
@@ -83,6 +88,9 @@ export const sectionKeys = {
     elsewhere<Readonly<Record<string, BridgeConfig | null>>>(see("bridges")),
     { shown: "none" },
   ),
+  cluster: key("other brokers that it is one with, see [cluster](#cluster)", elsewhere<ClusterConfig>(see("cluster")), {
+    shown: "none",
+  }),
   log: key("what is logged, see [log](#log)", elsewhere<LogConfig>(see("log")), {
     shown: "events and warnings, as text",
   }),
@@ -290,6 +298,49 @@ export const persistenceKeys = {
     { default: "memory" },
   ),
   ...sqliteOptions,
+} as const;
+
+/** The section `cluster`. */
+export const clusterKeys = {
+  name: key("the cluster's name, the same in all nodes: letters, digits, `-` and `_`", clusterName),
+  node: key("this node's name, which no other has", nodeName, { shown: "the host's name" }),
+  log: key("the log that all nodes read, see below", elsewhere<ClusterLogConfig>(see("cluster-log")), {
+    shown: "NATS on 127.0.0.1:4222",
+  }),
+  bind: key("where other nodes connect, as in a listener", bind, { shown: "127.0.0.1:7883" }),
+  advertise: key("where other nodes find that, `host:port`", text("host:port"), { shown: "what bind says" }),
+  certfile: key("certificate chain that this node shows to others, PEM; required beyond loopback", filePath),
+  keyfile: key("its private key, PEM", filePath, { shown: "certfile" }),
+  cafile: key("the authority that issues for nodes of this cluster and nobody else, PEM", filePath),
+  failureTimeout: quantity(
+    "seconds",
+    5,
+    [0, DAY],
+    "for which a node may be silent before it counts as cut off; after one and a half times that the others go on without it",
+    { aboveMinimum: true, fractional: true },
+  ),
+  onPartition: key(
+    "what a node does that is cut off from the log: `degrade` serves what needs no log, `stop` closes its clients",
+    choice(["degrade", "stop"]),
+    { default: "degrade" },
+  ),
+  maxLinkBytes: quantity(
+    "bytes",
+    64 * MIB,
+    [MIB],
+    "that may wait for one other node; above it QoS 0 to that node is dropped, and who publishes at QoS 1 and 2 waits",
+  ),
+} as const;
+
+/** The section `log` of `cluster`. */
+export const clusterLogKeys = {
+  type: key(
+    "`nats`, a stream of NATS JetStream; or `memory`, for several brokers in one process, as tests have them",
+    choice(["nats", "memory"]),
+    { default: "nats" },
+  ),
+  servers: key("addresses of NATS servers", natsServers, { shown: "nats://127.0.0.1:4222" }),
+  replicas: quantity("servers", 3, [1, 5], "that keep the log; the same in all nodes"),
 } as const;
 
 /** The section `log`. */

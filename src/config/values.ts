@@ -332,6 +332,34 @@ function isHost(host: unknown): boolean {
   return URL.canParse(`http://${host}`);
 }
 
+/** The name of a cluster, which is part of names that the log's engine has. */
+export const clusterName = value<string>(like("^[A-Za-z0-9_-]{1,64}$"), (input, complain) => {
+  if (typeof input === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(input)) return input;
+  complain({ message: `must be 1 to 64 letters, digits, "-" and "_": got ${show(input)}` });
+});
+
+/** The name of a node. */
+export const nodeName = value<string>(like("^[A-Za-z0-9_.-]{1,128}$"), (input, complain) => {
+  if (typeof input === "string" && /^[A-Za-z0-9_.-]{1,128}$/.test(input)) return input;
+  complain({ message: `must be 1 to 128 letters, digits, ".", "-" and "_": got ${show(input)}` });
+});
+
+/** Addresses of servers of NATS. */
+export const natsServers = value<readonly string[]>(
+  { type: "array", items: { type: "string" }, minItems: 1 },
+  (input, complain) => {
+    if (!Array.isArray(input) || input.length === 0) {
+      complain({ message: `must be a list of servers, such as ["nats://10.0.0.1:4222"]: got ${show(input)}` });
+      return undefined;
+    }
+    input.forEach((server: unknown, index) => {
+      if (typeof server === "string" && /^(nats|tls):\/\/[^\s/]+$/.test(server)) return;
+      complain({ message: `must be a server such as nats://10.0.0.1:4222: got ${show(server)}`, path: [index] });
+    });
+    return input as string[];
+  },
+);
+
 /** User name → topic filters. The result has no prototype, so that no user name finds something inherited. */
 export const accessControlList = value<Readonly<Record<string, readonly string[]>>, AccessControlList>({
   type: "object",

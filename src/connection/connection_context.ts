@@ -3,6 +3,7 @@ import type { ResolvedConfig, ResolvedListener } from "../config/config.ts";
 import type { Persistence } from "../persistence/persistence.ts";
 import type { HookChain } from "../hooks/chain.ts";
 import type { Logger } from "../logger.ts";
+import type { Message } from "../message.ts";
 import type { BufferPool } from "../packet/buffer_pool.ts";
 import type { TopicNames } from "../packet/topic_names.ts";
 import type { Session, SessionOptions } from "../session/session.ts";
@@ -81,6 +82,30 @@ export interface ConnectionBySession extends Map<Session, ClientConnection> {
   isFull(listener: ResolvedListener): boolean;
 }
 
+/** The node of a cluster that this broker is. */
+export interface ClusterNode {
+  /** Whether a message goes by the cluster's log. */
+  goesByLog(message: Message): boolean;
+  /** Why a message that goes by the log cannot now; `undefined`: it can. */
+  refusalOf(message: Message): string | undefined;
+  /**
+   * Resolves when what was subscribed to is known to all other nodes; `undefined`: it is.
+   *
+   * @param withRetained and when all that was retained before has come by, too
+   */
+  subscribed(withRetained: boolean): Promise<void> | undefined;
+  /**
+   * Has other nodes close their connection of this client identifier.
+   *
+   * @returns why that cannot be; `undefined`: there is none any longer
+   */
+  claim(clientIdentifier: string): Promise<string | undefined>;
+  /** A client has signed in. */
+  signedIn(clientIdentifier: string): void;
+  /** A session has ended; its client may have another one in the same turn. */
+  sessionEnded(clientIdentifier: string): void;
+}
+
 /** What the connections of one broker share. */
 export interface ConnectionContext {
   readonly config: ResolvedConfig;
@@ -98,6 +123,8 @@ export interface ConnectionContext {
   readonly wills: Wills;
   /** `undefined`: nothing outlives the process. */
   readonly persistence: Persistence | undefined;
+  /** `undefined`: the broker is on its own. */
+  readonly cluster: ClusterNode | undefined;
   readonly statistics: ConnectionCounters;
   readonly refusals: Refusals;
   /** Names that clients have published to lately. */

@@ -11,6 +11,7 @@ import type { Transport } from "../transport/transport.ts";
 import type { EnhancedAuthentication } from "./authentication_exchange.ts";
 import type { DeferredPublishes } from "./deferred_publishes.ts";
 import type { Mountpoint } from "./mountpoint.ts";
+import type { ReceiptGate } from "./receipt_gate.ts";
 import type { RetainedWalk } from "./handlers/retained_walk.ts";
 
 /** A signed-in client's part of a connection. */
@@ -35,6 +36,8 @@ export interface SignedIn {
   readonly held: DeferredPublishes;
   /** What goes along with its QoS 0 and 1 messages; `undefined`: there was none yet. */
   publishCallbacks: PublishCallbacks | undefined;
+  /** Holds back what other nodes must have before; `undefined`: nothing of its has gone to any. */
+  receipts: ReceiptGate | undefined;
   /** Finds what is retained for its new subscriptions in later turns; `undefined`: there is nothing more to find. */
   retainedWalk: RetainedWalk | undefined;
 }

@@ -169,6 +169,8 @@ export class SignInAttempt implements SigningIn {
   async #claim(): Promise<ConnectRefusal | undefined> {
     const { context } = this.#connection;
     try {
+      const problem = await context.cluster?.claim(this.#client.clientIdentifier);
+      if (problem !== undefined) return toldRefusal(ReasonCode.ServerUnavailable, problem);
       await claimSession(context, this.#client);
       return undefined;
     } catch (error) {
@@ -209,6 +211,7 @@ export class SignInAttempt implements SigningIn {
     // From here on its snapshot tells its filters, and is one and the same object everywhere.
     this.#client = withSession(client, session);
     context.wills.signedIn(this.#client);
+    context.cluster?.signedIn(client.clientIdentifier);
     const open = this.#signedIn(session);
     this.#connection.own(open);
     const welcome = () => this.#welcome(open, present, properties);
@@ -255,6 +258,7 @@ export class SignInAttempt implements SigningIn {
       reAuthentication: undefined,
       held: new DeferredPublishes(),
       publishCallbacks: undefined,
+      receipts: undefined,
       retainedWalk: undefined,
     };
   }

@@ -138,6 +138,8 @@ export class InProcess {
     const before = writeQueue?.position;
     const routing = this.#route(message);
     const result = resultOf(message.topicName, routing instanceof Promise ? await routing : routing);
+    const receipt = message.trail?.receipt;
+    if (receipt?.pending) await new Promise<void>((resolve) => receipt.whenSettled(resolve));
     if (message.qos === 0 || !writeQueue) return result;
     const { position } = writeQueue;
     // Else it would wait for what others have changed, and as long as the store fails.

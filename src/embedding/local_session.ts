@@ -82,6 +82,7 @@ export function signedIn({ session, client }: Pick<LocalSession, "session" | "cl
     reAuthentication: undefined,
     held: new DeferredPublishes(),
     publishCallbacks: undefined,
+    receipts: undefined,
     retainedWalk: undefined,
   };
 }

@@ -5,6 +5,8 @@ import type {
   BridgeTopicConfig,
   BrokerConfig,
   BrokerLimits,
+  ClusterConfig,
+  ClusterLogConfig,
   ConnectionLimits,
   InNumbers,
   ListenerConfig,
@@ -21,6 +23,8 @@ import type {
   authKeys,
   brokerKeys,
   capacityKeys,
+  clusterKeys,
+  clusterLogKeys,
   limitKeys,
   listenerKeys,
   logKeys,
@@ -67,6 +71,8 @@ Deno.test("the interfaces of the config are what the table of keys says", () => 
     Omit<Own<PersistenceConfig>, "store">,
     Omit<Inputs<typeof persistenceKeys>, "type"> & { readonly type?: string }
   >(true);
+  same<ClusterConfig, Inputs<typeof clusterKeys>>(true);
+  same<ClusterLogConfig, Inputs<typeof clusterLogKeys>>(true);
   same<LogConfig, Inputs<typeof logKeys>>(true);
   same<AdminConfig, Inputs<typeof adminKeys>>(true);
   same<BridgeConfig, Inputs<typeof bridgeKeys>>(true);

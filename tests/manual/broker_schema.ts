@@ -26,6 +26,8 @@ export function brokerSchema(): JsonSchema {
     definitions: {
       auth: mapping(sections.auth, "#/definitions/auth"),
       "topic-check": mapping(sections["topic-check"], "#/definitions/topic-check"),
+      cluster: mapping(sections.cluster, "#/definitions/cluster"),
+      "cluster-log": mapping(sections["cluster-log"], "#/definitions/cluster-log"),
       log: mapping(sections.log, "#/definitions/log"),
       admin: mapping(sections.admin, "#/definitions/admin"),
       persistence: persistenceSection(persistence),

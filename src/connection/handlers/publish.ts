@@ -11,6 +11,8 @@ import type { Connection, SignedIn } from "../connection.ts";
 import type { PublishCallbacks, PublishOutcome } from "../../routing/publish_pipeline.ts";
 import type { WorkParty } from "../../work_budget.ts";
 import { mountedBody, mountedName } from "../mountpoint.ts";
+import type { Receipt } from "../../receipt.ts";
+import { ReceiptGate } from "../receipt_gate.ts";
 import { type MessageRefusal, reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
 
 /** With `queue-policy: drop-newest` the publisher is told that nobody has its message. */
@@ -163,17 +165,63 @@ function routeTo(
   if (retain && qos > 0 && open.version === 5 && !context.retained.hasRoom(message)) {
     return deny(connection, open, packet, retainedFull);
   }
-  const outcome = context.pipeline.fromClient(open.client, message, callbacksFor(connection, open, packet));
+  return context.cluster === undefined
+    ? publish(connection, open, packet, message)
+    : publishToNodes(connection, open, packet, message);
+}
+
+function publish(
+  connection: Connection,
+  open: SignedIn,
+  packet: ReceivedPublish,
+  message: Message,
+): void | Promise<void> {
+  const { pipeline } = connection.context;
+  const outcome = pipeline.fromClient(open.client, message, callbacksFor(connection, open, packet));
   if (outcome instanceof Promise) {
     return outcome.then((outcome) => acknowledge(connection, open, packet, outcome));
   }
   acknowledge(connection, open, packet, outcome);
 }
 
+/** In a cluster a message waits for those before it that go another way, and the client while others have too much. */
+function publishToNodes(
+  connection: Connection,
+  open: SignedIn,
+  packet: ReceivedPublish,
+  message: Message,
+): void | Promise<void> {
+  const { cluster } = connection.context;
+  const refusal = cluster!.refusalOf(message);
+  if (refusal !== undefined) return denyUnlogged(connection, open, packet, refusal);
+  const gate = open.receipts ??= new ReceiptGate();
+  const way = cluster!.goesByLog(message) ? "log" : "link";
+  const goOn = (): void | Promise<void> => {
+    if (connection.open !== open) return;
+    const waits = gate.enter(way);
+    if (waits) return waits.then(goOn);
+    const pause = () => gate.pause(connection.listener.limits.maxInflight);
+    const published = publish(connection, open, packet, message);
+    return published ? published.then(pause) : pause();
+  };
+  return goOn();
+}
+
+/** The cluster's log is out of reach, or the message too large for it. */
+function denyUnlogged(connection: Connection, open: SignedIn, packet: ReceivedPublish, reasonString: string): void {
+  const reasonCode = ReasonCode.QuotaExceeded;
+  if (open.version === 5 || packet.qos === 0) return deny(connection, open, packet, { reasonCode, reasonString });
+  connection.close({ reasonCode, reason: reasonString });
+}
+
 /** At QoS 0 and 1 the same ones for all messages of a connection, which saves an object for each. */
 function callbacksFor(connection: Connection, open: SignedIn, packet: ReceivedPublish): PublishCallbacks {
   if (packet.qos === 2) return new QoS2Publication(connection, open, packet);
-  return open.publishCallbacks ??= { party: connection.work, stillConnected: () => connection.open === open };
+  return open.publishCallbacks ??= {
+    party: connection.work,
+    stillConnected: () => connection.open === open,
+    onReceipt: (receipt) => open.receipts?.took(receipt),
+  };
 }
 
 /** What goes along with a client's QoS 2 message on its way. */
@@ -195,6 +243,10 @@ class QoS2Publication implements PublishCallbacks {
 
   stillConnected(): boolean {
     return this.#connection.open === this.#open;
+  }
+
+  onReceipt(receipt: Receipt): void {
+    this.#open.receipts?.took(receipt);
   }
 
   /** The client may come back and send it again before it is routed to the end, and it goes on in any case. */
@@ -234,7 +286,17 @@ function acknowledge(connection: Connection, open: SignedIn, packet: ReceivedPub
   const subscribers = typeof outcome === "object" ? outcome.subscribers : outcome;
   const words = typeof outcome === "object" ? outcome.words : undefined;
   const reasonCode = subscribers === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
-  connection.acknowledge(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode, words);
+  answer(connection, open, qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode, words);
+}
+
+/** Acknowledges a message, once other nodes have it that must. */
+function answer(
+  connection: Connection,
+  { receipts }: SignedIn,
+  ...what: Parameters<Connection["acknowledge"]>
+): void {
+  if (receipts === undefined) connection.acknowledge(...what);
+  else receipts.acknowledge(() => connection.acknowledge(...what));
 }
 
 /** A 3.x client knows no word for it, so that its message is acknowledged and dropped. */
@@ -246,5 +308,6 @@ function deny(connection: Connection, open: SignedIn, packet: ReceivedPublish, d
   const properties: ReasonProperties | undefined = reasonString || userProperties
     ? { reasonString, userProperties }
     : undefined;
-  connection.acknowledge(qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode, properties);
+  const type = qos === 1 ? PacketType.Puback : PacketType.Pubrec;
+  answer(connection, open, type, packetIdentifier, reasonCode, properties);
 }

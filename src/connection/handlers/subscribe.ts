@@ -5,6 +5,7 @@ import {
   PacketType,
   type QoS,
   type ReasonProperties,
+  type SubackPacket,
   type SubscribePacket,
   type SubscriptionRequest,
 } from "../../packet/packets.ts";
@@ -119,6 +120,24 @@ function* subscribing(
   }
   logRefusals(connection, open, wanted, reasonCodes);
   const properties = firstWords(refusals) ?? firstWords(permissions);
+  const finish = () => acknowledge(connection, open, packet, wanted, { reasonCodes, properties });
+  const waits = connection.context.cluster?.subscribed(
+    wanted.some(({ request }) => request.retainHandling !== 2),
+  );
+  return waits ? waits.then(finish) : finish();
+}
+
+/** Answers, lets go what the subscriptions have brought meanwhile, and sends what is retained. */
+function acknowledge(
+  connection: Connection,
+  open: SignedIn,
+  packet: SubscribePacket,
+  wanted: readonly Wanted[],
+  { reasonCodes, properties }: Pick<SubackPacket, "reasonCodes" | "properties">,
+): void | Promise<void> {
+  // It has gone while other nodes were told.
+  if (connection.open !== open) return;
+  const { sender } = open.session;
   const { packetIdentifier } = packet;
   connection.sendSuback(
     { type: PacketType.Suback, packetIdentifier, reasonCodes, properties },

@@ -1,0 +1,205 @@
+/** A cluster of brokers over a log in memory: what clients see, and what becomes of dead and silent nodes. */
+import { assert, assertEquals } from "@std/assert";
+import { testCluster } from "./behaviour.ts";
+import { Nodes } from "./nodes.ts";
+import { encodeRecord } from "../../src/cluster/record.ts";
+import { makeAuthority } from "../support/certificates.ts";
+import { freePort, LinkProxy } from "./proxy.ts";
+
+testCluster("a cluster over a log in memory", (count, options) => Nodes.start(count, options));
+
+const TIMEOUT_MS = 5000;
+
+Deno.test("a node whose word is not heard is declared dead; the others go on, and its will comes once", async () => {
+  await using nodes = await Nodes.start(3);
+  const [a, b, c] = nodes.all;
+  const witness = await nodes.connect(a!);
+  await witness.subscribe("#", 1);
+  const will = { topicName: "w", payload: "dead", qos: 1 as const };
+  const delayed = { topicName: "w", payload: "later", qos: 1 as const, delayIntervalSeconds: 20 };
+  const back = { topicName: "w", payload: "never", qos: 1 as const, delayIntervalSeconds: 20 };
+  const lost = await nodes.connect(c!, { will });
+  await nodes.connect(c!, { will: delayed });
+  await nodes.connect(c!, { will: back, clientIdentifier: "back" });
+  await lost.subscribe("t", 1);
+  nodes.silence("c");
+  const publisher = await nodes.connect(b!);
+  const acknowledged = publisher.publish("t", "1", { qos: 1 });
+  await nodes.pass(2 * TIMEOUT_MS);
+  assertEquals(await acknowledged, 0);
+  // What the dead node had by then its client has seen; then it is closed.
+  await lost.takeMessage({ payload: "1" });
+  await lost.expectDisconnect(0x8b);
+  await witness.takeMessage({ topicName: "t", payload: "1" });
+  await witness.takeMessage({ topicName: "w", payload: "dead" });
+  await nodes.connect(b!, { clientIdentifier: "back" });
+  await nodes.pass(4 * TIMEOUT_MS);
+  await witness.takeMessage({ topicName: "w", payload: "later" });
+  await witness.expectNothing();
+  assertEquals(await publisher.publish("t", "2", { qos: 1 }), 0);
+  await witness.takeMessage({ topicName: "t", payload: "2" });
+});
+
+Deno.test("a node that was declared dead comes back in a new life, and knows what was retained meanwhile", async () => {
+  await using nodes = await Nodes.start(2);
+  const [a, b] = nodes.all;
+  const publisher = await nodes.connect(a!);
+  await publisher.publish("r", "old", { qos: 1, retain: true });
+  nodes.silence("b");
+  await nodes.pass(2 * TIMEOUT_MS);
+  await publisher.publish("r", "new", { qos: 1, retain: true });
+  const refused = await b!.open().connect({ protocolVersion: 5, clientIdentifier: "early" });
+  assertEquals<number>(refused.reasonCode, 0x88);
+  nodes.silence();
+  await nodes.pass(2 * TIMEOUT_MS);
+  const reader = await nodes.connect(b!);
+  await reader.subscribe("#", 1);
+  await reader.takeMessage({ topicName: "r", payload: "new", retain: true });
+  assertEquals(await publisher.publish("t", "1", { qos: 1 }), 0);
+  await reader.takeMessage({ topicName: "t", payload: "1" });
+});
+
+Deno.test("a node that is cut off refuses what needs the log, and serves the rest; with stop it closes its clients", async () => {
+  for (const onPartition of ["degrade", "stop"] as const) {
+    await using nodes = await Nodes.start(2, { cluster: { onPartition } });
+    const [a] = nodes.all;
+    const client = await nodes.connect(a!);
+    await client.subscribe("t", 1);
+    // Nobody hears anybody, so that nobody is declared dead.
+    nodes.silence("a", "b");
+    await nodes.pass(TIMEOUT_MS + 1000);
+    if (onPartition === "stop") {
+      await client.expectDisconnect(0x8b);
+      continue;
+    }
+    assertEquals(await client.publish("r", "1", { qos: 1, retain: true }), 0x97);
+    assertEquals(await client.publish("t", "1", { qos: 1 }), 0);
+    await client.takeMessage({ payload: "1" });
+  }
+});
+
+Deno.test("when links are cut again and again nothing at QoS 1 and 2 is lost, out of order, or twice", async () => {
+  await using nodes = await Nodes.start(0);
+  const port = freePort();
+  await using proxy = new LinkProxy(port);
+  const a = await nodes.add("a");
+  const b = await nodes.add("b", { bind: `127.0.0.1:${port}`, advertise: proxy.address });
+  const subscriber = await nodes.connect(b);
+  await subscriber.subscribe("#", 2);
+  const publisher = await nodes.connect(a);
+  const cuts = 10;
+  for (let cut = 0; cut < cuts; cut++) {
+    const qos = cut % 2 === 0 ? 1 : 2;
+    const publishing = (async () => {
+      for (let i = 0; i < 30; i++) await publisher.publish("t", `${cut} ${i}`, { qos });
+    })();
+    for (let i = 0; i < cut; i++) await new Promise((resolve) => setImmediate(resolve));
+    proxy.cut();
+    await publishing;
+    for (let i = 0; i < 30; i++) await subscriber.takeMessage({ payload: `${cut} ${i}`, qos });
+  }
+  await subscriber.expectNothing();
+});
+
+Deno.test("a frozen node holds up nobody but who publishes to it, whose QoS 0 is dropped and counted", async () => {
+  await using nodes = await Nodes.start(0, { cluster: { maxLinkBytes: 2 ** 20 } });
+  const port = freePort();
+  await using proxy = new LinkProxy(port);
+  const a = await nodes.add("a");
+  const b = await nodes.add("b");
+  const c = await nodes.add("c", { bind: `127.0.0.1:${port}`, advertise: proxy.address });
+  const [frozen, awake] = [await nodes.connect(c), await nodes.connect(b)];
+  await frozen.subscribe("frozen/#", 1);
+  await awake.subscribe("awake", 1);
+  proxy.freeze();
+  const pouring = await nodes.connect(a);
+  const payload = new Uint8Array(100_000);
+  // More than the link may keep, what is on its way and what the system takes.
+  for (let i = 0; i < 400; i++) await pouring.publish("frozen/0", payload);
+  const dropped = a.broker.statistics.messagesDropped["cluster-link"];
+  assert(dropped > 0, `${dropped} dropped`);
+  const publisher = await nodes.connect(a);
+  assertEquals(await publisher.publish("awake", "1", { qos: 1 }), 0);
+  await awake.takeMessage({ payload: "1" });
+  const waiting = pouring.publish("frozen/1", "last", { qos: 1 });
+  assertEquals(await publisher.publish("awake", "2", { qos: 1 }), 0);
+  await awake.takeMessage({ payload: "2" });
+  proxy.thaw();
+  assertEquals(await waiting, 0);
+  for (let i = 0; i < 400 - dropped; i++) await frozen.takeMessage({ topicName: "frozen/0" });
+  await frozen.takeMessage({ topicName: "frozen/1", payload: "last" });
+});
+
+Deno.test("a message for a group that its node has not taken goes to another member when that node dies", async () => {
+  await using nodes = await Nodes.start(0);
+  const port = freePort();
+  await using proxy = new LinkProxy(port);
+  const a = await nodes.add("a");
+  const b = await nodes.add("b", { bind: `127.0.0.1:${port}`, advertise: proxy.address });
+  const c = await nodes.add("c");
+  const [dying, living] = [await nodes.connect(b), await nodes.connect(c)];
+  await dying.subscribe("$share/g/t", 1);
+  await living.subscribe("$share/g/t", 1);
+  const publisher = await nodes.connect(a);
+  proxy.freeze();
+  const sent: number[] = [];
+  for (let i = 0; i < 6; i++) sent.push(await publisher.sendPublish("t", `${i}`, { qos: 1 }));
+  nodes.silence("b");
+  await nodes.pass(2 * TIMEOUT_MS);
+  for (const packetIdentifier of sent) await publisher.expectAck("Puback", packetIdentifier, 0);
+  const payloads = [];
+  for (let i = 0; i < 6; i++) payloads.push((await living.takeMessage()).payload);
+  assertEquals(payloads.sort(), ["0", "1", "2", "3", "4", "5"]);
+});
+
+Deno.test("links show certificates on both sides, and whoever has none of the authority is not let in", async () => {
+  const folder = await Deno.makeTempDir();
+  const [authority, other] = [makeAuthority("Cluster"), makeAuthority("Other")];
+  const write = (name: string, text: string) => Deno.writeTextFile(`${folder}/${name}`, text);
+  await write("ca.pem", authority.certificate);
+  for (const [name, issuer] of [["good", authority], ["bad", other]] as const) {
+    const { certificate, key } = issuer.issue({ commonName: name, usage: "server" });
+    const { certificate: client, key: clientKey } = issuer.issue({ commonName: name, usage: "client" });
+    await write(`${name}.pem`, `${certificate}\n${key}`);
+    await write(`${name}-client.pem`, `${client}\n${clientKey}`);
+  }
+  const files = (name: string) => ({ certfile: `${folder}/${name}.pem`, cafile: `${folder}/ca.pem` });
+  try {
+    await using nodes = await Nodes.start(0, { cluster: { failureTimeout: 0.2 } });
+    // `a` connects to `b`.
+    const a = await nodes.add("a", files("good-client"));
+    const b = await nodes.add("b", files("good"));
+    const subscriber = await nodes.connect(b);
+    await subscriber.subscribe("t", 1);
+    assertEquals(await (await nodes.connect(a)).publish("t", "1", { qos: 1 }), 0);
+    await subscriber.takeMessage({ payload: "1" });
+    await nodes.add("c", files("bad"));
+    assert(nodes.all[2]!.log.complains("without a link"), nodes.all[2]!.log.lines.join("\n"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the log is cut off when it is long, and who comes later knows all the same what holds", async () => {
+  await using nodes = await Nodes.start(2);
+  const [a, b] = nodes.all;
+  const publisher = await nodes.connect(a!);
+  await publisher.publish("r/1", "kept", { qos: 1, retain: true });
+  await publisher.publish("r/2", "cleared", { qos: 1, retain: true });
+  await publisher.publish("r/2", "", { qos: 1, retain: true });
+  await nodes.connect(b!, { will: { topicName: "w", payload: "dead", qos: 1 } });
+  const ghost = encodeRecord({ writer: "ghost", incarnation: 1, n: 1, body: { type: "heartbeat", safe: 0 } });
+  for (let i = 0; i < 20_000; i++) nodes.engine.append(ghost);
+  for (let i = 0; i < 50 && nodes.engine.first <= 20_000; i++) await nodes.pass(250);
+  assert(nodes.engine.first > 20_000, `the log begins at ${nodes.engine.first}`);
+  await publisher.publish("r/3", "newer", { qos: 1, retain: true });
+  const c = await nodes.add("c");
+  const reader = await nodes.connect(c);
+  await reader.subscribe("#", 1);
+  await reader.takeMessage({ topicName: "r/1", payload: "kept", retain: true });
+  await reader.takeMessage({ topicName: "r/3", payload: "newer", retain: true });
+  await reader.expectNothing();
+  nodes.silence("b");
+  await nodes.pass(2 * TIMEOUT_MS);
+  await reader.takeMessage({ topicName: "w", payload: "dead" });
+});
