@@ -46,6 +46,7 @@ export const text = {
     subscriptions: "Subscriptions",
     retained: "Retained",
     listeners: "Listeners",
+    bridges: "Bridges",
     log: "Log",
     try: "Try it",
     settings: "Settings",
@@ -110,6 +111,9 @@ export const text = {
     unsubscribed: "unsubscribed",
     denied: "denied",
     dropped: "dropped",
+    failed: "failed",
+    paused: "paused",
+    resumed: "resumed",
   },
   topics: {
     tree: "Topic tree",
@@ -254,6 +258,45 @@ export const text = {
     certificate: "Certificate",
     validUntil: (date: string, days: number) =>
       days < 0 ? `expired on ${date}` : `until ${date} (${many(days, "day", "days")})`,
+  },
+  bridges: {
+    list: "Bridges",
+    hint: "There are no bridges: the section bridges of the config joins this broker to others.",
+    name: "Name",
+    state: "State",
+    address: "Address",
+    error: "Last error",
+    queued: "Waiting",
+    inflight: "Under way",
+    sent: "Sent",
+    received: "Received",
+    session: "Session",
+    action: "Action",
+    withRate: (count: number, rate: number) => `${number(count)} (${number(rate)}/s)`,
+    states: {
+      connecting: "connecting",
+      connected: "connected",
+      waiting: "waiting for the next attempt",
+      idle: "idle: nothing is to be sent",
+      paused: "paused",
+      stopped: "stopped",
+    },
+    pause: {
+      go: "Pause",
+      what: (name: string) =>
+        `This ends the connection of ${name}. What is published for its remote waits until it is resumed, or the broker is started again.`,
+      done: (name: string) => `${name} is paused.`,
+    },
+    resume: {
+      go: "Resume",
+      what: (name: string) => `This connects ${name} at once, and sends what waits.`,
+      done: (name: string) => `${name} was resumed.`,
+    },
+    reconnect: {
+      go: "Reconnect",
+      what: (name: string) => `This ends the connection of ${name} and connects it at once. Nothing is lost.`,
+      done: (name: string) => `${name} connects anew.`,
+    },
   },
   log: {
     records: "Records",

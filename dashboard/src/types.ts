@@ -19,7 +19,17 @@ export interface Payload {
 
 export interface BrokerEvent {
   readonly at: string;
-  readonly kind: "connected" | "disconnected" | "refused" | "subscribed" | "unsubscribed" | "denied" | "dropped";
+  readonly kind:
+    | "connected"
+    | "disconnected"
+    | "refused"
+    | "subscribed"
+    | "unsubscribed"
+    | "denied"
+    | "dropped"
+    | "failed"
+    | "paused"
+    | "resumed";
   readonly clientIdentifier: string | null;
   readonly text: string;
 }
@@ -254,6 +264,20 @@ export interface Listener {
   readonly clients: number;
   readonly maxConnections: number;
   readonly certificate: { readonly notBefore: string; readonly notAfter: string } | null;
+}
+
+export interface Bridge {
+  readonly name: string;
+  readonly state: "connecting" | "connected" | "waiting" | "idle" | "paused" | "stopped";
+  readonly error: string | null;
+  readonly address: string | null;
+  readonly clientIdentifier: string;
+  readonly queued: number;
+  readonly inflight: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly sentPerSecond: number;
+  readonly receivedPerSecond: number;
 }
 
 export interface ConfigEntry {

@@ -9,7 +9,11 @@ export type EventKind =
   | "subscribed"
   | "unsubscribed"
   | "denied"
-  | "dropped";
+  | "dropped"
+  // A bridge has not reached its remote, or somebody has paused or resumed it.
+  | "failed"
+  | "paused"
+  | "resumed";
 
 /** Something that has happened to a client, in words. */
 export interface ClientEvent {

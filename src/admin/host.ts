@@ -3,7 +3,13 @@ import type { ResolvedConfig } from "../config/config.ts";
 import type { RetainedDeletion } from "../embedding/inspection.ts";
 import type { Inspection } from "../embedding/inspection.ts";
 import type { Observers } from "../hooks/observe.ts";
-import type { BrokerStatistics, PublishOptions, PublishResult, SessionSnapshot } from "../hooks/plugin.ts";
+import type {
+  BridgeSnapshot,
+  BrokerStatistics,
+  PublishOptions,
+  PublishResult,
+  SessionSnapshot,
+} from "../hooks/plugin.ts";
 import type { Logger } from "../logger.ts";
 import type { ApplicationMessage } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
@@ -48,6 +54,9 @@ export interface PasswordAttempt {
   readonly signal: AbortSignal;
 }
 
+/** What a bridge can be told to do. */
+export type BridgeAction = "pause" | "resume" | "reconnect";
+
 /** See the module. */
 export interface AdminHost {
   readonly config: ResolvedConfig;
@@ -73,6 +82,9 @@ export interface AdminHost {
   /** Resolves after everything that is ready to run has run. */
   letRun(): Promise<void>;
   listeners(): readonly ListenerView[];
+  bridges(): readonly BridgeSnapshot[];
+  /** False: there is no bridge of this name. */
+  tellBridge(name: string, action: BridgeAction): boolean;
   sessions(): IterableIterator<SessionSnapshot>;
   session(clientIdentifier: string): SessionSnapshot | undefined;
   /** Tells what happens until the returned function is called. */

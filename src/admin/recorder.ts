@@ -1,12 +1,13 @@
 import type { ResolvedAdmin } from "../config/config.ts";
 import type { Inspection } from "../embedding/inspection.ts";
 import type { Observers } from "../hooks/observe.ts";
-import type { BrokerStatistics, ClientSnapshot, Denial, Disconnection } from "../hooks/plugin.ts";
+import type { BridgeSnapshot, BrokerStatistics, ClientSnapshot, Denial, Disconnection } from "../hooks/plugin.ts";
 import type { DropReason, Message } from "../message.ts";
 import { describeReasonCode } from "../packet/reason_code.ts";
 import { escapeUnseen, quote } from "../quote.ts";
 import { formatAddress } from "../transport/address.ts";
-import { short } from "./event.ts";
+import { BridgeRates } from "./bridge_rates.ts";
+import { type EventKind, short } from "./event.ts";
 import { OverviewHistory, STEP_SECONDS } from "./overview_history.ts";
 import { Timelines } from "./timeline.ts";
 import type { TopicPublisher } from "./topic_entry.ts";
@@ -20,6 +21,7 @@ export interface RecorderParts {
   readonly limits: Pick<ResolvedAdmin, "maxTopics" | "maxTopicsBytes" | "maxHistoryClients" | "maxHistoryBytes">;
   readonly statistics: BrokerStatistics;
   readonly inspection: Pick<Inspection, "client">;
+  bridges(): readonly BridgeSnapshot[];
   epoch(): number;
   every(ms: number, tick: () => void): void;
 }
@@ -29,13 +31,14 @@ export class Recorder {
   readonly timelines: Timelines;
   readonly topics: TopicHistory;
   readonly overview: OverviewHistory;
+  readonly bridgeRates: BridgeRates;
   /** To be told what happens. */
   readonly observers: Observers;
   #nowMs: number;
   #lastNotReceived = { atMs: NaN, clientIdentifier: "", topicName: "" };
   readonly #find: FindPublisher;
 
-  constructor({ limits, statistics, inspection, epoch, every }: RecorderParts) {
+  constructor({ limits, statistics, inspection, bridges, epoch, every }: RecorderParts) {
     this.#nowMs = epoch();
     this.timelines = new Timelines({
       maximumClients: limits.maxHistoryClients,
@@ -48,9 +51,18 @@ export class Recorder {
     const topicLimits = { maximumTopics: limits.maxTopics, maximumBytes: limits.maxTopicsBytes };
     this.topics = new TopicHistory(topicLimits, this.#find, this.#nowMs);
     this.overview = new OverviewHistory(statistics, this.#nowMs);
+    this.bridgeRates = new BridgeRates();
     this.observers = this.#observers();
     every(TICK_MS, () => this.#nowMs = this.topics.nowMs = epoch());
-    every(STEP_SECONDS * 1000, () => this.overview.step(epoch()));
+    every(STEP_SECONDS * 1000, () => {
+      this.overview.step(epoch());
+      this.bridgeRates.step(bridges(), epoch());
+    });
+  }
+
+  /** Something has happened to a client that no hook tells of. */
+  happened(kind: EventKind, clientIdentifier: string, text: string): void {
+    this.timelines.add(kind, clientIdentifier, escapeUnseen(text), this.#nowMs);
   }
 
   /** A message has been given to its subscribers. */

@@ -5,10 +5,10 @@ import { errorText } from "../error_text.ts";
 import type { BridgeSnapshot } from "../hooks/figures.ts";
 import type { Logger } from "../logger.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import { formatAddress } from "../transport/address.ts";
 import { quote } from "../quote.ts";
 import { Backoff } from "./backoff.ts";
 import { BridgeMemory } from "./bridge_memory.ts";
+import { type BridgeEvent, BridgeStatus } from "./bridge_status.ts";
 import { Crossings } from "./crossing.ts";
 import { type Entered, RemoteDoor } from "./remote_door.ts";
 import { RemoteLink } from "./remote_link.ts";
@@ -25,6 +25,7 @@ export interface BridgeParts {
   readonly hostname: string;
   /** Told when {@linkcode Bridge.snapshot} tells of another state. */
   readonly onChange: () => void;
+  readonly onEvent: (event: BridgeEvent) => void;
 }
 
 /** Seconds a session of a bridge outlives its connections: for ever. */
@@ -33,6 +34,7 @@ const NEVER_SECONDS = 0xffff_ffff;
 /** One bridge: a session of this broker's that lasts, and a connection to the remote whenever there can be one. */
 export class Bridge {
   readonly #parts: BridgeParts;
+  readonly #status: BridgeStatus;
   readonly #map: TopicMap;
   readonly #crossings: Crossings;
   readonly #door: RemoteDoor;
@@ -41,9 +43,6 @@ export class Bridge {
   readonly #gone = new AbortController();
   /** Its connections are made one after the other here. */
   #running: Promise<void> = Promise.resolve();
-  #state: BridgeSnapshot["state"] = "waiting";
-  #address: BridgeAddress | undefined;
-  #error: string | undefined;
   #link: RemoteLink | undefined;
   #attempt: { readonly abort: AbortController; readonly endsAtMs: number } | undefined;
   #dueAtMs = 0;
@@ -55,9 +54,10 @@ export class Bridge {
   #isHurried = false;
 
   constructor(parts: BridgeParts) {
-    const { bridge, context, hostname } = parts;
+    const { bridge, context, hostname, logger, onChange, onEvent } = parts;
     const { maxInflight, maxPacketSize, maxInboundBytes } = context.config.limits;
     this.#parts = parts;
+    this.#status = new BridgeStatus({ name: bridge.name, logger, onChange, onEvent });
     this.#map = new TopicMap(bridge.topics);
     this.#crossings = new Crossings(this.#map, bridge.maxHops);
     this.#backoff = new Backoff(() => context.machine.random());
@@ -79,11 +79,12 @@ export class Bridge {
   get snapshot(): BridgeSnapshot {
     const { bridge: { name }, context } = this.#parts;
     const sender = context.sessions.get(this.clientIdentifier)?.sender;
+    const { state, address, error } = this.#status;
     return Object.freeze({
       name,
-      state: this.#state,
-      address: this.#address && formatAddress(this.#address.hostname, this.#address.port),
-      error: this.#error,
+      state,
+      address,
+      error,
       clientIdentifier: this.clientIdentifier,
       messagesQueued: sender?.queued ?? 0,
       messagesInflight: sender?.inflight ?? 0,
@@ -119,12 +120,14 @@ export class Bridge {
     this.#leave(GOODBYE);
     this.#wake?.();
     await this.#running;
-    this.#become("stopped");
+    this.#status.become("stopped");
   }
 
   /** Ends the connection, and makes no other one until {@linkcode Bridge.resume}. What is for the remote waits. */
   pause(): void {
+    if (this.#isPaused) return;
     this.#isPaused = true;
+    this.#status.paused();
     this.#leave(PAUSED);
     this.#wake?.();
   }
@@ -133,6 +136,7 @@ export class Bridge {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    this.#status.resumed();
     this.#hurry();
   }
 
@@ -188,7 +192,7 @@ export class Bridge {
     this.#dueAtMs = clock.now();
     while (!this.#gone.signal.aborted) {
       if (clock.now() < this.#dueAtMs || !this.#isWanted) {
-        this.#become(this.#isPaused ? "paused" : start === "lazy" && !this.#isWanted ? "idle" : "waiting");
+        this.#status.become(this.#isPaused ? "paused" : start === "lazy" && !this.#isWanted ? "idle" : "waiting");
         await new Promise<void>((resolve) => this.#wake = resolve);
         this.#wake = undefined;
         continue;
@@ -197,7 +201,7 @@ export class Bridge {
       try {
         await this.#tryAll();
       } catch (error) {
-        this.#failed(errorText(error));
+        this.#status.failed(errorText(error));
       }
       if (!this.#isHurried) this.#dueAtMs = clock.now() + this.#backoff.next();
     }
@@ -209,8 +213,7 @@ export class Bridge {
     const first = addressOrder === "first" ? 0 : this.#round++ % addresses.length;
     for (let i = 0; i < addresses.length && this.#isGoingOn; i++) {
       const address = addresses[(first + i) % addresses.length]!;
-      this.#address = address;
-      this.#become("connecting");
+      this.#status.tries(address);
       const entered = await this.#enter(address);
       if (!entered) continue;
       return await this.#serve(entered);
@@ -228,7 +231,7 @@ export class Bridge {
     try {
       return await this.#door.enter(address, this.#beginsAnew, abort.signal);
     } catch (error) {
-      if (this.#isGoingOn) this.#failed(errorText(error));
+      if (this.#isGoingOn) this.#status.failed(errorText(error));
     } finally {
       this.#attempt = undefined;
     }
@@ -246,7 +249,7 @@ export class Bridge {
 
   /** Serves a connection to its end. */
   async #serve(entered: Entered): Promise<void> {
-    const { context: { clock }, logger } = this.#parts;
+    const { context: { clock } } = this.#parts;
     const link = await this.#makeLink(entered);
     if (!link) return;
     const sinceMs = clock.now();
@@ -254,18 +257,18 @@ export class Bridge {
     if (!this.#isGoingOn) link.close({ reasonCode: ReasonCode.Success, reason: GOODBYE });
     const serving = link.serve();
     await link.begin();
-    if (!link.closed) {
-      this.#error = undefined;
+    const wasGood = !link.closed;
+    if (wasGood) {
       this.#idleSinceMs = clock.now();
-      logger.info(`${this.#where}: connected, MQTT ${entered.version === 5 ? "5.0" : "3.1.1"}`);
-      this.#become("connected");
+      this.#status.connected(entered.version);
     }
     const reason = await link.ended;
     await serving;
     this.#link = undefined;
     this.#backoff.lasted(clock.now() - sinceMs);
+    if (wasGood) this.#status.disconnected(reason);
     if (OWN_WISH.has(reason)) this.#backoff.reset();
-    else if (this.#isGoingOn) this.#failed(reason);
+    else if (this.#isGoingOn) wasGood ? this.#status.lost(reason) : this.#status.failed(reason);
   }
 
   async #makeLink({ transport, connack, reader, version }: Entered): Promise<RemoteLink | undefined> {
@@ -285,7 +288,7 @@ export class Bridge {
       // What was under way on the last connection is stored before the remote hears more of it.
       const writeQueue = context.persistence?.writeQueue;
       if (writeQueue && !writeQueue.fault) await writeQueue.settled();
-      const onRefused = (text: string) => this.#warn(text);
+      const onRefused = (text: string) => this.#status.refused(text);
       const subscriptions = new RemoteSubscriptions(memory, this.#map.remoteFilters, onRefused);
       return new RemoteLink(context, {
         bridge,
@@ -303,7 +306,7 @@ export class Bridge {
     } catch (error) {
       transport.close();
       reader.release();
-      this.#failed(errorText(error));
+      this.#status.failed(errorText(error));
     }
   }
 
@@ -323,28 +326,6 @@ export class Bridge {
 
   #memoryOf(session: LocalSession["session"]): BridgeMemory {
     return new BridgeMemory(this.#parts.context, session, this.#parts.bridge.name);
-  }
-
-  get #where(): string {
-    const at = this.#address ? ` to ${formatAddress(this.#address.hostname, this.#address.port)}` : "";
-    return `bridge ${this.#parts.bridge.name}${at}`;
-  }
-
-  /** The same again is no news. */
-  #failed(error: string): void {
-    if (error === this.#error) this.#parts.logger.debug(`${this.#where}: ${error}`);
-    else this.#warn(error);
-    this.#error = error;
-  }
-
-  #warn(text: string): void {
-    this.#parts.logger.warn(`${this.#where}: ${text}`);
-  }
-
-  #become(state: BridgeSnapshot["state"]): void {
-    if (state === this.#state) return;
-    this.#state = state;
-    this.#parts.onChange();
   }
 }
 

@@ -6,11 +6,20 @@ import { Message } from "../message.ts";
 import { parseTopicName } from "../packet/topic.ts";
 import { Bridge } from "./bridge.ts";
 import { bridgeRoot } from "./bridge_memory.ts";
+import type { BridgeEvent } from "./bridge_status.ts";
 
 /** How often the figures of a bridge are published, in milliseconds. */
 const FIGURES_MS = 20_000;
 
 const encoder = new TextEncoder();
+
+/** What {@linkcode Bridges} asks and tells. */
+export interface BridgesOptions {
+  /** Gives the machine's name, of which client identifiers are made. */
+  readonly hostname: () => string;
+  /** Told what happens to a bridge, by the name of its session. */
+  readonly onEvent: (clientIdentifier: string, event: BridgeEvent) => void;
+}
 
 /** The bridges of a broker. */
 export class Bridges {
@@ -20,21 +29,22 @@ export class Bridges {
   readonly #told = new Map<string, string>();
   #figuresAtMs = 0;
 
-  /** @param hostname gives the machine's name, of which client identifiers are made */
-  constructor(context: ConnectionContext, logger: Logger, hostname: () => string) {
+  constructor(context: ConnectionContext, logger: Logger, { hostname, onEvent }: BridgesOptions) {
     const { bridges } = context.config;
     const quiet: ConnectionContext = { ...context, hooks: buildHookChain([], logger) };
     this.#context = context;
-    this.#bridges = bridges.map((bridge) =>
-      new Bridge({
+    this.#bridges = bridges.map((bridge) => {
+      const made: Bridge = new Bridge({
         // Plugins are not asked about what the config says.
         context: quiet,
         bridge,
         logger: loggerOf(logger, "bridges"),
         hostname: bridge.clientId === undefined ? hostname() : "",
         onChange: () => this.#tell(),
-      })
-    );
+        onEvent: (event) => onEvent(made.clientIdentifier, event),
+      });
+      return made;
+    });
   }
 
   /** What each is and does now. */

@@ -1,6 +1,7 @@
 import type { AdminRole, ResolvedListener } from "../config/config.ts";
 import type { Identity } from "../admin/access/identity.ts";
-import type { ClientEvent } from "../admin/event.ts";
+import type { Bridges } from "../bridge/bridges.ts";
+import type { ClientEvent, EventKind } from "../admin/event.ts";
 import type { AdminHost, Observability, PasswordAttempt } from "../admin/host.ts";
 import type { LogTap } from "../admin/log_tap.ts";
 import { MAXIMUM_CONNECTIONS } from "../admin/http/peer.ts";
@@ -42,6 +43,8 @@ export interface AdministrationParts {
   readonly inProcess: InProcess;
   readonly log: LogTap;
   observability(): Observability;
+  /** `undefined`: there are none. */
+  bridges(): Bridges | undefined;
 }
 
 /** Remembers what has happened, and answers who asks for it. Nothing is done before somebody wants it. */
@@ -84,6 +87,11 @@ export class Administration {
 
   timeline(clientIdentifier: string): readonly ClientEvent[] {
     return this.recorder.timelines.of(clientIdentifier) ?? [];
+  }
+
+  /** Something has happened to a client that no hook tells of. */
+  happened(kind: EventKind, clientIdentifier: string, text: string): void {
+    this.#recorder?.happened(kind, clientIdentifier, text);
   }
 
   /** The address that a person opens; `undefined`: nothing listens. */
@@ -153,6 +161,7 @@ export class Administration {
       limits: config.admin,
       statistics,
       inspection: this.inspection,
+      bridges: () => this.#host.bridges(),
       epoch: () => clock.epoch(),
       every: (ms, tick) => this.#host.every(ms, tick),
     });
@@ -205,6 +214,12 @@ function makeHost(
     after: (ms, run) => machine.after(ms, run),
     letRun: () => machine.letRun(),
     listeners: () => listenersOf(parts, own),
+    bridges: () => parts.bridges()?.snapshots ?? [],
+    tellBridge: (name, action) => {
+      const bridge = parts.bridges()?.get(name);
+      bridge?.[action]();
+      return bridge !== undefined;
+    },
     sessions: () => inProcess.sessions(),
     session: (clientIdentifier) => inProcess.session(clientIdentifier),
     observe: (observers) => brokerParts.observe("admin", observers),

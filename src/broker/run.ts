@@ -54,15 +54,17 @@ export function makeRun(config: ResolvedConfig, environment: BrokerEnvironment, 
     },
   );
   const inProcess = new InProcess(brokerParts);
-  const administration = new Administration({ brokerParts, listeners, inProcess, log, observability }, reload);
-  return {
+  const bridges = () => run.bridges;
+  const parts = { brokerParts, listeners, inProcess, log, observability, bridges };
+  const run: Run = {
     brokerParts,
     listeners,
     reception: new Reception(brokerParts),
     inProcess,
-    administration,
+    administration: new Administration(parts, reload),
     bridges: undefined,
   };
+  return run;
 }
 
 function tick(brokerParts: BrokerParts): void {
@@ -84,10 +86,14 @@ function tick(brokerParts: BrokerParts): void {
 }
 
 /** Loads what speaks to other brokers, if somebody wants it. */
-async function makeBridges({ config, context, logger }: BrokerParts): Promise<Bridges | undefined> {
+async function makeBridges({ brokerParts, administration }: Run): Promise<Bridges | undefined> {
+  const { config, context, logger } = brokerParts;
   if (config.bridges.length === 0) return undefined;
   const { Bridges } = await import("../bridge/bridges.ts");
-  return new Bridges(context, logger, () => host.hostname());
+  return new Bridges(context, logger, {
+    hostname: () => host.hostname(),
+    onEvent: (clientIdentifier, { kind, text }) => administration.happened(kind, clientIdentifier, text),
+  });
 }
 
 function watchCertificates(brokerParts: BrokerParts, sockets: readonly Listeners[]): void {
@@ -110,7 +116,7 @@ export async function openRun(run: Run): Promise<void> {
   for (const warning of config.warnings) logger.warn(warning);
   await brokerParts.open(inProcess.powers());
   for (const warning of await emptyPasswordFiles(config)) logger.warn(warning);
-  const bridges = run.bridges = await makeBridges(brokerParts);
+  const bridges = run.bridges = await makeBridges(run);
   await bridges?.open();
   if (config.admin.binds.length > 0) void administration.recorder;
   await brokerParts.hooks.beforeStart();

@@ -5,6 +5,8 @@ import { setPassword } from "../../src/plugins/password_file.ts";
 import { MqttJsClients } from "../support/mqtt_js.ts";
 import { patiently } from "../support/patience.ts";
 import { hooks, startBroker, type TestBroker } from "../support/test_broker.ts";
+import { FakeRemote } from "../support/fake_remote.ts";
+import { until } from "../support/durable_broker.ts";
 import { browserTest, viewsWith } from "./support.ts";
 
 function mqttUrl({ broker }: TestBroker): string {
@@ -121,7 +123,7 @@ browserTest("markup in payloads, topics, client identifiers and user names is sh
   await sees(page, "All is well");
   for (const view of viewsWith(clientId, topic)) {
     await show(page, broker, view);
-    const isElsewhere = /^(listeners|log|try|settings)$/.test(view);
+    const isElsewhere = /^(listeners|bridges|log|try|settings)$/.test(view);
     if (!isElsewhere) await patiently(`the markup in ${view}`, sees(page, "<img src=x onerror="));
     assertEquals(await page.locator("img, script:not([src])").count(), 0, view);
     assert(!(await page.title()).includes("pwned"), view);
@@ -268,3 +270,39 @@ browserTest("50,000 topics stay in a handful of elements", async (browser) => {
   await page.getByRole("treeitem").getByText("many/49999").click();
   await page.getByRole("heading", { name: "many/49999" }).waitFor();
 });
+
+browserTest("somebody sees how a bridge is doing, pauses it and resumes it", async (browser) => {
+  await using remote = new FakeRemote();
+  await using broker = await startBroker({
+    bridges: { cloud: { address: remote.address, topics: [{ filter: "house/#" }] } },
+    admin: { bind: "127.0.0.1:0" },
+  });
+  const isIn = (state: string) => () => broker.broker.bridges()[0]!.state === state;
+  await until("the bridge is connected", isIn("connected"));
+  await using page = await browser.open(broker.broker.adminUrl!);
+  await sees(page, "All is well");
+  await page.getByRole("link", { name: "Bridges" }).click();
+  const row = page.getByRole("row", { name: "cloud" });
+  await row.getByRole("cell", { name: "connected", exact: true }).waitFor();
+  await row.getByRole("cell", { name: remote.address }).waitFor();
+  await assertAccessible(page, "bridges");
+  await confirm(page, "Pause", "This ends the connection of cloud.");
+  await sees(page, "cloud is paused.");
+  await row.getByRole("cell", { name: "paused", exact: true }).waitFor();
+  assert(isIn("paused")());
+  await broker.broker.publish("house/door", "open", { qos: 1 });
+  await row.getByRole("cell", { name: "1", exact: true }).waitFor();
+  await confirm(page, "Resume", "This connects cloud at once");
+  await row.getByRole("cell", { name: "connected", exact: true }).waitFor();
+  await until("what waited has crossed", () => remote.payloads[0] === "open");
+  await row.getByRole("link", { name: "bridge:cloud" }).click();
+  await sees(page, "the bridge is paused");
+});
+
+/** Presses a button, and another one in the question that comes. */
+async function confirm(page: Page, name: string, question: string): Promise<void> {
+  await page.getByRole("button", { name, exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText(question).waitFor();
+  await dialog.getByRole("button", { name, exact: true }).click();
+}

@@ -76,6 +76,17 @@ export function browserTest(name: string, run: (browser: TestBrowser) => Promise
 export function viewsWith(client: string, topic: string): readonly string[] {
   const id = encodeURIComponent(client);
   const name = encodeURIComponent(topic);
-  const plain = ["overview", "topics", "clients", "subscriptions", "retained", "listeners", "log", "try", "settings"];
+  const plain = [
+    "overview",
+    "topics",
+    "clients",
+    "subscriptions",
+    "retained",
+    "listeners",
+    "bridges",
+    "log",
+    "try",
+    "settings",
+  ];
   return [...plain, `client?id=${id}`, `topics?name=${name}`];
 }

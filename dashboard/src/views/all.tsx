@@ -1,4 +1,5 @@
 import { text } from "../strings.ts";
+import { BridgesView } from "./bridges.tsx";
 import { ClientView } from "./client.tsx";
 import { ClientsView } from "./clients.tsx";
 import { ListenersView } from "./listeners.tsx";
@@ -22,6 +23,7 @@ export const views: Readonly<Record<string, ViewEntry>> = {
   subscriptions: { title: t.subscriptions, View: SubscriptionsView },
   retained: { title: t.retained, View: RetainedView },
   listeners: { title: t.listeners, View: ListenersView },
+  bridges: { title: t.bridges, View: BridgesView },
   log: { title: t.log, View: LogView },
   try: { title: t.try, View: TryItView },
   settings: { title: t.settings, View: SettingsView },

@@ -1,4 +1,5 @@
 import type { Route } from "../route.ts";
+import { bridgeRoutes } from "./bridges.ts";
 import { brokerRoutes } from "./broker.ts";
 import { clientRoutes } from "./clients.ts";
 import { signInRoutes } from "./sign_in.ts";
@@ -9,6 +10,7 @@ import { topicRoutes } from "./topics.ts";
 export const routes: readonly Route[] = [
   ...signInRoutes,
   ...brokerRoutes,
+  ...bridgeRoutes,
   ...clientRoutes,
   ...topicRoutes,
   ...streamRoutes,
