@@ -1,10 +1,13 @@
 import { basename, fromFileUrl, join, resolve } from "@std/path";
 import { makeAuthority } from "../support/certificates.ts";
+import { joined } from "./bridged.ts";
 import type { Setup } from "./scenarios.ts";
 
 /** A broker that runs, in a process and a folder of its own. */
 export interface RunningBroker {
   readonly port: number;
+  /** Where publishers connect. @default the same */
+  readonly publishPort?: number;
   readonly pid: number;
   /** Authority of its certificate, PEM file. */
   readonly caFile: string;
@@ -40,9 +43,9 @@ function ourBroker(name: string, root: string): Broker {
     name,
     version: async () => JSON.parse(await Deno.readTextFile(join(root, "deno.json"))).version,
     start: (setup) =>
-      launched(async (folder) => {
+      alone(setup, async (folder, farPort) => {
         const file = join(folder, "broker.yaml");
-        await Deno.writeTextFile(file, ourConfig(setup, folder));
+        await Deno.writeTextFile(file, ourConfig(setup, folder, farPort));
         const args = ["run", "-A", "--quiet", join(root, "cli.ts"), file];
         const admin = setup.admin === "off" ? {} : { admin: /^admin: (\S+)$/m };
         const watch = setup.admin === "watched" ? { watch: (link: string) => watchAdmin(link) } : {};
@@ -59,16 +62,27 @@ export function checkout(folder: string): Broker {
   return ourBroker(basename(root), root);
 }
 
-function ourConfig({ transport, persistence, admin }: Setup, folder: string): string {
+/** A broker, or two of them with a bridge between. */
+function alone(
+  { bridge }: Setup,
+  prepare: (folder: string, farPort: number | undefined) => Promise<Launch>,
+): Promise<RunningBroker> {
+  const start = (farPort: number | undefined) => launched((folder) => prepare(folder, farPort));
+  return bridge === undefined ? start(undefined) : joined(start);
+}
+
+function ourConfig({ transport, persistence, admin, bridge }: Setup, folder: string, farPort?: number): string {
   const listener = transport === "tls"
     ? { bind: "127.0.0.1:0", ssl: true, certfile: join(folder, "server.pem"), keyfile: join(folder, "server.key") }
     : { bind: "127.0.0.1:0", type: transport };
+  const far = { address: `127.0.0.1:${farPort}`, topics: [{ filter: "load/#", direction: "out", qos: bridge }] };
   const store = { type: "sqlite", path: join(folder, "broker.sqlite"), commit: persistence };
   // JSON is YAML.
   return JSON.stringify({
     listeners: { bench: listener },
     auth: { "allow-anonymous": true },
     ...(admin === "off" ? {} : { admin: { bind: "127.0.0.1:0" } }),
+    ...(farPort === undefined ? {} : { bridges: { far } }),
     ...(persistence === "memory" ? {} : { persistence: store }),
   });
 }
@@ -96,10 +110,13 @@ const mosquitto: Broker = {
     }
   },
   start: (setup) =>
-    launched(async (folder) => {
+    alone(setup, async (folder, farPort) => {
       const port = freePort();
       const file = join(folder, "mosquitto.conf");
-      await Deno.writeTextFile(file, mosquittoConfig(setup, folder, port));
+      const bridge = farPort === undefined
+        ? ""
+        : `connection far\naddress 127.0.0.1:${farPort}\ntopic load/# out ${setup.bridge}\n`;
+      await Deno.writeTextFile(file, mosquittoConfig(setup, folder, port) + bridge);
       return { command: "mosquitto", args: ["-c", file], port };
     }),
 };

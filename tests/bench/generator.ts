@@ -14,9 +14,9 @@ export interface GeneratorOptions {
 
 const LOAD = fromFileUrl(new URL("load.ts", import.meta.url));
 
-/** Whether a program of others can do this: it knows plain TCP and clean sessions only. */
-export function isForAnyGenerator({ load }: Scenario): boolean {
-  return !load.some((word) => ownFlags.includes(word));
+/** Whether a program of others can do this: it knows plain TCP, clean sessions and one broker only. */
+export function isForAnyGenerator({ load, setup }: Scenario): boolean {
+  return setup.bridge === undefined && !load.some((word) => ownFlags.includes(word));
 }
 
 /**
@@ -32,6 +32,7 @@ export async function generate(
   const { durationSeconds, warmupSeconds, program } = options;
   const timed = scenario.load[0] === "pubsub" || scenario.load[0] === "subscribe";
   const args = [...scenario.load, "--port", `${broker.port}`, "--pid", `${broker.pid}`];
+  if (broker.publishPort !== undefined) args.push("--publish-port", `${broker.publishPort}`);
   if (timed) args.push("--duration", `${durationSeconds}`, "--warmup", `${warmupSeconds}`);
   if (scenario.setup.transport === "tls") args.push("--cafile", broker.caFile);
   const isForeign = program !== undefined && isForAnyGenerator(scenario);

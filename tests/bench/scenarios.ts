@@ -7,6 +7,8 @@ export interface Setup {
   readonly persistence: "memory" | "os" | "disk";
   /** Whether the admin listener is open, and whether somebody looks at the overview and the tree of topics meanwhile. */
   readonly admin: "off" | "on" | "watched";
+  /** QoS of a bridge between two brokers, the one of the publishers and the one of the subscribers; `undefined`: there is one broker. */
+  readonly bridge?: 0 | 1 | 2;
 }
 
 /** A figure of a scenario: one line of the table. */
@@ -97,6 +99,8 @@ const onDisk = ["aedes", "mosquitto", "relay"];
 const single = "--pubs 1 --subs 1 --window 1";
 const durable = "pubsub --qos 1 --durable";
 
+const bridging = ["aedes", "relay"];
+
 /** All that is measured, in the order of the table. */
 export const scenarios: readonly Scenario[] = [
   scenario("one-to-one QoS 0", "pubsub --qos 0", { isQuick: true }),
@@ -147,6 +151,8 @@ export const scenarios: readonly Scenario[] = [
       without: onlyOurs,
     }),
   ]),
+  scenario("over a bridge QoS 0", "pubsub --qos 0", { setup: { bridge: 0 }, without: bridging }),
+  scenario("over a bridge QoS 1", "pubsub --qos 1", { setup: { bridge: 1 }, without: bridging }),
   scenario("durable sessions QoS 1, memory", durable, { without: stateful }),
   scenario("durable sessions QoS 1, os", durable, { setup: { persistence: "os" }, without: onDisk }),
   scenario("durable sessions QoS 1, disk", durable, {

@@ -8,6 +8,8 @@ export interface LoadOptions {
   readonly transport: "tcp" | "tls" | "ws";
   readonly hostname: string;
   readonly port: number;
+  /** That of publishers. */
+  readonly publishPort: number;
   /** PEM text of the authority for TLS. */
   readonly caCertificate: string | undefined;
   readonly version: Version;
@@ -56,6 +58,7 @@ const flags = {
   transport: { type: "string", default: "tcp" },
   host: { type: "string", default: "127.0.0.1" },
   port: { type: "string", default: "1883" },
+  "publish-port": { type: "string" },
   cafile: { type: "string" },
   version: { type: "string" },
   qos: { type: "string" },
@@ -86,6 +89,7 @@ const flags = {
 export const ownFlags: readonly string[] = [
   "--transport",
   "--cafile",
+  "--publish-port",
   "--durable",
   "--user-properties",
   "--topic-alias",
@@ -112,6 +116,7 @@ export function parseLoadOptions(args: readonly string[]): LoadOptions {
     transport: oneOf("--transport", values.transport, transports),
     hostname: values.host,
     port: number("--port", values.port, 1, 65_535),
+    publishPort: number("--publish-port", values["publish-port"] ?? values.port, 1, 65_535),
     caCertificate: values.cafile === undefined ? undefined : Deno.readTextFileSync(values.cafile),
     version: number("--version", values.version ?? (mode === "shared" ? "5" : "4"), 4, 5) === 5 ? 5 : 4,
     qos: number("--qos", values.qos ?? (scenario === "retained" ? "1" : "0"), 0, 2),

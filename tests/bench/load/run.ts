@@ -55,11 +55,12 @@ async function openClients(options: LoadOptions, count: number, handler: PacketH
   const { subscribers } = layoutOf(options);
   const clients: Client[] = [];
   for (let index = 0; index < count; index++) {
+    const port = index < subscribers ? options.port : options.publishPort;
     clients.push(
       await Client.open(
         {
           index,
-          channel: await openChannel(options),
+          channel: await openChannel({ ...options, port }),
           version: options.version,
           clientIdentifier: `load-${run}-${index}`,
           isDurable: options.isDurable && index < subscribers,
