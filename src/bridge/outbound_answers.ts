@@ -42,8 +42,8 @@ const PATIENCE_MS = 60_000;
 
 /**
  * What the remote says to messages that it was sent. One that it refuses for now stays under way, and so does its order:
- * nothing more leaves until all others are answered and a wait is over; then what was refused goes out again, and what
- * came after it behind it.
+ * nothing more leaves until all others are answered and a wait is over. Then the first that was refused goes out again
+ * alone, and if the remote takes it, the others in their order, and what came after them behind them.
  */
 export class OutboundAnswers {
   readonly #options: OutboundAnswersOptions;
@@ -54,6 +54,8 @@ export class OutboundAnswers {
   readonly #refused = new Set<number>();
   readonly #told = new Set<ReasonCode>();
   #dueAtMs = 0;
+  /** When the one was sent that tries whether the remote takes something again; `undefined`: its answer is not awaited. */
+  #probedAtMs: number | undefined;
 
   constructor(options: OutboundAnswersOptions) {
     this.#options = options;
@@ -92,10 +94,32 @@ export class OutboundAnswers {
   /** Called by the broker's coarse timer. `stuck`: there is an answer that does not come, for which all others wait. */
   tick(nowMs: number): "stuck" | undefined {
     const { sender } = this.#options;
+    if (this.#probedAtMs !== undefined) return nowMs >= this.#probedAtMs + PATIENCE_MS ? "stuck" : undefined;
     if (this.#refused.size === 0 || nowMs < this.#dueAtMs) return undefined;
     if (sender.outstanding > this.#refused.size) return nowMs >= this.#dueAtMs + PATIENCE_MS ? "stuck" : undefined;
+    for (const packetIdentifier of this.#refused) {
+      if (!sender.expireRefused(packetIdentifier)) continue;
+      this.#refused.delete(packetIdentifier);
+      this.#refusals.delete(packetIdentifier);
+    }
+    const probe = sender.probe();
+    if (probe === undefined) {
+      this.#refused.clear();
+      return undefined;
+    }
+    this.#refused.delete(probe);
+    this.#probedAtMs = nowMs;
+  }
+
+  /** The remote has dealt with one: if all waited for that, they follow. */
+  #passed(): void {
+    if (this.#probedAtMs === undefined) {
+      if (this.#refused.size === 0) this.#backoff.reset();
+      return;
+    }
+    this.#probedAtMs = undefined;
     this.#refused.clear();
-    sender.sendAgain();
+    this.#options.sender.release();
   }
 
   /** Whether the remote refuses the message for now only: it is then still under way. */
@@ -104,7 +128,7 @@ export class OutboundAnswers {
     const { sender, now } = this.#options;
     if (reasonCode < ReasonCode.UnspecifiedError) {
       this.#refusals.delete(packetIdentifier);
-      if (this.#refused.size === 0) this.#backoff.reset();
+      this.#passed();
       return false;
     }
     const times = (this.#refusals.get(packetIdentifier) ?? 0) + 1;
@@ -112,11 +136,12 @@ export class OutboundAnswers {
     this.#tell(packet, again);
     if (!again) {
       this.#refusals.delete(packetIdentifier);
-      this.#refused.delete(packetIdentifier);
+      if (this.#probedAtMs !== undefined) this.#passed();
       return false;
     }
     this.#refusals.set(packetIdentifier, times);
-    if (this.#refused.size === 0) {
+    if (this.#refused.size === 0 || this.#probedAtMs !== undefined) {
+      this.#probedAtMs = undefined;
       this.#dueAtMs = now() + this.#backoff.next();
       sender.hold();
     }

@@ -312,11 +312,30 @@ export class Sender {
     this.pump();
   }
 
-  /** What is under way was refused for now: it goes out again in its order, then what was held. */
-  sendAgain(): void {
-    if (!this.#link) return;
+  /**
+   * What is under way was refused for now: the first of it goes out again alone. The rest and what is held follow with
+   * {@linkcode Sender.release}.
+   *
+   * @returns its packet identifier; `undefined`: there is nothing to be tried, and what was held is sent
+   */
+  probe(): number | undefined {
+    const link = this.#link;
     this.#inflight.beginAgain();
+    for (let next = this.#inflight.nextAgain(); link && next !== undefined; next = this.#inflight.nextAgain()) {
+      this.#inflight.sentAgain(next);
+      if (this.#sendAgain(link, next)) return next;
+    }
     this.release();
+    return undefined;
+  }
+
+  /** The other side has refused it and may be sent it again: gives it up if its time is over. True: it did. */
+  expireRefused(packetIdentifier: number): boolean {
+    const delivery = this.#inflight.message(packetIdentifier);
+    if (!delivery || this.#link?.refusal(delivery) !== "message-expired") return false;
+    this.#options.onDrop(delivery.message, "message-expired");
+    this.#settle(packetIdentifier, delivery);
+    return true;
   }
 
   /** Sends what waits as far as there is room: what has to be sent again, what is retained, what is queued. */
@@ -536,23 +555,30 @@ export class Sender {
     }
   }
 
-  #sendAgain(link: OutboundLink, packetIdentifier: number): void {
+  /** True: the message was sent, and not only its PUBREL or nothing. */
+  #sendAgain(link: OutboundLink, packetIdentifier: number): boolean {
     const delivery = this.#inflight.message(packetIdentifier);
-    if (!delivery) return link.sendPubrel(packetIdentifier);
+    if (!delivery) {
+      link.sendPubrel(packetIdentifier);
+      return false;
+    }
     const refusal = link.refusal(delivery);
     // Its delivery has begun, so its time does not count any longer (MQTT 5.0 §3.3.2.3.3).
     if (refusal === undefined || refusal === "message-expired") {
-      return link.sendPublish(delivery, packetIdentifier, true);
+      link.sendPublish(delivery, packetIdentifier, true);
+      return true;
     }
     if (delivery.qos === 1) {
       const taken = this.#isTakenByOthers(delivery, refusal);
       if (!taken) this.#options.onDrop(delivery.message, refusal);
-      return this.#inflight.remove(packetIdentifier, delivery);
+      this.#inflight.remove(packetIdentifier, delivery);
+      return false;
     }
     this.#options.onDrop(delivery.message, refusal);
     // The client may have the identifier already, so it has to hear that it is free again.
     this.#inflight.release(packetIdentifier, delivery);
     this.#link?.sendPubrel(packetIdentifier);
+    return false;
   }
 
   #send(link: OutboundLink, delivery: Delivery): void {

@@ -49,16 +49,60 @@ for (const qos of [1, 2] as const) {
     here.clock.advance(600);
     assertEquals([remote.payloads, bridgeOf(here).messagesInflight, bridgeOf(here).messagesQueued], [["1"], 1, 1]);
     here.clock.advance(1400);
-    await until("both are refused", () => heard(3));
+    await until("it is refused again", () => heard(2));
     here.clock.advance(1000);
-    assertEquals(remote.payloads, ["1", "1", "2"]);
+    assertEquals(remote.payloads, ["1", "1"]);
     here.clock.advance(2500);
+    await until("it is refused a third time", () => heard(3));
+    here.clock.advance(6000);
     await allAcknowledged(here);
-    assertEquals(remote.payloads, ["1", "1", "2", "1", "2"]);
+    assertEquals(remote.payloads, ["1", "1", "1", "1", "2"]);
     assertEquals(bridgeOf(here).state, "connected");
     const told = here.log.lines.filter((line) => line.includes("refuses"));
     assertEquals(told.length, 1);
     assert(told[0]!.endsWith(`the remote refuses a message of QoS ${qos}, it is tried again: 0x97 QuotaExceeded`));
+  });
+
+  Deno.test(`QoS ${qos}: of several that were refused for now one alone is tried again, and the others follow when it is taken`, async () => {
+    let isFull = true;
+    await using remote = new FakeRemote({ answer: () => isFull ? ReasonCode.QuotaExceeded : ReasonCode.Success });
+    await using here = await startBroker(bridged(remote.address, [{ filter: "a", qos }]));
+    await connected(here);
+    const before = here.broker.statistics.bytesReceived;
+    const heard = (count: number) => here.broker.statistics.bytesReceived - before >= 5 * count;
+    await Promise.all(["1", "2", "3"].map((payload) => here.broker.publish("a", payload, { qos })));
+    await until("all are refused", () => heard(3));
+    await here.broker.publish("a", "4", { qos });
+    here.clock.advance(2000);
+    await until("the first is refused again", () => heard(4));
+    assertEquals(remote.payloads, ["1", "2", "3", "1"]);
+    isFull = false;
+    here.clock.advance(4000);
+    await allAcknowledged(here);
+    assertEquals(remote.payloads, ["1", "2", "3", "1", "1", "2", "3", "4"]);
+  });
+
+  Deno.test(`QoS ${qos}: a message that is refused for now ends with its message expiry interval, or maximum-age`, async () => {
+    const answer = ({ payload }: { payload: Uint8Array }) =>
+      payload.length > 1 ? ReasonCode.QuotaExceeded : ReasonCode.Success;
+    await using remote = new FakeRemote({ answer });
+    const topics: BridgeTopicConfig[] = [{ filter: "a", qos }, { filter: "old", qos, maximumAge: 3 }];
+    await using here = await startBroker(bridged(remote.address, topics));
+    await connected(here);
+    const before = here.broker.statistics.bytesReceived;
+    const heard = (count: number) => here.broker.statistics.bytesReceived - before >= 5 * count;
+    await Promise.all([
+      here.broker.publish("a", "short", { qos, properties: { messageExpiryIntervalSeconds: 2 } }),
+      here.broker.publish("old", "aged", { qos }),
+    ]);
+    await until("both are refused", () => heard(2));
+    await here.broker.publish("a", "4", { qos });
+    here.clock.advance(1500);
+    await until("the first is refused again", () => heard(3));
+    here.clock.advance(4000);
+    await allAcknowledged(here);
+    assertEquals(remote.payloads, ["short", "aged", "short", "4"]);
+    assertEquals(here.broker.session("bridge:house")!.messagesDropped, { "message-expired": 2 });
   });
 
   Deno.test(`QoS ${qos}: what the remote refuses for good is dropped, counted and told once`, async () => {
@@ -92,6 +136,24 @@ Deno.test("A reason that may pass or not is tried for a while only, and what com
   });
   assertEquals(remote.payloads.filter((payload) => payload === "bad").length, 8);
   assert(remote.payloads.includes("g"));
+});
+
+Deno.test("A remote that does not answer what is tried again is left after a minute", async () => {
+  let refusals = 1;
+  const answer = () => refusals-- > 0 ? ReasonCode.QuotaExceeded : undefined;
+  await using remote = new FakeRemote({ answer });
+  await using here = await startBroker(bridged(remote.address, [{ filter: "a", qos: 1 }], { keepAlive: 0 }));
+  await connected(here);
+  const before = here.broker.statistics.bytesReceived;
+  await here.broker.publish("a", "1", { qos: 1 });
+  await until("it is refused", () => here.broker.statistics.bytesReceived - before >= 5);
+  here.clock.advance(2000);
+  await until("it is tried again", () => remote.payloads.length === 2);
+  here.clock.advance(59_000);
+  assertEquals(bridgeOf(here).state, "connected");
+  here.clock.advance(2000);
+  await until("it is left", () => bridgeOf(here).state === "waiting");
+  assertEquals(bridgeOf(here).error, "the remote refused a message for now, and does not answer others");
 });
 
 Deno.test("A message that was refused for now is still there when the connection is lost meanwhile", async () => {
