@@ -1,6 +1,8 @@
 /** Bridges of other brokers: the bridge bit of 3.x, their wills, and the real `mosquitto` as one, skipped where it is not installed. */
 import { assertEquals } from "@std/assert";
 import type { Plugin } from "../../src/hooks/plugin.ts";
+import { until } from "../support/durable_broker.ts";
+import { hasMosquitto, Mosquitto, writeCertificates } from "../support/mosquitto.ts";
 import { patiently } from "../support/patience.ts";
 import { connectPacket } from "../support/raw_client.ts";
 import { hooks, startBroker, type TestBroker } from "../support/test_broker.ts";
@@ -83,86 +85,87 @@ Deno.test("A will on a bridge's state below $SYS lets its client in, is dropped 
   }
 });
 
-function isInstalled(): boolean {
-  try {
-    new Deno.Command("mosquitto", { args: ["-h"], stdout: "null", stderr: "null" }).outputSync();
-    return true;
-  } catch {
-    return false;
-  }
+/** Lines of a `mosquitto` that bridges to a broker. */
+function bridgeTo({ broker }: TestBroker, version: string, ...lines: readonly string[]): readonly string[] {
+  const { hostname, port } = broker.addresses.tcp!;
+  const connection = ["connection house", `address ${hostname}:${port}`, `bridge_protocol_version ${version}`];
+  return ["allow_anonymous true", ...connection, ...lines];
 }
 
-/** The real `mosquitto`, which bridges `house/#` in both directions with its defaults, as a real config file would. */
-class Mosquitto implements AsyncDisposable {
-  readonly #directory: string;
-  readonly #child: Deno.ChildProcess;
-  readonly port: number;
-
-  constructor(broker: TestBroker, version: string) {
-    this.port = freePort();
-    this.#directory = Deno.makeTempDirSync();
-    const { hostname, port } = broker.broker.addresses.tcp!;
-    const lines = [
-      `listener ${this.port} 127.0.0.1`,
-      "allow_anonymous true",
-      "connection house",
-      `address ${hostname}:${port}`,
-      `bridge_protocol_version ${version}`,
-      "topic house/# both 1",
-    ];
-    const file = `${this.#directory}/mosquitto.conf`;
-    Deno.writeTextFileSync(file, lines.join("\n"));
-    this.#child = new Deno.Command("mosquitto", { args: ["-c", file], stdout: "null", stderr: "null" }).spawn();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#child.status;
-    Deno.removeSync(this.#directory, { recursive: true });
-  }
-
-  /** Publishes to it. */
-  async publish(...args: string[]): Promise<void> {
-    const where = ["-h", "127.0.0.1", "-p", `${this.port}`];
-    const { code } = await new Deno.Command("mosquitto_pub", { args: [...where, ...args] }).output();
-    assertEquals(code, 0);
-  }
-
-  /** The next message that it has on a topic. */
-  async next(topicFilter: string): Promise<string> {
-    const args = ["-h", "127.0.0.1", "-p", `${this.port}`, "-C", "1", "-q", "1", "-F", "%t %p", "-t", topicFilter];
-    const { stdout, stderr } = await new Deno.Command("mosquitto_sub", { args }).output();
-    return new TextDecoder().decode(stdout.length > 0 ? stdout : stderr).trim();
-  }
-}
-
-/** A port for a program that cannot pick one itself. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+/** Tells when somebody has subscribed to a filter. */
+function subscribedTo(filter: string) {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const clientSubscribed: Plugin["clientSubscribed"] = (_, { topicFilter }) => {
+    if (topicFilter === filter) resolve();
+  };
+  return { plugins: [hooks({ clientSubscribed })], subscribed: () => patiently("the bridge's subscription", promise) };
 }
 
 for (const version of ["mqttv31", "mqttv311", "mqttv50"]) {
-  Deno.test({
-    name: `mosquitto bridges both ways with its default settings (${version})`,
-    ignore: !isInstalled(),
-    async fn() {
-      const subscribed = Promise.withResolvers<void>();
-      const clientSubscribed: Plugin["clientSubscribed"] = (_, { topicFilter }) => {
-        if (topicFilter === "house/#") subscribed.resolve();
-      };
-      await using broker = await startBroker({ plugins: [hooks({ clientSubscribed })] });
-      const witness = await broker.connect();
-      await witness.subscribe("from/#", 1);
-      await using mosquitto = new Mosquitto(broker, version);
-      await witness.subscribe("house/out", 1);
-      await patiently("the bridge's subscription", subscribed.promise);
-      await broker.broker.publish("house/in", "to mosquitto", { qos: 1, retain: true });
-      assertEquals(await patiently("mosquitto's message", mosquitto.next("house/in")), "house/in to mosquitto");
-      await mosquitto.publish("-q", "1", "-r", "-t", "house/out", "-m", "from mosquitto");
-      await witness.takeMessage({ topicName: "house/out", payload: "from mosquitto" });
-      await witness.expectNothing();
-      assertEquals(broker.log.lines.filter((line) => line.includes("connection refused")), []);
-    },
+  const test = (name: string, fn: () => Promise<void>) =>
+    Deno.test({ name: `${name} (${version})`, ignore: !hasMosquitto, fn });
+
+  test("mosquitto bridges both ways with its default settings", async () => {
+    const { plugins, subscribed } = subscribedTo("house/#");
+    await using broker = await startBroker({ plugins });
+    const witness = await broker.connect();
+    await witness.subscribe("from/#", 1);
+    await using mosquitto = new Mosquitto(bridgeTo(broker, version, "topic house/# both 1"));
+    await witness.subscribe("house/out", 1);
+    await subscribed();
+    await broker.broker.publish("house/in", "to mosquitto", { qos: 1, retain: true });
+    assertEquals(await mosquitto.retained("house/in"), "house/in 1 to mosquitto");
+    await mosquitto.publish("-q", "1", "-r", "-t", "house/out", "-m", "from mosquitto");
+    await witness.takeMessage({ topicName: "house/out", payload: "from mosquitto" });
+    await witness.expectNothing();
+    assertEquals(broker.log.lines.filter((line) => line.includes("connection refused")), []);
+  });
+
+  test("mosquitto's bridge maps names both ways, and brings what is retained and its clearing", async () => {
+    const { plugins, subscribed } = subscribedTo("far/house/#");
+    await using broker = await startBroker({ plugins });
+    await broker.broker.publish("far/house/before", "before", { qos: 1, retain: true });
+    await using mosquitto = new Mosquitto(bridgeTo(broker, version, "topic house/# both 2 near/ far/"));
+    await subscribed();
+    assertEquals(await mosquitto.retained("near/house/before"), "near/house/before 1 before");
+    await mosquitto.publish("-q", "2", "-r", "-t", "near/house/out", "-m", "out");
+    await until("it is retained here", () => broker.broker.retained.has("far/house/out"));
+    await mosquitto.publish("-q", "2", "-r", "-n", "-t", "near/house/out");
+    await until("it is cleared here", () => !broker.broker.retained.has("far/house/out"));
+    await broker.broker.publish("far/house/before", "", { qos: 1, retain: true });
+    await broker.broker.publish("far/house/after", "after", { qos: 2, retain: true });
+    assertEquals(await mosquitto.retained("near/house/after"), "near/house/after 1 after");
+    await mosquitto.assertNothingRetained("near/house/before");
+  });
+
+  test("wills cross mosquitto's bridge both ways", async () => {
+    const { plugins, subscribed } = subscribedTo("house/#");
+    await using broker = await startBroker({ plugins });
+    await using mosquitto = new Mosquitto(bridgeTo(broker, version, "topic house/# both 1"));
+    await subscribed();
+    await mosquitto.dieWithWill("house/theirs", "gone", "--will-retain");
+    await until("their will is here", () => broker.broker.retained.has("house/theirs"));
+    const will = { topicName: "house/mine", payload: "gone, too", qos: 1, retain: true } as const;
+    await (await broker.connect({ will })).close();
+    assertEquals(await mosquitto.retained("house/mine"), "house/mine 1 gone, too");
+  });
+
+  test("mosquitto bridges over TLS", async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const { cafile, certfile, keyfile } = await writeCertificates(folder);
+      const { plugins, subscribed } = subscribedTo("house/#");
+      const listeners = { tcp: { bind: "127.0.0.1:0", ssl: true, certfile, keyfile } };
+      await using broker = await startBroker({ plugins, listeners });
+      const lines = bridgeTo(broker, version, "topic house/# both 1", `bridge_cafile ${cafile}`);
+      await using mosquitto = new Mosquitto(lines);
+      await subscribed();
+      await mosquitto.publish("-q", "1", "-r", "-t", "house/out", "-m", "secret");
+      await until("it is here", () => broker.broker.retained.has("house/out"));
+      await broker.broker.publish("house/in", "secret, too", { qos: 1, retain: true });
+      assertEquals(await mosquitto.retained("house/in"), "house/in 1 secret, too");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   });
 }
