@@ -306,12 +306,7 @@ export class PacketWriter implements OutboundLink {
   /** Too large for the client, or for any packet at all. */
   #isTooLarge(delivery: Delivery, shown: Shown): boolean {
     const { maximumPacketSizeBytes } = this.#takes;
-    if (
-      maximumPacketSizeBytes === undefined &&
-      shown.body.propertiesSizeBytes + shown.body.payloadLength < SURELY_FITS_BYTES
-    ) {
-      return false;
-    }
+    if (maximumPacketSizeBytes === undefined && surelyFits(delivery.message, shown)) return false;
     try {
       return this.#publishSize(delivery, shown) > (maximumPacketSizeBytes ?? Infinity);
     } catch (error) {
@@ -341,6 +336,12 @@ export class PacketWriter implements OutboundLink {
     }
     return undefined;
   }
+}
+
+/** Whether it cannot be too large for any packet at all. */
+function surelyFits(message: Message, shown: Shown): boolean {
+  if (shown === message) return message.sizeBytes < SURELY_FITS_BYTES;
+  return shown.body.propertiesSizeBytes + shown.body.payloadLength < SURELY_FITS_BYTES;
 }
 
 function isAwaited({ type }: OutboundPacket): boolean {

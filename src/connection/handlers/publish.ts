@@ -293,10 +293,13 @@ function acknowledge(connection: Connection, open: SignedIn, packet: ReceivedPub
 function answer(
   connection: Connection,
   { receipts }: SignedIn,
-  ...what: Parameters<Connection["acknowledge"]>
+  type: AckPacket["type"],
+  packetIdentifier: number,
+  reasonCode: ReasonCode,
+  properties: ReasonProperties | undefined,
 ): void {
-  if (receipts === undefined) connection.acknowledge(...what);
-  else receipts.acknowledge(() => connection.acknowledge(...what));
+  if (receipts === undefined) connection.acknowledge(type, packetIdentifier, reasonCode, properties);
+  else receipts.acknowledge(() => connection.acknowledge(type, packetIdentifier, reasonCode, properties));
 }
 
 /** A 3.x client knows no word for it, so that its message is acknowledged and dropped. */
