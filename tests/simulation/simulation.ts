@@ -28,6 +28,8 @@ export interface Outcome {
 
 /** Longest work between two looks at the sockets, in milliseconds by its steps: twice the budget's turn, and one frame each. */
 const MOST_TURN_MS = 20;
+/** Steps of a message that is just not routed in pieces. */
+const LONGEST_PIECE_STEPS = 1000;
 /** Time for everything to come in at the end: for what is not seen to be under way, and for what is. */
 const SETTLE_MS = 60_000;
 const MOST_SETTLE_MS = 900_000;
@@ -256,7 +258,9 @@ class Simulation {
     this.#events++;
     const { turnMs } = this.#process;
     this.#process.turnMs = 0;
-    if (turnMs > MOST_TURN_MS * Math.max(1, this.#schedule.slowness / 10)) {
+    const { slowness, crowd } = this.#schedule;
+    const pieceMs = crowd > 0 ? LONGEST_PIECE_STEPS * slowness / 1000 : 0;
+    if (turnMs > MOST_TURN_MS * Math.max(1, slowness / 10) + pieceMs) {
       this.#ledger.fault(`work of ${turnMs.toFixed(1)} ms was done in one go`);
     }
   }
