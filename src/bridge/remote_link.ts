@@ -90,11 +90,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       pool: context.buffers,
       work: context.work,
       party: this.work,
-      onSent: (bytes) => {
-        context.statistics.bytesSent += bytes;
-        this.#signs.said(context.clock.now());
-      },
-      onRelief: () => this.#open?.session.sender.pump(),
+      owner: this,
     });
     this.#writer = this.#makeWriter();
     this.#throttle = new Throttle(context, this.#outbox, this.#writer);
@@ -247,8 +243,8 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   }
 
   #makeWriter(): PacketWriter {
-    const { local: { client, session }, version, granted } = this.#options;
-    const writer = new PacketWriter(this.context, this.#outbox, () => client, this.work);
+    const { local, version, granted } = this.#options;
+    const writer = new PacketWriter(this.context, this.#outbox, local, this.work);
     writer.agree({
       protocolVersion: version,
       receiveMaximum: granted.receiveMaximum ?? 65_535,
@@ -256,8 +252,19 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       requestProblemInformation: true,
       topicAliasMaximum: granted.topicAliasMaximum ?? 0,
     }, this.listener.limits.outboundTopicAliasMaximum);
-    writer.serve(session, undefined);
+    writer.serve(local.session, undefined);
     return writer;
+  }
+
+  /** So many bytes were taken by the remote's socket. */
+  sent(bytes: number): void {
+    this.context.statistics.bytesSent += bytes;
+    this.#signs.said(this.context.clock.now());
+  }
+
+  /** There is room again for what waits for the remote. */
+  relieved(): void {
+    this.#open?.session.sender.pump();
   }
 
   async #read(): Promise<void> {

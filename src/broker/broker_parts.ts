@@ -36,6 +36,7 @@ import type { ProcessMemory } from "../runtime/environment.ts";
 import { pluginLoader } from "./plugin_loader.ts";
 import { SenderLimitsOf } from "../connection/sender_limits.ts";
 import { Refusals } from "../routing/refusals.ts";
+import { SessionVoice, type SessionVoiceParts } from "./session_voice.ts";
 import { Statistics } from "./statistics.ts";
 import { UnreadSessions } from "./unread_sessions.ts";
 import { createStore } from "./stores.ts";
@@ -88,6 +89,7 @@ export class BrokerParts {
   readonly #ended: EndedSessions;
   readonly #unread: UnreadSessions;
   readonly #senderLimits = new SenderLimitsOf();
+  readonly #voiceParts: SessionVoiceParts;
   readonly #process: ProcessMemory | undefined;
   readonly #timers: (() => void)[] = [];
   /** Those that are loaded. A start that fails frees what they hold. */
@@ -144,6 +146,7 @@ export class BrokerParts {
       logger: this.logger,
       signal: this.ending.signal,
     });
+    this.#voiceParts = this.#makeVoiceParts();
     const { hooks, router, statistics, refusals, clock, chores, work } = this;
     const pipeline = new PublishPipeline({ hooks, router, statistics, refusals, clock });
     const persistence = () => this.context.persistence ?? this.context.cluster?.willLog;
@@ -331,33 +334,25 @@ export class BrokerParts {
     });
   }
 
-  #sessionParts(clientIdentifier: string): ReturnType<ConnectionContext["sessionParts"]> {
+  #makeVoiceParts(): SessionVoiceParts {
+    const { retained, hooks, sessions, clock } = this;
     return {
-      sender: {
-        // Until its client comes, by a listener that may have others.
-        ...this.#senderLimits.get(this.config.limits),
-        retained: this.retained,
-        now: () => this.clock.now(),
-        onDrop: (message, reason) => this.#drops.dropFor(clientIdentifier, message, reason),
-        onLost: (messages, reason) => this.#drops.count(clientIdentifier, reason, messages),
-        onQueue: (message) => {
-          const session = this.sessions.get(clientIdentifier);
-          if (session) this.sessions.changed(session);
-          this.hooks.messageQueued?.(clientIdentifier, message.snapshot());
-        },
-        onFault: (error) => this.#unread.add(clientIdentifier, error),
-        later: (work, bytes) =>
-          this.#ended.giveAway(work, bytes, () => {
-            const session = this.sessions.get(clientIdentifier);
-            if (session) this.sessions.changed(session);
-          }),
-      },
-      onReturn: (session, delivery, why) => this.#handOver(session, delivery, why),
+      limits: this.#senderLimits.get(this.config.limits),
+      retained,
+      now: () => clock.now(),
+      hooks,
+      sessions,
+      drops: this.#drops,
+      ended: this.#ended,
+      unread: this.#unread,
     };
   }
 
-  /** A message of a shared subscription that this member has not taken goes to another one (MQTT 5.0 §4.8.2). */
-  #handOver(session: Session, { message, share }: Delivery, why: ReturnReason): boolean {
-    return share !== undefined && this.router.handOver(message, share, session, { onlyConnected: why === "detached" });
+  #sessionParts(clientIdentifier: string): ReturnType<ConnectionContext["sessionParts"]> {
+    return { sender: new SessionVoice(this.#voiceParts, clientIdentifier), onReturn: this.#onReturn };
   }
+
+  /** A message of a shared subscription that this member has not taken goes to another one (MQTT 5.0 §4.8.2). */
+  readonly #onReturn = (session: Session, { message, share }: Delivery, why: ReturnReason): boolean =>
+    share !== undefined && this.router.handOver(message, share, session, { onlyConnected: why === "detached" });
 }

@@ -2,15 +2,16 @@ import type { ResolvedListener } from "../config/config.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 import { handlePacket } from "../connection/handlers/handle_packet.ts";
-import { Connection } from "../connection/connection.ts";
+import { Connection, type ConnectionOwner } from "../connection/connection.ts";
 import { quote } from "../quote.ts";
 import { describeAddress } from "../routing/describe.ts";
 
 /** Takes connections in, from listeners and from the host program, and serves each to its end. */
-export class Reception {
+export class Reception implements ConnectionOwner {
   readonly #brokerParts: BrokerParts;
-  readonly #running = new Set<Promise<void>>();
   #closed = false;
+  /** `undefined`: nobody waits for the last connection to end. */
+  #emptied: PromiseWithResolvers<void> | undefined;
 
   constructor(brokerParts: BrokerParts) {
     this.#brokerParts = brokerParts;
@@ -29,13 +30,17 @@ export class Reception {
     statistics.accept(listener.name);
     const connection = new Connection(context, transport, { listener, hurried: admission === "hurry", handlePacket });
     connections.add(connection);
-    const running = connection.run().finally(() => {
-      connections.delete(connection);
-      this.#running.delete(running);
-      admissions.leave(listener);
-    });
-    this.#running.add(running);
-    return running;
+    return connection.run(this);
+  }
+
+  /** A connection is over. */
+  ended(connection: Connection): void {
+    const { admissions, connections } = this.#brokerParts;
+    connections.delete(connection);
+    admissions.leave(connection.listener);
+    if (connections.size > 0) return;
+    this.#emptied?.resolve();
+    this.#emptied = undefined;
   }
 
   #tellCut({ remote }: Transport, { name, maxConnections }: ResolvedListener): void {
@@ -71,6 +76,6 @@ export class Reception {
 
   /** Resolves when every connection has ended. */
   async empty(): Promise<void> {
-    await Promise.all(this.#running);
+    if (this.#brokerParts.connections.size > 0) await (this.#emptied ??= Promise.withResolvers()).promise;
   }
 }

@@ -28,9 +28,20 @@ export function snapshotOf(connection: Connection, packet: ConnectPacket): Clien
 
 /** The same client with its session, whose filters are read when somebody asks. */
 export function withSession(client: ClientSnapshot, session: Pick<Session, "subscriptions">): ClientSnapshot {
-  const topicFilters = { get: () => [...session.subscriptions.keys()], enumerable: true };
-  return Object.freeze(Object.defineProperty({ ...client }, "topicFilters", topicFilters));
+  const snapshot = Object.defineProperty({ ...client }, SESSION, { value: session });
+  return Object.freeze(Object.defineProperty(snapshot, "topicFilters", TOPIC_FILTERS));
 }
+
+/** Where a snapshot keeps its session; not to be seen from outside. */
+const SESSION = Symbol("session");
+
+/** One for all: with a getter of its own each snapshot would have a hidden class of its own, and take a KiB. */
+const TOPIC_FILTERS: PropertyDescriptor & ThisType<{ [SESSION]: Pick<Session, "subscriptions"> }> = {
+  get() {
+    return [...this[SESSION].subscriptions.keys()];
+  },
+  enumerable: true,
+};
 
 /** Some clients send an empty user name where none was given; with a password it may be a token's. */
 function nameIn({ username, password }: ConnectPacket): string | undefined {

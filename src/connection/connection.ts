@@ -33,7 +33,7 @@ import { type ClientConnection, CONNECTION_LOST, type ConnectionContext } from "
 import { Deadline } from "./deadline.ts";
 import { errorText } from "../error_text.ts";
 import { leave } from "./leave.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { PacketWriter } from "./packet_writer.ts";
 import { GRACE_MS, GracefulClose } from "./graceful_close.ts";
 import { Throttle } from "./throttle.ts";
@@ -70,8 +70,14 @@ export interface ConnectionOptions {
   readonly handlePacket: PacketHandler;
 }
 
+/** Whose a {@linkcode Connection} is. */
+export interface ConnectionOwner {
+  /** The connection is over, and holds nothing any longer. */
+  ended(connection: Connection): void;
+}
+
 /** One network connection: reads packets, hands them to their handlers one at a time, and ends. */
-export class Connection implements ClientConnection {
+export class Connection implements ClientConnection, OutboxOwner {
   readonly context: ConnectionContext;
   readonly transport: Transport;
   readonly listener: ResolvedListener;
@@ -84,7 +90,8 @@ export class Connection implements ClientConnection {
   readonly #writer: PacketWriter;
   readonly #deadline: Deadline;
   readonly #throttle: Throttle;
-  readonly #gracefulClose: GracefulClose;
+  /** `undefined`: its end has not begun. */
+  #end: GracefulClose | undefined;
   /** The broker's work for this client. */
   readonly work: WorkParty;
   #state: ConnectionState = { at: "awaiting-connect" };
@@ -96,7 +103,7 @@ export class Connection implements ClientConnection {
   #connectBytes = 0;
   /** Frames are being handled: the connection finds out by itself that it was closed. */
   #serving = false;
-  /** Ends the wait for a handler. */
+  /** Ends the wait for a handler; `undefined`: nothing is waited for but the client. */
   #interrupt: (() => void) | undefined;
 
   constructor(
@@ -117,19 +124,38 @@ export class Connection implements ClientConnection {
       pool: context.buffers,
       work: context.work,
       party: this.work,
-      onSent: (bytes) => context.statistics.bytesSent += bytes,
-      onRelief: () => this.#state.at === "open" && this.#state.session.sender.pump(),
+      owner: this,
     });
-    this.#writer = new PacketWriter(context, this.#outbox, () => this.open?.client, this.work);
+    this.#writer = new PacketWriter(context, this.#outbox, this, this.work);
     this.#throttle = new Throttle(context, this.#outbox, this.#writer);
-    this.#gracefulClose = new GracefulClose(context.machine, transport, this.#outbox, (reason) => {
-      context.logger.debug(`connection did not close: ${this.#where()}: ${reason}`);
+  }
+
+  /** What closes it, once it is to end. */
+  get #gracefulClose(): GracefulClose {
+    const { machine, logger } = this.context;
+    return this.#end ??= new GracefulClose(machine, this.transport, this.#outbox, (reason) => {
+      logger.debug(`connection did not close: ${this.#where()}: ${reason}`);
     });
+  }
+
+  /** So many bytes were taken by the client's socket. */
+  sent(bytes: number): void {
+    this.context.statistics.bytesSent += bytes;
+  }
+
+  /** There is room again for what waits for the client. */
+  relieved(): void {
+    this.open?.session.sender.pump();
   }
 
   /** The signed-in client's part; `undefined` before sign-in and after the end. */
   get open(): SignedIn | undefined {
     return this.#state.at === "open" ? this.#state : undefined;
+  }
+
+  /** Who is signed in; `undefined`: nobody is. */
+  get client(): ClientSnapshot | undefined {
+    return this.open?.client;
   }
 
   /** The part of a client that is signing in. */
@@ -149,7 +175,7 @@ export class Connection implements ClientConnection {
     const { open } = this;
     const waits = this.#outbox.waitingBytes + (this.transport.bufferedBytes ?? 0);
     if (this.closed) return waits;
-    const inbound = open ? open.held.bytes + open.topicAliases.heldBytes : 0;
+    const inbound = open ? (open.held?.bytes ?? 0) + open.topicAliases.heldBytes : 0;
     return waits + this.#reader.capacityBytes + this.#connectBytes + this.#writer.heldBytes + inbound;
   }
 
@@ -162,15 +188,45 @@ export class Connection implements ClientConnection {
     return this.#outbox.sharedBytes(known);
   }
 
-  /** Serves the connection to its end. Never throws. */
-  async run(): Promise<void> {
+  /**
+   * Serves the connection to its end. Never throws.
+   *
+   * @param owner told of the end
+   */
+  async run(owner: ConnectionOwner): Promise<void> {
+    const { work, statistics, memory } = this.context;
     try {
-      await this.#readPackets();
+      // Here and not in a function of its own: while a client is idle, each one that waits takes half a KiB.
+      while (!this.closed) {
+        const count = await this.transport.read(this.#reader.space());
+        if (count === null || this.closed) break;
+        statistics.bytesReceived += count;
+        this.#reader.filled(count);
+        memory.received(count);
+        this.#cameAtMs = work.begin();
+        if (work.mustWait(this.work)) await this.#turn();
+        await this.#handleFrames();
+        const sliceIsOver = work.look(this.work);
+        for (const pause of this.#throttle.pauses()) {
+          this.#unread();
+          await this.#untilClosed(pause);
+          if (this.closed) break;
+        }
+        this.#heard();
+        if (sliceIsOver) await this.#turn();
+        this.#interrupt = undefined;
+      }
       const reason = "the client closed the connection";
       this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
     } catch (error) {
       this.#fail(error);
+    } finally {
+      await this.#leave();
+      owner.ended(this);
     }
+  }
+
+  async #leave(): Promise<void> {
     if (!this.context.signal.aborted) await this.#gracefulClose.linger();
     else await this.finish();
     this.cut();
@@ -366,28 +422,6 @@ export class Connection implements ClientConnection {
   /** Breaks the connection off; what was not said is lost. */
   cut(): void {
     this.#gracefulClose.cut();
-  }
-
-  async #readPackets(): Promise<void> {
-    const { work, statistics, memory } = this.context;
-    while (!this.closed) {
-      const count = await this.transport.read(this.#reader.space());
-      if (count === null || this.closed) return;
-      statistics.bytesReceived += count;
-      this.#reader.filled(count);
-      memory.received(count);
-      this.#cameAtMs = work.begin();
-      if (work.mustWait(this.work)) await this.#turn();
-      await this.#handleFrames();
-      const sliceIsOver = work.look(this.work);
-      for (const pause of this.#throttle.pauses()) {
-        this.#unread();
-        await this.#untilClosed(pause);
-        if (this.closed) return;
-      }
-      this.#heard();
-      if (sliceIsOver) await this.#turn();
-    }
   }
 
   /** The keep-alive of a signed-in client begins anew; before sign-in and after the end other deadlines hold. */

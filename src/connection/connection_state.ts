@@ -33,7 +33,8 @@ export interface SignedIn {
   readonly topicAliases: InboundTopicAliases;
   /** The client proves anew who it is; `undefined`: it does not. */
   reAuthentication: EnhancedAuthentication | undefined;
-  readonly held: DeferredPublishes;
+  /** `undefined`: no message of its has had to wait yet. */
+  held: DeferredPublishes | undefined;
   /** What goes along with its QoS 0 and 1 messages; `undefined`: there was none yet. */
   publishCallbacks: PublishCallbacks | undefined;
   /** Holds back what other nodes must have before; `undefined`: nothing of its has gone to any. */

@@ -7,8 +7,7 @@ const OVERHEAD_BYTES = 512;
 /** QoS 2 messages over `max-inflight`, which wait for a PUBREL to make room; 3.x clients only. */
 export class DeferredPublishes {
   readonly #packets = new Fifo<ReceivedPublish>();
-  /** Made with the first one: few clients need it. */
-  #identifiers: Set<number> | undefined;
+  readonly #identifiers = new Set<number>();
   #bytes = 0;
 
   get length(): number {
@@ -22,14 +21,14 @@ export class DeferredPublishes {
 
   /** Whether one with this identifier waits: what comes with it again is a repetition. */
   has(packetIdentifier: number): boolean {
-    return this.#identifiers?.has(packetIdentifier) ?? false;
+    return this.#identifiers.has(packetIdentifier);
   }
 
   /** Keeps a message whose identifier is not here yet. */
   push(packet: ReceivedPublish): void {
     packet.body.keep();
     this.#packets.push(packet);
-    (this.#identifiers ??= new Set()).add(packet.packetIdentifier);
+    this.#identifiers.add(packet.packetIdentifier);
     this.#bytes += sizeBytes(packet);
   }
 
@@ -37,7 +36,7 @@ export class DeferredPublishes {
   shift(): ReceivedPublish | undefined {
     const packet = this.#packets.shift();
     if (!packet) return undefined;
-    this.#identifiers?.delete(packet.packetIdentifier);
+    this.#identifiers.delete(packet.packetIdentifier);
     this.#bytes -= sizeBytes(packet);
     return packet;
   }

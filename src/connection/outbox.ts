@@ -1,5 +1,6 @@
 import type { BufferPool } from "../packet/buffer_pool.ts";
 import { OutputBuffer } from "../packet/output_buffer.ts";
+import { StallWatch } from "./stall_watch.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { WorkBudget, WorkParty } from "../work_budget.ts";
 
@@ -10,17 +11,20 @@ const SLICE_BYTES = 128 * 1024;
 const LARGE_BYTES = 32 * 1024;
 const BYTES_PER_STEP = 1024;
 
-/** After such a time without progress the system is asked whether the peer takes what it has, again and again. */
-const ASK_SYSTEM_MS = 1000;
+/** Who is told what happens in an {@linkcode Outbox}. */
+export interface OutboxOwner {
+  /** Told of every write that was taken. */
+  sent(bytes: number): void;
+  /** Called when there is room again. */
+  relieved(): void;
+}
 
 /** What an {@linkcode Outbox} works with. */
 export interface OutboxOptions {
   /** How many bytes may wait before {@linkcode Outbox.congested}. */
   readonly maximumBytes: number;
-  /** Told of every write that was taken. */
-  readonly onSent: (bytes: number) => void;
-  /** Called when there is room again. */
-  readonly onRelief: () => void;
+  /** Whose way out it is. */
+  readonly owner: OutboxOwner;
   /** Where the time for large writes is taken from. @default nobody looks at it */
   readonly work?: WorkBudget;
   readonly party?: WorkParty;
@@ -42,19 +46,14 @@ export class Outbox {
   #attachedUnderWay: Uint8Array | undefined;
   #scheduled = false;
   #writing = false;
-  #written: Promise<void> = Promise.resolve();
+  /** Resolves when the write under way is over; `undefined`: there is none. */
+  #written: Promise<void> | undefined;
   #wasCongested = false;
   #relief: PromiseWithResolvers<void> | undefined;
-  /** Writes that were begun, as of now and as of the last look. */
+  /** Writes that were begun. */
   #begun = 0;
-  #begunBefore = 0;
-  /** What the transport had taken at the last look. */
-  #takenBefore = 0;
-  /** Since when nothing has been taken of the write under way, in milliseconds of the clock. */
-  #stalledSinceMs = 0;
-  /** What the system still had to send when it was asked last, and when that was. */
-  #unsentBefore = Infinity;
-  #askedAtMs = -Infinity;
+  /** Watches the write under way; `undefined`: nobody has looked since one is. */
+  #stall: StallWatch | undefined;
 
   constructor(transport: Transport, options: OutboxOptions) {
     this.#transport = transport;
@@ -96,27 +95,12 @@ export class Outbox {
    * @param nowMs the clock's time; the first look at a write finds 0
    */
   stalledMs(nowMs: number): number {
-    const taken = this.#transport.takenBytes ?? 0;
-    if (!this.#writing || this.#begun !== this.#begunBefore || taken !== this.#takenBefore) {
-      this.#begunBefore = this.#begun;
-      this.#takenBefore = taken;
-      this.#stalledSinceMs = nowMs;
-      this.#unsentBefore = Infinity;
+    if (!this.#writing) {
+      this.#stall = undefined;
+      return 0;
     }
-    const stalledMs = nowMs - this.#stalledSinceMs;
-    if (stalledMs >= ASK_SYSTEM_MS && nowMs - this.#askedAtMs >= ASK_SYSTEM_MS) this.#askSystem(nowMs);
-    return stalledMs;
-  }
-
-  /** The system may be sending what it took long ago, however slowly. */
-  async #askSystem(nowMs: number): Promise<void> {
-    this.#askedAtMs = nowMs;
-    const unsent = await this.#transport.unsentBytes?.();
-    if (unsent === undefined) return;
-    if (unsent < this.#unsentBefore && this.#unsentBefore < Infinity) {
-      this.#stalledSinceMs = Math.max(nowMs, this.#stalledSinceMs);
-    }
-    this.#unsentBefore = unsent;
+    this.#stall ??= new StallWatch(this.#transport);
+    return this.#stall.stalledMs(this.#begun, nowMs);
   }
 
   /** Where to append; what is appended leaves at the end of this turn. */
@@ -147,7 +131,7 @@ export class Outbox {
   }
 
   async #write(): Promise<void> {
-    const { pool, onSent } = this.#options;
+    const { pool, owner } = this.#options;
     this.#writing = true;
     try {
       for (let part = this.#buffer.takePart(); part; part = this.#buffer.takePart()) {
@@ -161,7 +145,7 @@ export class Outbox {
           const isMeasured = slice.length < LARGE_BYTES || (!attached && start === 0);
           await (isMeasured ? this.#transport.write(slice) : this.#writeInTurn(slice));
           this.#underWayBytes -= slice.length;
-          onSent(slice.length);
+          owner.sent(slice.length);
           this.#relieve();
         }
         if (!attached) pool?.giveBack(array);
@@ -174,6 +158,7 @@ export class Outbox {
       this.#resume();
     }
     this.#attachedUnderWay = undefined;
+    this.#written = undefined;
     // In the same turn as the last look at the buffer, so that nothing can be appended unseen.
     this.#writing = false;
   }
@@ -193,7 +178,7 @@ export class Outbox {
     if (!this.#wasCongested || this.waitingBytes >= this.#options.maximumBytes / 2) return;
     this.#wasCongested = false;
     this.#resume();
-    this.#options.onRelief();
+    this.#options.owner.relieved();
   }
 
   #resume(): void {

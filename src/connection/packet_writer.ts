@@ -38,12 +38,18 @@ export type ClientCapabilities = Pick<
   "protocolVersion" | "receiveMaximum" | "maximumPacketSizeBytes" | "requestProblemInformation"
 >;
 
-/** Before CONNECT nothing is known but that somebody is there. */
-const UNKNOWN: ClientCapabilities = {
-  protocolVersion: 4,
-  receiveMaximum: 65_535,
-  requestProblemInformation: true,
-};
+/** Whose packets a {@linkcode PacketWriter} writes. */
+export interface WriterOwner {
+  /** `undefined`: it is not signed in. */
+  readonly client: ClientSnapshot | undefined;
+}
+
+/** What clients take that have not said anything else, by their version. */
+const UNSAID: Readonly<Record<ProtocolVersion, ClientCapabilities>> = { 3: unsaid(3), 4: unsaid(4), 5: unsaid(5) };
+
+function unsaid(protocolVersion: ProtocolVersion): ClientCapabilities {
+  return { protocolVersion, receiveMaximum: 65_535, requestProblemInformation: true };
+}
 
 /** Bytes that a topic alias adds to a PUBLISH: itself, and one more in each of two lengths. */
 const ALIAS_BYTES = 5;
@@ -63,13 +69,14 @@ const ungated: ReadonlySet<PacketType> = new Set([
 export class PacketWriter implements OutboundLink {
   readonly #context: ConnectionContext;
   readonly #outbox: Outbox;
-  readonly #client: () => ClientSnapshot | undefined;
+  readonly #owner: WriterOwner;
   readonly #party: WorkParty;
   /** `undefined`: nothing is stored. */
   readonly #gate: CommitGate | undefined;
   /** The client's session is stored, and so is what is under way to it. */
   #durable = false;
-  #takes: ClientCapabilities = UNKNOWN;
+  /** Before CONNECT nothing is known but that somebody is there. */
+  #takes: ClientCapabilities = UNSAID[4];
   #aliases: OutboundTopicAliases | undefined;
   /** `undefined`: the client is given messages as they are. */
   #view: ClientView | undefined;
@@ -77,19 +84,19 @@ export class PacketWriter implements OutboundLink {
   publishesSent = 0;
 
   /**
-   * @param client who it is; `undefined` until it is signed in
+   * @param owner whose packets these are
    * @param party whose time is used. @default one of its own
    */
   constructor(
     context: ConnectionContext,
     outbox: Outbox,
-    client: () => ClientSnapshot | undefined,
+    owner: WriterOwner,
     party: WorkParty = new WorkParty(),
   ) {
     this.#party = party;
     this.#context = context;
     this.#outbox = outbox;
-    this.#client = client;
+    this.#owner = owner;
     const { persistence } = context;
     this.#gate = persistence && new CommitGate(persistence.writeQueue, outbox);
   }
@@ -126,7 +133,7 @@ export class PacketWriter implements OutboundLink {
 
   /** The rest of what a version other than 5.0 says in CONNECT is its defaults. */
   speak(protocolVersion: ProtocolVersion): void {
-    this.#takes = { ...UNKNOWN, protocolVersion };
+    this.#takes = UNSAID[protocolVersion];
   }
 
   /**
@@ -137,7 +144,8 @@ export class PacketWriter implements OutboundLink {
   agree(takes: ClientCapabilities & Pick<ConnectPacket, "topicAliasMaximum">, topicAliasMaximum: number): void {
     const { protocolVersion, receiveMaximum, maximumPacketSizeBytes, requestProblemInformation } = takes;
     // Not the packet itself, which has a password and a will.
-    this.#takes = { protocolVersion, receiveMaximum, maximumPacketSizeBytes, requestProblemInformation };
+    if (protocolVersion !== 5) this.speak(protocolVersion);
+    else this.#takes = { protocolVersion, receiveMaximum, maximumPacketSizeBytes, requestProblemInformation };
     const aliases = Math.min(takes.topicAliasMaximum, topicAliasMaximum);
     this.#aliases = aliases > 0 ? new OutboundTopicAliases(aliases) : undefined;
   }
@@ -153,7 +161,7 @@ export class PacketWriter implements OutboundLink {
     const out = ungated.has(fitting.type) ? this.#outbox.open() : this.#forAnswer();
     if (!encode(out, fitting, this.version)) return;
     this.#context.statistics.sent.running[fitting.type]!++;
-    this.#context.hooks.packetSent?.(this.#client(), fitting);
+    this.#context.hooks.packetSent?.(this.#owner.client, fitting);
   }
 
   /** Appends a SUBACK; what is subscribed to by these filters comes after it. */
@@ -172,7 +180,7 @@ export class PacketWriter implements OutboundLink {
     if (properties && this.version === 5) return this.send({ type, packetIdentifier, reasonCode, properties });
     encodeAck(this.#forAnswer(), type, packetIdentifier, reasonCode, this.version);
     this.#context.statistics.sent.running[type]!++;
-    this.#context.hooks.packetSent?.(this.#client(), { type, packetIdentifier, reasonCode });
+    this.#context.hooks.packetSent?.(this.#owner.client, { type, packetIdentifier, reasonCode });
   }
 
   get congested(): boolean {
@@ -199,7 +207,7 @@ export class PacketWriter implements OutboundLink {
     if (this.#isTooLarge(delivery, shown)) return "maximum-packet-size";
     const { authorizeReceive } = this.#context.hooks;
     if (!authorizeReceive) return undefined;
-    const client = this.#client();
+    const client = this.#owner.client;
     return client && authorizeReceive(client, message.snapshot()) ? undefined : "receive-denied";
   }
 
@@ -283,7 +291,7 @@ export class PacketWriter implements OutboundLink {
     const { payload, properties: own } = body;
     const topicName = copy.topicName === "" ? "" as const : name;
     const properties = own && { ...own, messageExpiryIntervalSeconds };
-    this.#context.hooks.packetSent?.(this.#client(), {
+    this.#context.hooks.packetSent?.(this.#owner.client, {
       ...copy,
       type: PacketType.Publish,
       topicName,

@@ -13,7 +13,6 @@ import { nameInCertificate, snapshotOf, withSession } from "./client_snapshot.ts
 import { connackProperties, grantedExpirySeconds, type Greeting } from "./connack_properties.ts";
 import type { Connection, ConnectRefusal, SignedIn } from "./connection.ts";
 import { type SigningIn, toldRefusal } from "./connection_state.ts";
-import { DeferredPublishes } from "./deferred_publishes.ts";
 import { advance } from "./enhanced_authentication.ts";
 import { sendRetained } from "./handlers/retained_delivery.ts";
 import { claimSession } from "./session_claim.ts";
@@ -256,7 +255,7 @@ export class SignInAttempt implements SigningIn {
       will: this.#will,
       topicAliases: new InboundTopicAliases(this.#connection.listener.limits.topicAliasMaximum),
       reAuthentication: undefined,
-      held: new DeferredPublishes(),
+      held: undefined,
       publishCallbacks: undefined,
       receipts: undefined,
       retainedWalk: undefined,

@@ -1,7 +1,6 @@
 import { withSession } from "../connection/client_snapshot.ts";
 import type { ConnectionContext } from "../connection/connection_context.ts";
 import type { SignedIn } from "../connection/connection_state.ts";
-import { DeferredPublishes } from "../connection/deferred_publishes.ts";
 import { claimSession } from "../connection/session_claim.ts";
 import type { ClientSnapshot } from "../hooks/plugin.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
@@ -80,7 +79,7 @@ export function signedIn({ session, client }: Pick<LocalSession, "session" | "cl
     will: undefined,
     topicAliases: new InboundTopicAliases(0),
     reAuthentication: undefined,
-    held: new DeferredPublishes(),
+    held: undefined,
     publishCallbacks: undefined,
     receipts: undefined,
     retainedWalk: undefined,

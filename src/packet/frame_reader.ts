@@ -98,7 +98,8 @@ export class FrameReader {
     }
     this.#filled -= this.#taken;
     this.#taken = 0;
-    const space = this.#bytes.subarray(this.#filled);
+    // Mostly nothing waits, and a view of its own would stay as long as the client is idle.
+    const space = this.#filled === 0 ? this.#bytes : this.#bytes.subarray(this.#filled);
     this.#roomBytes = space.length;
     return space;
   }

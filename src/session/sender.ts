@@ -430,8 +430,7 @@ export class Sender {
   }
 
   #later(work: Iterator<void, void>, bytes: number): void {
-    const { later } = this.#options;
-    if (later) return later(work, bytes);
+    if (this.#options.later) return this.#options.later(work, bytes);
     while (!work.next().done);
   }
 
@@ -504,7 +503,7 @@ export class Sender {
 
   /** The room for what waits, which there is from now on. */
   #wait(): Waiting {
-    const { now, onFault } = this.#options;
+    const { now } = this.#options;
     return this.#waiting ??= new Waiting({
       limits: this.#limits.queue,
       log: this.#log,
@@ -512,7 +511,7 @@ export class Sender {
       onDrop: (delivery) => this.#drop(delivery, "queue-limit"),
       onExpired: (delivery) => this.#drop(delivery, "message-expired"),
       onLoaded: () => this.pump(),
-      onFault,
+      onFault: (error) => this.#options.onFault(error),
     });
   }
 

@@ -16,7 +16,7 @@ async function gateOf() {
   const { writeQueue, store } = await journalOf();
   const [ours, peer] = memoryPair();
   const nothing = () => {};
-  const outbox = new Outbox(ours, { maximumBytes: 2 ** 20, onSent: nothing, onRelief: nothing });
+  const outbox = new Outbox(ours, { maximumBytes: 2 ** 20, owner: { sent: nothing, relieved: nothing } });
   const gate = new CommitGate(writeQueue, outbox);
   const answer = (times: number) => {
     for (let i = 0; i < times; i++) gate.forAnswer();

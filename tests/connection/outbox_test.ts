@@ -63,8 +63,10 @@ function boxed(maximumBytes = 1000) {
   const told = { sent, relieved: 0, onSent: () => {}, onRelief: () => {} };
   const outbox = new Outbox(transport, {
     maximumBytes,
-    onSent: (bytes) => (sent.push(bytes), told.onSent()),
-    onRelief: () => (told.relieved++, told.onRelief()),
+    owner: {
+      sent: (bytes) => (sent.push(bytes), told.onSent()),
+      relieved: () => (told.relieved++, told.onRelief()),
+    },
   });
   const append = (...bytes: number[]) => outbox.open().set(new Uint8Array(bytes));
   return { transport, outbox, append, told };

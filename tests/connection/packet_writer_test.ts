@@ -13,8 +13,8 @@ import { borrowed } from "../support/borrowed.ts";
 function writerFor(protocolVersion: ProtocolVersion, maximumPacketSizeBytes?: number): PacketWriter {
   const context = { clock: { now: () => 0 }, hooks: {}, persistence: undefined } as unknown as ConnectionContext;
   const [transport] = memoryPair();
-  const outbox = new Outbox(transport, { maximumBytes: 1, onSent: () => {}, onRelief: () => {} });
-  const writer = new PacketWriter(context, outbox, () => undefined);
+  const outbox = new Outbox(transport, { maximumBytes: 1, owner: { sent: () => {}, relieved: () => {} } });
+  const writer = new PacketWriter(context, outbox, { client: undefined });
   const limits = { receiveMaximum: 65_535, topicAliasMaximum: 0, maximumPacketSizeBytes };
   writer.agree({ protocolVersion, requestProblemInformation: true, ...limits }, 0);
   return writer;

@@ -7,6 +7,7 @@ import { ProtocolError, protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
 import type { TopicName } from "../../packet/topic.ts";
 import type { StoreError } from "../../store/store.ts";
+import { DeferredPublishes } from "../deferred_publishes.ts";
 import type { Connection, SignedIn } from "../connection.ts";
 import type { PublishCallbacks, PublishOutcome } from "../../routing/publish_pipeline.ts";
 import type { WorkParty } from "../../work_budget.ts";
@@ -37,7 +38,7 @@ export function handlePublish(connection: Connection, open: SignedIn, packet: Re
     return connection.acknowledge(PacketType.Pubrec, packet.packetIdentifier);
   }
   // Its PUBREC comes when its turn does.
-  if (packet.qos === 2 && open.held.has(packet.packetIdentifier)) return;
+  if (packet.qos === 2 && open.held?.has(packet.packetIdentifier)) return;
   if (open.version === 5) checkReceiveMaximum(connection, open);
   else if (packet.qos === 2 && mustWait(connection, open)) return hold(connection, open, packet);
   return route(connection, open, packet, topicName);
@@ -51,7 +52,7 @@ export function handlePubrel(connection: Connection, open: SignedIn, packet: Ack
   const reasonCode = known ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
   connection.acknowledge(PacketType.Pubcomp, packet.packetIdentifier, reasonCode);
   if (receiver.inflight >= connection.listener.limits.maxInflight) return;
-  const next = open.held.shift();
+  const next = open.held?.shift();
   if (next) return route(connection, open, next, topicNameOf(open, next));
 }
 
@@ -107,9 +108,10 @@ function mustWait({ listener }: Connection, { session }: SignedIn): boolean {
  * its PUBREC with it. A client that is answered nothing soon stops; one that does not is closed.
  */
 function hold(connection: Connection, open: SignedIn, packet: ReceivedPublish): void {
-  open.held.push(packet);
+  const held = open.held ??= new DeferredPublishes();
+  held.push(packet);
   const { maxInflight, maxInboundBytes } = connection.listener.limits;
-  if (open.held.bytes > maxInboundBytes) {
+  if (held.bytes > maxInboundBytes) {
     const reason = `more than max-inflight (${maxInflight}) QoS 2 messages and max-inbound-bytes wait for their PUBREL`;
     throw new ProtocolError(ReasonCode.ReceiveMaximumExceeded, reason);
   }
