@@ -9,6 +9,8 @@ import { describeAddress } from "../routing/describe.ts";
 /** Takes connections in, from listeners and from the host program, and serves each to its end. */
 export class Reception implements ConnectionOwner {
   readonly #brokerParts: BrokerParts;
+  /** Listeners as they are for those whom the host program hands in. */
+  readonly #external = new Map<ResolvedListener, ResolvedListener>();
   #closed = false;
   /** `undefined`: nobody waits for the last connection to end. */
   #emptied: PromiseWithResolvers<void> | undefined;
@@ -63,10 +65,18 @@ export class Reception implements ConnectionOwner {
     const named = () => [...listeners, handedIn].find((listener) => listener.name === name);
     const found = name === undefined ? onlyExternal : named();
     // Whoever is handed in did not come through that listener's socket, loopback or not.
-    if (found) return { ...found, type: "external" };
+    if (found) return this.#externalOf(found);
     const fault = name === undefined ? "a listener must be named" : `there is no listener ${quote(String(name))}`;
     const known = (name === undefined ? external : listeners).map(({ name }) => name);
     throw new Error(`${fault}: expected one of ${known.join(", ")}`);
+  }
+
+  /** The same one for all its connections. */
+  #externalOf(listener: ResolvedListener): ResolvedListener {
+    const known = this.#external.get(listener);
+    const external = known ?? { ...listener, type: "external" };
+    if (!known) this.#external.set(listener, external);
+    return external;
   }
 
   /** Whoever comes from now on is cut. */
