@@ -10,7 +10,7 @@ import type { UnreadSessions } from "./unread_sessions.ts";
 
 /** What the sessions of one broker share. */
 export interface SessionVoiceParts {
-  /** Those of a session until its client comes, by a listener that may have others. */
+  /** What holds until a client comes, by a listener that may have other limits. */
   readonly limits: SenderLimits;
   readonly retained: RetainedMessages;
   readonly now: () => number;
@@ -21,7 +21,7 @@ export interface SessionVoiceParts {
   readonly unread: UnreadSessions;
 }
 
-/** Says what happens in one session whose it is. There is one for each session: it holds no functions of its own. */
+/** Says what happens in one session. Every session has one, so that it is an object with methods and not many functions. */
 export class SessionVoice implements SenderOptions {
   readonly #parts: SessionVoiceParts;
   readonly #clientIdentifier: string;

@@ -221,11 +221,11 @@ export class Connection implements ClientConnection, OutboxOwner {
     } catch (error) {
       this.#fail(error);
     } finally {
-      await this.#leave();
-      owner.ended(this);
+      await this.#leave().finally(() => owner.ended(this));
     }
   }
 
+  /** What was said last still leaves; then nothing is held any longer. */
   async #leave(): Promise<void> {
     if (!this.context.signal.aborted) await this.#gracefulClose.linger();
     else await this.finish();
