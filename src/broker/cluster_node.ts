@@ -1,6 +1,6 @@
 /** Makes the broker a node of a cluster. Loaded only where a config asks for it. */
 import { hostname } from "node:os";
-import { Cluster, LARGEST_LOGGED_BYTES } from "../cluster/cluster.ts";
+import { Cluster } from "../cluster/cluster.ts";
 import { openLog } from "../cluster/open_log.ts";
 import { openTcpCarrier } from "../cluster/tcp_carrier.ts";
 import type { PluginEntry, ResolvedCluster } from "../config/config.ts";
@@ -149,10 +149,11 @@ class JoinedNode implements BrokerNode {
   }
 
   refusalOf(message: Message): string | undefined {
-    if (!this.#cluster.goesByLog(message)) return undefined;
-    if (this.#cluster.isCutOff) return "the log of the cluster is out of reach";
-    if (message.sizeBytes <= LARGEST_LOGGED_BYTES) return undefined;
-    return `a retained message may have ${LARGEST_LOGGED_BYTES} bytes at most in a cluster: got ${message.sizeBytes}`;
+    return this.#cluster.refusalOf(message);
+  }
+
+  get refusalOfWills(): string | undefined {
+    return this.#cluster.refusalOfWills;
   }
 
   subscribed(withRetained: boolean): Promise<void> | undefined {

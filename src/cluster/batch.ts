@@ -43,17 +43,18 @@ export class BatchReader {
   /**
    * The frames of the next batch, which are good until the next call; `undefined`: the peer has ended.
    *
-   * @throws {BatchError} if it is damaged, or of another version
+   * @param largestBytes what is larger is not read
+   * @throws {BatchError} if it is damaged, too large, or of another version
    * @throws {Error} if the connection breaks
    */
-  async next(): Promise<Uint8Array | undefined> {
+  async next(largestBytes = LARGEST_BYTES): Promise<Uint8Array | undefined> {
     if (!await this.#fill(BATCH_HEAD_BYTES)) return undefined;
     const view = new DataView(this.#bytes.buffer, this.#from, BATCH_HEAD_BYTES);
     const [mark, version, length] = [view.getUint8(0), view.getUint8(1), view.getUint32(4)];
     if (mark !== MARK) throw new BatchError(`link: ${mark} came as the first byte of a batch, expected ${MARK}`);
     if (version !== LINK_VERSION) throw new BatchError(`link: a batch of version ${version}, expected ${LINK_VERSION}`);
-    if (length > LARGEST_BYTES) {
-      throw new BatchError(`link: a batch of ${length} bytes, expected ${LARGEST_BYTES} at most`);
+    if (length > largestBytes) {
+      throw new BatchError(`link: a batch of ${length} bytes, expected ${largestBytes} at most`);
     }
     const told = view.getUint32(8);
     if (!await this.#fill(BATCH_HEAD_BYTES + length)) return undefined;

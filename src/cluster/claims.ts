@@ -25,6 +25,10 @@ export interface ClaimsParts {
   kick(clientIdentifier: string): void;
   /** Calls `run` at the end of the turn. */
   soon(run: () => void): void;
+  /** Calls `run` once, in `ms` milliseconds, unless what is returned is called before. */
+  after(ms: number, run: () => void): () => void;
+  /** How long another node may take to answer before it counts as one that is not reached. */
+  readonly patienceMs: number;
 }
 
 interface Holding {
@@ -60,7 +64,7 @@ export class Claims {
     if (owner === this.#parts.node) return await this.#decide(clientIdentifier, owner);
     const link = this.#parts.link(owner);
     // It is told when it can be reached.
-    if (link?.connected) await link.ask(question(CLAIM, [clientIdentifier]));
+    if (link?.connected) await this.#patiently(link.ask(question(CLAIM, [clientIdentifier])));
   }
 
   /** A client has signed in here. */
@@ -158,7 +162,15 @@ export class Claims {
   async #takeFrom(node: string, clientIdentifier: string): Promise<void> {
     if (node === this.#parts.node) return this.#kick(clientIdentifier);
     const link = this.#parts.link(node);
-    if (link?.connected) await link.ask(question(KICK, [clientIdentifier]));
+    if (link?.connected) await this.#patiently(link.ask(question(KICK, [clientIdentifier])));
+  }
+
+  /** A node that is cut off or frozen holds up no sign-in for longer: what it was asked comes to it when it is back. */
+  async #patiently(answer: Promise<unknown>): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#parts.after(this.#parts.patienceMs, late.resolve);
+    await Promise.race([answer, late.promise]);
+    cancel();
   }
 
   #kick(clientIdentifier: string): void {

@@ -26,7 +26,7 @@ import { SnapshotReader } from "./snapshots.ts";
 import { WillBook } from "./will_book.ts";
 
 /** A message that all nodes must have in one order is at most this large with its properties. */
-export const LARGEST_LOGGED_BYTES = 512 * 1024;
+const LARGEST_LOGGED_BYTES = 512 * 1024;
 /** A node waits for the others for so many failure timeouts before it lets clients in. */
 const PATIENCE_TIMEOUTS = 3;
 
@@ -86,6 +86,7 @@ export class Cluster implements LoggedWay {
   #positionWaiting: { readonly position: number; readonly resolve: () => void }[] = [];
   #endAsked: Promise<number> | undefined;
   #closed = false;
+  #isReplaced = false;
   readonly #snapshots = new SnapshotReader();
   readonly #shortener: LogShortener;
   /** The log begins in the middle: what came before a snapshot has come; `undefined`: there is nothing to wait for. */
@@ -101,7 +102,9 @@ export class Cluster implements LoggedWay {
       failureTimeoutMs: parts.failureTimeoutMs,
       state: this.#state,
       now: () => clock.now(),
-      say: (body) => this.#joined && this.#speaker.say(body),
+      say: (body) => {
+        if (this.#joined && (body.type !== "heartbeat" || !this.#speaker.isBehind)) this.#speaker.say(body);
+      },
       position: () => this.#position,
       onCutOff: (isCutOff) => this.#cutOff(isCutOff),
     });
@@ -128,6 +131,8 @@ export class Cluster implements LoggedWay {
       hasSession: (clientIdentifier) => parts.hasSession(clientIdentifier),
       kick: (clientIdentifier) => parts.kick(clientIdentifier),
       soon: (run) => this.#soon(run),
+      after: (ms, run) => machine.after(ms, run),
+      patienceMs: parts.failureTimeoutMs,
     });
     this.#shortener = new LogShortener({
       log: parts.log,
@@ -247,6 +252,23 @@ export class Cluster implements LoggedWay {
   goesByLog({ retain, trail, topicName }: Message): boolean {
     const isFromElsewhere = trail?.fromNode !== undefined;
     return (retain || trail?.will !== undefined) && !isFromElsewhere && !topicName.startsWith("$");
+  }
+
+  /** Why a message cannot go by the log; `undefined`: it can, or goes another way. */
+  refusalOf(message: Message): string | undefined {
+    if (!this.goesByLog(message)) return undefined;
+    const isWill = message.trail?.will !== undefined;
+    // A will waits for the log: it was promised.
+    if (this.isCutOff && !isWill) return "the log of the cluster is out of reach";
+    const { sizeBytes } = message;
+    if (sizeBytes <= LARGEST_LOGGED_BYTES) return undefined;
+    const what = isWill ? "will" : "retained message";
+    return `a ${what} may have ${LARGEST_LOGGED_BYTES} bytes at most in a cluster: got ${sizeBytes}`;
+  }
+
+  /** Why a client cannot leave a will, which is never too large: a CONNECT is not. `undefined`: it can. */
+  get refusalOfWills(): string | undefined {
+    return this.#speaker.isFull ? "the log of the cluster takes no more wills for now" : undefined;
   }
 
   append(message: Message): void {
@@ -428,9 +450,9 @@ export class Cluster implements LoggedWay {
   #begun(life: Life, former: (Life & { live: boolean }) | undefined, address: string, timeMs: number): void {
     if (former?.live) this.#forget({ node: former.node, incarnation: former.incarnation }, timeMs);
     const isOwn = life.node === this.#life.node;
+    // An earlier run, or another process that has this one's name: the later one is the node.
     if (isOwn && life.incarnation !== this.#life.incarnation) {
-      // Two processes have one name, or this is an earlier run.
-      return this.#joined ? this.#evict() : undefined;
+      return life.incarnation > this.#life.incarnation && this.#life.incarnation > 0 ? this.#giveWay() : undefined;
     }
     if (!isOwn) {
       if (!this.#joined) return;
@@ -474,7 +496,16 @@ export class Cluster implements LoggedWay {
     this.#peers.clear();
     this.#claims.clear();
     this.#wakeAll();
-    if (!this.#closed) this.#begin();
+    if (!this.#closed && !this.#isReplaced) this.#begin();
+  }
+
+  /** Another process has this node's name, and is the later one: two that took turns would serve nobody. */
+  #giveWay(): void {
+    const { logger, name, node } = this.#parts;
+    this.#isReplaced = true;
+    logger.error(`cluster ${quote(name)}: another process is node ${quote(node)} now; this one stays outside`);
+    this.#speaker.end();
+    this.#evict();
   }
 
   #begin(): void {
@@ -505,6 +536,7 @@ export class Cluster implements LoggedWay {
 
   async #until(holds: () => boolean): Promise<void> {
     while (!holds()) {
+      if (this.#isReplaced) throw new Error(`another process is node ${quote(this.#parts.node)} of this cluster`);
       if (this.#closed) throw new Error("the broker was shut down while it joined the cluster");
       await this.#changed.promise;
     }

@@ -14,6 +14,12 @@ import type { Link } from "./link.ts";
 const RETRY_MS = 200;
 /** How long a peer may take to say who it is, and this node to read in the log that it lives. */
 const PATIENCE_MS = 5000;
+/** So many connections may be there that have not said who they are. */
+const MOST_UNKNOWN = 64;
+/** What a peer says of itself is no larger: two names of 64 KiB and two numbers. */
+const LARGEST_HELLO_BYTES = 136 * 1024;
+/** So many faults are warned of once each, then all are told to those who debug. */
+const MOST_WARNED = 100;
 
 /** Makes connections. */
 export interface LinkCarrier {
@@ -51,11 +57,17 @@ export class Connections {
   readonly #transports = new Set<Transport>();
   readonly #timers = new Set<() => void>();
   readonly #running = new Set<Promise<void>>();
+  readonly #warned = new Set<string>();
+  #unknown = 0;
   #closed = false;
 
   constructor(parts: ConnectionsParts) {
     this.#parts = parts;
-    parts.carrier.accept((transport) => this.#run(this.#take(transport)));
+    parts.carrier.accept((transport) => {
+      // Whoever says nothing holds up no node for longer than it may be silent.
+      if (this.#unknown >= MOST_UNKNOWN) return transport.close();
+      this.#run(this.#take(transport));
+    });
   }
 
   /** A life of another node has begun. */
@@ -93,7 +105,7 @@ export class Connections {
       try {
         const transport = await carrier.dial(address);
         await this.#guarded(transport, async () => {
-          await say(transport, { cluster, life: life(), received: link.received });
+          await say(transport, { cluster, life: life(), received: link.succeed(transport) });
           const reader = new BatchReader(transport);
           const hello = await this.#hear(reader, transport);
           if (hello === undefined || keyOf(hello.life) !== keyOf(link.peer)) {
@@ -102,7 +114,10 @@ export class Connections {
           await this.#serve(link, transport, reader, hello.received);
         });
       } catch (error) {
-        logger.debug(`node ${quote(link.peer.node)} at ${address} is not reached: ${errorText(error)}`);
+        if (!link.ended && !this.#closed) {
+          const place = `node ${quote(link.peer.node)} at ${address}`;
+          this.#warn(`${place} is not reached, it is tried again and again: ${errorText(error)}`);
+        }
       }
       if (!link.ended && !this.#closed) await this.#pause(RETRY_MS);
     }
@@ -112,13 +127,27 @@ export class Connections {
     const { logger, cluster, life } = this.#parts;
     await this.#guarded(transport, async () => {
       const reader = new BatchReader(transport);
-      const hello = await this.#hear(reader, transport);
+      this.#unknown++;
+      const arrival = this.#arrival(reader, transport).finally(() => this.#unknown--);
+      const { hello, link } = await arrival ?? {};
       if (hello === undefined) return;
-      const link = await this.#linkTo(hello.life);
       if (link === undefined) return logger.debug(`node ${quote(hello.life.node)} connects, but does not live`);
-      await say(transport, { cluster, life: life(), received: link.received });
+      await say(transport, { cluster, life: life(), received: link.succeed(transport) });
       await this.#serve(link, transport, reader, hello.received);
-    }).catch((error) => logger.debug(`a connection of another node was not taken: ${errorText(error)}`));
+    }).catch((error) => this.#warn(`a connection of another node was not taken: ${errorText(error)}`));
+  }
+
+  /** Who connects, and the link to it. */
+  async #arrival(reader: BatchReader, transport: Transport): Promise<{ hello: Hello; link?: Link } | undefined> {
+    const hello = await this.#hear(reader, transport);
+    return hello && { hello, link: await this.#linkTo(hello.life) };
+  }
+
+  #warn(text: string): void {
+    if (this.#closed) return;
+    const isNew = this.#warned.size < MOST_WARNED && !this.#warned.has(text);
+    if (isNew) this.#warned.add(text);
+    this.#parts.logger[isNew ? "warn" : "debug"](text);
   }
 
   async #serve(link: Link, transport: Transport, reader: BatchReader, received: number): Promise<void> {
@@ -147,13 +176,13 @@ export class Connections {
   async #hear(reader: BatchReader, transport: Transport): Promise<Hello | undefined> {
     const cancel = this.#after(PATIENCE_MS, () => transport.close());
     try {
-      const frames = await reader.next();
+      const frames = await reader.next(LARGEST_HELLO_BYTES);
       if (frames === undefined) return undefined;
       const source = new ByteSource(frames);
       const cluster = source.text();
       const life = { node: source.text(), incarnation: source.number() };
       if (cluster === this.#parts.cluster) return { cluster, life, received: source.number() };
-      this.#parts.logger.warn(`node ${quote(life.node)} of cluster ${quote(cluster)} connects, which is not this one`);
+      this.#warn(`node ${quote(life.node)} of cluster ${quote(cluster)} connects, which is not this one`);
       return undefined;
     } finally {
       cancel();
@@ -168,11 +197,16 @@ export class Connections {
     await new Promise<void>((resolve) => {
       const waiting = this.#arrivals.get(key) ?? [];
       this.#arrivals.set(key, waiting);
-      const cancel = this.#after(PATIENCE_MS, resolve);
-      waiting.push(() => {
+      const arrived = () => {
         cancel();
         resolve();
+      };
+      const cancel = this.#after(PATIENCE_MS, () => {
+        waiting.splice(waiting.indexOf(arrived), 1);
+        if (waiting.length === 0 && this.#arrivals.get(key) === waiting) this.#arrivals.delete(key);
+        resolve();
       });
+      waiting.push(arrived);
     });
     return this.#closed ? undefined : this.#links.get(key);
   }

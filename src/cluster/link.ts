@@ -85,6 +85,8 @@ export class Link {
   #routesWaiting: { readonly n: number; readonly resolve: () => void }[] = [];
   #routesAt = 0;
   #transport: Transport | undefined;
+  /** What {@linkcode Link.succeed} was told last, until it is served. */
+  #successor: Transport | undefined;
   #received = 0;
   #workedOffBytes = 0;
   #ended = false;
@@ -93,7 +95,7 @@ export class Link {
   bytesReceived = 0;
   /** Messages at QoS 0 that were given up. */
   dropped = 0;
-  /** The peer has told what its clients are subscribed to. */
+  /** The peer has told all that its clients are subscribed to. */
   hasRoutes = false;
 
   constructor(parts: LinkParts) {
@@ -226,13 +228,29 @@ export class Link {
   }
 
   /**
-   * Goes on over a connection, to its end.
+   * A connection is about to take the former's place: nothing more comes by that one, so that what the peer is told to have
+   * come stays true.
+   *
+   * @returns up to which number frames have come
+   */
+  succeed(transport: Transport): number {
+    this.#successor = transport;
+    this.#transport?.close();
+    this.#transport = undefined;
+    this.#sender.detach();
+    return this.#received;
+  }
+
+  /**
+   * Goes on over a connection, to its end; over none that another one has come after.
    *
    * @param received up to which number the peer has what was sent before
    * @throws {BatchError | BytesError | ProtocolError} if the peer says what no node says
    * @throws {Error} if the connection breaks
    */
   async serve(transport: Transport, reader: BatchReader, received: number): Promise<void> {
+    if (this.#ended || (this.#successor !== undefined && this.#successor !== transport)) return transport.close();
+    this.#successor = undefined;
     // The newer connection holds: the peer knows better whether the older one is broken.
     this.#transport?.close();
     this.#transport = transport;
@@ -302,7 +320,6 @@ export class Link {
         return void this.#settle();
       case FrameType.Routes: {
         const { isWhole, changes } = readRoutes(source);
-        this.hasRoutes = true;
         return void observer.onRoutes(this, changes, isWhole);
       }
       case FrameType.Digest:
@@ -340,7 +357,8 @@ export class Link {
   }
 
   async #answer(id: number, question: Uint8Array): Promise<void> {
-    const answer = await this.#parts.observer.onRequest(this, question);
+    // Who asks what is not known here is a newer node: it is answered with nothing.
+    const answer = await this.#parts.observer.onRequest(this, question).catch(() => new Uint8Array(0));
     if (!this.#ended) this.#say(FrameType.Answer, id, answer);
   }
 

@@ -8,6 +8,8 @@ import { isNumbered, skipFrame } from "./frames.ts";
 
 /** A batch is closed when it is as large as this. */
 const BATCH_BYTES = 256 * 1024;
+/** So many bytes are in one write at most. */
+const PIECE_BYTES = 512 * 1024;
 /** So many bytes may be on their way that the peer has not worked off: what a frozen one makes the system keep. */
 const CREDIT_BYTES = 8 * 2 ** 20;
 
@@ -201,9 +203,14 @@ export class LinkSender {
     const { bytes, numbered, counts } = batch;
     if (numbered > 0) this.#unacknowledged.push(batch);
     if (counts) this.#sentBytes += bytes.length;
-    await transport.write(bytes);
-    this.#parts.onSent(bytes.length);
-    if (numbered > 0 || transport !== this.#transport) return;
+    // In pieces, so that a large batch on a slow way is seen to move.
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      const piece = bytes.subarray(at, at + PIECE_BYTES);
+      await transport.write(piece);
+      this.#parts.onSent(piece.length);
+      if (transport !== this.#transport) return;
+    }
+    if (numbered > 0) return;
     this.#closedBytes -= bytes.length;
     this.#relieve();
   }

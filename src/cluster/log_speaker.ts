@@ -10,6 +10,10 @@ const MOST_UNDER_WAY = 8;
 const BATCH_BYTES = 256 * 1024;
 /** What may wait to come by before those who publish are made to wait. */
 const MOST_BYTES = 16 * 2 ** 20;
+/** Who was made to wait goes on below so much. */
+const RELIEF_BYTES = MOST_BYTES / 2;
+/** So many records may be under way before none is said again. */
+const MOST_REPEATED = 64;
 /** What has not come by in the log for so long is said again. */
 const REPEAT_MS = 1000;
 
@@ -42,6 +46,7 @@ export class LogSpeaker {
   #entriesBytes = 0;
   #isFlushing = false;
   #ended = false;
+  #relief: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
 
   constructor(parts: LogSpeakerParts) {
@@ -60,7 +65,14 @@ export class LogSpeaker {
 
   /** Resolves when there is room for more; `undefined`: there is. */
   relieved(): Promise<void> | undefined {
-    return this.isFull && !this.#ended ? this.settled() : undefined;
+    if (!this.isFull || this.#ended) return undefined;
+    this.#relief ??= Promise.withResolvers();
+    return this.#relief.promise;
+  }
+
+  /** So much has not come by that a further heartbeat tells nothing. */
+  get isBehind(): boolean {
+    return this.#said.length >= MOST_REPEATED;
   }
 
   /** Says something at once. */
@@ -101,6 +113,8 @@ export class LogSpeaker {
     const [first] = this.#said;
     if (this.#ended || first === undefined || nowMs - first.saidAtMs < REPEAT_MS) return;
     for (const said of this.#said) {
+      // Where the log takes nothing, more of the same is no help.
+      if (this.#underWay >= MOST_REPEATED) return;
       said.saidAtMs = nowMs;
       this.#append(said.bytes);
     }
@@ -126,6 +140,10 @@ export class LogSpeaker {
   }
 
   #look(): void {
+    if (this.heldBytes < RELIEF_BYTES) {
+      this.#relief?.resolve();
+      this.#relief = undefined;
+    }
     if (this.#said.length > 0 || this.#entries.length > 0) return;
     this.#idle?.resolve();
     this.#idle = undefined;

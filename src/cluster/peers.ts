@@ -36,7 +36,7 @@ export interface PeersParts {
 interface Peer {
   readonly link: Link;
   readonly routes: RemoteRoutes;
-  /** What had come over the link at the last look, and since when no more has. */
+  /** What had come and gone over the link at the last look, and since when no more has. */
   bytesBefore: number;
   quietSinceMs: number;
 }
@@ -79,6 +79,7 @@ export class Peers implements LinkObserver {
     this.#peers.set(peer.node, { link, routes, bytesBefore: 0, quietSinceMs: now() });
     this.#tellChanges();
     link.tellRoutes(this.#local.all(), true);
+    this.#tellDigest(link);
     this.#parts.connections().add(link, address);
   }
 
@@ -113,11 +114,12 @@ export class Peers implements LinkObserver {
     for (const link of this.links()) this.#tellDigest(link);
   }
 
-  /** A connection over which nothing comes though something is to be answered is broken, whatever the system says. */
+  /** A connection over which nothing moves though something is to be answered is broken, whatever the system says. */
   #lookAfter(peer: Peer, nowMs: number): void {
     const { link, bytesBefore } = peer;
-    if (link.bytesReceived !== bytesBefore || !link.waits || !link.connected) peer.quietSinceMs = nowMs;
-    peer.bytesBefore = link.bytesReceived;
+    const bytes = link.bytesReceived + link.bytesSent;
+    if (bytes !== bytesBefore || !link.waits || !link.connected) peer.quietSinceMs = nowMs;
+    peer.bytesBefore = bytes;
     if (nowMs - peer.quietSinceMs >= this.#parts.failureTimeoutMs) link.breakOff();
   }
 
@@ -130,11 +132,15 @@ export class Peers implements LinkObserver {
 
   onRoutes({ peer }: Link, changes: readonly RouteChange[], isWhole: boolean): void {
     this.#peers.get(peer.node)?.routes.take(changes, isWhole);
-    if (isWhole) this.#parts.onKnown();
   }
 
   onDigest(link: Link, count: number, hash: number): void {
-    if (this.#peers.get(link.peer.node)?.routes.agrees(count, hash) === false) link.wantRoutes();
+    const routes = this.#peers.get(link.peer.node)?.routes;
+    if (routes === undefined) return;
+    if (!routes.agrees(count, hash)) return link.wantRoutes();
+    if (link.hasRoutes) return;
+    link.hasRoutes = true;
+    this.#parts.onKnown();
   }
 
   onRoutesWanted(link: Link): void {

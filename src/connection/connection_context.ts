@@ -88,6 +88,8 @@ export interface ClusterNode {
   goesByLog(message: Message): boolean;
   /** Why a message that goes by the log cannot now; `undefined`: it can. */
   refusalOf(message: Message): string | undefined;
+  /** Why a client cannot leave a will; `undefined`: it can. */
+  readonly refusalOfWills: string | undefined;
   /**
    * Resolves when what was subscribed to is known to all other nodes; `undefined`: it is.
    *

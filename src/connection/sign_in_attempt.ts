@@ -155,11 +155,13 @@ export class SignInAttempt implements SigningIn {
 
   /** Asks whether the client may leave its will. */
   async #refusalOfWill(): Promise<ConnectRefusal | undefined> {
-    const { pipeline, clock } = this.#connection.context;
+    const { pipeline, clock, cluster } = this.#connection.context;
     const { will, clientIdentifier } = this.#client;
     // Else no bridge would be let in; nobody has to permit what is never published.
     if (!will || isBridgeState(will.topicName)) return undefined;
     const message = willMessage(will, clientIdentifier, clock.now());
+    const problem = cluster?.refusalOfWills;
+    if (problem !== undefined) return toldRefusal(ReasonCode.QuotaExceeded, problem);
     const authorization = await pipeline.authorize(this.#client, message);
     return authorization.allowed ? undefined : refusalOfWillByPlugins(will, authorization);
   }

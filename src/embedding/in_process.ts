@@ -371,5 +371,9 @@ export class InProcess {
 function resultOf(topicName: string, outcome: PublishOutcome): PublishResult {
   if (typeof outcome !== "object") return { subscribers: typeof outcome === "number" ? outcome : 0 };
   if (outcome.allowed) return { subscribers: outcome.subscribers };
+  const { reasonCode, reasonString } = outcome;
+  if (reasonCode === ReasonCode.QuotaExceeded) {
+    throw new Error(`Cannot publish to ${quote(topicName)}: ${reasonString}`);
+  }
   throw new Error(`Cannot publish to ${quote(topicName)}: a plugin's transformMessage has failed: the log says why`);
 }

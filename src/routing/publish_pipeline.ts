@@ -153,7 +153,12 @@ export class PublishPipeline {
   }
 
   #route(message: Message | undefined, callbacks: PublishCallbacks): PublishOutcome | Promise<PublishOutcome> {
-    if (message) return this.#parts.router.publish(message, callbacks);
+    if (message) {
+      const { router } = this.#parts;
+      const reasonString = router.nodes?.refusalOf(message);
+      if (reasonString !== undefined) return { allowed: false, reasonCode: ReasonCode.QuotaExceeded, reasonString };
+      return router.publish(message, callbacks);
+    }
     callbacks.onRouted?.(0);
     return 0;
   }

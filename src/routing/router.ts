@@ -24,6 +24,8 @@ export interface HandOverOptions {
 export interface LoggedWay {
   /** Whether it is one of them. */
   goesByLog(message: Message): boolean;
+  /** Why that cannot be; `undefined`: it can, or goes another way. */
+  refusalOf(message: Message): string | undefined;
   /** Puts it into the log, from where it comes back to be routed; its receipt says when. */
   append(message: Message): void;
 }

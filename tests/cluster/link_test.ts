@@ -177,3 +177,38 @@ Deno.test("a message comes back as it was, whatever it has", () => {
     }
   }
 });
+
+Deno.test("while a connection succeeds another nothing more comes by the former, so that nothing comes twice", async () => {
+  const [a, b] = [new End("b"), new End("a")];
+  const cut = join(a, b);
+  const first = messageOf("1", 2);
+  a.link.send(first);
+  await settled(first);
+  // What the peer is told to have come holds until it goes on over the new connection.
+  const [here, there] = memoryPair();
+  const told = b.link.succeed(there);
+  const second = messageOf("2", 2);
+  a.link.send(second);
+  for (let i = 0; i < 5; i++) await turn();
+  assertEquals(b.link.received, told);
+  const [late, lateThere] = memoryPair();
+  await b.link.serve(lateThere, new BatchReader(lateThere), 0);
+  const toldBack = a.link.succeed(here);
+  const serving = [
+    a.link.serve(here, new BatchReader(here), told).catch(() => {}),
+    b.link.serve(there, new BatchReader(there), toldBack).catch(() => {}),
+  ];
+  await settled(second);
+  assertEquals(b.came, ["1", "2"]);
+  late.close();
+  here.close();
+  await Promise.all([cut(), ...serving]);
+});
+
+Deno.test("who has not said who he is cannot make a node take in more than that takes", async () => {
+  const [here, there] = memoryPair();
+  const bytes = new Uint8Array(300);
+  sealBatch(bytes);
+  await here.write(bytes);
+  await assertRejects(() => new BatchReader(there).next(200), BatchError, "expected 200 at most");
+});

@@ -1,5 +1,5 @@
 /** A cluster of brokers over a log in memory: what clients see, and what becomes of dead and silent nodes. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { testCluster } from "./behaviour.ts";
 import { Nodes } from "./nodes.ts";
 import { encodeRecord } from "../../src/cluster/record.ts";
@@ -204,4 +204,73 @@ Deno.test("the log is cut off when it is long, and who comes later knows all the
   nodes.silence("b");
   await nodes.pass(2 * TIMEOUT_MS);
   await reader.takeMessage({ topicName: "w", payload: "dead" });
+});
+
+Deno.test("a node that comes later lets nobody in before it knows all that clients of the others are subscribed to", async () => {
+  await using nodes = await Nodes.start(1);
+  const subscriber = await nodes.connect(nodes.all[0]!);
+  const filters = Array.from({ length: 3000 }, (_, i) => `${"long/".repeat(40)}${i}`);
+  for (let at = 0; at < filters.length; at += 100) {
+    const some = filters.slice(at, at + 100).map((topicFilter) => ({ topicFilter, qos: 1 as const }));
+    await subscriber.subscribe(some);
+  }
+  const later = await nodes.add("b");
+  const publisher = await nodes.connect(later);
+  const last = filters.at(-1)!;
+  assertEquals(await publisher.publish(last, "1", { qos: 1 }), 0);
+  await subscriber.takeMessage({ topicName: last, payload: "1" });
+});
+
+Deno.test("of two processes with one name the later one is the node, and the other stays outside", async () => {
+  await using nodes = await Nodes.start(2);
+  const [a, b] = nodes.all;
+  const former = await nodes.connect(b!);
+  await nodes.pass(10);
+  const later = await nodes.add("b");
+  await former.expectDisconnect(0x8b);
+  await nodes.pass(4 * TIMEOUT_MS);
+  const refused = await b!.open().connect({ protocolVersion: 5, clientIdentifier: "x" });
+  assertEquals<number>(refused.reasonCode, 0x88);
+  const [publisher, subscriber] = [await nodes.connect(a!), await nodes.connect(later)];
+  await subscriber.subscribe("t", 1);
+  assertEquals(await publisher.publish("t", "1", { qos: 1 }), 0);
+  await subscriber.takeMessage({ payload: "1" });
+});
+
+Deno.test("a retained message that is too large for the log is refused, whoever it is from, and the log goes on", async () => {
+  await using nodes = await Nodes.start(2);
+  const [a, b] = nodes.all;
+  const large = "x".repeat(513 * 1024);
+  const client = await nodes.connect(a!);
+  assertEquals(await client.publish("r", large, { qos: 1, retain: true }), 0x97);
+  await assertRejects(
+    () => a!.broker.publish("r", large, { retain: true }),
+    Error,
+    "524288 bytes at most in a cluster",
+  );
+  assertEquals(await client.publish("r", "small", { qos: 1, retain: true }), 0x10);
+  const reader = await nodes.connect(b!);
+  await reader.subscribe("r", 1);
+  await reader.takeMessage({ payload: "small", retain: true });
+});
+
+Deno.test("while the log takes nothing what is said in it does not grow with time, and all goes on afterwards", async () => {
+  await using nodes = await Nodes.start(2);
+  const [a] = nodes.all;
+  const client = await nodes.connect(a!);
+  const { engine } = nodes;
+  engine.fault = () => "lost";
+  await nodes.pass(200_000, 1000);
+  let appended = 0;
+  engine.fault = () => {
+    appended++;
+    return "lost";
+  };
+  await nodes.pass(10_000, 1000);
+  assert(appended <= 2 * 11 * 64, `${appended} appended`);
+  engine.fault = undefined;
+  await nodes.pass(10_000);
+  const again = await nodes.connect(a!);
+  assertEquals(await again.publish("r", "1", { qos: 1, retain: true }), 0x10);
+  await client.close();
 });
