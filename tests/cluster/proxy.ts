@@ -1,7 +1,7 @@
 /** Stands before a node's address for links: cuts what goes through it, or lets nothing pass. */
 export class LinkProxy implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #pairs = new Set<readonly [Deno.Conn, Deno.Conn]>();
+  readonly #pairs = new Set<readonly [Deno.TcpConn, Deno.TcpConn]>();
   readonly #running: Promise<void>[] = [];
   readonly #target: number;
   #frozen: PromiseWithResolvers<void> | undefined;
@@ -25,6 +25,15 @@ export class LinkProxy implements AsyncDisposable {
   /** Breaks off all connections. */
   cut(): void {
     for (const pair of this.#pairs) for (const end of pair) close(end);
+  }
+
+  /** Ends one direction of each connection, and lets the other be. */
+  halfClose(): void {
+    for (const [, server] of this.#pairs) {
+      server.closeWrite().catch(() => {
+        // It is closed.
+      });
+    }
   }
 
   /** Nothing more passes, though no connection breaks. */
