@@ -6,10 +6,12 @@ import type { Observers } from "../hooks/observe.ts";
 import type {
   BridgeSnapshot,
   BrokerStatistics,
+  ClusterSnapshot,
   PublishOptions,
   PublishResult,
   SessionSnapshot,
 } from "../hooks/plugin.ts";
+
 import type { Logger } from "../logger.ts";
 import type { ApplicationMessage } from "../message.ts";
 import type { QoS } from "../packet/packets.ts";
@@ -85,6 +87,8 @@ export interface AdminHost {
   bridges(): readonly BridgeSnapshot[];
   /** False: there is no bridge of this name. */
   tellBridge(name: string, action: BridgeAction): boolean;
+  /** `undefined`: the broker is on its own. */
+  cluster(): ClusterSnapshot | undefined;
   sessions(): IterableIterator<SessionSnapshot>;
   session(clientIdentifier: string): SessionSnapshot | undefined;
   /** Tells what happens until the returned function is called. */

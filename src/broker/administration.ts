@@ -215,6 +215,7 @@ function makeHost(
     letRun: () => machine.letRun(),
     listeners: () => listenersOf(parts, own),
     bridges: () => parts.bridges()?.snapshots ?? [],
+    cluster: () => brokerParts.context.cluster?.snapshot(),
     tellBridge: (name, action) => {
       const bridge = parts.bridges()?.get(name);
       bridge?.[action]();

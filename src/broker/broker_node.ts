@@ -1,4 +1,5 @@
 import type { ClusterNode } from "../connection/connection_context.ts";
+import type { ClusterSnapshot } from "../hooks/figures.ts";
 import type { WillLog } from "../routing/wills.ts";
 
 /** The node of a cluster that this broker is, as the broker starts and ends it. */
@@ -9,6 +10,8 @@ export interface BrokerNode extends ClusterNode {
   willKey(clientIdentifier: string): string;
   /** What is kept for other nodes, in bytes. */
   readonly heldBytes: number;
+  /** The cluster as this node sees it. */
+  snapshot(): ClusterSnapshot;
   /** Resolves when all that this node has said is in the log, or never will be. */
   settled(): Promise<void>;
   /** Says goodbye and ends. */

@@ -4,6 +4,7 @@ import { Cluster } from "../cluster/cluster.ts";
 import { openLog } from "../cluster/open_log.ts";
 import { openTcpCarrier } from "../cluster/tcp_carrier.ts";
 import type { PluginEntry, ResolvedCluster } from "../config/config.ts";
+import type { ClusterSnapshot } from "../hooks/figures.ts";
 import { type Logger, loggerOf } from "../logger.ts";
 import { type DropReason, Message } from "../message.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
@@ -144,6 +145,10 @@ class JoinedNode implements BrokerNode {
     return this.#cluster.heldBytes;
   }
 
+  snapshot(): ClusterSnapshot {
+    return this.#cluster.snapshot();
+  }
+
   goesByLog(message: Message): boolean {
     return this.#cluster.goesByLog(message);
   }
@@ -204,23 +209,23 @@ class JoinedNode implements BrokerNode {
   }
 
   #figures(): Record<string, string | number> {
-    const { nodes, life, position, isCutOff, peers } = this.#cluster;
+    const { name, node, nodes, cutOff, logPosition, links } = this.snapshot();
     const figures: Record<string, string | number> = {
-      "name": this.#config.name,
-      "node": life.node,
+      "name": name,
+      "node": node,
       "nodes/count": nodes.length,
-      "nodes/live": nodes.map(({ node }) => node).join(" "),
-      "log/position": position,
-      "log/state": isCutOff ? "cut-off" : "ok",
+      "nodes/live": nodes.join(" "),
+      "log/position": logPosition,
+      "log/state": cutOff ? "cut-off" : "ok",
     };
-    for (const link of peers.links()) {
-      const place = `links/${link.peer.node}`;
+    for (const link of links) {
+      const place = `links/${link.node}`;
       figures[`${place}/state`] = link.connected ? "linked" : "broken";
-      figures[`${place}/bytes/sent`] = link.bytesSent;
-      figures[`${place}/bytes/received`] = link.bytesReceived;
-      figures[`${place}/bytes/waiting`] = link.heldBytes;
+      figures[`${place}/bytes/sent`] = link.sentBytes;
+      figures[`${place}/bytes/received`] = link.receivedBytes;
+      figures[`${place}/bytes/waiting`] = link.waitingBytes;
       figures[`${place}/bytes/credit`] = link.creditBytes;
-      figures[`${place}/messages/dropped`] = link.dropped;
+      figures[`${place}/messages/dropped`] = link.messagesDropped;
     }
     return figures;
   }

@@ -48,6 +48,7 @@ function collect(observed: Observed): Figures {
     ),
     ceilings: [...brokerCeilings(brokerParts), ...clients.ceilings],
     bridges: observed.bridges(),
+    cluster: brokerParts.context.cluster?.snapshot(),
     store: storeFigures(brokerParts),
     process: processFigures(),
     routingLatency: statistics.routingLatency,

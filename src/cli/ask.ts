@@ -8,29 +8,39 @@ export interface Answer {
 /** Whoever answers may not be the broker, and have very much to say. */
 const MAXIMUM_CHARACTERS = 200;
 
+/** What a question may have beside its address. */
+export interface AskOptions {
+  /** Bearer token of the admin API. @default none */
+  readonly token?: string;
+  /** What is read of the answer, in characters. @default 200 */
+  readonly mostCharacters?: number;
+}
+
 /**
  * Asks by GET.
  *
  * @throws {Error} if there is no answer in `timeoutMs` milliseconds
  */
-export async function ask(url: string, timeoutMs: number): Promise<Answer> {
+export async function ask(url: string, timeoutMs: number, options: AskOptions = {}): Promise<Answer> {
+  const { token, mostCharacters = MAXIMUM_CHARACTERS } = options;
+  const headers: HeadersInit = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const gone = new AbortController();
   const timer = setTimeout(() => gone.abort(new Error(`no answer in ${timeoutMs / 1000} seconds`)), timeoutMs);
   try {
-    const response = await fetch(url, { signal: gone.signal, redirect: "manual" });
-    return { status: response.status, text: await beginningOf(response) };
+    const response = await fetch(url, { signal: gone.signal, redirect: "manual", headers });
+    return { status: response.status, text: await beginningOf(response, mostCharacters) };
   } finally {
     clearTimeout(timer);
     gone.abort();
   }
 }
 
-async function beginningOf({ body }: Response): Promise<string> {
+async function beginningOf({ body }: Response, mostCharacters: number): Promise<string> {
   let text = "";
   if (!body) return text;
   for await (const part of body.pipeThrough(new TextDecoderStream())) {
     text += part;
-    if (text.length >= MAXIMUM_CHARACTERS) break;
+    if (text.length >= mostCharacters) break;
   }
-  return text.slice(0, MAXIMUM_CHARACTERS);
+  return text.slice(0, mostCharacters);
 }

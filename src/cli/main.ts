@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import denoJson from "../../deno.json" with { type: "json" };
 import type { PasswordOptions } from "../plugins/password_file.ts";
 import { check } from "./check.ts";
+import { clusterStatus, type ClusterStatusFlags } from "./cluster_status.ts";
 import { ExitCode } from "./exit_code.ts";
 import { health } from "./health.ts";
 import { type CliIo, processIo } from "./io.ts";
@@ -54,6 +55,13 @@ export async function main(
     .argument("[url]", "where it answers. Default: http://127.0.0.1:9883/readyz")
     .action(async (address: string | undefined) => {
       exitCode = await health(address, io, services);
+    });
+  program.command("cluster").description("about a cluster").command("status")
+    .description("ask a node about its cluster: exit code 0 if it reaches the log and all others, 1 if not")
+    .argument("[url]", "its admin API. Default: http://127.0.0.1:9883/")
+    .option("--token-file <file>", "where a bearer token of the admin API stands; viewer is enough")
+    .action(async (address: string | undefined, flags: ClusterStatusFlags) => {
+      exitCode = await clusterStatus(address, flags, io, services);
     });
   addTokenCommands(program, async (file, command) => {
     exitCode = await token(file, command, io);

@@ -1,7 +1,7 @@
 import type { ReloadReport } from "../broker/broker.ts";
 import type { StartFindings } from "../broker/check_start.ts";
 import type { AdminRole, ResolvedConfig } from "../config/config.ts";
-import type { Answer } from "./ask.ts";
+import type { Answer, AskOptions } from "./ask.ts";
 import type { PasswordOptions } from "../plugins/password_file.ts";
 
 /** Where a listener is reached. */
@@ -39,7 +39,7 @@ export interface CliServices {
   /** Goes through a start, without listening or opening anything to anybody. */
   checkStart(config: ResolvedConfig): Promise<StartFindings>;
   /** Asks over HTTP. @throws {Error} if there is no answer in `timeoutMs` milliseconds */
-  ask(url: string, timeoutMs: number): Promise<Answer>;
+  ask(url: string, timeoutMs: number, options?: AskOptions): Promise<Answer>;
   /** @throws {Error} if the user name cannot stand in a password file */
   checkUsername(username: string): Promise<void>;
   /** Adds a user to a password file, or changes their password. */
@@ -100,9 +100,9 @@ export const services: CliServices = {
     const { checkStart } = await import("../broker/check_start.ts");
     return await checkStart(config);
   },
-  ask: async (url, timeoutMs) => {
+  ask: async (url, timeoutMs, options) => {
     const { ask } = await import("./ask.ts");
-    return await ask(url, timeoutMs);
+    return await ask(url, timeoutMs, options);
   },
   checkUsername: async (username) => {
     const { checkUsername } = await import("../plugins/password_file.ts");

@@ -1,5 +1,6 @@
 /** One node of a cluster: reads the log, says what this node has to say in it, and keeps the links to the others. */
 import { errorText } from "../error_text.ts";
+import type { ClusterSnapshot } from "../hooks/figures.ts";
 import { type Log, LogError, type LogRecord } from "../log/log.ts";
 import type { Logger } from "../logger.ts";
 import type { DropReason, Message } from "../message.ts";
@@ -87,6 +88,8 @@ export class Cluster implements LoggedWay {
   #endAsked: Promise<number> | undefined;
   #closed = false;
   #isReplaced = false;
+  /** It says goodbye: nothing begins anew. */
+  #isLeaving = false;
   readonly #snapshots = new SnapshotReader();
   readonly #shortener: LogShortener;
   /** The log begins in the middle: what came before a snapshot has come; `undefined`: there is nothing to wait for. */
@@ -184,6 +187,30 @@ export class Cluster implements LoggedWay {
     return this.#peers;
   }
 
+  /** As this node sees it. */
+  snapshot(): ClusterSnapshot {
+    const { roundTripMs } = this.#speaker;
+    return {
+      name: this.#parts.name,
+      node: this.#life.node,
+      nodes: this.nodes.map(({ node }) => node),
+      cutOff: this.isCutOff,
+      logPosition: this.#position,
+      logSilenceSeconds: this.#membership.silenceMs / 1000,
+      logRoundTripSeconds: roundTripMs === undefined ? undefined : roundTripMs / 1000,
+      links: Array.from(this.#peers.links(), (link) => ({
+        node: link.peer.node,
+        connected: link.connected,
+        waitingBytes: link.heldBytes,
+        creditBytes: link.creditBytes,
+        sentBytes: link.bytesSent,
+        receivedBytes: link.bytesReceived,
+        roundTripSeconds: link.roundTripMs === undefined ? undefined : link.roundTripMs / 1000,
+        messagesDropped: link.dropped,
+      })),
+    };
+  }
+
   /** What is kept for the log and for the others, in bytes. */
   get heldBytes(): number {
     let bytes = this.#speaker.heldBytes + this.#wills.heldBytes;
@@ -221,6 +248,7 @@ export class Cluster implements LoggedWay {
 
   /** Says goodbye, and ends. */
   async close(): Promise<void> {
+    this.#isLeaving = true;
     if (this.#joined && !this.isCutOff) {
       this.#speaker.say({ type: "down", ...this.#life });
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -233,7 +261,7 @@ export class Cluster implements LoggedWay {
 
   /** Ends without a word. */
   async cut(): Promise<void> {
-    this.#closed = true;
+    this.#closed = this.#isLeaving = true;
     this.#joined = false;
     this.#stopTimer();
     this.#speaker.end();
@@ -468,7 +496,7 @@ export class Cluster implements LoggedWay {
   #ended(life: Life, timeMs: number): void {
     const isOwn = life.node === this.#life.node && life.incarnation === this.#life.incarnation;
     this.#forget(plain(life), timeMs);
-    if (isOwn && !this.#closed) return this.#evict();
+    if (isOwn && !this.#isLeaving) return this.#evict();
     if (this.#joined) this.#claims.nodesChanged();
     this.#wills.sayAgain();
     this.#parts.logger.info(`cluster: node ${quote(life.node)} is gone`);
@@ -496,7 +524,7 @@ export class Cluster implements LoggedWay {
     this.#peers.clear();
     this.#claims.clear();
     this.#wakeAll();
-    if (!this.#closed && !this.#isReplaced) this.#begin();
+    if (!this.#isLeaving && !this.#isReplaced) this.#begin();
   }
 
   /** Another process has this node's name, and is the later one: two that took turns would serve nobody. */

@@ -81,6 +81,8 @@ export class Link {
   readonly #trail: Trail;
   readonly #awaited = new Fifo<Awaited>();
   readonly #questions = new Map<number, (answer: Uint8Array | undefined) => void>();
+  /** A frame whose acknowledgement is waited for to know how long that takes. */
+  #probe: { readonly n: number; readonly atMs: number } | undefined;
   #lastQuestion = 0;
   #routesWaiting: { readonly n: number; readonly resolve: () => void }[] = [];
   #routesAt = 0;
@@ -95,6 +97,8 @@ export class Link {
   bytesReceived = 0;
   /** Messages at QoS 0 that were given up. */
   dropped = 0;
+  /** What the peer took last to work something off, in milliseconds; `undefined`: nothing was measured. */
+  roundTripMs: number | undefined;
   /** The peer has told all that its clients are subscribed to. */
   hasRoutes = false;
 
@@ -189,6 +193,7 @@ export class Link {
   /** Tells what the peer should have been told by now. */
   tellDigest(count: number, hash: number): void {
     const out = this.#sender.frame("numbered");
+    this.#probe ??= { n: this.#sender.last, atMs: this.#parts.now() };
     out.u8(FrameType.Digest);
     writeNumber(out, count);
     writeNumber(out, hash);
@@ -371,6 +376,10 @@ export class Link {
   /** Tells those who wait for what the peer has worked off. */
   #settle(): void {
     const { acknowledged } = this.#sender;
+    if (this.#probe !== undefined && this.#probe.n <= acknowledged) {
+      this.roundTripMs = this.#parts.now() - this.#probe.atMs;
+      this.#probe = undefined;
+    }
     for (let one = this.#awaited.peek(); one && one.n <= acknowledged; one = this.#awaited.peek()) {
       this.#awaited.shift();
       this.#resolve(one);

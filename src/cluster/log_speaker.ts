@@ -46,6 +46,8 @@ export class LogSpeaker {
   #entriesBytes = 0;
   #isFlushing = false;
   #ended = false;
+  /** What it took last from saying something to reading it; `undefined`: nothing was read yet. */
+  roundTripMs: number | undefined;
   #relief: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
 
@@ -103,6 +105,7 @@ export class LogSpeaker {
     const at = this.#said.findIndex((said) => said.n === n);
     const [said] = at < 0 ? [] : this.#said.splice(at, 1);
     this.#saidBytes -= said?.bytes.length ?? 0;
+    if (said) this.roundTripMs = this.#parts.now() - said.saidAtMs;
     this.#look();
     return said?.receipts ?? [];
   }

@@ -45,6 +45,11 @@ export class Membership {
     return this.#isCutOff;
   }
 
+  /** Milliseconds since this node's own word came by. */
+  get silenceMs(): number {
+    return this.#parts.now() - this.#seenAtMs;
+  }
+
   /** How often to call {@linkcode Membership.tick}, in milliseconds. */
   get periodMs(): number {
     return Math.min(LONGEST_HEARTBEAT_MS, this.#parts.failureTimeoutMs / HEARTBEATS_PER_TIMEOUT);

@@ -184,3 +184,43 @@ export interface SessionSnapshot {
    */
   readonly messagesDropped: Readonly<Partial<Record<DropReason, number>>>;
 }
+
+/** One link of a cluster's node to another. */
+export interface ClusterLinkSnapshot {
+  /** Name of the other node. */
+  readonly node: string;
+  /** There is a connection. */
+  readonly connected: boolean;
+  /** Bytes that wait for the other node, or that it has not worked off. */
+  readonly waitingBytes: number;
+  /** Bytes that may still leave before it has worked off some. */
+  readonly creditBytes: number;
+  /** Bytes since the link's beginning, over all its connections. */
+  readonly sentBytes: number;
+  /** As {@linkcode ClusterLinkSnapshot.sentBytes}. */
+  readonly receivedBytes: number;
+  /** What the other node took last to answer, in seconds; measured every 10 seconds. `undefined`: it has not yet. */
+  readonly roundTripSeconds: number | undefined;
+  /** Messages at QoS 0 that were given up. */
+  readonly messagesDropped: number;
+}
+
+/** A cluster as one of its nodes sees it. */
+export interface ClusterSnapshot {
+  /** The cluster's name. */
+  readonly name: string;
+  /** This node's name. */
+  readonly node: string;
+  /** Names of the nodes that live, this one included, in order. */
+  readonly nodes: readonly string[];
+  /** This node does not reach the log, or was declared dead. */
+  readonly cutOff: boolean;
+  /** Up to which position the log was read. */
+  readonly logPosition: number;
+  /** How long ago this node's own word came by in the log last, in seconds. */
+  readonly logSilenceSeconds: number;
+  /** What the last of them took from being said to being read, in seconds; `undefined`: there was none yet. */
+  readonly logRoundTripSeconds: number | undefined;
+  /** The links to the other nodes. */
+  readonly links: readonly ClusterLinkSnapshot[];
+}

@@ -2,6 +2,7 @@ import { exporterName, type MosquittoTopic, mosquittoTopics } from "../plugins/s
 import { bridgeFamilies } from "./bridge_families.ts";
 import { brokerFamilies, uptimeSeconds } from "./broker_families.ts";
 import { clientFamilies } from "./client_families.ts";
+import { clusterFamilies } from "./cluster_families.ts";
 import type { Family } from "./family.ts";
 import { messageFamilies } from "./message_families.ts";
 
@@ -14,6 +15,7 @@ export const families: readonly Family[] = [
   ...messageFamilies,
   ...brokerFamilies,
   ...bridgeFamilies,
+  ...clusterFamilies,
   ...mosquittoFamilies,
 ];
 

@@ -1,5 +1,5 @@
 import type { Histogram } from "../histogram.ts";
-import type { BridgeSnapshot, BrokerStatistics } from "../hooks/figures.ts";
+import type { BridgeSnapshot, BrokerStatistics, ClusterSnapshot } from "../hooks/figures.ts";
 import type { ProcessFigures } from "../runtime/process_figures.ts";
 
 /** One listener as it is now. */
@@ -53,6 +53,8 @@ export interface Figures {
   readonly adminCertificates: readonly Pick<ListenerFigures, "name" | "certificateExpirySeconds">[];
   readonly ceilings: readonly CeilingFigures[];
   readonly bridges: readonly BridgeSnapshot[];
+  /** `undefined`: the broker is on its own. */
+  readonly cluster: ClusterSnapshot | undefined;
   /** `undefined`: nothing outlives the process. */
   readonly store: StoreFigures | undefined;
   readonly process: ProcessFigures;

@@ -221,6 +221,19 @@ Deno.test("a node that comes later lets nobody in before it knows all that clien
   await subscriber.takeMessage({ topicName: last, payload: "1" });
 });
 
+Deno.test("a node that shuts down is gone for the others at once: nobody waits for it", async () => {
+  await using nodes = await Nodes.start(2);
+  const [a, b] = nodes.all;
+  const [publisher, subscriber] = [await nodes.connect(a!), await nodes.connect(b!)];
+  await subscriber.subscribe("t", 1);
+  assertEquals(await publisher.publish("t", "1", { qos: 1 }), 0);
+  await b!.broker.shutdown();
+  // The clock stands still: a node that is only silent would be waited for.
+  assertEquals(await publisher.publish("t", "2", { qos: 1 }), 0x10);
+  assertEquals(await publisher.subscribe("x", 1), [1]);
+  assertEquals(a!.broker.observability.metrics(null).body.match(/amqtt_cluster_nodes (\d)/)?.[1], "1");
+});
+
 Deno.test("of two processes with one name the later one is the node, and the other stays outside", async () => {
   await using nodes = await Nodes.start(2);
   const [a, b] = nodes.all;

@@ -17,6 +17,7 @@ function figures(parts: Partial<Figures> = {}): Figures {
     listeners: [],
     adminCertificates: [],
     bridges: [],
+    cluster: undefined,
     ceilings: [],
     store: undefined,
     process: {
@@ -51,8 +52,21 @@ Deno.test("every family has its lines, each of a name once, and those without a 
     messagesSent: 11,
     messagesReceived: 12,
   };
-  const full = readPage(openMetrics(figures({ listeners, ceilings, bridges: [bridge], store, statistics })));
+  const link = { node: "b", connected: true, waitingBytes: 13, creditBytes: 14, sentBytes: 15, receivedBytes: 16 };
+  const cluster = {
+    name: "x",
+    node: "a",
+    nodes: ["a", "b"],
+    cutOff: false,
+    logPosition: 17,
+    logSilenceSeconds: 0.5,
+    logRoundTripSeconds: 0.25,
+    links: [{ ...link, roundTripSeconds: 0.125, messagesDropped: 18 }],
+  };
+  const full = readPage(openMetrics(figures({ listeners, ceilings, bridges: [bridge], cluster, store, statistics })));
   assertEquals(full.samples.get('amqtt_bridge_up{bridge="cloud"}'), 0);
+  assertEquals(full.samples.get("amqtt_cluster_nodes"), 2);
+  assertEquals(full.samples.get('amqtt_cluster_link_round_trip_seconds{peer="b"}'), 0.125);
   assertEquals(full.samples.get('amqtt_bridge_queued{bridge="cloud"}'), 9);
   assertEquals([...full.types.keys()], families.map(({ name }) => name));
   assertEquals(full.samples.get('amqtt_sign_ins_total{plugin="auth.file",result="denied"}'), 8);
@@ -60,7 +74,7 @@ Deno.test("every family has its lines, each of a name once, and those without a 
   const without = readPage(openMetrics(figures())).types;
   assertEquals(
     families.map(({ name }) => name).filter((name) => !without.has(name)).every((name) =>
-      /listener|ceiling|bridge|store|sign_ins|connections_(accepted|refused)/.test(name)
+      /listener|ceiling|bridge|cluster|store|sign_ins|connections_(accepted|refused)/.test(name)
     ),
     true,
   );

@@ -2,6 +2,7 @@ import type { Route } from "../route.ts";
 import { bridgeRoutes } from "./bridges.ts";
 import { brokerRoutes } from "./broker.ts";
 import { clientRoutes } from "./clients.ts";
+import { clusterRoutes } from "./cluster.ts";
 import { signInRoutes } from "./sign_in.ts";
 import { streamRoutes } from "./streams.ts";
 import { topicRoutes } from "./topics.ts";
@@ -11,6 +12,7 @@ export const routes: readonly Route[] = [
   ...signInRoutes,
   ...brokerRoutes,
   ...bridgeRoutes,
+  ...clusterRoutes,
   ...clientRoutes,
   ...topicRoutes,
   ...streamRoutes,

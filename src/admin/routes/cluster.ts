@@ -1,0 +1,22 @@
+/** The cluster that the broker is a node of, as that sees it. */
+import { Problem } from "../problem.ts";
+import { type Call, get, type Route } from "../route.ts";
+
+function showCluster({ host }: Call) {
+  const cluster = host.cluster();
+  if (cluster === undefined) throw new Problem(404, "the broker is no node of a cluster");
+  const { links, logRoundTripSeconds, ...rest } = cluster;
+  return {
+    ...rest,
+    logRoundTripSeconds: logRoundTripSeconds ?? null,
+    links: links.map((link) => ({ ...link, roundTripSeconds: link.roundTripSeconds ?? null })),
+  };
+}
+
+export const clusterRoutes: readonly Route[] = [
+  get("/cluster", {
+    needs: "viewer",
+    summary: "The cluster that the broker is a node of: who lives, how far the log was read, and the links",
+    handle: showCluster,
+  }),
+];
