@@ -137,7 +137,17 @@ export class FakeServices implements CliServices {
 
   ask(url: string, _timeoutMs: number): Promise<Answer> {
     this.asked.push(url);
-    return Promise.resolve({ status: 200, text: "ok\n" });
+    const cluster = {
+      name: "x",
+      node: "a",
+      nodes: ["a"],
+      cutOff: false,
+      logPosition: 1,
+      logSilenceSeconds: 0,
+      logRoundTripSeconds: null,
+      links: [],
+    };
+    return Promise.resolve({ status: 200, text: url.endsWith("/cluster") ? JSON.stringify(cluster) : "ok\n" });
   }
 
   checkUsername(username: string): Promise<void> {

@@ -109,3 +109,29 @@ Deno.test("the examples for systemd and containers name what is there", async ()
     if (from!.startsWith("./")) await Deno.stat(join(root, "examples", from!));
   }
 });
+
+Deno.test("the example for a cluster in containers names what is there, and its nodes' certificates are made", async () => {
+  const folder = join(root, "examples", "cluster");
+  const { services } = parse(await Deno.readTextFile(join(folder, "compose.yaml"))) as {
+    services: Record<string, { volumes: string[]; environment?: { NODE: string }; entrypoint?: string[] }>;
+  };
+  for (const volume of Object.values(services).flatMap(({ volumes }) => volumes)) {
+    const [from] = volume.split(":");
+    if (from!.startsWith(".")) await Deno.stat(join(folder, from!));
+  }
+  const nodes = Object.values(services).flatMap(({ environment }) => environment?.NODE ?? []);
+  assertEquals(nodes, ["a", "b", "c"]);
+  assertEquals(services.certificates!.entrypoint!.slice(3), nodes);
+  const made = await Deno.makeTempDir();
+  try {
+    const args = [join(folder, "certificates.sh"), made, ...nodes];
+    for (let time = 0; time < 2; time++) {
+      const { success, stderr } = await new Deno.Command("sh", { args, stdout: "null" }).output();
+      assert(success, new TextDecoder().decode(stderr));
+    }
+    const names = Array.from(Deno.readDirSync(made), ({ name }) => name).filter((name) => /^[abc]\./.test(name));
+    assertEquals(names.sort(), ["a.key", "a.pem", "b.key", "b.pem", "c.key", "c.pem"]);
+  } finally {
+    await Deno.remove(made, { recursive: true });
+  }
+});
