@@ -220,7 +220,7 @@ export class FaultsRun {
     const random = this.#random;
     const station = random.pick(this.#stations);
     const proxy = this.#proxies[random.between(1, 2)]!;
-    const lasts = random.between(100, 3000);
+    const lasts = random.between(100, 2500);
     const kind = random.pick(["kill", "stop", "cut", "shut", "delay", "half-close", "client"] as const);
     if (kind === "kill") {
       await station.kill();

@@ -9,9 +9,6 @@ Deno.test({
   name:
     "with nodes killed and stopped and links cut nothing acknowledged is lost or doubled, and all nodes retain the same",
   ignore: !natsInstalled,
-  // Of MQTT.js timers that nobody can end.
-  sanitizeOps: false,
-  sanitizeResources: false,
   async fn() {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const { broken, figures } = await new FaultsRun(seed, () => {}).run(FAULTS);
