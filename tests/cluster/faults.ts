@@ -55,9 +55,9 @@ class Station {
     this.isUp = true;
   }
 
-  async kill(): Promise<void> {
+  async kill(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
     this.isUp = false;
-    await this.process.end("SIGKILL");
+    await this.process.end(signal);
   }
 
   /** Brings back what is not connected; true: all are. */
@@ -221,9 +221,9 @@ export class FaultsRun {
     const station = random.pick(this.#stations);
     const proxy = this.#proxies[random.between(1, 2)]!;
     const lasts = random.between(100, 2500);
-    const kind = random.pick(["kill", "stop", "cut", "shut", "delay", "half-close", "client"] as const);
-    if (kind === "kill") {
-      await station.kill();
+    const kind = random.pick(["kill", "restart", "stop", "cut", "shut", "delay", "half-close", "client"] as const);
+    if (kind === "kill" || kind === "restart") {
+      await station.kill(kind === "kill" ? "SIGKILL" : "SIGTERM");
       await pause(lasts);
       await station.start();
     } else if (kind === "stop") {
