@@ -52,6 +52,8 @@ const STATE = "$SYS/broker/connection/link/state";
 const KEPT = 10;
 /** Milliseconds within which a bridge is back; its waits grow while nothing lasts. */
 const PATIENCE_MS = 300_000;
+/** At the end nothing more is waited for once nothing has come for so long. */
+const QUIET_MS = 60_000;
 /** Messages of one publisher under way. */
 const WINDOW = 20;
 
@@ -159,8 +161,18 @@ export async function runBridge({ kills, cuts, seed, folder, log }: BridgeRunOpt
     }
     isOver = true;
     await published;
-    const settled = () => houses.every(({ publisher }) => publisher.outstanding === 0) && ledger.missing().length === 0;
-    await eventually(settled, PATIENCE_MS);
+    // As long as something comes it is not lost, however much has gathered.
+    let seen = -1;
+    const settled = () => {
+      const { deliveries } = ledger.figures;
+      const isQuiet = deliveries === seen;
+      seen = deliveries;
+      return isQuiet && houses.every(({ publisher }) => publisher.outstanding === 0) && ledger.missing().length === 0;
+    };
+    for (let before = -1; before !== ledger.figures.deliveries;) {
+      before = ledger.figures.deliveries;
+      if (await eventually(settled, QUIET_MS)) break;
+    }
     await compareRetained();
   } catch (error) {
     ledger.fault(error instanceof Error ? `${error.stack}` : String(error));
