@@ -15,7 +15,6 @@ import {
   type OutboundPacket,
   PacketType,
   type ProtocolVersion,
-  type QoS,
   type ReasonProperties,
   type SubackPacket,
 } from "../packet/packets.ts";
@@ -216,13 +215,10 @@ export class PacketWriter implements OutboundLink {
     const shown = this.#view === undefined ? message : this.#view.show(message);
     // What is kept from the client was refused just before.
     if (shown === undefined) return;
-    // Another member of the share may have it in the store: it must not come to both.
-    const kept = this.#durable ? qos > 0 : qos === 2 && delivery.share !== undefined;
-    const behindSuback = this.#gate?.holdsBack(message.topicName) ?? false;
-    const gated = behindSuback || (kept && this.#gate !== undefined && (qos === 2 || this.#gate.holdsMessages));
-    const out = this.#gate && gated ? this.#held(this.#gate, qos, { kept, behindSuback }) : this.#outbox.open();
+    const held = this.#gate && this.#heldBack(this.#gate, delivery);
+    const out = held ?? this.#outbox.open();
     // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
-    const alias = this.#aliases && !gated ? this.#aliasFor(delivery, shown) : undefined;
+    const alias = this.#aliases && !held ? this.#aliasFor(delivery, shown) : undefined;
     const asReceived = alias === undefined && shown === message && delivery.subscriptionIdentifiers === undefined &&
       message.body.writeAsReceived(out, publishFirstByte(qos, retain, dup), packetIdentifier, this.version);
     if (!asReceived) {
@@ -246,14 +242,14 @@ export class PacketWriter implements OutboundLink {
     this.acknowledge(PacketType.Pubrel, packetIdentifier);
   }
 
-  /** Where to append a message that is held back. */
-  #held(
-    gate: CommitGate,
-    qos: QoS,
-    { kept, behindSuback }: { readonly kept: boolean; readonly behindSuback: boolean },
-  ): OutputBuffer {
+  /** Where to append a message that is held back; `undefined`: it is not. */
+  #heldBack(gate: CommitGate, { message, qos, share }: Delivery): OutputBuffer | undefined {
+    // Another member of the share may have it in the store: it must not come to both.
+    const kept = this.#durable ? qos > 0 : qos === 2 && share !== undefined;
+    const behindSuback = gate.holdsBack(message.topicName);
     if (kept && qos === 2) return gate.forMessage();
-    return behindSuback ? gate.behindSuback({ inOrder: kept }) : gate.behindMessages();
+    if (behindSuback) return gate.behindSuback({ inOrder: kept });
+    return kept && gate.holdsMessages ? gate.behindMessages() : undefined;
   }
 
   #forAnswer(): OutputBuffer {
