@@ -1,6 +1,6 @@
 /** What happens in the broker, told to the host program. */
 import { errorText } from "../error_text.ts";
-import { type ObservingHook, observingHooks } from "../hooks/observe.ts";
+import { type ObservingHook, observingHooks } from "../hooks/observing_hooks.ts";
 import type { Plugin } from "../hooks/plugin.ts";
 import { isPromise, showValue } from "../hooks/fault.ts";
 import type { Logger } from "../logger.ts";

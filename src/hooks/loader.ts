@@ -1,6 +1,7 @@
 /** From an import specifier in the config to a plugin that has been checked. */
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { observingHooks } from "./observing_hooks.ts";
 import type { PluginEntry } from "../config/config.ts";
 import { nearestName, toCamelCase } from "../config/spelling.ts";
 import type { Plugin, PluginContext, PluginFactory } from "./plugin.ts";
@@ -50,18 +51,7 @@ const hooks: Readonly<Record<keyof Plugin, true>> = {
   beforeShutdown: true,
   afterShutdown: true,
   reload: true,
-  clientConnected: true,
-  clientDisconnected: true,
-  clientSubscribed: true,
-  clientUnsubscribed: true,
-  messageReceived: true,
-  messageRouted: true,
-  messageRetained: true,
-  messageQueued: true,
-  messageDropped: true,
-  denied: true,
-  packetReceived: true,
-  packetSent: true,
+  ...observingHooks,
 };
 
 const hookNames = Object.keys(hooks);

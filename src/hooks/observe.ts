@@ -2,26 +2,8 @@
 import type { Logger } from "../logger.ts";
 import { isPromise, threw } from "./fault.ts";
 import type { LoadedPlugin } from "./loader.ts";
+import { type ObservingHook, observingHooks } from "./observing_hooks.ts";
 import type { Plugin } from "./plugin.ts";
-
-/** The hooks that observe clients, messages and packets. */
-export const observingHooks = {
-  clientConnected: true,
-  clientDisconnected: true,
-  clientSubscribed: true,
-  clientUnsubscribed: true,
-  messageReceived: true,
-  messageRouted: true,
-  messageRetained: true,
-  messageQueued: true,
-  messageDropped: true,
-  denied: true,
-  packetReceived: true,
-  packetSent: true,
-} as const satisfies Partial<Record<keyof Plugin, true>>;
-
-/** The name of one of {@linkcode observingHooks}. */
-export type ObservingHook = keyof typeof observingHooks;
 
 /** The observing hooks of all plugins as one; a hook that no plugin has is `undefined`. */
 export type Observers = Readonly<Pick<Plugin, ObservingHook>>;
