@@ -213,7 +213,7 @@ export async function startDurable(
 /** Waits until something is so that no packet tells of. */
 export async function until(what: string, isSo: () => boolean): Promise<void> {
   for (let turn = 0; !isSo(); turn++) {
-    if (turn === 10_000) throw new Error(`${what}: not so after ${turn} turns of the event loop`);
+    if (turn === 200_000) throw new Error(`${what}: not so after ${turn} turns of the event loop`);
     await new Promise((resolve) => setTimeout(resolve));
   }
 }
