@@ -85,6 +85,8 @@ export class Message implements ApplicationMessage {
   retainedSerial = 0;
   /** Its way between the nodes of a cluster; `undefined`: there is none, or not yet. */
   trail: Trail | undefined = undefined;
+  /** How it goes at QoS 0 to all who get it as it is. The sessions' own. */
+  plainDelivery: unknown = undefined;
   /** Payload and properties, and the PUBLISH around them as long as that can be passed on as it is. */
   readonly body: PublishBody;
   #snapshot: ApplicationMessage | undefined;

@@ -115,6 +115,17 @@ export class WorkBudget {
     return sliceIsOver || this.mustWait(party);
   }
 
+  /**
+   * As {@linkcode WorkBudget.look}, at the end of a piece of work: if the next one were as long and would not fit into the
+   * turn, this is the better place to break off than its middle, where what was gathered leaves in two writes.
+   *
+   * @param beganAtMs what {@linkcode WorkBudget.begin} returned for the piece
+   */
+  lookAfter(party: WorkParty, beganAtMs: number): boolean {
+    if (this.look(party)) return true;
+    return party.sliceMs >= SLICE_MS && this.#usedMs + this.#lookedAtMs - beganAtMs >= TURN_MS;
+  }
+
   /** Whether the turn's time is used up for this party; the clock is not looked at. */
   mustWait(party: WorkParty): boolean {
     if (this.#usedMs < TURN_MS) return false;

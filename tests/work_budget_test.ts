@@ -169,6 +169,19 @@ Deno.test("Who asks little does not wait for a crowd that has just come", async 
   await Promise.all(crowd);
 });
 
+Deno.test("Work is broken off at the end of a piece if the next one would not fit into the turn", () => {
+  const machine = new Machine();
+  const { work } = machine;
+  const party = new WorkParty();
+  const isLast = (pieceMs: number) => {
+    const beganAtMs = work.begin();
+    machine.nowMs += pieceMs;
+    work.steps += pieceMs * 1000;
+    return work.lookAfter(party, beganAtMs);
+  };
+  assertEquals([isLast(4.5), isLast(1), isLast(1), isLast(3)], [false, false, false, true]);
+});
+
 Deno.test("Time in which the process waited for a processor is charged to nobody", async () => {
   const machine = new Machine();
   const { work } = machine;

@@ -206,7 +206,7 @@ export class Connection implements ClientConnection, OutboxOwner {
         this.#cameAtMs = work.begin();
         if (work.mustWait(this.work)) await this.#turn();
         await this.#handleFrames();
-        const sliceIsOver = work.look(this.work);
+        const sliceIsOver = work.lookAfter(this.work, this.#cameAtMs);
         for (const pause of this.#throttle.pauses()) {
           this.#unread();
           await this.#untilClosed(pause);

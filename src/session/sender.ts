@@ -526,6 +526,8 @@ export class Sender {
     }
     if (!link && !this.#limits.queueQoS0) return this.#options.onDrop(delivery.message, "offline-qos0");
     if (delivery.message.isForNow) return this.#options.onDrop(delivery.message, "message-expired");
+    // It gets a place, and is this session's alone from now on.
+    delivery.message.plainDelivery = undefined;
     delivery.sequence = ++this.#sequence;
     this.#push(delivery);
   }

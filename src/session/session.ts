@@ -237,11 +237,11 @@ export class Session implements Subscriber {
   }
 }
 
+/** Those who get a message at QoS 0 and with nothing of their own share one delivery: it has no place among theirs. */
 function deliveryOf(message: Message, route: Route): Delivery {
-  return new NewDelivery(
-    message,
-    deliveryQoS(message.qos, route.qos),
-    route.retainAsPublished && message.retain,
-    route,
-  );
+  const isPlain = message.qos === 0 && !message.retain && route.subscriptionIdentifiers === undefined &&
+    route.share === undefined;
+  if (isPlain) return (message.plainDelivery ??= new NewDelivery(message, 0, false, route)) as Delivery;
+  const retain = route.retainAsPublished && message.retain;
+  return new NewDelivery(message, deliveryQoS(message.qos, route.qos), retain, route);
 }

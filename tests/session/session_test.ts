@@ -43,6 +43,29 @@ Deno.test("A message is sent with the lower QoS, RETAIN as published only if ask
   ]);
 });
 
+Deno.test("What several sessions are given alike has a place of its own in the queue of each", () => {
+  const sender = { ...senderOptions().options, queueQoS0: true };
+  const sessions = ["a", "b"].map((clientIdentifier) =>
+    new Session({ clientIdentifier, username: undefined, expiryIntervalSeconds: 10, sender, onReturn: () => false })
+  );
+  const offer = (name: string, to: readonly Session[]) => {
+    const message = Message.of({ topicName: parseTopicName(name), payload: new Uint8Array(1) });
+    for (const subscriber of to) {
+      const route = {
+        qos: 0,
+        retainAsPublished: false,
+        subscriptionIdentifiers: undefined,
+        ownMessages: "same",
+      } as const;
+      subscriber.offer(message, { ...route, subscriber });
+    }
+  };
+  offer("only/a", sessions.slice(0, 1));
+  offer("both", sessions);
+  const places = sessions.map(({ sender }) => sender.firstWaiting(9).deliveries.map(({ sequence }) => sequence));
+  assertEquals(places, [[1, 2], [1]]);
+});
+
 Deno.test("A retained message for a new subscription is sent with RETAIN 1 and the subscription's identifier", () => {
   const { session, sent, retained: messages } = open();
   messages.set(retained);
