@@ -25,6 +25,7 @@ export {
   Broker,
   type BrokerEnvironment,
   type Clock,
+  type DuplexSocket,
   type HandInOptions,
   type ListenerAddress,
   type Machine,
@@ -34,6 +35,7 @@ export {
   type ReloadFailure,
   type ReloadReport,
   type StartOptions,
+  type UpgradeHead,
   type UpgradeOptions,
 } from "./src/broker/broker.ts";
 

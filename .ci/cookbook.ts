@@ -1,4 +1,4 @@
-/** Runs each program of the cookbook, but for the one for Node, which needs the package: `.ci/npm.ts`. */
+/** Runs each program of the cookbook, but for those for Node, which need the package: `.ci/npm.ts`. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { connect } from "node:tls";

@@ -1,85 +1,32 @@
 /**
- * Makes the npm package, installs it as a program would, and tries it under the `node` of this machine: from a YAML file
- * over TCP, TLS and WebSocket with clients of 3.1.1 and 5.0, with SQLite, and inside another program.
+ * Makes the npm package, installs it as a program would, and tries it under the `node` of this machine or a Bun from npm:
+ * from a YAML file over TCP, TLS and WebSocket with clients of 3.1.1 and 5.0, with SQLite, and inside another program.
  *
- *     deno run -A .ci/npm.ts
+ *     deno run -A .ci/npm.ts node
+ *     deno run -A .ci/npm.ts bun
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect, connectAsync } from "mqtt";
+import { connect as connectTls } from "node:tls";
 import { buildPackage } from "../tests/npm/build.ts";
 import { makeAuthority, writeServerCertificate } from "../tests/support/certificates.ts";
-import { root } from "./program.ts";
+import { ForeignProgram, run } from "./foreign_program.ts";
+import { root, roundTrip } from "./program.ts";
 
 const OLDEST_NODE = 20;
-const PATIENCE_MS = 60_000;
+const BUN = "bun@1.4.5";
+const PATIENCE_MS = 300_000;
 
-/** Node, with a config in the folder where the package is installed. */
-class NodeBroker implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #written: Promise<unknown>[];
-  readonly #waiting = new Set<() => void>();
-  text = "";
-
-  constructor(cwd: string, args: readonly string[]) {
-    this.#child = new Deno.Command("node", { args: [...args], cwd, stdin: "null", stdout: "piped", stderr: "piped" })
-      .spawn();
-    this.#written = [this.#child.stdout, this.#child.stderr].map((stream) => this.#gather(stream));
-  }
-
-  /** The first thing written that has the pattern. */
-  async written(pattern: RegExp): Promise<RegExpExecArray> {
-    const ended = this.#child.status.then(() => Promise.all(this.#written));
-    for (;;) {
-      const found = pattern.exec(this.text);
-      if (found) return found;
-      const more = new Promise<void>((resolve) => this.#waiting.add(resolve));
-      const isOver = await Promise.race([more.then(() => false), ended.then(() => true)]);
-      if (isOver && !pattern.test(this.text)) throw new Error(`Node ended before it wrote ${pattern}:\n${this.text}`);
-    }
-  }
-
-  /** Ends it, or waits for its end. @returns the exit code */
-  async end(signal?: "SIGTERM"): Promise<number> {
-    if (signal) this.#child.kill(signal);
-    const { code } = await this.#child.status;
-    await Promise.all(this.#written);
-    return code;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
-    await this.end();
-  }
-
-  async #gather(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      this.text += text;
-      for (const wake of this.#waiting) wake();
-      this.#waiting.clear();
-    }
-  }
-}
-
-async function run(cwd: string, program: string, args: readonly string[], input = ""): Promise<string> {
-  const child = new Deno.Command(program, { args: [...args], cwd, stdin: "piped", stdout: "piped", stderr: "piped" })
-    .spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  assertEquals(code, 0, `${program} ${args.join(" ")}: ${text}`);
-  return text;
+/** Where the package is installed, and what runs it. */
+interface Place {
+  readonly folder: string;
+  readonly program: string;
 }
 
 const bin = "node_modules/@amqtt/broker/bin.js";
 
 /** Each version over each transport, at each QoS. */
-async function tryClients(broker: NodeBroker): Promise<void> {
+async function tryClients(broker: ForeignProgram): Promise<void> {
   const urls = await Promise.all(
     [/mqtt:\/\/\S+/, /mqtts:\/\/\S+/, /ws:\/\/\S+/, /wss:\/\/\S+/].map(async (pattern) =>
       (await broker.written(pattern))[0]
@@ -111,10 +58,10 @@ async function tryClients(broker: NodeBroker): Promise<void> {
   assertMatch(refused, /Not authorized|bad user ?name or password/i);
 }
 
-async function tryYaml(folder: string): Promise<void> {
+async function tryYaml({ folder, program }: Place): Promise<void> {
   await writeServerCertificate(folder, makeAuthority());
-  await run(folder, "node", [bin, "passwd", "users", "user"], "secret\n");
-  await run(folder, "node", [bin, "passwd", "--scram", "users", "other"], "secret\n");
+  await run(folder, program, [bin, "passwd", "users", "user"], "secret\n");
+  await run(folder, program, [bin, "passwd", "--scram", "users", "other"], "secret\n");
   const tls = "certfile: certificate.pem\n    keyfile: key.pem\n    ssl: true";
   await Deno.writeTextFile(
     `${folder}/broker.yaml`,
@@ -133,14 +80,14 @@ auth:
   password-file: users
 `,
   );
-  assertStringIncludes(await run(folder, "node", [bin, "--check", "broker.yaml"]), "secure-web");
-  await using broker = new NodeBroker(folder, [bin, "broker.yaml"]);
+  assertStringIncludes(await run(folder, program, [bin, "--check", "broker.yaml"]), "secure-web");
+  await using broker = new ForeignProgram(folder, program, [bin, "broker.yaml"]);
   await tryClients(broker);
   assertEquals(await broker.end("SIGTERM"), 0, broker.text);
 }
 
-/** What a session has left comes after a restart; where Node has no SQLite, the start says so. */
-async function trySqlite(folder: string): Promise<void> {
+/** What a session has left comes after a restart; where the runtime has no SQLite, the start says so. */
+async function trySqlite({ folder, program }: Place): Promise<void> {
   await Deno.writeTextFile(
     `${folder}/stored.yaml`,
     `listeners: { plain: { type: tcp, bind: "127.0.0.1:0" } }
@@ -148,16 +95,19 @@ auth: { allow-anonymous: true }
 persistence: { type: sqlite, path: stored.db }
 `,
   );
-  const hasSqlite = await run(folder, "node", ["-e", 'import("node:sqlite").then(() => console.log("yes"), () => {})']);
+  const hasSqlite = await run(folder, program, [
+    "-e",
+    'import("node:sqlite").then(() => console.log("yes"), () => {})',
+  ]);
   if (!hasSqlite.includes("yes")) {
-    await using broker = new NodeBroker(folder, [bin, "stored.yaml"]);
+    await using broker = new ForeignProgram(folder, program, [bin, "stored.yaml"]);
     assert(await broker.end() !== 0);
     assertStringIncludes(broker.text, "SQLite is missing: this runtime has no module node:sqlite");
-    return console.log("SQLite: this Node has none, and the start says so");
+    return console.log("SQLite: this runtime has none, and the start says so");
   }
   const options = { clientId: "c", clean: false, reconnectPeriod: 0, protocolVersion: 4 } as const;
   {
-    await using broker = new NodeBroker(folder, [bin, "stored.yaml"]);
+    await using broker = new ForeignProgram(folder, program, [bin, "stored.yaml"]);
     const [url] = await broker.written(/mqtt:\/\/\S+/);
     const client = await connectAsync(url, options);
     await client.subscribeAsync("a", { qos: 1 });
@@ -167,7 +117,7 @@ persistence: { type: sqlite, path: stored.db }
     await other.endAsync();
     assertEquals(await broker.end("SIGTERM"), 0, broker.text);
   }
-  await using broker = new NodeBroker(folder, [bin, "stored.yaml"]);
+  await using broker = new ForeignProgram(folder, program, [bin, "stored.yaml"]);
   const [url] = await broker.written(/mqtt:\/\/\S+/);
   const client = connect(url, options);
   // It may come right behind CONNACK.
@@ -201,9 +151,9 @@ await client.disconnect();
 await kit.shutdown();
 `;
 
-async function tryProgram(folder: string): Promise<void> {
+async function tryProgram({ folder, program }: Place): Promise<void> {
   await Deno.writeTextFile(`${folder}/program.mjs`, PROGRAM);
-  const written = (await run(folder, "node", ["program.mjs"])).trim().split("\n");
+  const written = (await run(folder, program, ["program.mjs"])).trim().split("\n");
   // The broker's warnings come to the console.
   const lines = written.filter((line) => !line.startsWith("amqtt"));
   assertEquals([lines[0], lines[2], lines.at(-1)], ["in a program", "200 true", "in a test"]);
@@ -224,9 +174,9 @@ await new Promise((resolve) => setTimeout(resolve, 1));
 console.log("alive");
 `;
 
-async function tryStreams(folder: string): Promise<void> {
+async function tryStreams({ folder, program }: Place): Promise<void> {
   await Deno.writeTextFile(`${folder}/streams.mjs`, STREAMS);
-  const child = new Deno.Command("node", {
+  const child = new Deno.Command(program, {
     args: ["streams.mjs"],
     cwd: folder,
     stdin: "piped",
@@ -246,29 +196,139 @@ async function tryStreams(folder: string): Promise<void> {
   console.log("standard error: full, and without a reader");
 }
 
-/** The program of the cookbook. */
-async function tryCookbook(folder: string): Promise<void> {
-  await Deno.copyFile(`${root}examples/cookbook/node.mjs`, `${folder}/node.mjs`);
-  assertEquals(await run(folder, "node", ["node.mjs"]), "sensors/door open\n");
-  console.log("the cookbook's program");
+/** The programs of the cookbook. */
+async function tryCookbook({ folder, program }: Place): Promise<void> {
+  for (const name of ["node.mjs", "node_http.mjs"]) {
+    await Deno.copyFile(`${root}examples/cookbook/${name}`, `${folder}/${name}`);
+  }
+  assertEquals(await run(folder, program, ["node.mjs"]), "sensors/door open\n");
+  await using server = new ForeignProgram(folder, program, ["node_http.mjs", "0"]);
+  const [url] = await server.written(/http:\/\/\S+/);
+  const page = await fetch(url, { headers: { Connection: "close" } });
+  assertEquals(await page.text(), "0 clients are connected.\n");
+  for (const qos of [0, 1, 2] as const) await roundTrip(`${url.replace("http:", "ws:")}mqtt`, "a", qos);
+  assertEquals(await server.end("SIGTERM"), 0, server.text);
+  console.log("the cookbook's programs");
+}
+
+/** Of MQTT 3.1.1. */
+const CONNECT = new TextEncoder().encode("\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a");
+
+/** Asks for client certificates, answers over a unix socket, and to a signal with a certificate that was written over. */
+async function tryService({ folder, program }: Place): Promise<void> {
+  const authority = makeAuthority();
+  const write = async (commonName: string) => {
+    const { certificate, key } = authority.issue({ commonName, sans: ["IP:127.0.0.1"] });
+    await Deno.writeTextFile(`${folder}/server.pem`, certificate);
+    await Deno.writeTextFile(`${folder}/server.key`, key);
+  };
+  await write("first");
+  await Deno.writeTextFile(`${folder}/authority.pem`, authority.certificate);
+  await Deno.writeTextFile(
+    `${folder}/service.yaml`,
+    `listeners:
+  secure:
+    type: tcp
+    bind: 127.0.0.1:0
+    ssl: true
+    certfile: server.pem
+    keyfile: server.key
+    cafile: authority.pem
+    client-certificate: required
+  local: { type: tcp, bind: "unix:broker.sock" }
+auth: { allow-anonymous: true }
+`,
+  );
+  await using broker = new ForeignProgram(folder, program, [bin, "service.yaml"]);
+  const [url] = await broker.written(/mqtts:\/\/\S+/);
+  const { certificate: cert, key } = authority.issue({ commonName: "client", usage: "client" });
+  assertEquals(await commonNameAt(url, { cert, key }), "first");
+  assert(await lets(url, { cert, key }), "a client with a certificate of the authority was refused");
+  const stranger = makeAuthority("another").issue({ commonName: "client", usage: "client" });
+  for (const shown of [{}, { cert: stranger.certificate, key: stranger.key }]) {
+    assert(!await lets(url, shown), "a client without a certificate of the authority was let in");
+  }
+  using connection = await Deno.connect({ transport: "unix", path: `${folder}/broker.sock` });
+  await connection.write(CONNECT);
+  const connack = new Uint8Array(4);
+  await connection.read(connack);
+  assertEquals(connack, Uint8Array.of(0x20, 2, 0, 0));
+  await write("second");
+  broker.signal("SIGHUP");
+  await broker.written(/reload: read again: /);
+  assertEquals(await commonNameAt(url, { cert, key }), "second");
+  assertEquals(await broker.end("SIGTERM"), 0, broker.text);
+  console.log("client certificates, a unix socket, and a new certificate at SIGHUP");
+}
+
+/** Whether a client with such a certificate is answered. */
+async function lets(url: string, shown: { readonly cert?: string; readonly key?: string }): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  const socket = connectTls({ host: hostname, port: Number(port), rejectUnauthorized: false, ...shown });
+  socket.write(CONNECT);
+  const answered = await new Promise<boolean>((resolve) => {
+    socket.once("data", () => resolve(true)).once("error", () => resolve(false)).once("close", () => resolve(false));
+  });
+  socket.destroy();
+  return answered;
+}
+
+/** Whose certificate a listener shows. */
+async function commonNameAt(
+  url: string,
+  shown: { readonly cert: string; readonly key: string },
+): Promise<string | undefined> {
+  const { hostname, port } = new URL(url);
+  const socket = connectTls({ host: hostname, port: Number(port), rejectUnauthorized: false, ...shown });
+  await new Promise<void>((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
+  const { CN } = socket.getPeerCertificate().subject;
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.end();
+  await closed;
+  return CN as string | undefined;
+}
+
+/** A Bun of its own, from npm; `undefined`: there is none for this machine, or no way to it. */
+async function installBun(folder: string): Promise<string | undefined> {
+  await Deno.mkdir(folder);
+  await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true }');
+  const args = ["install", "--no-audit", "--no-fund", "--loglevel=error", BUN];
+  const { success } = await new Deno.Command("npm", { args, cwd: folder, stdout: "null", stderr: "null" }).output();
+  const program = `${folder}/node_modules/.bin/bun`;
+  const runs = success && await run(folder, program, ["--version"]).then(() => true, () => false);
+  return runs ? program : undefined;
+}
+
+async function programOf(runtime: string | undefined, folder: string): Promise<string | undefined> {
+  assert(runtime === "node" || runtime === "bun", `the runtime must be node or bun: got ${runtime}`);
+  if (runtime === "bun") {
+    const program = await installBun(`${folder}/bun`);
+    console.log(program ? BUN : `skipped: the npm package under Bun, since ${BUN} cannot be installed here`);
+    return program;
+  }
+  const version = (await run(folder, runtime, ["--version"])).trim();
+  assert(Number(/^v(\d+)/.exec(version)?.[1]) >= OLDEST_NODE, `Node must be ${OLDEST_NODE} or newer: got ${version}`);
+  console.log(`Node ${version}`);
+  return runtime;
 }
 
 async function main(): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    const version = (await run(folder, "node", ["--version"])).trim();
-    assert(Number(/^v(\d+)/.exec(version)?.[1]) >= OLDEST_NODE, `Node must be ${OLDEST_NODE} or newer: got ${version}`);
-    console.log(`Node ${version}`);
+    const program = await programOf(Deno.args[0], folder);
+    if (program === undefined) return;
+    const place = { folder, program };
     await buildPackage(`${folder}/package`);
     const [packed] = (await run(`${folder}/package`, "npm", ["pack", "--silent"])).trim().split("\n");
     await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true }');
     const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
     await run(folder, "npm", ["install", ...quiet, `./package/${packed}`]);
-    await tryYaml(folder);
-    await trySqlite(folder);
-    await tryProgram(folder);
-    await tryStreams(folder);
-    await tryCookbook(folder);
+    await tryYaml(place);
+    await tryService(place);
+    await trySqlite(place);
+    await tryProgram(place);
+    await tryStreams(place);
+    await tryCookbook(place);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -277,6 +337,6 @@ async function main(): Promise<void> {
 const timer = setTimeout(() => {
   console.error(`not done after ${PATIENCE_MS} ms`);
   Deno.exit(1);
-}, PATIENCE_MS * 5);
+}, PATIENCE_MS);
 await main();
 clearTimeout(timer);

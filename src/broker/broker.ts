@@ -10,15 +10,13 @@ import type {
 } from "../hooks/plugin.ts";
 import type { BridgeSnapshot } from "../hooks/figures.ts";
 import type { Bridge } from "../bridge/bridge.ts";
-import { errorText } from "../error_text.ts";
 import type { ApplicationMessage, Payload } from "../message.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
-import { type ByteStream, streamTransport } from "../transport/stream.ts";
-import type { RemoteAddress, Transport } from "../transport/transport.ts";
-import { upgradeRequest } from "../transport/websocket/runtime_socket.ts";
+import type { DuplexSocket } from "../runtime/duplex.ts";
+import type { ByteStream } from "../transport/stream.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { UpgradeHead } from "../transport/websocket/handed_socket.ts";
 import { quote } from "../quote.ts";
-import { showValue } from "../hooks/fault.ts";
-import { describeAddress } from "../routing/describe.ts";
 import type { ClientEvent } from "../admin/event.ts";
 import type { TopicsView } from "../admin/topics_view.ts";
 import type { BrokerEnvironment } from "../runtime/environment.ts";
@@ -40,6 +38,14 @@ import type { Observability } from "../metrics/observability.ts";
 import type { ListenerAddress } from "./listeners.ts";
 import { observe } from "./observed.ts";
 import { nothingReloaded, reload, type ReloadReport } from "./reload.ts";
+import {
+  type Accepted,
+  acceptStream,
+  type HandInOptions,
+  upgradeNodeSocket,
+  type UpgradeOptions,
+  upgradeWebRequest,
+} from "./hand_ins.ts";
 import { makeRun, openRun, type Run } from "./run.ts";
 import { PLUGIN_PATIENCE_MS, shutDown } from "./shutdown.ts";
 import { within } from "../runtime/within.ts";
@@ -47,6 +53,9 @@ import { host } from "../runtime/host.ts";
 
 export type { AdminRequestOptions, AdminUser } from "./administration.ts";
 export type { ListenerAddress } from "./listeners.ts";
+export type { Accepted, HandInOptions, UpgradeOptions } from "./hand_ins.ts";
+export type { DuplexSocket } from "../runtime/duplex.ts";
+export type { UpgradeHead } from "../transport/websocket/handed_socket.ts";
 export type { ReloadFailure, ReloadReport } from "./reload.ts";
 export type { BrokerEnvironment, Clock, ProcessMemory } from "../runtime/environment.ts";
 export type { Machine } from "../runtime/machine.ts";
@@ -60,36 +69,6 @@ export type { MetricsPage, Observability } from "../metrics/observability.ts";
 export interface StartOptions {
   /** Shuts the broker down when it is aborted, also while it starts. @default only {@linkcode Broker.shutdown} does */
   readonly signal?: AbortSignal;
-}
-
-/**
- * Which listener's attributes a connection gets that the program hands in.
- *
- * @category Broker
- */
-export interface HandInOptions {
-  /** Name of a listener. @default the only one of type `external`; if there is none, what `default` says */
-  readonly listener?: string;
-}
-
-/**
- * What is said of a WebSocket request that the program hands in.
- *
- * @category Broker
- */
-export interface UpgradeOptions extends HandInOptions {
-  /** Where the client is, as `Deno.serve` tells in `info.remoteAddr`. @default not known */
-  readonly remote?: RemoteAddress;
-}
-
-/**
- * A connection that was handed in.
- *
- * @category Broker
- */
-export interface Accepted {
-  /** Resolves when the connection has ended; never rejects. */
-  readonly closed: Promise<void>;
 }
 
 /**
@@ -327,8 +306,14 @@ export class Broker implements AsyncDisposable {
     const now = config && resolveConfig(config, { baseDirectory: running.baseDirectory });
     this.#config = now ?? this.#config;
     if (this.#state !== "started") return nothingReloaded;
+    const { hooks } = brokerParts;
+    const report = await reload(running, now, {
+      sockets: [listeners, administration.listeners],
+      hooks,
+      administration,
+    });
     administration.renewLink();
-    return await reload(running, now, { sockets: [listeners, administration.listeners], hooks: brokerParts.hooks });
+    return report;
   }
 
   /**
@@ -542,20 +527,12 @@ export class Broker implements AsyncDisposable {
    */
   // deno-lint-ignore require-await -- what is thrown is to reject
   async accept(connection: ByteStream | Transport, options: HandInOptions = {}): Promise<Accepted> {
-    const place = "Cannot accept a connection";
-    const transport = orThrow(place, () => isTransport(connection) ? connection : streamTransport(connection));
-    try {
-      if (this.#state !== "started") throw new Error(`${place}: the broker is ${this.#state}`);
-      const listener = orThrow(place, () => this.#run.reception.handedIn(options.listener));
-      return { closed: this.#run.reception.serve(transport, listener) };
-    } catch (error) {
-      transport.close();
-      throw error;
-    }
+    return acceptStream(this.#handInPlace ?? this.#state, connection, options);
   }
 
   /**
-   * Takes a WebSocket request from the host's own web server.
+   * Takes a WebSocket request from the host's own web server, where the runtime can turn a `Request` into a WebSocket, as
+   * Deno can; elsewhere the response is 501, and {@linkcode Broker.upgradeSocket} is the way.
    *
    * @param options.listener whose attributes the connection gets
    * @param options.remote where the client is, for logs, snapshots and what is counted by address
@@ -577,25 +554,43 @@ export class Broker implements AsyncDisposable {
    * ```
    */
   upgrade(request: Request, options: UpgradeOptions = {}): Response {
-    if (typeof request?.headers?.get !== "function") {
-      throw new Error(
-        `Cannot upgrade a request: it must be a Request, as Deno.serve gives it: got ${showValue(request)}`,
-      );
-    }
-    if (this.#state !== "started") return new Response("The broker is not running\n", { status: 503 });
-    const listener = orThrow("Cannot upgrade a request", () => this.#run.reception.handedIn(options.listener));
-    const { maxInboundBytes, maxOutboundBytes } = listener.limits;
-    const { origins, hosts, name } = listener;
-    const { hostname, port } = options.remote ?? {};
-    const remote = Object.freeze({ ...(hostname !== undefined && { hostname }), ...(port !== undefined && { port }) });
-    const rules = { origins, hosts, place: `listeners.${name}`, remote };
-    const { response, transport, refusal } = upgradeRequest(request, { ...rules, maxInboundBytes, maxOutboundBytes });
-    if (refusal) {
-      const from = hostname === undefined ? "a request" : describeAddress(remote);
-      this.#run.brokerParts.refuse(name, refusal.kind, remote, `${from}, listener ${name}: ${refusal.reason}`);
-    }
-    if (transport) this.#run.reception.serve(transport, listener);
-    return response;
+    return upgradeWebRequest(this.#handInPlace, request, options);
+  }
+
+  /**
+   * Takes a WebSocket request from a web server of `node:http` or `node:https`: what its event `upgrade` tells. The socket
+   * belongs to the broker then, also if the request is refused, which is answered with a sentence.
+   *
+   * @param head what came behind the request
+   * @param options.listener whose attributes the connection gets
+   * @param options.remote where the client is, if a proxy stands in between
+   * @returns the connection; `undefined`: the request was refused
+   * @throws {Error} if it is no request or socket, there is no such listener, or none is named where several are external
+   *
+   * @example
+   * ```ts
+   * import { Broker } from "@amqtt/broker";
+   * import { createServer } from "node:http";
+   *
+   * await using broker = new Broker({ listeners: { web: { type: "external" } }, auth: { allowAnonymous: true } });
+   * await broker.start();
+   * const server = createServer((_request, response) => response.end("hello\n"));
+   * server.on("upgrade", (request, socket, head) => broker.upgradeSocket(request, socket, head));
+   * server.listen(0, "127.0.0.1", () => server.close());
+   * ```
+   */
+  upgradeSocket(
+    request: UpgradeHead,
+    socket: DuplexSocket,
+    head: Uint8Array,
+    options: UpgradeOptions = {},
+  ): Promise<Accepted | undefined> {
+    return upgradeNodeSocket(() => this.#handInPlace, { request, socket, head }, options);
+  }
+
+  /** `undefined`: the broker does not run. */
+  get #handInPlace(): Run | undefined {
+    return this.#state === "started" ? this.#run : undefined;
   }
 
   /** What is wrong with asking for something after a shutdown; `undefined`: nothing. */
@@ -693,18 +688,5 @@ export class Broker implements AsyncDisposable {
       this.#forgetSignal();
       this.#events.endLoops();
     }
-  }
-}
-
-function isTransport(connection: ByteStream | Transport): connection is Transport {
-  return typeof connection === "object" && connection !== null && "acceptedAt" in connection;
-}
-
-/** Says in front of what is thrown what could not be done. */
-function orThrow<Result>(place: string, make: () => Result): Result {
-  try {
-    return make();
-  } catch (cause) {
-    throw new Error(`${place}: ${errorText(cause)}`, { cause });
   }
 }

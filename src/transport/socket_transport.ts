@@ -4,7 +4,6 @@ import type { HostConnection } from "../runtime/host.ts";
 
 /** Carries bytes over a connection of the runtime's own; an idle one holds only the buffer of its pending read. */
 export class SocketTransport implements Transport {
-  readonly secure = false;
   readonly acceptedAt: number = performance.now();
   takenBytes = 0;
   #writing: Promise<void> | undefined;
@@ -15,6 +14,7 @@ export class SocketTransport implements Transport {
     readonly kind: "tcp" | "unix",
     readonly remote: RemoteAddress,
     private readonly unsent?: UnsentBytes,
+    readonly secure: boolean = false,
   ) {}
 
   unsentBytes(): Promise<number | undefined> {

@@ -25,7 +25,8 @@ const NEW_SALT_BYTES = 16;
 const NEW_DIGEST_BYTES = 32;
 
 /** Whether this runtime's WebCrypto is one that has Argon2id. */
-const hasArgon2id = typeof (globalThis.SubtleCrypto as { supports?: unknown }).supports === "function";
+const hasArgon2id = (globalThis.SubtleCrypto as { supports?(operation: string, algorithm: string): boolean })
+  .supports?.("importKey", "Argon2id") ?? false;
 
 /** Computes the digest of a password. */
 export async function argon2id(
@@ -39,7 +40,7 @@ export async function argon2id(
   return new Uint8Array(await crypto.subtle.deriveBits(algorithm, key, lengthBytes * 8));
 }
 
-/** In the event loop, which stands still meanwhile: for Node before 24.7. */
+/** In the event loop, which stands still meanwhile: for Bun, and for Node before 24.7. */
 async function computeHere(
   password: Uint8Array,
   { memoryKib, passes, parallelism, salt }: Argon2idParameters,

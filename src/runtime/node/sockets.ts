@@ -1,7 +1,7 @@
 /** Sockets by `node:net`, read and accepted when the broker asks. */
 import * as net from "node:net";
+import { addressOf, closed, DuplexConnection } from "../duplex.ts";
 import type {
-  HostAddress,
   HostConnection,
   HostConnectOptions,
   HostListener,
@@ -15,8 +15,6 @@ type UnixPlace = { readonly transport: "unix"; readonly path: string };
 
 /** So many connections may wait to be accepted, as many as the system lets wait for Node; more are closed. */
 const MOST_WAITING = 511;
-/** So much is handed to the system at once: what the peer has taken of a long text is seen as it goes. */
-const MOST_WRITTEN_BYTES = 1 << 18;
 
 export function listen(options: TcpPlace): Promise<HostTcpListener>;
 export function listen(options: UnixPlace): Promise<HostListener>;
@@ -53,7 +51,7 @@ export function connect(options: HostConnectOptions | UnixPlace): Promise<HostCo
       done();
       socket.off("error", reject);
       socket.off("error", done);
-      resolve(new NodeConnection(socket));
+      resolve(new DuplexConnection(socket));
     });
   });
 }
@@ -62,7 +60,7 @@ class NodeListener implements HostTcpListener {
   readonly addr: HostTcpAddress;
   readonly #server: net.Server;
   readonly #isUnix: boolean;
-  readonly #arrived: NodeConnection[] = [];
+  readonly #arrived: DuplexConnection[] = [];
   #accepting: PromiseWithResolvers<HostTcpConnection> | undefined;
   /** What keeps one connection, or some, from being accepted; the next ones may be. */
   #fault: Error | undefined;
@@ -110,110 +108,9 @@ class NodeListener implements HostTcpListener {
       socket.destroy();
       return this.#fail(new Error(`more than ${MOST_WAITING} connections waited to be accepted: the rest was closed`));
     }
-    const connection = new NodeConnection(socket);
+    const connection = new DuplexConnection(socket);
     this.#accepting = undefined;
     if (accepting) accepting.resolve(connection);
     else this.#arrived.push(connection);
   }
-}
-
-class NodeConnection implements HostTcpConnection {
-  readonly localAddr: HostTcpAddress;
-  readonly remoteAddr: HostTcpAddress;
-  readonly #socket: net.Socket;
-  #reading: { readonly into: Uint8Array; resolve(count: number | null): void; reject(error: Error): void } | undefined;
-  /** Fails the write under way: Node tells a write that was under way at the end of a socket as done. */
-  #failWrite: ((error: Error) => void) | undefined;
-  /** What has come and did not fit. */
-  #rest: Uint8Array | undefined;
-  #ended = false;
-  #closed = false;
-  #fault: Error | undefined;
-
-  constructor(socket: net.Socket) {
-    this.#socket = socket;
-    this.localAddr = addressOf(socket.localAddress, socket.localPort) as HostTcpAddress;
-    this.remoteAddr = addressOf(socket.remoteAddress, socket.remotePort) as HostTcpAddress;
-    socket.on("error", (error) => this.#fail(error));
-    socket.on("close", () => this.#fail(closed("connection")));
-    socket.on("end", () => {
-      this.#ended = true;
-      this.#deliver();
-    });
-    socket.on("readable", () => this.#deliver());
-  }
-
-  read(into: Uint8Array): Promise<number | null> {
-    if (this.#closed) return Promise.reject(closed("connection"));
-    return new Promise((resolve, reject) => {
-      this.#reading = { into, resolve, reject };
-      this.#deliver();
-    });
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    if (this.#fault) return Promise.reject(this.#fault);
-    const piece = bytes.length > MOST_WRITTEN_BYTES ? bytes.subarray(0, MOST_WRITTEN_BYTES) : bytes;
-    return new Promise((resolve, reject) => {
-      this.#failWrite = reject;
-      this.#socket.write(piece, (error) => {
-        const fault = error ?? this.#fault;
-        if (fault) reject(fault);
-        else resolve(piece.length);
-      });
-    });
-  }
-
-  closeWrite(): Promise<void> {
-    if (this.#socket.writableFinished) return Promise.resolve();
-    if (this.#fault) return Promise.reject(this.#fault);
-    return new Promise((resolve, reject) => {
-      this.#socket.end((error?: Error | null) => error ? reject(error) : resolve());
-    });
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#rest = undefined;
-    this.#fail(closed("connection"));
-    this.#socket.destroy();
-  }
-
-  setNoDelay(noDelay: boolean): void {
-    this.#socket.setNoDelay(noDelay);
-  }
-
-  #deliver(): void {
-    const reading = this.#reading;
-    if (!reading) return;
-    const chunk = this.#rest ?? this.#socket.read() as Uint8Array | null;
-    if (chunk !== null) {
-      this.#reading = undefined;
-      const count = Math.min(chunk.length, reading.into.length);
-      reading.into.set(chunk.subarray(0, count));
-      this.#rest = count < chunk.length ? chunk.subarray(count) : undefined;
-      reading.resolve(count);
-    } else if (this.#ended) {
-      this.#reading = undefined;
-      reading.resolve(null);
-    } else if (this.#fault) {
-      this.#reading = undefined;
-      reading.reject(this.#fault);
-    }
-  }
-
-  #fail(error: Error): void {
-    this.#fault ??= error;
-    this.#failWrite?.(error);
-    this.#deliver();
-  }
-}
-
-function addressOf(hostname: string | undefined, port: number | undefined): HostAddress {
-  if (hostname === undefined || port === undefined) return { transport: "unix", path: "" };
-  return { transport: "tcp", hostname, port };
-}
-
-function closed(what: string): Error {
-  return Object.assign(new Error(`the ${what} is closed`), { code: "EBADF" });
 }

@@ -1,4 +1,5 @@
 /** Just enough of HTTP/1.1 (RFC 9112) for the one request that a WebSocket begins with. */
+import { createHash } from "node:crypto";
 import { describeHello } from "../hello.ts";
 import { HandshakeRefusal } from "../refusal.ts";
 import type { UpgradeRequest } from "./upgrade.ts";
@@ -10,6 +11,8 @@ const FIRST_ROOM_BYTES = 2048;
 export const LONGEST_HEAD_BYTES = 16_384;
 /** Browsers send some twenty header fields, and proxies add a few; each costs far more than its bytes. */
 export const MOST_FIELDS = 100;
+/** Appended to the client's key before it is hashed (RFC 6455 §1.3). */
+const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 
@@ -61,6 +64,19 @@ export async function respond(
   text: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
+  await transport.write(encodeResponse(status, text, headers));
+  await transport.closeWrite();
+  // Closing while bytes of the peer are unread would reset the connection, and the response with it.
+  const scratch = new Uint8Array(1024);
+  while (await transport.read(scratch) !== null);
+}
+
+/** A final response with a sentence. */
+export function encodeResponse(
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const body = `${text}\n`;
   const fields = {
     "Content-Type": "text/plain; charset=utf-8",
@@ -68,15 +84,23 @@ export async function respond(
     ...headers,
     Connection: [headers.Connection, "close"].filter(Boolean).join(", "),
   };
-  await transport.write(new TextEncoder().encode(encodeHead(status, fields) + body));
-  await transport.closeWrite();
-  // Closing while bytes of the peer are unread would reset the connection, and the response with it.
-  const scratch = new Uint8Array(1024);
-  while (await transport.read(scratch) !== null);
+  return new TextEncoder().encode(encodeHead(status, fields) + body);
+}
+
+/** What makes a WebSocket of the connection (RFC 6455 §4.2.2). */
+export function encodeUpgrade(request: UpgradeRequest, subprotocol: string): Uint8Array {
+  const key = request.headers.get("sec-websocket-key");
+  const head = encodeHead(101, {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Accept": createHash("sha1").update(`${key}${ACCEPT_SUFFIX}`).digest("base64"),
+    "Sec-WebSocket-Protocol": subprotocol,
+  });
+  return new TextEncoder().encode(head);
 }
 
 /** Status line and header fields with the empty line behind them. */
-export function encodeHead(status: number, headers: Readonly<Record<string, string>>): string {
+function encodeHead(status: number, headers: Readonly<Record<string, string>>): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${REASONS[status] ?? "Error"}\r\n${lines.join("")}\r\n`;
 }
@@ -89,6 +113,7 @@ const REASONS: Readonly<Record<number, string>> = {
   405: "Method Not Allowed",
   426: "Upgrade Required",
   431: "Request Header Fields Too Large",
+  503: "Service Unavailable",
 };
 
 function findEnd(bytes: Uint8Array, from: number, to: number): number | undefined {

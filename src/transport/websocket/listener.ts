@@ -1,17 +1,13 @@
 /** WebSockets over TCP and TLS. */
-import { createHash } from "node:crypto";
 import { listen, type ListenOptions } from "../endpoint.ts";
 import { FramedTransport, type FramedTransportOptions } from "./framed_transport.ts";
 import { Handshakes } from "../handshake.ts";
-import { encodeHead, LONGEST_HEAD_BYTES, MOST_FIELDS, readRequest, respond } from "./http_request.ts";
+import { encodeUpgrade, LONGEST_HEAD_BYTES, MOST_FIELDS, readRequest, respond } from "./http_request.ts";
 import { HandshakeRefusal, type OnRefused } from "../refusal.ts";
 import type { WorkBudget } from "../../work_budget.ts";
 import type { TlsSource } from "../tls/material.ts";
 import type { CertificateValidity, Listener, Transport } from "../transport.ts";
 import { judgeUpgrade, type UpgradeRefusal, type UpgradeRules } from "./upgrade.ts";
-
-/** Appended to the client's key before it is hashed (RFC 6455 §1.3). */
-const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** How a WebSocket listener listens. */
 export interface WebSocketListenOptions extends ListenOptions {
@@ -106,14 +102,7 @@ async function upgrade(raw: Transport, { rules, frames, refuse }: UpgradeParts):
   if (request === "malformed" || request === "too-large") return await answer(raw, unreadable[request], refuse);
   const verdict = judgeUpgrade(request, rules);
   if ("status" in verdict) return await answer(raw, verdict, refuse);
-  const key = request.headers.get("sec-websocket-key");
-  const head = encodeHead(101, {
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec-WebSocket-Accept": createHash("sha1").update(`${key}${ACCEPT_SUFFIX}`).digest("base64"),
-    "Sec-WebSocket-Protocol": verdict.subprotocol,
-  });
-  await raw.write(new TextEncoder().encode(head));
+  await raw.write(encodeUpgrade(request, verdict.subprotocol));
   return new FramedTransport(raw, { ...frames, rest });
 }
 

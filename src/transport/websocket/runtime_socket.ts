@@ -48,7 +48,8 @@ export function upgradeRequest(request: Request, options: UpgradeOptions): Upgra
     return { response: new Response(`${text}\n`, { status, headers: verdict.headers }), refusal: verdict };
   }
   if (!host.upgradeWebSocket) {
-    const reason = "this runtime cannot upgrade a web request: let the broker listen itself, or hand in a stream";
+    const reason =
+      "this runtime cannot upgrade a Request: use upgradeSocket with node:http, or let the broker listen itself";
     return {
       response: new Response(`${reason}\n`, { status: 501 }),
       refusal: { status: 501, text: reason, kind: "http", reason },
