@@ -95,6 +95,8 @@ export interface AdminHost {
   observe(observers: Observers): () => void;
   /** Whether that is a user's password; `undefined`: nobody knows passwords. */
   checkPassword(attempt: PasswordAttempt): Promise<boolean> | undefined;
+  /** Whether a user has a password now. */
+  hasPassword(username: string): boolean;
   disconnect(clientIdentifier: string, reasonCode?: ReasonCode, reasonString?: string): boolean;
   endSession(clientIdentifier: string): boolean;
   subscribeClient(clientIdentifier: string, topicFilter: string, qos: QoS): boolean;

@@ -1,4 +1,4 @@
-import type { AdminRole, ResolvedListener } from "../config/config.ts";
+import type { AdminRole, ResolvedAdmin, ResolvedConfig, ResolvedListener } from "../config/config.ts";
 import type { Identity } from "../admin/access/identity.ts";
 import type { Bridges } from "../bridge/bridges.ts";
 import type { ClientEvent, EventKind } from "../admin/event.ts";
@@ -11,6 +11,7 @@ import { type TopicsView, topicsView } from "../admin/topics_view.ts";
 import { Inspection } from "../embedding/inspection.ts";
 import type { InProcess } from "../embedding/in_process.ts";
 import { formatAddress } from "../transport/address.ts";
+import type { PasswordUsers } from "../plugins/password/auth_file.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 import { errorText } from "../error_text.ts";
 import { type Logger, loggerOf } from "../logger.ts";
@@ -56,6 +57,8 @@ export class Administration {
   readonly #logger: Logger;
   readonly #host: AdminHost;
   readonly #csrf = new Map<string, string>();
+  /** As it holds for the admin API; its users may be others after a reload. */
+  #config: ResolvedConfig;
   #recorder: Recorder | undefined;
   #server: Promise<AdminServer> | undefined;
   #open: AdminServer | undefined;
@@ -64,6 +67,7 @@ export class Administration {
   constructor(parts: AdministrationParts, reload: AdminHost["reload"]) {
     this.#parts = parts;
     const { brokerParts } = parts;
+    this.#config = brokerParts.config;
     this.inspection = new Inspection(brokerParts);
     this.#logger = loggerOf(brokerParts.logger, "admin");
     const places = new Map(adminListeners(brokerParts.config).map(({ listener, place }) => [listener.name, place]));
@@ -73,7 +77,12 @@ export class Administration {
       (listener, _, remote, reason) => this.#logger.debug(`${listener}: ${describeAddress(remote)}: ${reason}`),
       (name) => places.get(name) ?? name,
     );
-    this.#host = makeHost(parts, this.inspection, reload, this.listeners);
+    this.#host = makeHost(parts, {
+      inspection: this.inspection,
+      reload,
+      own: this.listeners,
+      config: () => this.#config,
+    });
   }
 
   /** Remembers from now on what happens. */
@@ -134,6 +143,17 @@ export class Administration {
     return await server.answer(request, { path: pathname.slice(base.length) || "/", hostname, identity });
   }
 
+  /**
+   * Lets other users in from now on; sessions of those who are gone end, and the others have their new role.
+   *
+   * @returns false if it cannot be done: nobody knows their passwords before a restart
+   */
+  takeUsers(users: ResolvedAdmin["users"]): boolean {
+    const isPossible = Object.keys(users).length === 0 || this.#parts.brokerParts.plugin("auth.file") !== undefined;
+    if (isPossible) this.#config = { ...this.#config, admin: { ...this.#config.admin, users } };
+    return isPossible;
+  }
+
   /** A printed link is worth nothing from now on, and there is a new one. */
   renewLink(): void {
     this.#open?.renewLink();
@@ -183,16 +203,21 @@ export class Administration {
 
 const MAXIMUM_USERS = 1000;
 
-function makeHost(
-  parts: AdministrationParts,
-  inspection: Inspection,
-  reload: AdminHost["reload"],
-  own: Listeners,
-): AdminHost {
+interface HostParts {
+  readonly inspection: Inspection;
+  readonly reload: AdminHost["reload"];
+  /** Sockets of the admin API. */
+  readonly own: Listeners;
+  config(): ResolvedConfig;
+}
+
+function makeHost(parts: AdministrationParts, { inspection, reload, own, config }: HostParts): AdminHost {
   const { brokerParts, inProcess } = parts;
-  const { config, logger, statistics, clock, machine, memory } = brokerParts;
+  const { logger, statistics, clock, machine, memory } = brokerParts;
   return {
-    config,
+    get config() {
+      return config();
+    },
     logger,
     statistics,
     inspection,
@@ -225,6 +250,7 @@ function makeHost(
     session: (clientIdentifier) => inProcess.session(clientIdentifier),
     observe: (observers) => brokerParts.observe("admin", observers),
     checkPassword: (attempt) => checkPassword(brokerParts, attempt),
+    hasPassword: (username) => passwordUsers(brokerParts)?.hasUser?.(username) ?? false,
     disconnect: (clientIdentifier, reasonCode, reasonString) =>
       inProcess.disconnect(clientIdentifier, reasonCode, reasonString === undefined ? undefined : { reasonString }),
     endSession: (clientIdentifier) => inProcess.endSession(clientIdentifier),
@@ -256,6 +282,11 @@ function listenersOf(
       maxConnections: MAXIMUM_CONNECTIONS,
     })),
   ];
+}
+
+/** The plugin that knows the passwords. */
+function passwordUsers(brokerParts: BrokerParts): Partial<PasswordUsers> | undefined {
+  return brokerParts.plugin("auth.file") as Partial<PasswordUsers> | undefined;
 }
 
 /** By the plugin that knows the passwords, so that clients and people have the same, and wait in the same queue. */

@@ -2,6 +2,7 @@
 import type { ResolvedConfig } from "../config/config.ts";
 import { isSamePlugin } from "../config/plugin_list.ts";
 import type { HookChain } from "../hooks/chain.ts";
+import type { Administration } from "./administration.ts";
 import type { Listeners } from "./listeners.ts";
 import { needingRestart } from "./restart_report.ts";
 
@@ -44,6 +45,13 @@ export const nothingReloaded: ReloadReport = Object.freeze({
   failed: [],
 });
 
+/** Who takes something over. */
+export interface ReloadParts {
+  readonly sockets: readonly Listeners[];
+  readonly hooks: HookChain;
+  readonly administration: Pick<Administration, "takeUsers">;
+}
+
 /**
  * Reads certificates again, and hands the plugins their options.
  *
@@ -53,15 +61,19 @@ export const nothingReloaded: ReloadReport = Object.freeze({
 export async function reload(
   running: ResolvedConfig,
   now: ResolvedConfig | undefined,
-  { sockets, hooks }: { readonly sockets: readonly Listeners[]; readonly hooks: HookChain },
+  { sockets, hooks, administration }: ReloadParts,
 ): Promise<ReloadReport> {
   const certificates = (await Promise.all(sockets.map((listeners) => listeners.reload()))).flat();
   const plugins = await hooks.reload(optionsOf(running, now));
+  const hasTakenUsers = now === undefined || administration.takeUsers(now.admin.users);
   const reloaded = plugins.filter(({ fault }) => fault === undefined).map(({ specifier }) => specifier);
   return {
     certificates: certificates.filter(({ fault }) => fault === undefined).map(({ listener }) => listener),
     plugins: reloaded,
-    needsRestart: now ? needingRestart(running, now, plugins.map(({ index }) => running.plugins[index]!)) : [],
+    needsRestart: [
+      ...now ? needingRestart(running, now, plugins.map(({ index }) => running.plugins[index]!)) : [],
+      ...hasTakenUsers ? [] : ["admin.users"],
+    ],
     failed: [
       ...certificates.flatMap(({ place, fault }) => failure(place, fault)),
       ...plugins.flatMap(({ index, fault }) => failure(running.plugins[index]!.place, fault)),

@@ -24,7 +24,10 @@ export function needingRestart(
     ...changedPlugins(running, now, reloaded),
     ...changedLog(running, now),
     ...changedBridges(running.bridges, now.bridges),
-    ...changedKeys(running.admin, now.admin).map((key) => `admin.${key === "binds" ? "bind" : key}`),
+    // Its users are taken over.
+    ...changedKeys(running.admin, { ...now.admin, users: running.admin.users }).map((key) =>
+      `admin.${key === "binds" ? "bind" : key}`
+    ),
   ];
 }
 

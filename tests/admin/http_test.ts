@@ -6,6 +6,7 @@ import { memoryPair } from "../../src/transport/memory.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { patiently } from "../support/patience.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { startBroker } from "../support/test_broker.ts";
 
 const encoder = new TextEncoder();
@@ -198,50 +199,47 @@ Deno.test("a path that looks like another host's is a path", async () => {
 });
 
 Deno.test("each address has its own TLS, shows its certificate, and takes a new one without a restart", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const authority = makeAuthority();
-    const [certfile, keyfile] = [`${folder}/cert.pem`, `${folder}/key.pem`];
-    const write = async (commonName: string) => {
-      const { certificate, key } = authority.issue({ commonName, sans: ["IP:127.0.0.1"] });
-      await Deno.writeTextFile(certfile, certificate);
-      await Deno.writeTextFile(keyfile, key);
-    };
-    await write("localhost");
-    const binds = [{ bind: "127.0.0.1:0", certfile, keyfile }, "127.0.0.1:0"];
-    await using broker = await startBroker({ admin: { bind: binds, metrics: { public: true } } });
-    const url = broker.broker.adminUrl!.replace(/#.*$/, "");
-    assertStringIncludes(url, "https://127.0.0.1:");
-    const ask = async (path: string) => {
-      using client = Deno.createHttpClient({ caCerts: [authority.certificate], poolMaxIdlePerHost: 0 });
-      const answer = await fetch(`${url}${path}`, { client });
-      return await answer.text();
-    };
-    assertEquals(await ask("livez"), "ok\n");
-    assertStringIncludes(
-      await ask("metrics"),
-      'amqtt_listener_certificate_expiry_timestamp_seconds{listener="admin 1"}',
-    );
-    const plain = broker.log.lines.find((line) => line.includes("serving http:"))!;
-    const answer = await fetch(`${/http:\S+/.exec(plain)![0]}livez`);
-    assertEquals(await answer.text(), "ok\n");
-    await write("renewed");
-    assertEquals((await broker.broker.reload()).certificates, ["admin 1", "admin 2"].slice(0, 1));
-    assertEquals(await ask("livez"), "ok\n");
-    const user = { name: "ada", role: "viewer" } as const;
-    const listeners = await broker.broker.admin(new Request("http://localhost/api/v1/listeners"), { user });
-    const { items } = await listeners.json();
-    const own = items.filter(({ type }: { type: string }) => type === "admin");
-    assertEquals(
-      own.map(({ secure, certificate }: { secure: boolean; certificate: unknown }) => [
-        secure,
-        certificate !== null,
-      ]),
-      [[true, true], [false, false]],
-    );
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using temporary = await temporaryFolder();
+  const folder = temporary.path;
+  const authority = makeAuthority();
+  const [certfile, keyfile] = [`${folder}/cert.pem`, `${folder}/key.pem`];
+  const write = async (commonName: string) => {
+    const { certificate, key } = authority.issue({ commonName, sans: ["IP:127.0.0.1"] });
+    await Deno.writeTextFile(certfile, certificate);
+    await Deno.writeTextFile(keyfile, key);
+  };
+  await write("localhost");
+  const binds = [{ bind: "127.0.0.1:0", certfile, keyfile }, "127.0.0.1:0"];
+  await using broker = await startBroker({ admin: { bind: binds, metrics: { public: true } } });
+  const url = broker.broker.adminUrl!.replace(/#.*$/, "");
+  assertStringIncludes(url, "https://127.0.0.1:");
+  const ask = async (path: string) => {
+    using client = Deno.createHttpClient({ caCerts: [authority.certificate], poolMaxIdlePerHost: 0 });
+    const answer = await fetch(`${url}${path}`, { client });
+    return await answer.text();
+  };
+  assertEquals(await ask("livez"), "ok\n");
+  assertStringIncludes(
+    await ask("metrics"),
+    'amqtt_listener_certificate_expiry_timestamp_seconds{listener="admin 1"}',
+  );
+  const plain = broker.log.lines.find((line) => line.includes("serving http:"))!;
+  const answer = await fetch(`${/http:\S+/.exec(plain)![0]}livez`);
+  assertEquals(await answer.text(), "ok\n");
+  await write("renewed");
+  assertEquals((await broker.broker.reload()).certificates, ["admin 1", "admin 2"].slice(0, 1));
+  assertEquals(await ask("livez"), "ok\n");
+  const user = { name: "ada", role: "viewer" } as const;
+  const listeners = await broker.broker.admin(new Request("http://localhost/api/v1/listeners"), { user });
+  const { items } = await listeners.json();
+  const own = items.filter(({ type }: { type: string }) => type === "admin");
+  assertEquals(
+    own.map(({ secure, certificate }: { secure: boolean; certificate: unknown }) => [
+      secure,
+      certificate !== null,
+    ]),
+    [[true, true], [false, false]],
+  );
 });
 
 Deno.test("a start fails on an address that is taken, in words", async () => {

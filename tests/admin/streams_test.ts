@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { addToken, revokeToken } from "../../src/admin/access/tokens.ts";
 import { EventStream } from "../../src/admin/event_stream.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { startBroker } from "../support/test_broker.ts";
 import { AdminUser, EventReader, startAdmin } from "./support.ts";
 
@@ -34,39 +35,36 @@ Deno.test("large events for a slow reader are bounded in bytes", async () => {
 });
 
 Deno.test("a stream ends when its token is revoked, and when its reader signs out", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const tokensFile = `${folder}/tokens`;
-    const token = await addToken(tokensFile, "grafana", "viewer", new Date());
-    await using broker = await startBroker({ admin: { bind: "127.0.0.1:0", tokensFile } });
-    const link = new URL(broker.broker.adminUrl!);
-    const json = { "content-type": "application/json", "x-csrf-token": "none yet" };
-    const signIn = await fetch(`${link.origin}/api/v1/sign-in/link`, {
-      method: "POST",
-      headers: json,
-      body: JSON.stringify({ token: link.hash.slice("#token=".length) }),
-    });
-    const { csrf } = await signIn.json();
-    const cookie = signIn.headers.get("set-cookie")!.split(";")[0]!;
-    const open = (headers: HeadersInit) => fetch(`${link.origin}/api/v1/streams/events`, { headers });
-    await using byToken = new EventReader(await open({ authorization: `Bearer ${token}` }));
-    await using byCookie = new EventReader(await open({ cookie }));
-    broker.clock.advance(1000);
-    await broker.connect({ clientIdentifier: "c" });
-    assertEquals((await byToken.next())?.data.clientIdentifier, "c");
-    assertEquals((await byCookie.next())?.data.clientIdentifier, "c");
-    await revokeToken(tokensFile, "grafana");
-    const out = await fetch(`${link.origin}/api/v1/sign-out`, {
-      method: "POST",
-      headers: { ...json, cookie, "x-csrf-token": csrf },
-      body: "{}",
-    });
-    assertEquals(out.status, 204);
-    broker.clock.advance(1000);
-    assertEquals([await byToken.next(), await byCookie.next()], [undefined, undefined]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using temporary = await temporaryFolder();
+  const folder = temporary.path;
+  const tokensFile = `${folder}/tokens`;
+  const token = await addToken(tokensFile, "grafana", "viewer", new Date());
+  await using broker = await startBroker({ admin: { bind: "127.0.0.1:0", tokensFile } });
+  const link = new URL(broker.broker.adminUrl!);
+  const json = { "content-type": "application/json", "x-csrf-token": "none yet" };
+  const signIn = await fetch(`${link.origin}/api/v1/sign-in/link`, {
+    method: "POST",
+    headers: json,
+    body: JSON.stringify({ token: link.hash.slice("#token=".length) }),
+  });
+  const { csrf } = await signIn.json();
+  const cookie = signIn.headers.get("set-cookie")!.split(";")[0]!;
+  const open = (headers: HeadersInit) => fetch(`${link.origin}/api/v1/streams/events`, { headers });
+  await using byToken = new EventReader(await open({ authorization: `Bearer ${token}` }));
+  await using byCookie = new EventReader(await open({ cookie }));
+  broker.clock.advance(1000);
+  await broker.connect({ clientIdentifier: "c" });
+  assertEquals((await byToken.next())?.data.clientIdentifier, "c");
+  assertEquals((await byCookie.next())?.data.clientIdentifier, "c");
+  await revokeToken(tokensFile, "grafana");
+  const out = await fetch(`${link.origin}/api/v1/sign-out`, {
+    method: "POST",
+    headers: { ...json, cookie, "x-csrf-token": csrf },
+    body: "{}",
+  });
+  assertEquals(out.status, 204);
+  broker.clock.advance(1000);
+  assertEquals([await byToken.next(), await byCookie.next()], [undefined, undefined]);
 });
 
 Deno.test("one user has so many streams and no more, and HEAD opens none", async () => {

@@ -1,4 +1,4 @@
-import type { ResolvedAdmin } from "../../config/config.ts";
+import type { AdminRole, ResolvedAdmin } from "../../config/config.ts";
 import { errorText } from "../../error_text.ts";
 import { loggerOf } from "../../logger.ts";
 import { quote } from "../../quote.ts";
@@ -6,7 +6,7 @@ import type { AdminHost } from "../host.ts";
 import { Problem } from "../problem.ts";
 import { Attempts } from "./attempts.ts";
 import { type Identity, mayDo, sameSecret, secret } from "./identity.ts";
-import { LoginSessions } from "./login_sessions.ts";
+import { LoginSessions, type Rights, type SignInWay } from "./login_sessions.ts";
 import { TokenStore } from "./tokens.ts";
 
 /** Where a request comes from. */
@@ -20,7 +20,6 @@ export interface Caller {
 
 /** Who may come in, and as whom. */
 export class Access {
-  readonly #config: ResolvedAdmin;
   readonly #host: AdminHost;
   readonly #sessions: LoginSessions;
   readonly #attempts: Attempts;
@@ -30,8 +29,10 @@ export class Access {
 
   constructor(host: AdminHost) {
     this.#host = host;
-    this.#config = host.config.admin;
-    this.#sessions = new LoginSessions(() => host.epoch());
+    this.#sessions = new LoginSessions({
+      epoch: () => host.epoch(),
+      rightsOf: (name, way) => way === "password" ? this.#rightsOfUser(name) : this.#rightsOfLink(),
+    });
     this.#attempts = new Attempts(() => host.now());
     this.#bearerAttempts = new Attempts(() => host.now());
     const { tokensFile } = this.#config;
@@ -39,8 +40,13 @@ export class Access {
     this.renewLink();
   }
 
-  /** How somebody signs in: by name and password, or by a link that was printed. */
-  get way(): "password" | "link" {
+  /** Its users may be others after a reload. */
+  get #config(): ResolvedAdmin {
+    return this.#host.config.admin;
+  }
+
+  /** How somebody signs in now. */
+  get way(): SignInWay {
     return Object.keys(this.#config.users).length > 0 ? "password" : "link";
   }
 
@@ -66,15 +72,14 @@ export class Access {
   /** Signs a user in. @throws {Problem} if the password is wrong, or there were too many attempts */
   async signIn(username: string, password: string, { hostname }: Caller): Promise<Identity> {
     this.#checkAttempts(hostname);
-    const role = Object.hasOwn(this.#config.users, username) ? this.#config.users[username] : undefined;
     const attempt = { username, password, hostname, signal: new AbortController().signal };
     const succeed = this.#attempts.fail(hostname);
     // Whoever is not listed takes as long, and gets the same answer.
     const right = await this.#host.checkPassword(attempt) ?? false;
-    if (right && role) {
+    const rights = right ? this.#rightsOfUser(username) : undefined;
+    if (rights) {
       succeed();
-      const payloads = role !== "viewer" || this.#config.viewerPayloads;
-      return this.#sessions.begin({ name: username, role, payloads }, this.#config.sessionTimeout);
+      return this.#sessions.begin(rights, "password", this.#config.sessionTimeout);
     }
     throw this.#failed(
       `user ${quote(username)}`,
@@ -97,7 +102,7 @@ export class Access {
     }
     succeed();
     this.#linkToken = undefined;
-    return this.#sessions.begin({ name: "link", role: "admin", payloads: true }, this.#config.sessionTimeout);
+    return this.#sessions.begin({ name: "link", role: "admin", payloads: true }, "link", this.#config.sessionTimeout);
   }
 
   /** Ends the session that a request has a cookie of. */
@@ -110,10 +115,13 @@ export class Access {
     if (sessionKey !== undefined) this.#sessions.end(sessionKey);
   }
 
-  /** Whether somebody whom {@linkcode identify} has found is still the same: not signed out, and no token revoked. */
+  /**
+   * Whether somebody whom {@linkcode identify} has found is still the same: not signed out, with the same role, and no token
+   * revoked.
+   */
   async stillIs(identity: Identity, { request, identity: known }: Caller): Promise<boolean> {
     if (known) return true;
-    if (identity.sessionKey !== undefined) return this.#sessions.get(identity.sessionKey) !== undefined;
+    if (identity.sessionKey !== undefined) return this.#sessions.get(identity.sessionKey)?.role === identity.role;
     try {
       const found = await this.#tokens?.find(bearerOf(request) ?? "");
       return found !== undefined && `token ${found.name}` === identity.name && found.role === identity.role;
@@ -132,7 +140,7 @@ export class Access {
         throw this.#failed("a bearer token", "the bearer token is not known", hostname);
       }
       const { name, role } = found;
-      const payloads = mayDo(role, "operator") || this.#config.viewerPayloads;
+      const payloads = this.#seesPayloads(role);
       const nothing = { csrf: undefined, sessionKey: undefined, expiresAtMs: undefined };
       return { name: `token ${name}`, role, payloads, ...nothing };
     } catch (error) {
@@ -140,6 +148,22 @@ export class Access {
       loggerOf(this.#host.logger, "admin").error(`admin: ${errorText(error)}`);
       throw new Problem(503, "tokens cannot be read; the log says why");
     }
+  }
+
+  /** `undefined`: the user is not listed, or has no password any longer. */
+  #rightsOfUser(name: string): Rights | undefined {
+    const role = Object.hasOwn(this.#config.users, name) ? this.#config.users[name] : undefined;
+    if (role === undefined || !this.#host.hasPassword(name)) return undefined;
+    return { name, role, payloads: this.#seesPayloads(role) };
+  }
+
+  /** Nobody comes by a link where users are listed. */
+  #rightsOfLink(): Rights | undefined {
+    return this.way === "link" ? { name: "link", role: "admin", payloads: true } : undefined;
+  }
+
+  #seesPayloads(role: AdminRole): boolean {
+    return mayDo(role, "operator") || this.#config.viewerPayloads;
   }
 
   #checkAttempts(hostname: string | undefined, attempts = this.#attempts): void {

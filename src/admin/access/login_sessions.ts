@@ -3,32 +3,57 @@ import { type Identity, secret } from "./identity.ts";
 /** Sessions at once; the oldest ends for a new one. */
 const MAXIMUM_SESSIONS = 1000;
 
-/** Who is signed in with a browser. A session ends with its time, at sign-out, or with the process. */
-export class LoginSessions {
-  readonly #sessions = new Map<string, Identity>();
-  readonly #epoch: () => number;
+/** How somebody has signed in: by name and password, or by a link that was printed. */
+export type SignInWay = "password" | "link";
 
-  /** @param epoch tells milliseconds since the Unix epoch */
-  constructor(epoch: () => number) {
-    this.#epoch = epoch;
+/** Who somebody is, and what they may do. */
+export type Rights = Pick<Identity, "name" | "role" | "payloads">;
+
+/** What login sessions are begun and kept by. */
+export interface LoginSessionsParts {
+  /** Milliseconds since the Unix epoch. */
+  epoch(): number;
+  /** What somebody who has signed in may do now; `undefined`: they may not be here any longer. */
+  rightsOf(name: string, way: SignInWay): Rights | undefined;
+}
+
+interface LoginSession {
+  readonly way: SignInWay;
+  readonly identity: Identity;
+}
+
+/**
+ * Who is signed in with a browser. A session ends with its time, at sign-out, with the rights of who has it, or with the
+ * process.
+ */
+export class LoginSessions {
+  readonly #sessions = new Map<string, LoginSession>();
+  readonly #parts: LoginSessionsParts;
+
+  constructor(parts: LoginSessionsParts) {
+    this.#parts = parts;
   }
 
   /** Begins a session. */
-  begin(who: Pick<Identity, "name" | "role" | "payloads">, timeoutSeconds: number): Identity {
-    const expiresAtMs = this.#epoch() + timeoutSeconds * 1000;
-    const session = { ...who, csrf: secret(), sessionKey: secret(), expiresAtMs };
-    this.#sessions.set(session.sessionKey, session);
+  begin(rights: Rights, way: SignInWay, timeoutSeconds: number): Identity {
+    const expiresAtMs = this.#parts.epoch() + timeoutSeconds * 1000;
+    const identity = { ...rights, csrf: secret(), sessionKey: secret(), expiresAtMs };
+    this.#sessions.set(identity.sessionKey, { way, identity });
     for (const key of this.#sessions.keys()) {
       if (this.#sessions.size <= MAXIMUM_SESSIONS) break;
       this.#sessions.delete(key);
     }
-    return session;
+    return identity;
   }
 
-  /** The session with this key; `undefined`: there is none any longer. */
+  /** The session with this key, with what its user may do now; `undefined`: there is none any longer. */
   get(key: string): Identity | undefined {
     const session = this.#sessions.get(key);
-    if (!session || session.expiresAtMs === undefined || session.expiresAtMs > this.#epoch()) return session;
+    if (!session) return undefined;
+    const { way, identity } = session;
+    const { expiresAtMs = Infinity } = identity;
+    const rights = expiresAtMs > this.#parts.epoch() ? this.#parts.rightsOf(identity.name, way) : undefined;
+    if (rights) return { ...identity, ...rights };
     this.#sessions.delete(key);
     return undefined;
   }

@@ -52,7 +52,13 @@ interface AuthFileParts {
   readonly clock: FailureGateClock;
 }
 
-class AuthFile implements Plugin {
+/** What the broker asks the plugin beside hooks. */
+export interface PasswordUsers {
+  /** Whether a user stands in the password file, as it was read last. */
+  hasUser(username: string): boolean;
+}
+
+class AuthFile implements Plugin, PasswordUsers {
   readonly #context: PluginContext;
   readonly #threads: ShaCryptPool;
   readonly #passwords: PasswordCheck;
@@ -88,6 +94,10 @@ class AuthFile implements Plugin {
       this.#threads.close();
       throw new Error(`users with hashes of crypt(3) cannot sign in: ${messageOf(fault)}`, { cause: fault });
     }
+  }
+
+  hasUser(username: string): boolean {
+    return this.#store.has(username);
   }
 
   authenticate(signIn: SignIn): Decision | SignInRefusal | Promise<Decision | SignInRefusal> {

@@ -46,6 +46,10 @@ export class PasswordStore {
     return this.#table.size;
   }
 
+  has(username: string): boolean {
+    return this.#table.has(username);
+  }
+
   /** Whether a user has a hash that is computed on a thread of our own. */
   get hasShaCrypt(): boolean {
     return this.#hasShaCrypt;
