@@ -21,7 +21,7 @@ export function useFetch<T>(path: string | undefined, query: Query = {}, everyMs
   useEffect(() => {
     if (path === undefined) return;
     const ending = new AbortController();
-    let timer = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const ask = async () => {
       if (document.visibilityState !== "hidden") {
         try {

@@ -1,6 +1,7 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { applyTheme, readTheme } from "./theme.ts";
+import { applyTheme, followSystem, readTheme } from "./theme.ts";
 
 applyTheme(readTheme());
+followSystem();
 render(<App />, document.getElementById("app")!);

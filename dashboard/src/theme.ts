@@ -13,9 +13,21 @@ export function readTheme(): Theme {
   }
 }
 
+const system = matchMedia("(prefers-color-scheme: dark)");
+
+/** The style sheet has each colour once a scheme, and is told which one holds. */
+function show(theme: Theme): void {
+  const bySystem = system.matches ? "dark" : "light";
+  document.documentElement.dataset["theme"] = theme === "system" ? bySystem : theme;
+}
+
+/** Goes with the system from now on, where nobody has chosen. */
+export function followSystem(): void {
+  system.addEventListener("change", () => show(readTheme()));
+}
+
 export function applyTheme(theme: Theme): void {
-  if (theme === "system") delete document.documentElement.dataset["theme"];
-  else document.documentElement.dataset["theme"] = theme;
+  show(theme);
   try {
     localStorage.setItem(KEY, theme);
   } catch {

@@ -1,95 +1,35 @@
-/** What the admin API answers. */
-export type Role = "viewer" | "operator" | "admin";
+/** What the admin API answers: the types of the functions that make the answers, where they have a name. */
+import type { ConfigEntry as ServedConfigEntry } from "../../src/admin/config_view.ts";
+import type { liveFigures, overviewOf, storeOf } from "../../src/admin/overview.ts";
+import type { sessionView as sessionOf } from "../../src/admin/routes/sign_in.ts";
+import type { branchView, showTopic } from "../../src/admin/routes/topics.ts";
+import type {
+  clientView,
+  eventView,
+  messageView,
+  payloadView,
+  sessionView,
+  subscriptionView,
+  topicBrief,
+} from "../../src/admin/views.ts";
+import type { AdminRole } from "../../src/config/config.ts";
 
-export interface Session {
-  readonly username: string;
-  readonly role: Role;
-  readonly csrf: string | null;
-  readonly payloads: boolean;
-  readonly expiresAt: string | null;
-}
+/** What comes of a function, as JSON has it. */
+type Answer<View extends (...given: never[]) => unknown> = Readonly<ReturnType<View>>;
 
-export interface Payload {
-  /** Bytes of the whole. */
-  readonly size: number;
-  readonly encoding: "utf8" | "base64";
-  readonly text: string;
-  readonly truncated: boolean;
-}
+export type Role = AdminRole;
 
-export interface BrokerEvent {
-  readonly at: string;
-  readonly kind:
-    | "connected"
-    | "disconnected"
-    | "refused"
-    | "subscribed"
-    | "unsubscribed"
-    | "denied"
-    | "dropped"
-    | "failed"
-    | "paused"
-    | "resumed";
-  readonly clientIdentifier: string | null;
-  readonly text: string;
-}
+export type Session = Answer<typeof sessionOf>;
 
-export interface Overview {
-  readonly version: string;
-  readonly uptimeSeconds: number;
-  readonly health: { readonly level: "ok" | "warning" | "fault"; readonly sentence: string };
-  readonly warnings: readonly string[];
-  readonly clients: { readonly connected: number; readonly maximum: number; readonly offline: number };
-  readonly subscriptions: number;
-  readonly retained: {
-    readonly messages: number;
-    readonly bytes: number;
-    readonly maximumMessages: number;
-    readonly maximumBytes: number;
-  };
-  readonly messages: {
-    readonly received: number;
-    readonly sent: number;
-    readonly receivedPerSecond: number;
-    readonly sentPerSecond: number;
-    readonly queued: number;
-    readonly inflightInbound: number;
-    readonly inflightOutbound: number;
-    readonly denied: number;
-  };
-  readonly dropped: Readonly<Record<string, number>>;
-  readonly refused: Readonly<Record<string, number>>;
-  readonly memory: { readonly heldBytes: number; readonly maximumBytes: number; readonly rssBytes: number };
-  readonly store: Store;
-  readonly topics: {
-    readonly count: number;
-    readonly bytes: number;
-    readonly maximum: number;
-    readonly forgotten: number;
-  };
-  readonly events: readonly BrokerEvent[];
-}
+export type Payload = Answer<typeof payloadView>;
 
-export interface Store {
-  readonly type: string;
-  readonly path: string | null;
-  readonly fault: string | null;
-  readonly changesWaiting: number;
-  readonly commits: number;
-  readonly commitSeconds: number | null;
-}
+export type BrokerEvent = Answer<typeof eventView>;
 
-export interface Figures {
-  readonly at: string;
-  readonly connected: number;
-  readonly offline: number;
-  readonly received: number;
-  readonly sent: number;
-  readonly droppedTotal: number;
-  readonly queued: number;
-  readonly heldBytes: number;
-  readonly changesWaiting: number;
-}
+export type Overview = Answer<typeof overviewOf>;
+
+export type Store = Answer<typeof storeOf>;
+
+export type Figures = Answer<typeof liveFigures>;
 
 export interface History {
   readonly stepSeconds: number;
@@ -109,101 +49,17 @@ export interface Page<Item> {
   readonly nextCursor: string | null;
 }
 
-export interface TopicBrief {
-  readonly at: string;
-  readonly ageSeconds: number;
-  readonly ratePerSecond: number;
-  readonly qos: number;
-  readonly retained: boolean;
-  readonly size: number;
-  readonly payload: Payload | null;
-  readonly publisher: string | null;
-}
+export type TopicBrief = NonNullable<Answer<typeof topicBrief>>;
 
-export interface TopicItem {
-  readonly level: string;
-  readonly topicName: string;
-  readonly children: number;
-  readonly messages: number | null;
-  readonly below: number;
-  readonly last: TopicBrief | null;
-}
+export type TopicItem = Answer<typeof branchView>;
 
-export interface TopicDetail {
-  readonly topicName: string;
-  readonly brief: TopicBrief | null;
-  readonly messages: number;
-  readonly publisher: {
-    readonly clientIdentifier: string;
-    readonly username: string | null;
-    readonly address: string | null;
-  } | null;
-  readonly retainedMessage: {
-    readonly qos: number;
-    readonly size: number;
-    readonly publisher: string | null;
-    readonly payload: Payload | null;
-  } | null;
-  readonly subscribers: readonly {
-    readonly clientIdentifier: string;
-    readonly topicFilter: string;
-    readonly qos: number;
-    readonly shareName: string | null;
-    readonly connected: boolean;
-  }[];
-  readonly denied: readonly {
-    readonly at: string;
-    readonly clientIdentifier: string;
-    readonly username: string | null;
-    readonly address: string | null;
-    readonly what: "publish" | "subscribe" | "receive";
-    readonly reason: string;
-  }[];
-  readonly samples: readonly { readonly at: string; readonly value: number }[];
-}
+export type TopicDetail = Answer<typeof showTopic>;
 
-export interface Client {
-  readonly clientIdentifier: string;
-  readonly username: string | null;
-  readonly address: string | null;
-  readonly listener: string;
-  readonly secure: boolean;
-  readonly protocolVersion: string;
-  readonly connectedAt: string | null;
-  readonly keepAliveSeconds: number;
-  readonly cleanStart: boolean;
-  readonly queued: number;
-  readonly inflightOutbound: number;
-  readonly inflightInbound: number;
-  readonly received: number | null;
-  readonly sent: number | null;
-  readonly dropped: number;
-  readonly subscriptions: number;
-  readonly will: { readonly topicName: string; readonly qos: number; readonly retain: boolean } | null;
-}
+export type Client = Answer<typeof clientView>;
 
-export interface ClientSession {
-  readonly clientIdentifier: string;
-  readonly username: string | null;
-  readonly connected: boolean;
-  readonly expiryIntervalSeconds: number;
-  readonly subscriptions: number;
-  readonly queued: number;
-  readonly inflightInbound: number;
-  readonly inflightOutbound: number;
-  readonly dropped: Readonly<Record<string, number>>;
-}
+export type ClientSession = Answer<typeof sessionView>;
 
-export interface Subscription {
-  readonly clientIdentifier: string;
-  readonly topicFilter: string;
-  readonly shareName: string | null;
-  readonly qos: number;
-  readonly noLocal: boolean;
-  readonly retainAsPublished: boolean;
-  readonly identifier: number | null;
-  readonly connected: boolean;
-}
+export type Subscription = Answer<typeof subscriptionView>;
 
 export interface ClientDetail {
   readonly client: Client | null;
@@ -212,15 +68,7 @@ export interface ClientDetail {
   readonly subscriptionsTotal: number;
 }
 
-export interface QueuedMessage {
-  readonly topicName: string;
-  readonly qos: number;
-  readonly retain: boolean;
-  readonly publisher: string | null;
-  readonly size: number;
-  readonly packetIdentifier: number | null;
-  readonly payload: Payload | null;
-}
+export type QueuedMessage = Answer<typeof messageView>;
 
 export interface ClientMessages {
   readonly underWay: readonly QueuedMessage[];
@@ -280,12 +128,7 @@ export interface Bridge {
   readonly receivedPerSecond: number;
 }
 
-export interface ConfigEntry {
-  readonly key: string;
-  readonly value: string;
-  readonly default: string;
-  readonly source: "config" | "default";
-}
+export type ConfigEntry = Readonly<ServedConfigEntry>;
 
 export interface LogRecord {
   readonly at: string;

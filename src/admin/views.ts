@@ -20,10 +20,10 @@ export function payloadView(bytes: Uint8Array, size: number = bytes.length) {
   const shown = bytes.subarray(0, SHOWN_BYTES);
   const truncated = shown.length < size;
   const text = decode(shown, truncated);
-  if (text !== undefined) return { size, encoding: "utf8", text, truncated };
+  if (text !== undefined) return { size, encoding: "utf8" as const, text, truncated };
   let binary = "";
   for (const byte of shown) binary += String.fromCharCode(byte);
-  return { size, encoding: "base64", text: btoa(binary), truncated };
+  return { size, encoding: "base64" as const, text: btoa(binary), truncated };
 }
 
 /** A character that was cut through at the end is left out. */

@@ -40,7 +40,7 @@ export class PageClient {
   #identifier = 0;
   #opened = false;
   #reasonCode = 0;
-  #timer = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
 
   /** @throws {SyntaxError} if `url` is none for a WebSocket */
   constructor(url: string, options: ConnectOptions, events: PageClientEvents) {

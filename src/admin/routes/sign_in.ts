@@ -7,7 +7,8 @@ import { time } from "../views.ts";
 
 const LONGEST = 1024;
 
-function sessionView({ name, role, csrf, payloads, expiresAtMs }: Identity) {
+/** Who is signed in. */
+export function sessionView({ name, role, csrf, payloads, expiresAtMs }: Identity) {
   const expiresAt = expiresAtMs === undefined ? null : time(expiresAtMs);
   return { username: name, role, csrf: csrf ?? null, payloads, expiresAt };
 }

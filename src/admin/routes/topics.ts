@@ -18,7 +18,8 @@ function brief({ host, identity }: Call, entry: TopicEntry | undefined) {
   return topicBrief(entry, { nowMs: host.epoch(), retained, payloads: identity.payloads });
 }
 
-function branchView(call: Call, { level, path, children, entry, topics }: TopicBranch) {
+/** A level of the tree. */
+export function branchView(call: Call, { level, path, children, entry, topics }: TopicBranch) {
   const messages = entry?.messages ?? null;
   return { level, topicName: path, children: children.size, messages, below: topics, last: brief(call, entry) };
 }
@@ -56,7 +57,8 @@ function publisherView({ clientIdentifier, username, address }: TopicPublisher) 
 const SHOWN_SUBSCRIBERS = 1000;
 const topicQuery = z.strictObject({ name: topic });
 
-function showTopic(call: Call<z.output<typeof topicQuery>>) {
+/** All that is known of a topic. */
+export function showTopic(call: Call<z.output<typeof topicQuery>>) {
   const { host, recorder, identity, query } = call;
   const name = topicNameOf("name", query.name);
   const entry = recorder.topics.get(name);
