@@ -32,7 +32,7 @@ export async function joined(start: (farPort: number | undefined) => Promise<Run
 }
 
 /** Resolves once a message has come from the one to the other. */
-async function crosses(fromPort: number, toPort: number): Promise<void> {
+export async function crosses(fromPort: number, toPort: number): Promise<void> {
   const clients = await Promise.all([fromPort, toPort].map((port) => mqtt.connectAsync(`mqtt://127.0.0.1:${port}`)));
   const [from, to] = clients as [mqtt.MqttClient, mqtt.MqttClient];
   const arrived = Promise.withResolvers<void>();

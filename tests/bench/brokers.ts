@@ -1,6 +1,7 @@
 import { basename, fromFileUrl, join, resolve } from "@std/path";
 import { makeAuthority } from "../support/certificates.ts";
 import { joined } from "./bridged.ts";
+import { clustered, natsCluster, type NodeOfCluster } from "./clustered.ts";
 import type { Setup } from "./scenarios.ts";
 
 /** A broker that runs, in a process and a folder of its own. */
@@ -43,9 +44,9 @@ function ourBroker(name: string, root: string): Broker {
     name,
     version: async () => JSON.parse(await Deno.readTextFile(join(root, "deno.json"))).version,
     start: (setup) =>
-      alone(setup, async (folder, farPort) => {
+      alone(setup, async (folder, company) => {
         const file = join(folder, "broker.yaml");
-        await Deno.writeTextFile(file, ourConfig(setup, folder, farPort));
+        await Deno.writeTextFile(file, ourConfig(setup, folder, company));
         const args = ["run", "-A", "--quiet", join(root, "cli.ts"), file];
         const admin = setup.admin === "off" ? {} : { admin: /^admin: (\S+)$/m };
         const watch = setup.admin === "watched" ? { watch: (link: string) => watchAdmin(link) } : {};
@@ -62,20 +63,33 @@ export function checkout(folder: string): Broker {
   return ourBroker(basename(root), root);
 }
 
-/** A broker, or two of them with a bridge between. */
-function alone(
-  { bridge }: Setup,
-  prepare: (folder: string, farPort: number | undefined) => Promise<Launch>,
-): Promise<RunningBroker> {
-  const start = (farPort: number | undefined) => launched((folder) => prepare(folder, farPort));
-  return bridge === undefined ? start(undefined) : joined(start);
+/** What a broker is one of two with. */
+interface Company {
+  /** The broker that it has a bridge to. */
+  readonly farPort?: number;
+  readonly cluster?: NodeOfCluster;
 }
 
-function ourConfig({ transport, persistence, admin, bridge }: Setup, folder: string, farPort?: number): string {
+/** A broker, or two of them with a bridge between, or as nodes of one cluster. */
+function alone(
+  { bridge, cluster }: Setup,
+  prepare: (folder: string, company: Company) => Promise<Launch>,
+): Promise<RunningBroker> {
+  const start = (company: Company) => launched((folder) => prepare(folder, company));
+  if (cluster) return clustered((node) => start({ cluster: node }));
+  return bridge === undefined ? start({}) : joined((farPort) => start({ farPort }));
+}
+
+function ourConfig(
+  { transport, persistence, admin, bridge }: Setup,
+  folder: string,
+  { farPort, cluster }: Company,
+): string {
   const listener = transport === "tls"
     ? { bind: "127.0.0.1:0", ssl: true, certfile: join(folder, "server.pem"), keyfile: join(folder, "server.key") }
     : { bind: "127.0.0.1:0", type: transport };
   const far = { address: `127.0.0.1:${farPort}`, topics: [{ filter: "load/#", direction: "out", qos: bridge }] };
+  const log = { type: "nats", servers: cluster?.log.map((address) => `nats://${address}`), replicas: 3 };
   const store = { type: "sqlite", path: join(folder, "broker.sqlite"), commit: persistence };
   // JSON is YAML.
   return JSON.stringify({
@@ -83,6 +97,7 @@ function ourConfig({ transport, persistence, admin, bridge }: Setup, folder: str
     auth: { "allow-anonymous": true },
     ...(admin === "off" ? {} : { admin: { bind: "127.0.0.1:0" } }),
     ...(farPort === undefined ? {} : { bridges: { far } }),
+    ...(cluster ? { cluster: { name: "bench", node: cluster.node, bind: "127.0.0.1:0", log } } : {}),
     ...(persistence === "memory" ? {} : { persistence: store }),
   });
 }
@@ -100,17 +115,9 @@ const aedes: Broker = {
 
 const mosquitto: Broker = {
   name: "mosquitto",
-  version: async () => {
-    try {
-      const { stdout } = await new Deno.Command("mosquitto", { args: ["-h"], stdin: "null" }).output();
-      return /version (\S+)/.exec(new TextDecoder().decode(stdout))?.[1];
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
-  },
+  version: () => versionOf("mosquitto", "-h", /version (\S+)/),
   start: (setup) =>
-    alone(setup, async (folder, farPort) => {
+    alone(setup, async (folder, { farPort }) => {
       const port = freePort();
       const file = join(folder, "mosquitto.conf");
       const bridge = farPort === undefined
@@ -120,6 +127,16 @@ const mosquitto: Broker = {
       return { command: "mosquitto", args: ["-c", file], port };
     }),
 };
+
+async function versionOf(command: string, flag: string, pattern: RegExp): Promise<string | undefined> {
+  try {
+    const { stdout } = await new Deno.Command(command, { args: [flag], stdin: "null", stderr: "null" }).output();
+    return pattern.exec(new TextDecoder().decode(stdout))?.[1];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
 
 /** Mosquitto as it comes, with room enough that it drops nothing the others carry. */
 function mosquittoConfig({ transport }: Setup, folder: string, port: number): string {
@@ -143,8 +160,15 @@ const relay: Broker = {
     }),
 };
 
+/** The servers that our clusters have their log on, as brokers: for what crosses a cluster only. */
+const nats: Broker = {
+  name: "nats",
+  version: () => versionOf("nats-server", "--version", / v(\S+)/),
+  start: natsCluster,
+};
+
 /** The broker first, then its peers, in the order they take turns. */
-export const brokers: readonly Broker[] = [ours, aedes, mosquitto, relay];
+export const brokers: readonly Broker[] = [ours, aedes, mosquitto, nats, relay];
 
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -16,7 +16,7 @@ const LOAD = fromFileUrl(new URL("load.ts", import.meta.url));
 
 /** Whether a program of others can do this: it knows plain TCP, clean sessions and one broker only. */
 export function isForAnyGenerator({ load, setup }: Scenario): boolean {
-  return setup.bridge === undefined && !load.some((word) => ownFlags.includes(word));
+  return setup.bridge === undefined && !setup.cluster && !load.some((word) => ownFlags.includes(word));
 }
 
 /**

@@ -9,6 +9,8 @@ export interface Setup {
   readonly admin: "off" | "on" | "watched";
   /** QoS of a bridge between two brokers, the one of the publishers and the one of the subscribers; `undefined`: there is one broker. */
   readonly bridge?: 0 | 1 | 2;
+  /** Two nodes of a cluster: publishers are at the one, subscribers at the other. @default one broker */
+  readonly cluster?: boolean;
 }
 
 /** A figure of a scenario: one line of the table. */
@@ -84,7 +86,8 @@ interface Extras {
 function scenario(name: string, load: string, extras: Extras = {}): Scenario {
   const { metrics = [throughput], setup = {}, without = [], isQuick = false } = extras;
   const ways = { transport: "tcp", persistence: "memory", admin: "off", ...setup } as const;
-  return { name, load: load.split(" "), metrics, without, isQuick, setup: ways };
+  const others = ways.cluster ? without : [...without, clusterPeer];
+  return { name, load: load.split(" "), metrics, without: others, isQuick, setup: ways };
 }
 
 const latency = [p50, p99];
@@ -96,10 +99,14 @@ const only5 = ["aedes", "relay"];
 /** Nobody else has it. */
 const onlyOurs = ["aedes", "mosquitto", "relay"];
 const onDisk = ["aedes", "mosquitto", "relay"];
-const single = "--pubs 1 --subs 1 --window 1";
+const oneAtATime = "--pubs 1 --subs 1 --window 1";
 const durable = "pubsub --qos 1 --durable";
 
 const bridging = ["aedes", "relay"];
+/** Brokers that have no cluster. */
+const single = ["aedes", "mosquitto", "relay"];
+/** The peer that is there for its cluster only. */
+const clusterPeer = "nats";
 
 /** All that is measured, in the order of the table. */
 export const scenarios: readonly Scenario[] = [
@@ -117,8 +124,8 @@ export const scenarios: readonly Scenario[] = [
   }),
   scenario("16 KiB one-to-one QoS 0", "pubsub --qos 0 --payload 16384"),
   scenario("16 KiB one-to-one QoS 1", "pubsub --qos 1 --payload 16384"),
-  scenario("one at a time QoS 0", `pubsub --qos 0 ${single}`, { metrics: latency }),
-  scenario("one at a time QoS 1", `pubsub --qos 1 ${single}`, { metrics: latency, isQuick: true }),
+  scenario("one at a time QoS 0", `pubsub --qos 0 ${oneAtATime}`, { metrics: latency }),
+  scenario("one at a time QoS 1", `pubsub --qos 1 ${oneAtATime}`, { metrics: latency, isQuick: true }),
   scenario("10,000/s at QoS 1", "pubsub --qos 1 --rate 10000", { metrics: latency }),
   scenario("100,000 mixed filters", "subscribe --clients 100 --filters 1000 --filter mixed", {
     metrics: [throughput, subscribedMemory],
@@ -153,6 +160,14 @@ export const scenarios: readonly Scenario[] = [
   ]),
   scenario("over a bridge QoS 0", "pubsub --qos 0", { setup: { bridge: 0 }, without: bridging }),
   scenario("over a bridge QoS 1", "pubsub --qos 1", { setup: { bridge: 1 }, without: bridging }),
+  ...["QoS 0", "QoS 1"].map((qos) =>
+    scenario(`across two nodes ${qos}`, `pubsub --qos ${qos.at(-1)}`, { setup: { cluster: true }, without: single })
+  ),
+  scenario("across two nodes, one at a time QoS 1", `pubsub --qos 1 ${oneAtATime}`, {
+    setup: { cluster: true },
+    metrics: latency,
+    without: single,
+  }),
   scenario("durable sessions QoS 1, memory", durable, { without: stateful }),
   scenario("durable sessions QoS 1, os", durable, { setup: { persistence: "os" }, without: onDisk }),
   scenario("durable sessions QoS 1, disk", durable, {

@@ -9,6 +9,8 @@ export const natsInstalled: boolean = await new Deno.Command("nats-server", { ar
 interface Server {
   readonly name: string;
   readonly port: number;
+  /** Where MQTT clients of its own connect; 0: nowhere. */
+  readonly mqttPort: number;
   readonly process: Deno.ChildProcess;
 }
 
@@ -16,14 +18,24 @@ interface Server {
 export class NatsServers implements AsyncDisposable {
   private constructor(readonly servers: readonly Server[], private readonly folder: string) {}
 
-  /** Starts so many servers; they may still be electing. */
-  static async start(count: number): Promise<NatsServers> {
+  /**
+   * Starts so many servers; they may still be electing.
+   *
+   * @param options whether they are MQTT brokers themselves
+   */
+  static async start(count: number, { mqtt = false } = {}): Promise<NatsServers> {
     const folder = await Deno.makeTempDir({ prefix: "nats-" });
-    const ports = freePorts(count * 2);
+    const ports = freePorts(count * 3);
+    const mqttPorts = ports.splice(2 * count);
     const routes = ports.slice(count).map((port) => `nats://127.0.0.1:${port}`).join(",");
+    const config = (index: number) => join(folder, `s${index}.conf`);
+    for (const [index, port] of mqttPorts.entries()) {
+      await Deno.writeTextFile(config(index), mqtt ? `mqtt { host: "127.0.0.1", port: ${port} }\n` : "");
+    }
     const servers = Array.from({ length: count }, (_, index): Server => {
       const name = `s${index}`;
       const args = ["-js", "-a", "127.0.0.1", "-p", `${ports[index]}`, "-n", name, "-sd", join(folder, name)];
+      args.push("-c", config(index));
       if (count > 1) {
         args.push(
           "--cluster_name",
@@ -35,10 +47,11 @@ export class NatsServers implements AsyncDisposable {
         );
       }
       const command = new Deno.Command("nats-server", { args, stdin: "null", stdout: "null", stderr: "null" });
-      return { name, port: ports[index]!, process: command.spawn() };
+      return { name, port: ports[index]!, mqttPort: mqtt ? mqttPorts[index]! : 0, process: command.spawn() };
     });
     const all = new NatsServers(servers, folder);
     for (const { name, port } of servers) await patiently(`server ${name}`, listening(port));
+    if (mqtt) { for (const { name, mqttPort } of servers) await patiently(`MQTT of ${name}`, listening(mqttPort)); }
     return all;
   }
 
