@@ -1,11 +1,20 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { get, type Query } from "./api.ts";
+import { ApiError, get, type Query } from "./api.ts";
 
 export interface Fetched<T> {
   /** `undefined`: not yet. It stays while something newer is fetched. */
   readonly data: T | undefined;
   readonly error: string | undefined;
+  /** What the request was refused with. */
+  readonly status: number | undefined;
   reload(): void;
+}
+
+interface Answer<T> {
+  readonly key: string;
+  readonly data?: T;
+  readonly error?: string;
+  readonly status?: number;
 }
 
 /**
@@ -15,7 +24,7 @@ export interface Fetched<T> {
  */
 export function useFetch<T>(path: string | undefined, query: Query = {}, everyMs = 0): Fetched<T> {
   const key = JSON.stringify([path, query]);
-  const [answer, setAnswer] = useState<{ readonly key: string; readonly data?: T; readonly error?: string }>();
+  const [answer, setAnswer] = useState<Answer<T>>();
   const [turn, setTurn] = useState(0);
   const reload = useCallback(() => setTurn((before) => before + 1), []);
   useEffect(() => {
@@ -29,8 +38,9 @@ export function useFetch<T>(path: string | undefined, query: Query = {}, everyMs
           if (!ending.signal.aborted) setAnswer({ key, data });
         } catch (error) {
           const words = (error as Error).message;
+          const status = error instanceof ApiError ? error.status : undefined;
           if (!ending.signal.aborted) {
-            setAnswer((before) => ({ key, data: before?.key === key ? before.data : undefined, error: words }));
+            setAnswer((before) => ({ key, data: before?.key === key ? before.data : undefined, error: words, status }));
           }
         }
       }
@@ -43,7 +53,8 @@ export function useFetch<T>(path: string | undefined, query: Query = {}, everyMs
     };
   }, [key, everyMs, turn]);
   const fits = answer?.key === key;
-  return { data: fits ? answer.data : undefined, error: fits ? answer.error : undefined, reload };
+  const { data, error, status } = fits ? answer : {} as Partial<Answer<T>>;
+  return { data, error, status, reload };
 }
 
 /** A value that follows another one after some quiet. */

@@ -1,6 +1,7 @@
 /** What the admin API answers: the types of the functions that make the answers, where they have a name. */
 import type { ConfigEntry as ServedConfigEntry } from "../../src/admin/config_view.ts";
 import type { liveFigures, overviewOf, storeOf } from "../../src/admin/overview.ts";
+import type { showCluster } from "../../src/admin/routes/cluster.ts";
 import type { sessionView as sessionOf } from "../../src/admin/routes/sign_in.ts";
 import type { branchView, showTopic } from "../../src/admin/routes/topics.ts";
 import type {
@@ -127,6 +128,10 @@ export interface Bridge {
   readonly sentPerSecond: number;
   readonly receivedPerSecond: number;
 }
+
+export type Cluster = Answer<typeof showCluster>;
+
+export type ClusterLink = Cluster["links"][number];
 
 export type ConfigEntry = Readonly<ServedConfigEntry>;
 

@@ -5,6 +5,7 @@ import { setPassword } from "../../src/plugins/password_file.ts";
 import { MqttJsClients } from "../support/mqtt_js.ts";
 import { patiently } from "../support/patience.ts";
 import { hooks, startBroker, type TestBroker } from "../support/test_broker.ts";
+import { Nodes } from "../cluster/nodes.ts";
 import { FakeRemote } from "../support/fake_remote.ts";
 import { until } from "../support/durable_broker.ts";
 import { browserTest, viewsWith } from "./support.ts";
@@ -123,7 +124,7 @@ browserTest("markup in payloads, topics, client identifiers and user names is sh
   await sees(page, "All is well");
   for (const view of viewsWith(clientId, topic)) {
     await show(page, broker, view);
-    const isElsewhere = /^(listeners|bridges|log|try|settings)$/.test(view);
+    const isElsewhere = /^(listeners|bridges|cluster|log|try|settings)$/.test(view);
     if (!isElsewhere) await patiently(`the markup in ${view}`, sees(page, "<img src=x onerror="));
     assertEquals(await page.locator("img, script:not([src])").count(), 0, view);
     assert(!(await page.title()).includes("pwned"), view);
@@ -298,6 +299,22 @@ browserTest("somebody sees how a bridge is doing, pauses it and resumes it", asy
   await row.getByRole("link", { name: "bridge:cloud" }).click();
   await sees(page, "the bridge is paused");
 });
+
+browserTest(
+  "somebody sees the nodes of a cluster and the links between them, and without one is told so",
+  async (browser) => {
+    await using nodes = await Nodes.start(2, { config: { admin: { bind: "127.0.0.1:0" } } });
+    await using page = await browser.open(nodes.all[0]!.broker.adminUrl!);
+    await page.getByRole("link", { name: "Cluster" }).click();
+    await page.getByRole("heading", { name: nodes.name }).waitFor();
+    await page.getByRole("row", { name: "b linked" }).waitFor();
+    await assertAccessible(page, "cluster");
+    await using alone = await startBroker({ admin: { bind: "127.0.0.1:0" } });
+    await using other = await browser.open(alone.broker.adminUrl!);
+    await other.getByRole("link", { name: "Cluster" }).click();
+    await sees(other, "This broker is no node of a cluster");
+  },
+);
 
 /** Presses a button, and another one in the question that comes. */
 async function confirm(page: Page, name: string, question: string): Promise<void> {

@@ -84,6 +84,7 @@ export function viewsWith(client: string, topic: string): readonly string[] {
     "retained",
     "listeners",
     "bridges",
+    "cluster",
     "log",
     "try",
     "settings",

@@ -3,6 +3,7 @@ import { BridgesView } from "./bridges.tsx";
 import { ClientView } from "./client.tsx";
 import { ClientsView } from "./clients.tsx";
 import { ListenersView } from "./listeners.tsx";
+import { ClusterView } from "./cluster.tsx";
 import { LogView } from "./log.tsx";
 import { OverviewView } from "./overview.tsx";
 import { RetainedView } from "./retained.tsx";
@@ -24,6 +25,7 @@ export const views: Readonly<Record<string, ViewEntry>> = {
   retained: { title: t.retained, View: RetainedView },
   listeners: { title: t.listeners, View: ListenersView },
   bridges: { title: t.bridges, View: BridgesView },
+  cluster: { title: t.cluster, View: ClusterView },
   log: { title: t.log, View: LogView },
   try: { title: t.try, View: TryItView },
   settings: { title: t.settings, View: SettingsView },

@@ -2,7 +2,7 @@
 import { Problem } from "../problem.ts";
 import { type Call, get, type Route } from "../route.ts";
 
-function showCluster({ host }: Call) {
+export function showCluster({ host }: Call) {
   const cluster = host.cluster();
   if (cluster === undefined) throw new Problem(404, "the broker is no node of a cluster");
   const { links, logRoundTripSeconds, ...rest } = cluster;
