@@ -1,4 +1,4 @@
-/** Limits of a connection and of its session, as the config has them and with every default filled in. */
+/** Limits of a connection, of its session and of the whole broker, as the config has them and with every default filled in. */
 import type { QoS } from "../packet/packets.ts";
 import type { Duration, InNumbers, Size } from "./units.ts";
 
@@ -108,4 +108,40 @@ export interface ConnectionLimits {
 export interface ResolvedLimits extends InNumbers<Required<Omit<ConnectionLimits, "responseInformation">>> {
   /** `undefined`: none. */
   readonly responseInformation: string | undefined;
+}
+
+/**
+ * How much the broker as a whole keeps.
+ *
+ * @category Config
+ */
+export interface BrokerLimits {
+  /**
+   * Sessions, with and without a connected client, at least 1. A client that has none yet is refused above it (0x97; 3.x:
+   * return code 3); those that a store has are always brought back. @default 1000000
+   */
+  readonly maxSessions?: number;
+  /**
+   * The same for the sessions of one user, at least 1. All anonymous clients together are one user. @default 100000
+   */
+  readonly maxSessionsPerUser?: number;
+  /**
+   * The same for the sessions whose clients first came from one address, at least 1: an IPv4 address, or the first 64 bits of
+   * an IPv6 address. Sessions that a store has from an earlier run are of no address. @default 100000
+   */
+  readonly maxSessionsPerAddress?: number;
+  /**
+   * Groups of shared subscriptions with one topic filter, at least 1; each message goes to a member of every one. More are
+   * refused (0x97 in 5.0). @default 1000
+   */
+  readonly maxShareGroups?: number;
+  /** Retained messages that are kept, at least 1. @default 1000000 */
+  readonly maxRetained?: number;
+  /** Bytes of retained messages that are kept, at least 1. @default 268435456 */
+  readonly maxRetainedBytes?: Size;
+  /**
+   * Bytes of messages in memory and of what waits for sockets, all clients together, at least 1,048,576; above it the
+   * largest are spilled to the store or disconnected first. @default 1073741824
+   */
+  readonly maxTotalBytes?: Size;
 }
