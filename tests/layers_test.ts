@@ -42,7 +42,7 @@ const openToAdmin =
 const describesOptions = /^((plugins|store)\/(\w+\/)?\w+_options|plugins\/bundled)\.ts$/;
 
 /** What they say it with. */
-const openToOptions: readonly string[] = ["config/key.ts", "config/values.ts"];
+const openToOptions: readonly string[] = ["config/key.ts", "config/values.ts", "config/topic_values.ts"];
 
 /** The program's version is written down there and nowhere else. */
 const readsDenoJson: readonly string[] = ["plugins", "metrics", "admin", "cli"];

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { PluginEntry, ResolvedConfig, ResolvedLimits, ResolvedListener } from "../config/config.ts";
 import { isSamePlugin } from "../config/plugin_list.ts";
 import { toHyphens } from "../config/spelling.ts";
-import { capacityKeys } from "../config/table.ts";
+import { capacityKeys } from "../config/limit_table.ts";
 
 /**
  * The keys that say something else than the config that the broker runs with, and that it does not take over.

@@ -7,7 +7,7 @@ import { loadConfigFile } from "../config/load.ts";
 import { formatAddress as hostAndPort } from "../transport/address.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { toHyphens } from "../config/spelling.ts";
-import { limitKeys } from "../config/table.ts";
+import { limitKeys } from "../config/limit_table.ts";
 import { filterOf } from "../packet/topic_pattern.ts";
 import { formatAddress as joinAddress } from "../transport/address.ts";
 import { checkSqliteFile } from "../store/sqlite/load.ts";

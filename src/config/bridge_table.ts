@@ -3,18 +3,9 @@ import type { QoS } from "../packet/packets.ts";
 import type { BridgeTopicConfig } from "./bridge_config.ts";
 import { key, quantity } from "./key.ts";
 import { elsewhere } from "./kind.ts";
-import {
-  addresses,
-  choice,
-  filePath,
-  flag,
-  mqttText,
-  protocolVersion,
-  secret,
-  text,
-  topicFilters,
-  urlPath,
-} from "./values.ts";
+import { addresses, urlPath } from "./address_values.ts";
+import { topicFilters } from "./topic_values.ts";
+import { choice, filePath, flag, mqttText, protocolVersion, secret, text } from "./values.ts";
 
 const NEVER = 4_294_967_295;
 

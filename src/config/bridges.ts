@@ -9,7 +9,7 @@ import { formatKeyPath, type KeyPath } from "./key_path.ts";
 import { type Report, show, suggestMapping } from "./report.ts";
 import { bridgeSchema, type BridgeValues } from "./schema.ts";
 import { readSection, type Section } from "./section.ts";
-import { isMapping } from "./values.ts";
+import { isMapping } from "./mapping.ts";
 
 type Merged = Resolved<typeof bridgeKeys>;
 

@@ -7,7 +7,7 @@ import { defaultCluster, defaultClusterLog } from "./keys.ts";
 import { type Report, show } from "./report.ts";
 import { type BrokerValues, clusterLogSchema, clusterSchema, type ClusterValues } from "./schema.ts";
 import { readSection, type Section } from "./section.ts";
-import { isMapping } from "./values.ts";
+import { isMapping } from "./mapping.ts";
 
 const DEFAULT_PORT = 7883;
 const DEFAULT_SERVERS = ["nats://127.0.0.1:4222"];

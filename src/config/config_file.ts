@@ -7,7 +7,7 @@ import { type KeyPath, parseKeyPath } from "./key_path.ts";
 import { configOrigin } from "./origin.ts";
 import { show } from "./report.ts";
 import { resolveConfig } from "./resolve.ts";
-import { isMapping } from "./values.ts";
+import { isMapping } from "./mapping.ts";
 import { type Environment, expandVariables } from "./variables.ts";
 import { parseYaml } from "./yaml_text.ts";
 import { host } from "../runtime/host.ts";

@@ -3,13 +3,13 @@ import { bridgeKeys, bridgeTopicKeys } from "./bridge_table.ts";
 import type { ResolvedLimits } from "./config.ts";
 import { defaultsOf, type Key, type Keys, mapKeys, quantitiesOf, type QuantityKey } from "./key.ts";
 import { toHyphens } from "./spelling.ts";
+import { limitKeys } from "./limit_table.ts";
 import {
   adminKeys,
   authKeys,
   brokerKeys,
   clusterKeys,
   clusterLogKeys,
-  limitKeys,
   listenerKeys,
   logKeys,
   persistenceKeys,

@@ -36,6 +36,9 @@ export function value<Output, Input = Output>(
   return { schema: schema as unknown as z.ZodType<Output, Input>, json };
 }
 
+/** A text that is not empty. */
+export const TEXT = { type: "string", minLength: 1 };
+
 /** A text with a variable in it, which an editor has to let pass, whatever it may hold. */
 export const WITH_VARIABLE = { type: "string", pattern: "\\$\\{" };
 

@@ -1,7 +1,8 @@
 import type { Resolved } from "./key.ts";
 import type { ListenerValues } from "./schema.ts";
 import type { Section } from "./section.ts";
-import type { limitKeys, listenerKeys } from "./table.ts";
+import type { limitKeys } from "./limit_table.ts";
+import type { listenerKeys } from "./table.ts";
 
 /** What holds for a listener; of the limits what it or `default` says. */
 export type MergedValues = Resolved<typeof listenerKeys> & Partial<Resolved<typeof limitKeys>>;

@@ -10,9 +10,10 @@ import type { Draft, MergedValues } from "./listener_draft.ts";
 import { type Report, show, suggestMapping } from "./report.ts";
 import { listenerSchema, type ListenerValues } from "./schema.ts";
 import { readSection, type Section } from "./section.ts";
-import { ignoredListenerKeys, limitKeys } from "./table.ts";
+import { limitKeys } from "./limit_table.ts";
+import { ignoredListenerKeys } from "./table.ts";
 import { checkPaths, checkTls, resolveTls } from "./tls.ts";
-import { isMapping } from "./values.ts";
+import { isMapping } from "./mapping.ts";
 
 /** What {@linkcode resolveListeners} finds. */
 export interface Listeners {

@@ -2,7 +2,7 @@
 import type { ConfigOrigin } from "./config.ts";
 import type { KeyLocator } from "./key_lines.ts";
 import { toCamelCase } from "./spelling.ts";
-import { isMapping } from "./values.ts";
+import { isMapping } from "./mapping.ts";
 import { variablesIn } from "./variables.ts";
 
 /**

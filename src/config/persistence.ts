@@ -6,7 +6,7 @@ import { isImportSpecifier, SPECIFIERS } from "./plugin_names.ts";
 import { type Report, show } from "./report.ts";
 import { type BrokerValues, persistenceSchema } from "./schema.ts";
 import { readSection, type Section } from "./section.ts";
-import { isMapping } from "./values.ts";
+import { isMapping } from "./mapping.ts";
 
 type Persistence = ResolvedConfig["persistence"];
 

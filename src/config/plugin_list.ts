@@ -9,7 +9,8 @@ import { readPluginName } from "./plugin_names.ts";
 import { type Report, show } from "./report.ts";
 import { schemaOf } from "./schema.ts";
 import { readSection } from "./section.ts";
-import { filePath, isMapping } from "./values.ts";
+import { isMapping } from "./mapping.ts";
+import { filePath } from "./values.ts";
 
 /** A plugin as a list in the config names it. */
 export interface ListedPlugin {

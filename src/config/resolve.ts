@@ -13,7 +13,7 @@ import { resolvePlugins } from "./plugins.ts";
 import { Report } from "./report.ts";
 import { brokerSchema } from "./schema.ts";
 import { readSection } from "./section.ts";
-import { capacityKeys } from "./table.ts";
+import { capacityKeys } from "./limit_table.ts";
 import { warnAboutSurprises } from "./surprises.ts";
 
 /** What {@linkcode resolveConfig} has to know besides the config. */

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { bridgeKeys, bridgeTopicKeys } from "./bridge_table.ts";
 import { type Keys, mapKeys } from "./key.ts";
+import { limitKeys } from "./limit_table.ts";
 import {
   adminKeys,
   authKeys,
@@ -9,7 +10,6 @@ import {
   clusterKeys,
   clusterLogKeys,
   ignoredListenerKeys,
-  limitKeys,
   listenerKeys,
   logKeys,
   persistenceKeys,

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { KeyPath } from "./key_path.ts";
 import { type Report, show, suggestMapping } from "./report.ts";
 import { nearestName, toCamelCase, toHyphens } from "./spelling.ts";
-import { isMapping } from "./values.ts";
+import { isMapping } from "./mapping.ts";
 
 /** A mapping of the config after its keys and values were checked; what was wrong is left out. */
 export interface Section<Values> {

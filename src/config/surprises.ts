@@ -5,7 +5,7 @@ import type { PluginEntry, ResolvedConfig, ResolvedListener } from "./config.ts"
 import type { Report } from "./report.ts";
 import type { BrokerValues } from "./schema.ts";
 import type { Section } from "./section.ts";
-import { isMapping } from "./values.ts";
+import { isMapping } from "./mapping.ts";
 
 /** What the warnings are drawn from. */
 type Findings = Pick<ResolvedConfig, "listeners" | "plugins" | "anonymous">;

@@ -1,13 +1,14 @@
 /**
- * Every key of the config: its kind, unit, range, default, and what it is for. From here come the checks, the defaults, the
- * types of what the code gets, what `--check` lists, the tables of the manual and the schema for editors.
+ * Every key of the config: its kind, unit, range, default, and what it is for; limits stand in limit_table.ts, and bridges in
+ * bridge_table.ts. From here come the checks, the defaults, the types of what the code gets, what `--check` lists, the tables
+ * of the manual and the schema for editors.
  *
  * To add a key, add it here (an option of a bundled plugin or store: in its `…_options.ts`), and to its interface in
- * limits.ts or config.ts, whose comments are what a program's editor shows; a test names the keys in which the two differ.
+ * config.ts, limits.ts or the `…_config.ts` of its section, whose comments are what a program's editor shows; a test names
+ * the keys in which the two differ.
  * `deno task docs:config PAGE` and `deno task docs:schema` write the rest, and examples/broker.yaml has to show it.
  */
 import type { BridgeConfig } from "./bridge_config.ts";
-import type { QoS } from "../packet/packets.ts";
 import type {
   AdminConfig,
   AuthConfig,
@@ -27,34 +28,23 @@ import { topicAclOptions } from "../plugins/topic_acl_options.ts";
 import { sqliteOptions } from "../store/sqlite/sqlite_options.ts";
 import { key, quantity } from "./key.ts";
 import { elsewhere } from "./kind.ts";
+import { capacityKeys } from "./limit_table.ts";
+import { bind, hosts, httpUrl, natsServers, origins, urlPath } from "./address_values.ts";
+import { adminBinds, adminRoles, metricsAccess } from "./admin_values.ts";
+import { mountpoint } from "./topic_values.ts";
+import { DAY, MIB } from "./units.ts";
 import {
-  adminBinds,
-  adminRoles,
-  bind,
   choice,
   clusterName,
   fileMode,
   filePath,
   flag,
-  hosts,
-  httpUrl,
   logCategories,
   logLevels,
-  metricsAccess,
-  mountpoint,
-  mqttText,
-  natsServers,
   nodeName,
-  origins,
   secret,
   text,
-  urlPath,
 } from "./values.ts";
-
-const DAY = 86_400;
-const MIB = 2 ** 20;
-/** Session expiry interval of a session that does not expire (MQTT 5.0 §3.1.2.11.2). */
-const NEVER = 4_294_967_295;
 
 const folder = text("the path of a folder");
 
@@ -99,128 +89,8 @@ export const sectionKeys = {
   }),
 } as const;
 
-/** How much the broker as a whole keeps. */
-export const capacityKeys = {
-  maxShareGroups: quantity("groups", 1000, [1], "of shared subscriptions with one topic filter"),
-  maxSessions: quantity(
-    "sessions",
-    1_000_000,
-    [1],
-    "with and without a connected client; a client that has none yet is refused above it",
-  ),
-  maxSessionsPerUser: quantity(
-    "sessions",
-    100_000,
-    [1],
-    "of these, of one user; all anonymous clients together are one user",
-  ),
-  maxSessionsPerAddress: quantity(
-    "sessions",
-    100_000,
-    [1],
-    "of these, whose clients first came from one address, in IPv6 from the same first 64 bits; those that a store has from an earlier run are of no address",
-  ),
-  maxRetained: quantity("messages", 1_000_000, [1], "retained messages that are kept"),
-  maxRetainedBytes: quantity("bytes", 256 * MIB, [1], "size of the retained messages that are kept"),
-  maxTotalBytes: quantity(
-    "bytes",
-    1024 * MIB,
-    [MIB],
-    "of all that clients make the broker hold in memory; above it the largest are spilled or disconnected first",
-  ),
-} as const;
-
 /** What only the broker as a whole has. */
 export const brokerKeys = { ...sectionKeys, sysInterval: brokerSysOptions.sysInterval, ...capacityKeys } as const;
-
-/** Limits of a connection and of its session, at the top for all and in a listener for its connections. */
-export const limitKeys = {
-  connectTimeout: quantity(
-    "seconds",
-    10,
-    [0, DAY],
-    "from the connection's arrival to a whole CONNECT, handshakes included",
-    { aboveMinimum: true, fractional: true },
-  ),
-  maxPacketSize: quantity(
-    "bytes",
-    16 * MIB,
-    [16, 268_435_460],
-    "largest packet of a signed-in client (before sign-in: 128 KiB)",
-  ),
-  maxInflight: quantity("messages", 1000, [1, 65_535], "QoS 1 and 2 under way to, QoS 2 from one client"),
-  maxOutboundBytes: quantity(
-    "bytes",
-    16 * MIB,
-    [1],
-    "that wait for one client's socket before its QoS 0 messages are dropped",
-  ),
-  maxInboundBytes: quantity("bytes", 32 * MIB, [1], "of one WebSocket that are not handled yet; more closes it"),
-  maxSubscriptions: quantity("filters", 20_000, [1], "of one client"),
-  queueLimit: quantity("messages", 10_000, [1], "that wait for one session; the oldest QoS 0 goes first"),
-  queueLimitBytes: quantity("bytes", 64 * MIB, [1], "that wait for one session"),
-  stallTimeout: quantity(
-    "seconds",
-    60,
-    [0, DAY],
-    "how long a client may take nothing of what waits for it before it is disconnected",
-    { aboveMinimum: true, fractional: true },
-  ),
-  sessionExpiryInterval: quantity(
-    "seconds",
-    7 * DAY,
-    [0, NEVER],
-    "how long the session of a 3.x client outlives its connection; 0 ends it at once",
-  ),
-  maxSessionExpiryInterval: quantity(
-    "seconds",
-    NEVER,
-    [0, NEVER],
-    "longest session expiry interval that a 5.0 client gets; 4294967295 is never",
-  ),
-  maxKeepAlive: quantity(
-    "seconds",
-    0,
-    [0, 65_535],
-    "longest keep-alive, given to 5.0 clients that ask for more or none; 0 is no limit",
-  ),
-  topicAliasMaximum: quantity("aliases", 100, [0, 65_535], "that a 5.0 client may use"),
-  outboundTopicAliasMaximum: quantity(
-    "aliases",
-    0,
-    [0, 65_535],
-    "that the broker uses, of those that a 5.0 client takes",
-  ),
-  maxFiltersPerPacket: quantity("filters", 10_000, [1], "of one SUBSCRIBE or UNSUBSCRIBE; more end the connection"),
-  maxOverlappingSubscriptions: quantity(
-    "subscriptions",
-    256,
-    [1],
-    "of one session that can match one topic: those without wildcards count as one, and so do those whose wildcards stand in the same levels",
-  ),
-  maxUserProperties: quantity("properties", 1000, [0], "of one packet; more end the connection"),
-  maxTopicLevels: quantity("levels", 200, [1, 65_536], "of a topic name or filter; houses use fewer than 20"),
-  maximumQos: quantity<QoS, "QoS">("QoS", 2, [0, 2], "highest that clients may publish with and are granted"),
-  timeoutDisconnectDelay: quantity(
-    "seconds",
-    0,
-    [0, 65_535],
-    "0: a client is lost after 1.5 keep-alive intervals; above 0: so long after one interval, and never later than that",
-    { fractional: true },
-  ),
-  queueQos0: key("whether QoS 0 messages wait for offline sessions, too", flag, { default: true }),
-  queuePolicy: key(
-    "when a session's queue is full: `drop-oldest`, `drop-newest` or `disconnect` (the oldest and the client go)",
-    choice(["drop-oldest", "drop-newest", "disconnect"]),
-    { default: "drop-oldest" },
-  ),
-  retainAvailable: key("whether clients may publish retained messages", flag, { default: true }),
-  wildcardSubscriptionAvailable: key("whether topic filters may hold wildcards", flag, { default: true }),
-  subscriptionIdentifiersAvailable: key("whether subscriptions may have identifiers", flag, { default: true }),
-  sharedSubscriptionAvailable: key("whether subscriptions may be shared", flag, { default: true }),
-  responseInformation: key("base of their response topics for 5.0 clients that ask for it, as it stands", mqttText),
-  checkPayloadFormat: key("whether a 5.0 payload that says it is UTF-8 is checked", flag, { default: false }),
-} as const;
 
 /** What only a listener has. */
 export const listenerKeys = {

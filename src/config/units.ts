@@ -23,6 +23,12 @@ export type InNumbers<Keys> = {
   : Keys[Name];
 };
 
+/** A day in seconds. */
+export const DAY = 86_400;
+
+/** A mebibyte in bytes. */
+export const MIB = 2 ** 20;
+
 const QUANTITY = /^([+-]?\d+(?:\.\d+)?)\s*([A-Za-z]*)$/;
 
 const BYTES: Readonly<Record<string, number>> = {

@@ -3,7 +3,7 @@ import { parse } from "@std/yaml";
 import type { ConfigFault } from "./config_error.ts";
 import type { KeyPath } from "./key_path.ts";
 import { show } from "./report.ts";
-import { isMapping } from "./values.ts";
+import { isMapping } from "./mapping.ts";
 import { host } from "../runtime/host.ts";
 
 /** Looks a variable up; `undefined`: it is not set. */

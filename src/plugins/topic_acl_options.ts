@@ -1,5 +1,5 @@
 import { key } from "../config/key.ts";
-import { accessControlList } from "../config/values.ts";
+import { accessControlList } from "../config/topic_values.ts";
 
 /** Options of `topic_acl`, which may stand in the section `topic-check`, too. */
 export const topicAclOptions = {

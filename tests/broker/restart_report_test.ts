@@ -4,7 +4,7 @@ import type { BrokerConfig } from "../../src/config/config.ts";
 import { isQuantity } from "../../src/config/keys.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { toHyphens } from "../../src/config/spelling.ts";
-import { capacityKeys, limitKeys } from "../../src/config/table.ts";
+import { capacityKeys, limitKeys } from "../../src/config/limit_table.ts";
 
 const resolved = (config: unknown) => resolveConfig(config, { baseDirectory: "/nowhere" });
 const unix = (parts: object): BrokerConfig => ({ listeners: { u: { bind: "unix:/run/m.sock", ...parts } } });

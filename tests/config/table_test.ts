@@ -18,14 +18,13 @@ import type {
 } from "../../src/config/config.ts";
 import type { Inputs, Resolved } from "../../src/config/key.ts";
 import type { bridgeKeys, bridgeTopicKeys } from "../../src/config/bridge_table.ts";
+import type { capacityKeys, limitKeys } from "../../src/config/limit_table.ts";
 import type {
   adminKeys,
   authKeys,
   brokerKeys,
-  capacityKeys,
   clusterKeys,
   clusterLogKeys,
-  limitKeys,
   listenerKeys,
   logKeys,
   persistenceKeys,

@@ -9,7 +9,8 @@ import { fromFileUrl } from "@std/path";
 import type { Key, Keys } from "../../src/config/key.ts";
 import { isQuantity, listedKeys } from "../../src/config/keys.ts";
 import { toHyphens } from "../../src/config/spelling.ts";
-import { ignoredListenerKeys, limitKeys } from "../../src/config/table.ts";
+import { limitKeys } from "../../src/config/limit_table.ts";
+import { ignoredListenerKeys } from "../../src/config/table.ts";
 import type { JsonSchema } from "../../src/config/kind.ts";
 import { bundledPlugins } from "../../src/plugins/bundled.ts";
 

@@ -7,7 +7,7 @@ import { isQuantity, type KeyEntry, listedKeys } from "../../src/config/keys.ts"
 import type { Key, Keys } from "../../src/config/key.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { toHyphens } from "../../src/config/spelling.ts";
-import { limitKeys } from "../../src/config/table.ts";
+import { limitKeys } from "../../src/config/limit_table.ts";
 import { bundledPlugins } from "../../src/plugins/bundled.ts";
 import { brokerSchema, schemaFile } from "./broker_schema.ts";
 import { referenceTable, renewTables, sections } from "./config_reference.ts";
