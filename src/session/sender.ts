@@ -6,11 +6,12 @@ import type { TopicFilter } from "../packet/topic.ts";
 import type { SearchBudget } from "../topics/retained_search.ts";
 import type { Availability, Subscription } from "../topics/subscriber.ts";
 import type { Delivery } from "./delivery.ts";
-import { StoredHandOver } from "./stored_hand_over.ts";
+import type { StoredHandOver } from "./stored_hand_over.ts";
 import { Inflight, type Released } from "./inflight.ts";
 import type { SessionLog } from "./session_log.ts";
 import type { RetainedPosition } from "./retained_promise.ts";
 import { RetainedPromises } from "./retained_promises.ts";
+import { byAndBy, endDeliveries, isReturned } from "./sender_end.ts";
 import type { OutboundLink, RestoredSender, SenderLimits, SenderOptions } from "./sender_options.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -19,15 +20,6 @@ export type { OutboundLink, ReturnReason, SenderLimits, SenderOptions } from "./
 
 /** Messages that are sent to one client in one go, before it is looked whether others have their turn. */
 const SENT_AT_ONCE = 200;
-/** Messages of a session that has ended which are given up in one piece. */
-const GIVEN_UP_AT_ONCE = 100;
-
-/** What a session that has ended had in memory. */
-interface Left {
-  readonly delivery: Delivery;
-  /** Other members of a shared subscription may take it. */
-  readonly isForOthers: boolean;
-}
 
 /** The outbound half of a session: what is under way to the client, and what waits (MQTT 3.1.1 §4.3, MQTT 5.0 §4.3). */
 export class Sender {
@@ -248,10 +240,11 @@ export class Sender {
     this.#promises?.detach();
     const detachment = ++this.#detachments;
     if (!this.#waiting) return;
-    const taken = (delivery: Delivery) => this.#return(delivery, "detached");
+    const parts = { onReturn: this.#onReturn, log: this.#log };
+    const taken = (delivery: Delivery) => isReturned(parts, delivery, "detached");
     const goesOn = () => this.#link === undefined && this.#detachments === detachment;
     const work = this.#waiting.returnShared(taken, goesOn);
-    if (!work.next().done) this.#later(work, 0);
+    if (!work.next().done) byAndBy(this.#options, work, 0);
   }
 
   /**
@@ -388,68 +381,17 @@ export class Sender {
    */
   end(): StoredHandOver | undefined {
     this.#link = undefined;
-    const bytes = this.memoryBytes;
-    let stored = this.#inflight.stored + (this.#waiting?.stored ?? 0);
-    const mayBeRead = this.#storedMayBeShared;
     const retained = this.#promises?.waiting ?? 0;
     this.#promises = undefined;
-    const left = this.#takeAll();
-    const forOthers = left.filter(({ delivery, isForOthers }) => isForOthers && delivery.qos > 0);
-    const log = mayBeRead || forOthers.length > GIVEN_UP_AT_ONCE ? this.#log : undefined;
-    if (log) stored += forOthers.length;
-    // What the store has must be others' before it is no longer this session's there.
-    else if (this.#log) forOthers.forEach((one) => this.#giveUp(one));
-    const rest = this.#log ? left.filter(({ delivery, isForOthers }) => !isForOthers || delivery.qos === 0) : left;
-    if (rest.length <= GIVEN_UP_AT_ONCE) rest.forEach((one) => this.#giveUp(one));
-    else this.#later(this.#givingUp(rest), bytes);
-    this.#lose(log ? retained : retained + stored);
-    const onReturn = (delivery: Delivery) => this.#return(delivery, "ended");
-    return log &&
-      new StoredHandOver({ log, messages: stored, onReturn, onLost: (messages) => this.#lose(messages) });
-  }
-
-  /** Takes out what is in memory. */
-  #takeAll(): Left[] {
-    const left: Left[] = [];
-    // [MQTT-4.8.2-5] 5.0: what is under way at QoS 2 is for this client alone.
-    for (const delivery of this.#inflight.end()) {
-      left.push({ delivery, isForOthers: delivery.qos === 1 && delivery.share !== undefined });
-    }
-    for (const delivery of this.#waiting?.end() ?? []) {
-      left.push({ delivery, isForOthers: delivery.share !== undefined });
-    }
-    for (const { delivery } of left) this.#log?.forgotten(delivery);
-    return left;
-  }
-
-  *#givingUp(left: readonly Left[]): Generator<void, void> {
-    for (const one of left) {
-      this.#giveUp(one);
-      yield;
-    }
-  }
-
-  #later(work: Iterator<void, void>, bytes: number): void {
-    if (this.#options.later) return this.#options.later(work, bytes);
-    while (!work.next().done);
-  }
-
-  /** Other members of a shared subscription may take some of what only the store has. */
-  get #storedMayBeShared(): boolean {
-    const isUnread = this.#restoredMayBeShared && this.#inflight.stored > 0;
-    return isUnread || (this.#waiting?.storedMayBeShared ?? false);
-  }
-
-  #lose(messages: number): void {
-    if (messages > 0) this.#options.onLost?.(messages, "session-ended");
-  }
-
-  /** Whether another member of the shared subscription has taken it: then it is no longer the session's. */
-  #return(delivery: Delivery, why: "detached" | "ended"): boolean {
-    const taken = this.#onReturn?.(delivery, why) ?? false;
-    // In the same batch, so that it is never nobody's, and never twice there.
-    if (taken) this.#log?.settled(delivery);
-    return taken;
+    return endDeliveries({
+      options: this.#options,
+      onReturn: this.#onReturn,
+      log: this.#log,
+      inflight: this.#inflight,
+      waiting: this.#waiting,
+      retained,
+      restoredMayBeShared: this.#restoredMayBeShared,
+    });
   }
 
   /** The session keeps the delivery from now on, until it is settled. */
@@ -472,11 +414,6 @@ export class Sender {
   /** Gives a message of a shared subscription that only this member cannot be given to another one. */
   #isTakenByOthers(delivery: Delivery, refusal: DropReason): boolean {
     return delivery.share !== undefined && isOnlyForOthers(refusal) && (this.#onReturn?.(delivery, "refused") ?? false);
-  }
-
-  #giveUp({ delivery, isForOthers }: Left): void {
-    const taken = isForOthers && this.#onReturn?.(delivery, "ended");
-    if (!taken) this.#options.onDrop(delivery.message, "session-ended");
   }
 
   /** A QoS 1 or 2 message cannot leave at once. */
