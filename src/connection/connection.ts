@@ -17,19 +17,18 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { Session } from "../session/session.ts";
 import type { Transport } from "../transport/transport.ts";
-import { brokenProtocol, type Fault, silence } from "./connect_faults.ts";
+import { brokenProtocol, silence } from "./connect_faults.ts";
+import { tellEnd, tellFault, tellGivenUp, tellNotClosing, tellNotLetIn, tellRefusal } from "./connection_notices.ts";
 import {
   type ConnectionState,
   type ConnectRefusal,
-  describe,
   type Ending,
-  isAboutPermission,
   type SignedIn,
   type SigningIn,
   toldRefusal,
 } from "./connection_state.ts";
 import { ClientView } from "./client_view.ts";
-import { type ClientConnection, CONNECTION_LOST, type ConnectionContext } from "./connection_context.ts";
+import type { ClientConnection, ConnectionContext } from "./connection_context.ts";
 import { Deadline } from "./deadline.ts";
 import { errorText } from "../error_text.ts";
 import { leave } from "./leave.ts";
@@ -132,10 +131,8 @@ export class Connection implements ClientConnection, OutboxOwner {
 
   /** What closes it, once it is to end. */
   get #gracefulClose(): GracefulClose {
-    const { machine, logger } = this.context;
-    return this.#end ??= new GracefulClose(machine, this.transport, this.#outbox, (reason) => {
-      logger.debug(`connection did not close: ${this.#where()}: ${reason}`);
-    });
+    const onFault = (reason: string) => tellNotClosing(this, this.#state, reason);
+    return this.#end ??= new GracefulClose(this.context.machine, this.transport, this.#outbox, onFault);
   }
 
   /** So many bytes were taken by the client's socket. */
@@ -293,10 +290,10 @@ export class Connection implements ClientConnection, OutboxOwner {
   }
 
   /** Answers a CONNECT with a refusal and ends the connection. */
-  refuse({ reasonCode, reason, properties, kind, plugin, will }: ConnectRefusal): void {
+  refuse(refusal: ConnectRefusal): void {
+    const { reasonCode, reason, properties } = refusal;
     this.send({ type: PacketType.Connack, sessionPresent: false, reasonCode, properties });
-    this.#refused({ kind: kind ?? (isAboutPermission(reasonCode) ? "sign-in" : "connect"), reason });
-    this.#tellDenied({ reasonCode, reason, plugin, will });
+    tellRefusal(this, this.#state, refusal);
     this.close({ reasonCode, reason, silent: true });
   }
 
@@ -331,9 +328,8 @@ export class Connection implements ClientConnection, OutboxOwner {
     }
     this.#state = { at: "closed" };
     this.#deadline.extend(GRACE_MS);
-    this.context.logger.debug(`connection ended: ${this.#where(state)}: ${ending.reason}`);
+    tellEnd(this, state, ending);
     if (state.at === "open") {
-      if (state.greeted) this.#countEnd(ending);
       this.#writer.close();
       leave(this.context, state, ending);
     }
@@ -341,11 +337,6 @@ export class Connection implements ClientConnection, OutboxOwner {
     this.#interrupt?.();
     // Somebody else ends it while it waits for the client; otherwise linger() gives what was said its time.
     if (!this.#serving) void this.finish();
-  }
-
-  #countEnd({ reasonCode, silent = false }: Ending): void {
-    const lost = silent && reasonCode === ReasonCode.UnspecifiedError;
-    this.context.statistics.closed[lost ? CONNECTION_LOST : reasonCode]!++;
   }
 
   /** The store fails: a client that waits for it is refused, or cut off if there is no word for it. */
@@ -387,7 +378,7 @@ export class Connection implements ClientConnection, OutboxOwner {
   /** What was said last would not be taken either. */
   #giveUp(): void {
     const reason = "the client took nothing of what waits for it in time (stall-timeout)";
-    this.context.refusals.mention("connection-given-up", this.transport.remote, () => `${this.#where()}: ${reason}`);
+    tellGivenUp(this, this.#state, reason);
     this.close({ reasonCode: ReasonCode.QuotaExceeded, reason, silent: true });
     this.cut();
   }
@@ -395,21 +386,8 @@ export class Connection implements ClientConnection, OutboxOwner {
   /** A client that has not said who it is. */
   #refuseSilent(): void {
     const fault = silence(this.#reader);
-    this.#refused(fault);
+    tellNotLetIn(this, this.#state, fault);
     this.close({ reasonCode: ReasonCode.KeepAliveTimeout, reason: fault.reason });
-  }
-
-  /** It was not let in. */
-  #refused({ kind, reason }: Fault): void {
-    this.context.statistics.refuse(this.listener.name);
-    this.context.refusals.tell(kind, this.transport.remote, () => `${this.#where()}: ${reason}`);
-  }
-
-  /** Whose CONNECT cannot be read is not known well enough to be told of. */
-  #tellDenied({ will, ...why }: Pick<ConnectRefusal, "reasonCode" | "reason" | "plugin" | "will">): void {
-    const client = this.signingIn?.client ?? this.open?.client;
-    const what = will === undefined ? { action: "sign-in" as const } : { action: "will" as const, topic: will };
-    if (client) this.context.hooks.denied?.(Object.freeze({ ...what, client, ...why }));
   }
 
   #refuseLate({ authentication }: SigningIn): void {
@@ -494,20 +472,11 @@ export class Connection implements ClientConnection, OutboxOwner {
       return this.refuse(toldRefusal(error.reasonCode, error.message));
     }
     if (error instanceof ProtocolError) {
-      this.#tellFault(error);
+      const reader = this.#state.at === "awaiting-connect" ? this.#reader : undefined;
+      tellFault(this, this.#state, brokenProtocol(error, reader));
       return this.close({ reasonCode: error.reasonCode, reason: error.message });
     }
     const reason = `connection lost: ${errorText(error)}`;
     this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
-  }
-
-  #tellFault(error: ProtocolError): void {
-    const fault = brokenProtocol(error, this.#state.at === "awaiting-connect" ? this.#reader : undefined);
-    if (this.#state.at !== "open") return this.#refused(fault);
-    this.context.refusals.tell(fault.kind, this.transport.remote, () => `${this.#where()}: ${fault.reason}`);
-  }
-
-  #where(state: ConnectionState = this.#state): string {
-    return describe(this.transport, this.listener, state);
   }
 }

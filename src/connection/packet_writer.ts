@@ -1,14 +1,6 @@
 import type { ClientSnapshot } from "../hooks/plugin.ts";
 import type { DropReason, Message } from "../message.ts";
-import {
-  copySizeBytes,
-  encode,
-  encodeAck,
-  encodeCopy,
-  encodedSizeBytes,
-  type PublishCopy,
-  publishFirstByte,
-} from "../packet/encode.ts";
+import { copySizeBytes, encode, encodeAck, encodeCopy, type PublishCopy, publishFirstByte } from "../packet/encode.ts";
 import {
   type AckPacket,
   type ConnectPacket,
@@ -19,23 +11,17 @@ import {
   type SubackPacket,
 } from "../packet/packets.ts";
 import type { TopicFilter } from "../packet/topic.ts";
-import { ProtocolError } from "../packet/protocol_error.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { OutputBuffer } from "../packet/output_buffer.ts";
 import type { Delivery } from "../session/delivery.ts";
 import { WorkParty } from "../work_budget.ts";
 import type { OutboundLink } from "../session/sender.ts";
 import { type ChosenAlias, OutboundTopicAliases } from "../session/topic_aliases.ts";
+import { type ClientCapabilities, fit, surelyFits, UNSAID } from "./client_capabilities.ts";
 import { CommitGate } from "./commit_gate.ts";
 import type { ClientView, Shown } from "./client_view.ts";
 import type { ConnectionContext } from "./connection_context.ts";
 import type { Outbox } from "./outbox.ts";
-
-/** What a client has said about what it takes. */
-export type ClientCapabilities = Pick<
-  ConnectPacket,
-  "protocolVersion" | "receiveMaximum" | "maximumPacketSizeBytes" | "requestProblemInformation"
->;
 
 /** Whose packets a {@linkcode PacketWriter} writes. */
 export interface WriterOwner {
@@ -43,18 +29,8 @@ export interface WriterOwner {
   readonly client: ClientSnapshot | undefined;
 }
 
-/** What clients take that have not said anything else, by their version. */
-const UNSAID: Readonly<Record<ProtocolVersion, ClientCapabilities>> = { 3: unsaid(3), 4: unsaid(4), 5: unsaid(5) };
-
-function unsaid(protocolVersion: ProtocolVersion): ClientCapabilities {
-  return { protocolVersion, receiveMaximum: 65_535, requestProblemInformation: true };
-}
-
 /** Bytes that a topic alias adds to a PUBLISH: itself, and one more in each of two lengths. */
 const ALIAS_BYTES = 5;
-
-/** What a message of this size takes as a packet is within what the format can tell. */
-const SURELY_FITS_BYTES = 200_000_000;
 
 /** Packets that leave at once, whatever is being stored. */
 const ungated: ReadonlySet<PacketType> = new Set([
@@ -155,7 +131,7 @@ export class PacketWriter implements OutboundLink {
    * @throws {ProtocolError} 0x95 if that is an answer that the client waits for
    */
   send(packet: OutboundPacket): void {
-    const fitting = this.version === 5 ? this.#fit(packet) : packet;
+    const fitting = this.version === 5 ? fit(packet, this.#takes) : packet;
     if (!fitting) return;
     const out = ungated.has(fitting.type) ? this.#outbox.open() : this.#forAnswer();
     if (!encode(out, fitting, this.version)) return;
@@ -322,41 +298,4 @@ export class PacketWriter implements OutboundLink {
   #publishSize(delivery: Delivery, shown: Shown): number {
     return copySizeBytes(this.#copy(delivery, shown, 0, false, undefined), shown.body, this.version);
   }
-
-  /** Leaves out what the client does not want to read or has no room for; `undefined`: even the rest is too large. */
-  #fit(packet: OutboundPacket): OutboundPacket | undefined {
-    const { maximumPacketSizeBytes = Infinity, requestProblemInformation } = this.#takes;
-    const told = packet.type === PacketType.Connack || packet.type === PacketType.Disconnect;
-    // [MQTT-3.1.2-29] 5.0
-    const fitting = requestProblemInformation || told ? packet : withoutReason(packet);
-    if (maximumPacketSizeBytes === Infinity || encodedSizeBytes(fitting, 5) <= maximumPacketSizeBytes) return fitting;
-    // [MQTT-3.2.2-19], [MQTT-3.4.2-2], [MQTT-3.14.2-3] 5.0 and their like
-    const bare = withoutReason(packet);
-    if (encodedSizeBytes(bare, 5) <= maximumPacketSizeBytes) return bare;
-    // A client that waits for this answer would wait for ever.
-    if (isAwaited(packet)) {
-      const reason = `an answer is larger than the ${maximumPacketSizeBytes} bytes that the client takes`;
-      throw new ProtocolError(ReasonCode.PacketTooLarge, reason);
-    }
-    return undefined;
-  }
-}
-
-/** Whether it cannot be too large for any packet at all. */
-function surelyFits(message: Message, shown: Shown): boolean {
-  if (shown === message) return message.sizeBytes < SURELY_FITS_BYTES;
-  return shown.body.propertiesSizeBytes + shown.body.payloadLength < SURELY_FITS_BYTES;
-}
-
-function isAwaited({ type }: OutboundPacket): boolean {
-  return type === PacketType.Suback || type === PacketType.Unsuback || type === PacketType.Auth;
-}
-
-/** The packet without reason string and user properties. */
-function withoutReason(packet: OutboundPacket): OutboundPacket {
-  if (!("properties" in packet) || packet.type === PacketType.Publish || packet.properties === undefined) return packet;
-  return {
-    ...packet,
-    properties: { ...packet.properties, reasonString: undefined, userProperties: undefined },
-  } as typeof packet;
 }
