@@ -67,6 +67,7 @@ export class Bridge {
       receiveMaximum: maxInflight,
       maximumPacketSizeBytes: maxPacketSize,
       maxInboundBytes,
+      connect: (options) => context.machine.connect(options),
     });
   }
 

@@ -5,6 +5,7 @@ import { encodeGoodbye } from "../packet/encode_client.ts";
 import { OutputBuffer } from "../packet/output_buffer.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { host } from "../runtime/host.ts";
+import type { Machine } from "../runtime/machine.ts";
 import { dial, type DialTls } from "../transport/dial.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type SignedInAtRemote, signIn, SignInRefused } from "./sign_in.ts";
@@ -24,6 +25,7 @@ export interface RemoteDoorOptions {
   readonly receiveMaximum: number;
   readonly maximumPacketSizeBytes: number;
   readonly maxInboundBytes: number;
+  readonly connect: Machine["connect"];
 }
 
 /** A connection on which the remote has let the bridge in. */
@@ -84,16 +86,17 @@ export class RemoteDoor {
     cleanStart: boolean,
     signal: AbortSignal,
   ): Promise<Entered> {
-    const { bridge, maximumPacketSizeBytes, maxInboundBytes } = this.#options;
+    const { bridge, maximumPacketSizeBytes, maxInboundBytes, connect } = this.#options;
     const tls = bridge.tls && await tlsOf(bridge.tls);
     const password = await passwordOf(bridge);
     const { type, path } = bridge;
-    const transport = await dial({ type, hostname, port, path, subprotocol: "mqtt", tls, maxInboundBytes, signal });
+    const where = { type, hostname, port, path, subprotocol: "mqtt" };
+    const transport = await dial({ ...where, tls, maxInboundBytes, signal, connect });
     const cut = () => transport.close();
     signal.addEventListener("abort", cut);
     try {
-      const connect = { ...this.#connect(version, password), isBridge, cleanStart };
-      return { ...await signIn(transport, connect, maximumPacketSizeBytes), transport, version };
+      const hello = { ...this.#connect(version, password), isBridge, cleanStart };
+      return { ...await signIn(transport, hello, maximumPacketSizeBytes), transport, version };
     } catch (error) {
       transport.close();
       throw signal.aborted ? signal.reason : error;

@@ -58,6 +58,13 @@ export type { DuplexSocket } from "../runtime/duplex.ts";
 export type { UpgradeHead } from "../transport/websocket/handed_socket.ts";
 export type { ReloadFailure, ReloadReport } from "./reload.ts";
 export type { BrokerEnvironment, Clock, ProcessMemory } from "../runtime/environment.ts";
+export type {
+  HostAddress,
+  HostConnection,
+  HostConnectOptions,
+  HostTcpAddress,
+  HostTcpConnection,
+} from "../runtime/host_types.ts";
 export type { Machine } from "../runtime/machine.ts";
 export type { MetricsPage, Observability } from "../metrics/observability.ts";
 

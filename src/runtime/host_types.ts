@@ -11,14 +11,19 @@ export type HostAddress =
 
 /** The end of a TCP connection. */
 export interface HostTcpAddress {
+  /** TCP. */
   readonly transport: "tcp" | "udp";
+  /** The IP address. */
   readonly hostname: string;
+  /** 1 to 65,535. */
   readonly port: number;
 }
 
 /** A connection. */
 export interface HostConnection {
+  /** This end. */
   readonly localAddr: HostAddress;
+  /** The other end. */
   readonly remoteAddr: HostAddress;
   /** Reads into `into`; `null` is the end. One read at a time. */
   read(into: Uint8Array): Promise<number | null>;
@@ -26,13 +31,17 @@ export interface HostConnection {
   write(bytes: Uint8Array): Promise<number>;
   /** Ends the outgoing side. */
   closeWrite(): Promise<void>;
+  /** Ends both sides; what is under way rejects. */
   close(): void;
 }
 
 /** A TCP connection. */
 export interface HostTcpConnection extends HostConnection {
+  /** This end. */
   readonly localAddr: HostTcpAddress;
+  /** The other end. */
   readonly remoteAddr: HostTcpAddress;
+  /** Whether small packets leave at once. */
   setNoDelay(noDelay: boolean): void;
 }
 
@@ -50,7 +59,9 @@ export interface HostTcpListener extends HostListener<HostTcpConnection> {
 
 /** Where a TCP connection leads. */
 export interface HostConnectOptions {
+  /** A name or an IP address. */
   readonly hostname: string;
+  /** 1 to 65,535. */
   readonly port: number;
   /** Gives the attempt up, which rejects with its reason. @default it lasts as long as it takes */
   readonly signal?: AbortSignal;

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers";
+import { host, type HostConnectOptions, type HostTcpConnection } from "./host.ts";
 import { SocketPoll } from "./socket_poll.ts";
 
 /**
@@ -22,6 +23,12 @@ export interface Machine {
   random(): number;
   /** A text that nobody can guess, for the identifier of a client that has none. */
   uniqueName(): string;
+  /**
+   * Connects to another machine over TCP, as bridges do.
+   *
+   * @throws {Error} if nobody answers, or the attempt was given up
+   */
+  connect(options: HostConnectOptions): Promise<HostTcpConnection>;
   /** Frees what was asked for; the broker has ended. */
   close(): Promise<void>;
 }
@@ -44,6 +51,7 @@ export function systemMachine(): Machine {
     after: systemTimer.after,
     random: () => Math.random(),
     uniqueName: () => crypto.randomUUID(),
+    connect: (options) => host.connect(options),
     close: () => sockets.close(),
   };
 }

@@ -1,6 +1,6 @@
 /** Connections that are made, where the rest of this room takes them in. */
 import { connect, type ConnectionOptions } from "node:tls";
-import { host } from "../runtime/host.ts";
+import type { Machine } from "../runtime/machine.ts";
 import { formatAddress } from "./address.ts";
 import { SocketTransport } from "./socket_transport.ts";
 import { TlsTransport } from "./tls/tls_transport.ts";
@@ -35,6 +35,8 @@ export interface DialOptions {
   readonly maxInboundBytes: number;
   /** Gives the attempt up. */
   readonly signal: AbortSignal;
+  /** Makes the TCP connection. */
+  readonly connect: Machine["connect"];
 }
 
 /**
@@ -46,7 +48,7 @@ export async function dial(options: DialOptions): Promise<Transport> {
   options.signal.throwIfAborted();
   if (options.type === "ws") return await dialWebSocket(options);
   const { hostname, port, signal, tls } = options;
-  const connection = await host.connect({ hostname, port, signal });
+  const connection = await options.connect({ hostname, port, signal });
   try {
     connection.setNoDelay(true);
   } catch {

@@ -1,6 +1,5 @@
 /** One run: a whole broker, its clients, network and store in one process, on a virtual clock. */
-import { fromFileUrl } from "@std/path";
-import { Broker } from "../../src/broker/broker.ts";
+import type { Broker } from "../../src/broker/broker.ts";
 import type { Logger } from "../../src/logger.ts";
 import type { DropReason } from "../../src/message.ts";
 import { PacketType } from "../../src/packet/packets.ts";
@@ -10,12 +9,12 @@ import { Random } from "../support/random.ts";
 import { hooks } from "../support/test_broker.ts";
 import { SimulatedClient } from "./client.ts";
 import { Crowd } from "./crowd.ts";
+import { House } from "./house.ts";
 import { type ClientWorld, hash, type Profile } from "./profile.ts";
 import { Ledger } from "./ledger.ts";
-import { type Line, type LineEnds, Wire } from "./network.ts";
+import type { Line } from "./network.ts";
 import type { Action, Schedule } from "./schedule.ts";
-import { Disk, ProcessStore } from "./store.ts";
-import { Process, World } from "./world.ts";
+import { World } from "./world.ts";
 
 /** How a run went. */
 export interface Outcome {
@@ -26,8 +25,6 @@ export interface Outcome {
   readonly events: number;
 }
 
-/** Longest work between two looks at the sockets, in milliseconds by its steps: twice the budget's turn, and one frame each. */
-const MOST_TURN_MS = 20;
 /** Steps of a message that is just not routed in pieces. */
 const LONGEST_PIECE_STEPS = 1000;
 /** Time for everything to come in at the end: for what is not seen to be under way, and for what is. */
@@ -62,47 +59,52 @@ export async function simulate(schedule: Schedule, logger: Logger = silent): Pro
 
 class Simulation {
   readonly #schedule: Schedule;
-  readonly #logger: Logger;
   readonly #world = new World();
   readonly #ledger = new Ledger();
-  readonly #disk: Disk;
+  readonly #house: House;
   readonly #clients: SimulatedClient[];
   readonly #watch: SimulatedClient;
-  readonly #wires = new Set<Wire>();
-  #process: Process;
-  #store: ProcessStore | undefined;
-  #broker: Broker | undefined;
   #crowd: Crowd | undefined;
-  /** Counts the starts. */
-  #life = 0;
-  #isUp = false;
-  #storeFailedAtMs = -Infinity;
-  #startedAtMs = 0;
   #steppedAtMs = -Infinity;
   #events = 0;
 
   constructor(schedule: Schedule, logger: Logger) {
-    const { seed, profiles } = schedule;
+    const { seed, profiles, slowness, crowd, queueLimit, maxInflight } = schedule;
     this.#schedule = schedule;
-    this.#logger = logger;
-    this.#disk = new Disk(new Random(hash(`disk ${seed}`)));
-    this.#process = new Process(this.#world, 0, schedule.slowness);
+    const house = this.#house = new House({
+      world: this.#world,
+      random: new Random(hash(`disk ${seed}`)),
+      slowness,
+      pieceMs: crowd > 0 ? LONGEST_PIECE_STEPS * slowness / 1000 : 0,
+      config: { queueLimit, maxInflight },
+      observer: hooks({
+        messageDropped: (client, message, reason) => this.#dropped(client, message.payload, reason),
+      }),
+      logger,
+      onFault: (text) => this.#ledger.fault(text),
+      onStart: (broker) => this.#crowd = crowd > 0 ? new Crowd(broker, crowd) : undefined,
+      onEnd: (how) => this.#processEnds(how),
+      onShutDown: () => this.#lookAtCrowd(),
+    });
     const shared: ClientWorld = {
       world: this.#world,
       ledger: this.#ledger,
       seed,
-      life: () => this.#isUp ? this.#life : -1,
-      dial: (line, random, ends) => this.#dial(line, random, ends),
-      storeFailedAtMs: () => this.#disk.fault ? this.#world.nowMs : this.#storeFailedAtMs,
+      life: () => house.life,
+      dial: (line, random, ends) => house.dial(line, random, ends),
+      storeFailedAtMs: () => house.storeFailedAtMs,
     };
     this.#clients = profiles.map((profile) => new SimulatedClient(profile, shared));
     this.#watch = new SimulatedClient(WATCH, shared);
-    this.#world.onEvent = () => this.#lookAtWork();
+    this.#world.onEvent = () => {
+      this.#events++;
+      house.lookAtWork();
+    };
   }
 
   async run(): Promise<Outcome> {
     const world = this.#world;
-    await this.#start();
+    await this.#house.start();
     for (const client of [...this.#clients, this.#watch]) client.stay(true);
     this.#watch.connect({ clean: false, willDelay: undefined });
     await world.run(100);
@@ -122,19 +124,18 @@ class Simulation {
   }
 
   #act(action: Action): void | Promise<void> {
-    const disk = this.#disk;
+    const house = this.#house;
     switch (action.type) {
       case "latency":
-        return void (disk.latencyMs = action.ms);
+        return void (house.disk.latencyMs = action.ms);
       case "fail":
-        disk.fault = { kind: action.kind, written: action.written };
-        return this.#world.after(action.ms, () => this.#mendStore());
+        return house.failStore(action);
       case "step":
         return this.#stepClock(action.ms);
       case "crash":
-        return this.#crash(action.downMs);
+        return house.crash(action.downMs);
       case "shutdown":
-        return this.#shutDown(action.downMs);
+        return house.shutDown(action.downMs);
       case "hostile":
         return this.#attack(action);
       default:
@@ -142,74 +143,9 @@ class Simulation {
     }
   }
 
-  async #start(): Promise<void> {
-    if (this.#isUp) return;
-    const { slowness, queueLimit, maxInflight } = this.#schedule;
-    this.#life++;
-    this.#startedAtMs = this.#world.nowMs;
-    this.#process = new Process(this.#world, 1_000_000 * this.#life, slowness);
-    this.#store = new ProcessStore(this.#disk, this.#process);
-    const observer = hooks({
-      messageDropped: (client, message, reason) => this.#dropped(client, message.payload, reason),
-    });
-    this.#broker = new Broker({
-      listeners: { simulated: { type: "external" } },
-      auth: { plugins: ["auth.anonymous"], allowAnonymous: true },
-      plugins: [observer],
-      persistence: { type: "./store_plugin.ts", store: this.#store },
-      sysInterval: 0,
-      queueLimit,
-      maxInflight,
-    }, {
-      clock: this.#process.clock,
-      machine: this.#process.machine,
-      logger: this.#logger,
-      baseDirectory: fromFileUrl(new URL("../support/", import.meta.url)),
-    });
-    await this.#broker.start();
-    this.#crowd = this.#schedule.crowd > 0 ? new Crowd(this.#broker, this.#schedule.crowd) : undefined;
-    this.#isUp = true;
-  }
-
-  #dial(line: Line, random: Random, ends: LineEnds): Wire | undefined {
-    if (!this.#isUp) return undefined;
-    const wire = new Wire(this.#process, line, random, ends);
-    wire.onFault = (text) => this.#ledger.fault(text);
-    this.#wires.add(wire);
-    const process = this.#process;
-    void this.#broker!.accept(wire.transport, { listener: "simulated" }).then(({ closed }) => closed).then(
-      () => process.alive && this.#wires.delete(wire),
-      () => wire.processEnded(),
-    );
-    return wire;
-  }
-
-  async #crash(downMs: number): Promise<void> {
-    if (!this.#isUp) return;
-    this.#isUp = false;
+  #processEnds(how: "kill" | "shutdown"): void {
+    if (how === "kill") this.#ledger.crashed = true;
     this.#lookAtClock();
-    this.#ledger.crashed = true;
-    this.#process.kill();
-    await this.#store!.crash();
-    for (const wire of this.#wires) wire.processEnded();
-    this.#wires.clear();
-    this.#world.after(downMs, () => this.#start());
-  }
-
-  #shutDown(downMs: number): void {
-    if (!this.#isUp) return;
-    this.#isUp = false;
-    this.#lookAtClock();
-    const process = this.#process;
-    void this.#broker!.shutdown().then(
-      () => {
-        if (process.timers > 0) this.#ledger.fault(`${process.timers} timers are left after the shutdown`);
-        this.#lookAtCrowd();
-        process.kill();
-        this.#world.after(downMs, () => this.#start());
-      },
-      (error) => this.#ledger.fault(`the shutdown has failed: ${error}`),
-    );
   }
 
   #lookAtCrowd(): void {
@@ -218,21 +154,17 @@ class Simulation {
 
   /** What the clock was set by while nobody looked cannot be told from time that has passed. */
   #stepClock(ms: number): void {
-    if (!this.#isUp) return;
+    if (!this.#house.isUp) return;
     this.#steppedAtMs = this.#world.nowMs;
     this.#world.step(ms);
   }
 
   /** The process ends before it can have stored how the clock was set. */
   #lookAtClock(): void {
-    const storableAtMs = this.#disk.fault ? Infinity : Math.max(this.#steppedAtMs, this.#storeFailedAtMs) + 5000;
-    if (this.#steppedAtMs < this.#startedAtMs || storableAtMs < this.#world.nowMs) return;
+    const { disk, storeFailedAtMs, startedAtMs } = this.#house;
+    const storableAtMs = disk.fault ? Infinity : Math.max(this.#steppedAtMs, storeFailedAtMs) + 5000;
+    if (this.#steppedAtMs < startedAtMs || storableAtMs < this.#world.nowMs) return;
     for (const client of this.#clients) client.becomeUncertain();
-  }
-
-  #mendStore(): void {
-    this.#disk.fault = undefined;
-    this.#storeFailedAtMs = this.#world.nowMs;
   }
 
   #dropped(client: string | undefined, payload: Uint8Array, reason: DropReason): void {
@@ -248,28 +180,17 @@ class Simulation {
   #attack({ kind, salt }: Extract<Action, { type: "hostile" }>): void {
     const random = new Random(salt);
     const line: Line = { delayMs: 1, jitterMs: 20, pieceBytes: random.pick([1, 65_536]), windowBytes: 500 };
-    const wire = this.#dial(line, random, { onBytes: () => {}, onEnd: () => {} });
+    const wire = this.#house.dial(line, random, { onBytes: () => {}, onEnd: () => {} });
     if (!wire) return;
     for (const bytes of hostileBytes(kind, random)) wire.send(bytes);
     this.#world.after(random.between(10, 20_000), () => random.chance(0.5) ? wire.cut() : wire.close());
   }
 
-  #lookAtWork(): void {
-    this.#events++;
-    const { turnMs } = this.#process;
-    this.#process.turnMs = 0;
-    const { slowness, crowd } = this.#schedule;
-    const pieceMs = crowd > 0 ? LONGEST_PIECE_STEPS * slowness / 1000 : 0;
-    if (turnMs > MOST_TURN_MS * Math.max(1, slowness / 10) + pieceMs) {
-      this.#ledger.fault(`work of ${turnMs.toFixed(1)} ms was done in one go`);
-    }
-  }
-
   /** All is well from now on: everybody comes, and gets what is his. */
   async #settle(): Promise<void> {
     const world = this.#world;
-    this.#mendStore();
-    this.#disk.latencyMs = Math.min(this.#disk.latencyMs, 3);
+    this.#house.mendStore();
+    this.#house.disk.latencyMs = Math.min(this.#house.disk.latencyMs, 3);
     const everybody = [...this.#clients, this.#watch];
     for (const client of everybody) {
       client.stay(false);
@@ -287,7 +208,7 @@ class Simulation {
       if (!client.connected) this.#ledger.fault(`${client.profile.name} cannot connect at the end`);
       for (const text of client.unanswered) this.#ledger.fault(text);
     }
-    const { retained } = this.#broker!;
+    const { retained } = this.#house.broker;
     for (const topicName of this.#ledger.retainedTopics) {
       const message = retained.get(topicName);
       this.#ledger.checkRetained(topicName, message && new TextDecoder().decode(message.payload).replace(/\.+$/, ""));
@@ -296,7 +217,7 @@ class Simulation {
   }
 
   get #isBusy(): boolean {
-    const { messagesQueued, inflightInbound, inflightOutbound } = this.#broker!.statistics;
+    const { messagesQueued, inflightInbound, inflightOutbound } = this.#house.broker.statistics;
     return messagesQueued + inflightInbound + inflightOutbound > 0;
   }
 
@@ -305,18 +226,18 @@ class Simulation {
     const world = this.#world;
     for (const client of [...this.#clients, this.#watch]) client.endSession();
     await world.run(world.nowMs + 5000);
-    const broker = this.#broker!;
+    const { broker, disk } = this.#house;
     for (const topicName of broker.retained.keys()) void broker.publish(topicName, "", { retain: true });
     await world.run(world.nowMs + 5000);
     const { clientsConnected, clientsDisconnected, inflightInbound, inflightOutbound, ...rest } = figures(broker);
     const left = { clientsConnected, clientsDisconnected, inflightInbound, inflightOutbound, ...rest };
     left.subscriptions -= this.#schedule.crowd;
-    for (const [name, count] of Object.entries({ ...left, "stored messages": this.#disk.contents.messages })) {
+    for (const [name, count] of Object.entries({ ...left, "stored messages": disk.contents.messages })) {
       if (count !== 0) this.#ledger.fault(`${count} ${name} are left at the end`);
     }
-    this.#shutDown(1e9);
+    this.#house.shutDown(1e9);
     await world.run(world.nowMs + 30_000);
-    if (this.#process.alive) this.#ledger.fault("the shutdown takes longer than 30 s");
+    if (this.#house.process.alive) this.#ledger.fault("the shutdown takes longer than 30 s");
   }
 }
 

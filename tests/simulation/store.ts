@@ -40,10 +40,16 @@ export class ProcessStore implements Store {
   readonly #process: Process;
   readonly #jobs: Job[] = [];
   #isBusy = false;
+  #isStarting = true;
 
   constructor(disk: Disk, process: Process) {
     this.#disk = disk;
     this.#process = process;
+  }
+
+  /** The broker is up: what it reads from now on takes its time, which a start would wait for in vain. */
+  started(): void {
+    this.#isStarting = false;
   }
 
   open(): Promise<StoredState> {
@@ -65,6 +71,7 @@ export class ProcessStore implements Store {
 
   deliveries(session: number, range: DeliveryRange): Promise<readonly StoredDelivery[]> {
     const { contents } = this.#disk;
+    if (this.#isStarting) return contents.deliveries(session, range);
     return this.#enter(() => Promise.resolve(), false, () => {
       if (this.#disk.fault?.kind === "io") throw new StoreError("the disk cannot be read", false);
       return contents.deliveries(session, range);

@@ -174,6 +174,7 @@ export class Process {
     // The world's chance is in its schedule.
     random: () => 0.5,
     uniqueName: () => `unique-${this.#names++}`,
+    connect: () => Promise.reject(new Error("there is nobody else in this world")),
     close: () => Promise.resolve(),
   };
   #names = 0;
