@@ -11,10 +11,10 @@ import { concat, decodeServerPackets, encodeClientPacket } from "../support/clie
 import { connectPacket } from "../support/client_packets.ts";
 import { Random } from "../support/random.ts";
 import { Belief, type Ending } from "./belief.ts";
-import type { Wanted } from "./ledger.ts";
 import type { Wire } from "./network.ts";
 import { Outgoing } from "./outgoing.ts";
 import { type ClientWorld, type ConnectWish, hash, type Leaving, type Profile, type PublishWish } from "./profile.ts";
+import type { Wanted } from "./promises.ts";
 
 interface Link {
   readonly wire: Wire;

@@ -4,24 +4,8 @@
  */
 import { matches, parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import type { QoS } from "../../src/packet/packets.ts";
-import { payloadOf, type Sent, Wills } from "./promises.ts";
-
-export { payloadOf, type Sent } from "./promises.ts";
-
-/** What a client wants of a subscription. */
-export interface Wanted {
-  readonly filter: string;
-  readonly qos: QoS;
-  readonly noLocal: boolean;
-}
-
-/** A PUBLISH as it came. */
-export interface Arrived {
-  readonly topicName: string;
-  readonly payload: string;
-  readonly qos: QoS;
-  readonly retain: boolean;
-}
+import type { ClientLedger } from "./profile.ts";
+import { type Arrived, payloadOf, type Sent, type Wanted, Wills } from "./promises.ts";
 
 interface Entry {
   readonly sent: Sent;
@@ -92,7 +76,7 @@ interface Group {
 /** Texts that are told at most. */
 const MOST_FAULTS = 20;
 
-export class Ledger {
+export class Ledger implements ClientLedger {
   readonly wills = new Wills((text) => this.fault(text));
   readonly #messages = new Map<string, Entry>();
   readonly #sessions: SessionBook[] = [];

@@ -2,8 +2,8 @@
 import { type InboundPacket, PacketType, type PublishPacket, type QoS } from "../../src/packet/packets.ts";
 import type { ReasonCode } from "../../src/packet/reason_code.ts";
 import { publishPacket, subscribePacket, unsubscribePacket } from "../support/client_packets.ts";
-import { type Ledger, payloadOf, type Sent, type Wanted } from "./ledger.ts";
-import type { Profile, PublishWish } from "./profile.ts";
+import type { ClientLedger, Profile, PublishWish } from "./profile.ts";
+import { payloadOf, type Sent, type Wanted } from "./promises.ts";
 
 interface Outbound {
   readonly sent: Sent;
@@ -23,7 +23,7 @@ export class Outgoing {
   /** What the broker takes at once. */
   receiveMaximum = 65_535;
   readonly #profile: Profile;
-  readonly #ledger: Ledger;
+  readonly #ledger: ClientLedger;
   readonly #send: (packet: InboundPacket) => void;
   readonly #outbound = new Map<number, Outbound>();
   readonly #asked = new Map<number, Asked>();
@@ -32,7 +32,7 @@ export class Outgoing {
   #waiting: PublishWish[] = [];
   #lastIdentifier = 0;
 
-  constructor(profile: Profile, ledger: Ledger, send: (packet: InboundPacket) => void) {
+  constructor(profile: Profile, ledger: ClientLedger, send: (packet: InboundPacket) => void) {
     this.#profile = profile;
     this.#ledger = ledger;
     this.#send = send;

@@ -1,7 +1,7 @@
 /** What is told about simulated clients, and what they share. */
 import type { ProtocolVersion, QoS } from "../../src/packet/packets.ts";
 import type { Random } from "../support/random.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Arrived, Sent, Wanted, Wills } from "./promises.ts";
 import type { Line, LineEnds, Wire } from "./network.ts";
 import type { World } from "./world.ts";
 
@@ -43,10 +43,40 @@ export interface PublishWish {
 /** How a client goes. */
 export type Leaving = "disconnect" | "disconnect-with-will" | "close" | "cut" | "vanish";
 
+/** Who is told what clients do and see. */
+export interface ClientLedger {
+  readonly wills: Pick<Wills, "armed" | "decide">;
+  /** Counts what happens. */
+  readonly now: number;
+  fault(text: string): void;
+  /** A publisher begins to send. */
+  attempted(sent: Sent, expires: boolean): void;
+  /** The publisher has PUBACK or PUBREC, without a refusal. */
+  acknowledged(sent: Sent): void;
+  /** The publisher cannot know whether this has come already. */
+  mayRepeat(sent: Sent): void;
+  /** A client is told that it has a new session. */
+  sessionBegins(client: string, transient: boolean): void;
+  /** A client is told that it has a session. */
+  sessionGoesOn(client: string, transient: boolean): void;
+  /** A client knows, or has to reckon with it, that its session is over. */
+  sessionEnds(client: string): void;
+  /** A client sends SUBSCRIBE. */
+  subscribing(client: string, wanted: Wanted): void;
+  /** A client has SUBACK. */
+  subscribed(client: string, wanted: Wanted, refused: boolean): void;
+  /** A client sends UNSUBSCRIBE. */
+  unsubscribing(client: string, filter: string): void;
+  /** A client has UNSUBACK. */
+  unsubscribed(client: string, filter: string, before: number): void;
+  /** A client's application has got a message. */
+  delivered(client: string, arrived: Arrived): void;
+}
+
 /** What clients share. */
 export interface ClientWorld {
   readonly world: World;
-  readonly ledger: Ledger;
+  readonly ledger: ClientLedger;
   readonly seed: number;
   /** The present broker's life: it changes with each start, and is -1 while there is none. */
   readonly life: () => number;

@@ -13,6 +13,21 @@ export interface Sent {
   readonly clears: boolean;
 }
 
+/** What a client wants of a subscription. */
+export interface Wanted {
+  readonly filter: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+}
+
+/** A PUBLISH as it came. */
+export interface Arrived {
+  readonly topicName: string;
+  readonly payload: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+}
+
 /** What stands in the payload of a message, and what a cleared one is known by. */
 export function payloadOf({ publisher, topicName, qos, number }: Sent): string {
   return `${publisher} ${topicName} ${qos} ${number}`;

@@ -1,20 +1,28 @@
 /** Makes the schedule of a run that failed short, so that somebody can read it. */
-import type { Action, Schedule } from "./schedule.ts";
-import { type Outcome, simulate } from "./simulation.ts";
+import type { Outcome } from "./simulation.ts";
 
 /** Runs that may be spent on it. */
 const MOST_RUNS = 400;
 
+/** A run in which things happen, one after the other. */
+interface Eventful {
+  readonly actions: readonly unknown[];
+}
+
 /** A run that failed. */
-export interface Failure {
+export interface Failure<Schedule extends Eventful> {
   readonly schedule: Schedule;
   readonly outcome: Outcome;
 }
 
 /** Drops what happens, piece by piece, as long as the same kind of fault is found. */
-export async function shrink(schedule: Schedule, outcome: Outcome, run = simulate): Promise<Failure> {
+export async function shrink<Schedule extends Eventful>(
+  schedule: Schedule,
+  outcome: Outcome,
+  run: (schedule: Schedule) => Promise<Outcome>,
+): Promise<Failure<Schedule>> {
   const kind = kindOf(outcome);
-  let best: Failure = { schedule, outcome };
+  let best: Failure<Schedule> = { schedule, outcome };
   let runs = 0;
   for (let size = Math.ceil(schedule.actions.length / 2); size >= 1 && runs < MOST_RUNS;) {
     let dropped = false;
@@ -32,11 +40,11 @@ export async function shrink(schedule: Schedule, outcome: Outcome, run = simulat
   return best;
 }
 
-function without(actions: readonly Action[], start: number, end: number): Action[] {
+function without(actions: readonly unknown[], start: number, end: number): unknown[] {
   return actions.filter((_, i) => i < start || i >= end);
 }
 
 /** A fault without its names and numbers. */
 function kindOf({ faults }: Outcome): string | undefined {
-  return faults[0]?.replace(/\b(c\d|watch|[abrsw]\/\S+|\$share\S+)/g, "x").replace(/[\d.]+/g, "n");
+  return faults[0]?.replace(/\b(c\d|[ht]\d|watch|here|there|[abrsw]\/\S+|\$share\S+)/g, "x").replace(/[\d.]+/g, "n");
 }

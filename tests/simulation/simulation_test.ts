@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Schedule } from "./schedule.ts";
 import { drawSchedule, tell } from "./schedule.ts";
+import { toldFailure } from "./seeds.ts";
 import { shrink } from "./shrink.ts";
 import { type Outcome, simulate } from "./simulation.ts";
 
@@ -17,10 +18,8 @@ for (let part = 0; part < PARTS; part++) {
       const schedule = drawSchedule(seed);
       const outcome = await simulate(schedule);
       if (outcome.faults.length === 0) continue;
-      const short = await shrink(schedule, outcome);
-      throw new Error(
-        `${tell(short.schedule)}\n${short.outcome.faults.join("\n")}\nagain: deno task simulate --seed ${seed}`,
-      );
+      const told = await toldFailure(schedule, outcome, { simulate, tell });
+      throw new Error(`${told}\nagain: deno task simulate --seed ${seed}`);
     }
   });
 }

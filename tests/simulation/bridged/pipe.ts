@@ -125,7 +125,9 @@ class Flow {
     if (room <= 0) return;
     this.#write = undefined;
     const count = Math.min(room, write.copy.length);
-    if (!write.copy.every((byte, at) => byte === write.bytes[at])) this.onFault("bytes changed while they were written");
+    if (!write.copy.every((byte, at) => byte === write.bytes[at])) {
+      this.onFault("bytes changed while they were written");
+    }
     if (!isSwallowed) {
       this.#waitingBytes += count;
       this.#send(write.copy.subarray(0, count));
