@@ -49,6 +49,8 @@ export class Bridge {
   #wake: (() => void) | undefined;
   #round = 0;
   #idleSinceMs = 0;
+  /** Messages that had come at the last look. */
+  #receivedBefore = 0;
   #isPaused = false;
   /** The next attempt comes without a wait. */
   #isHurried = false;
@@ -182,8 +184,9 @@ export class Bridge {
   }
 
   #rest(nowMs: number): void {
-    if (!this.#link || this.#holds) this.#idleSinceMs = nowMs;
-    else if (nowMs - this.#idleSinceMs >= this.#parts.bridge.idleTimeout * 1000) {
+    if (!this.#link || this.#holds || this.#counts.received !== this.#receivedBefore) this.#idleSinceMs = nowMs;
+    this.#receivedBefore = this.#counts.received;
+    if (this.#link && nowMs - this.#idleSinceMs >= this.#parts.bridge.idleTimeout * 1000) {
       this.#link.close({ reasonCode: ReasonCode.Success, reason: IDLE });
     }
   }
@@ -283,7 +286,9 @@ export class Bridge {
         session.receiver.forget();
         session.sender.startAnew();
         memory.forgetRemote();
-        memory.askForRetained(this.#map.localFilters);
+        // Before the first connection nothing has left, so that what is retained since then waits already.
+        if (memory.isKnown) memory.askForRetained(this.#map.localFilters);
+        else memory.askForMissed(this.#map.localFilters);
       }
       memory.noteKnown();
       // What was under way on the last connection is stored before the remote hears more of it.
@@ -321,7 +326,7 @@ export class Bridge {
     const limits = context.senderLimits.get(context.config.handedIn.limits);
     session.sender.limitTo({ ...limits, queueQoS0: bridge.queueQos0 });
     session.admit = (message) => this.#crossings.admit(message, context.clock.now());
-    this.#memoryOf(session).subscribeHere(this.#map.localFilters);
+    this.#memoryOf(session).subscribeHere(this.#map.localFilters, !local.present);
     return local;
   }
 

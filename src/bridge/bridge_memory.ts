@@ -37,18 +37,34 @@ export class BridgeMemory {
     if (!this.isKnown) this.#subscribe(this.#known, 0, false);
   }
 
-  /** Is subscribed to these and no others here; those that are new bring nothing that is retained. */
-  subscribeHere(filters: readonly BridgeFilter[]): void {
+  /**
+   * Is subscribed to these and no others here. In a new session they bring what is retained by now, ahead of what is
+   * published from now on; those that are added to an old one do not.
+   */
+  subscribeHere(filters: readonly BridgeFilter[], isNew: boolean): void {
     const wanted = new Set(filters.map(({ topicFilter }) => topicFilter));
     for (const key of [...this.#session.subscriptions.keys()]) {
       if (!wanted.has(key) && key !== this.#known && !key.startsWith(this.#remote)) this.#unsubscribe(key);
     }
-    for (const { topicFilter, qos } of filters) {
-      if (this.#session.subscriptions.get(topicFilter)?.qos !== qos) this.#subscribe(topicFilter, qos, false);
+    for (const { topicFilter, qos, retained } of filters) {
+      if (this.#session.subscriptions.get(topicFilter)?.qos !== qos) {
+        this.#subscribe(topicFilter, qos, isNew && retained);
+      }
     }
   }
 
-  /** What is retained is to be sent, as to a new subscriber. */
+  /** What was retained at QoS 0 before the first connection, and did not wait for it, is to be sent. */
+  askForMissed(filters: readonly BridgeFilter[]): void {
+    const { sender, subscriptions } = this.#session;
+    for (const { topicFilter, retained } of filters) {
+      const subscription = subscriptions.get(topicFilter);
+      if (retained && subscription && !sender.promises?.has(topicFilter)) {
+        sender.restorePromises([[topicFilter, subscription, { after: 0, upTo: 0 }]]);
+      }
+    }
+  }
+
+  /** What is retained is to be sent again. */
   askForRetained(filters: readonly BridgeFilter[]): void {
     for (const { topicFilter, qos, retained } of filters) {
       if (retained) this.#subscribe(topicFilter, qos, true);

@@ -161,7 +161,9 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   tick(nowMs: number): void {
     if (this.closed) return;
     const { stallTimeout } = this.listener.limits;
-    if (this.#outbox.stalledMs(nowMs) >= stallTimeout * 1000) {
+    const stalledMs = this.#outbox.stalledMs(nowMs);
+    if (this.#outbox.waitingBytes > 0) this.#signs.taken(nowMs - stalledMs);
+    if (stalledMs >= stallTimeout * 1000) {
       return this.#giveUp("the remote took nothing of what waits for it in time (stall-timeout)");
     }
     if (nowMs >= (this.#subscribedByMs ?? Infinity)) {

@@ -11,6 +11,7 @@ export class SignsOfLife {
   #saidAtMs: number;
   #heardAtMs: number;
   #askedAtMs: number;
+  #takenAtMs = 0;
 
   constructor({ keepAliveSeconds, nowMs }: SignsOfLifeOptions) {
     this.#keepAliveMs = keepAliveSeconds * 1000;
@@ -25,10 +26,15 @@ export class SignsOfLife {
     this.#heardAtMs = nowMs;
   }
 
+  /** The remote's machine has taken some of what waits for it: it cannot answer what it has not got yet. */
+  taken(nowMs: number): void {
+    this.#takenAtMs = nowMs;
+  }
+
   /** `ask`: PINGREQ is due, which also asks a remote that is only spoken to; `over`: it has been silent too long. */
   due(nowMs: number): "ask" | "over" | undefined {
     if (this.#keepAliveMs === 0) return undefined;
-    if (nowMs - this.#heardAtMs >= 1.5 * this.#keepAliveMs) return "over";
+    if (nowMs - Math.max(this.#heardAtMs, this.#takenAtMs) >= 1.5 * this.#keepAliveMs) return "over";
     const quietSinceMs = Math.max(this.#askedAtMs, Math.min(this.#saidAtMs, this.#heardAtMs));
     if (nowMs - quietSinceMs < this.#keepAliveMs) return undefined;
     this.#askedAtMs = nowMs;

@@ -73,7 +73,7 @@ export interface BridgeConfig {
   readonly sessionExpiryInterval?: Duration;
   /** `automatic`: connected always; `lazy`: while there is something to send. @default "automatic" */
   readonly start?: "automatic" | "lazy";
-  /** Seconds without anything to send after which a lazy bridge disconnects. @default 60 */
+  /** Seconds without a message in either direction after which a lazy bridge disconnects. @default 60 */
   readonly idleTimeout?: Duration;
   /** Highest QoS that the remote has, 0 to 2, where it does not say so. @default 2; 1 with `aws-iot` and `azure-event-grid` */
   readonly maximumQos?: QoS;

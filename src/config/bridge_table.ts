@@ -60,7 +60,12 @@ export const bridgeKeys = {
     choice(["automatic", "lazy"]),
     { default: "automatic" },
   ),
-  idleTimeout: quantity("seconds", 60, [1, 65_535], "lazy only: disconnects after so long without anything to send"),
+  idleTimeout: quantity(
+    "seconds",
+    60,
+    [1, 65_535],
+    "lazy only: disconnects after so long without a message in either direction",
+  ),
   maximumQos: quantity<QoS, "QoS">("QoS", 2, [0, 2], "highest that the remote has, where it does not say so itself"),
   queueQos0: key("whether QoS 0 messages wait for the remote, too", flag, { default: false }),
   maxHops: quantity("bridges", 1, [1, 255], "that a message may cross, this one included"),

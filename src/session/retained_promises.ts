@@ -68,6 +68,11 @@ export class RetainedPromises {
     return this.#waiting >= MOST_FOUND;
   }
 
+  /** Whether this subscription still has something to bring. */
+  has(key: TopicFilter): boolean {
+    return this.#promised.has(key);
+  }
+
   /** Promises what is retained now, in place of what this subscription was promised before. */
   promise(key: TopicFilter, subscription: Subscription): RetainedPromise | undefined {
     this.forget(key);

@@ -238,6 +238,46 @@ Deno.test("A remote that has lost its session is subscribed to anew, and gets wh
   await until("what is retained has come", () => remote.payloads.filter((payload) => payload === "kept").length === 2);
 });
 
+Deno.test("What is retained when a bridge is new comes first, what is retained until it connects in its order, each once", async () => {
+  let isOpen = false;
+  const welcome = () => isOpen ? ReasonCode.Success : ReasonCode.ServerUnavailable;
+  await using remote = new FakeRemote({ welcome, sessionPresent: () => false });
+  await using house = new House(new MemoryDisk());
+  const { broker } = await house.start();
+  for (const text of ["gone", "before"]) await broker.publish("a/1", text, { qos: 2, retain: true });
+  await broker.publish("a/2", "no more", { qos: 2, retain: true });
+  const config = bridged(remote.address, [{ filter: "a/#", qos: 2 }]);
+  const here = await house.restart("shutdown", { config });
+  for (const text of ["1", "2", "3"]) await here.broker.publish("a/1", text, { qos: 2, retain: true });
+  await here.broker.publish("a/2", "", { qos: 2, retain: true });
+  await here.broker.publish("a/0", "at most once", { qos: 0, retain: true });
+  await house.stored();
+  isOpen = true;
+  await connected(await house.restart("crash"));
+  await allAcknowledged(house.broker);
+  await until("all has come", () => remote.payloads.includes("at most once"));
+  const of = (topic: string) =>
+    remote.messages.flatMap((one, i) => one.topicName === topic ? [remote.payloads[i]] : []);
+  // What was replaced or cleared before its turn need not come.
+  assertEquals([of("a/1"), of("a/2"), of("a/0")], [["1", "2", "3"], [""], ["at most once"]]);
+  assert(remote.messages.every(({ retain }) => retain));
+});
+
+Deno.test("What was retained at QoS 0 before the first connection crosses with it", async () => {
+  let isOpen = false;
+  const welcome = () => isOpen ? ReasonCode.Success : ReasonCode.ServerUnavailable;
+  await using remote = new FakeRemote({ welcome, sessionPresent: () => false });
+  await using here = await startBroker(bridged(remote.address, [{ filter: "a/#", qos: 1 }]));
+  await until("it is refused", () => bridgeOf(here).state === "waiting");
+  await here.broker.publish("a/0", "kept", { qos: 0, retain: true });
+  await here.broker.publish("a/1", "waits", { qos: 1, retain: true });
+  isOpen = true;
+  await connected(here);
+  await allAcknowledged(here);
+  await until("both have come", () => remote.payloads.length >= 2);
+  assertEquals(remote.payloads.toSorted(), ["kept", "waits"]);
+});
+
 Deno.test("After a change of topics what is gone is unsubscribed from at the remote, what is new is subscribed to, and the rest is left alone", async () => {
   await using remote = new FakeRemote();
   const config = (filters: string[]) =>

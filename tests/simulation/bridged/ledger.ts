@@ -44,6 +44,8 @@ export class BridgedLedger implements ClientLedger {
   /** By who has not got it: a client, or the side on which nobody has. */
   readonly #dropped = new Set<string>();
   readonly #faults: string[] = [];
+  /** Sides whose store has failed. */
+  readonly #refusing = new Set<Side>();
   #faultCount = 0;
   #now = 0;
   #deliveries = 0;
@@ -109,6 +111,11 @@ export class BridgedLedger implements ClientLedger {
     else this.#dropped.add(`${this.#books.has(client) ? client : otherSide(side)} ${payload}`);
   }
 
+  /** A broker cannot store anything for a while. */
+  storeFails(side: Side): void {
+    this.#refusing.add(side);
+  }
+
   sessionBegins(client: string): void {
     if (isWitness(client)) this.#books.set(client, { side: sideOf(client), got: new Map(), last: new Map() });
   }
@@ -137,8 +144,10 @@ export class BridgedLedger implements ClientLedger {
     if (count > 1) return this.#again(client, payload, entry, qos);
     const stream = `${sent.publisher} ${sent.topicName} ${sent.qos}`;
     const before = book.last.get(stream) ?? 0;
-    // What a limit has dropped comes behind others if its publisher sends it again.
-    if (sent.number < before && !this.#isDropped(client, payload)) {
+    // What a limit has dropped comes behind others if its publisher sends it again; what was refused for now, if others were
+    // under way.
+    const isLoose = this.#isDropped(client, payload) || (!isFromHere && this.#refusing.has(book.side));
+    if (sent.number < before && !isLoose) {
       this.fault(`${client} got ${payload} after number ${before}`);
     }
     book.last.set(stream, Math.max(before, sent.number));
@@ -173,8 +182,8 @@ export class BridgedLedger implements ClientLedger {
   }
 
   #again(client: string, payload: string, { sent, mayRepeat }: Entry, qos: QoS): void {
-    // A client that sends at QoS 1 may do so twice, and so may each who passes it on.
-    const isOnce = sent.qos === 0 || (sent.qos === 2 && qos !== 1 && !mayRepeat);
+    // What is passed on at a lower QoS has left before its publisher is answered, who may send it again.
+    const isOnce = sent.qos === 0 || (sent.qos === 2 && qos === 2 && !mayRepeat);
     if (isOnce) this.fault(`${client} got ${payload} twice`);
   }
 

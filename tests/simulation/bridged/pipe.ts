@@ -52,7 +52,8 @@ class Flow {
     if (this.#write) this.onFault("two writes of a connection were under way");
     if (this.#writerBroken) return Promise.reject(this.#writerBroken);
     return new Promise((resolve, reject) => {
-      this.#write = { bytes, copy: bytes.slice(), resolve, reject };
+      // No more of it can be taken.
+      this.#write = { bytes, copy: bytes.slice(0, this.#line.windowBytes), resolve, reject };
       if (this.#random.chance(0.9)) this.#letWrite();
       else this.#world.after(1, () => this.#letWrite());
     });
@@ -122,12 +123,11 @@ class Flow {
     const { windowBytes } = this.#line;
     const isSwallowed = this.#readerBroken !== undefined && !this.#isDead;
     const room = isSwallowed ? Infinity : windowBytes - this.#waitingBytes;
-    if (room <= 0) return;
+    // Room is told of when it is worth while, as TCP has it.
+    if (room < Math.min(write.copy.length, windowBytes / 2)) return;
     this.#write = undefined;
     const count = Math.min(room, write.copy.length);
-    if (!write.copy.every((byte, at) => byte === write.bytes[at])) {
-      this.onFault("bytes changed while they were written");
-    }
+    if (!isSame(write)) this.onFault("bytes changed while they were written");
     if (!isSwallowed) {
       this.#waitingBytes += count;
       this.#send(write.copy.subarray(0, count));
@@ -165,6 +165,11 @@ class Flow {
     this.#letWrite();
     return count;
   }
+}
+
+function isSame({ bytes, copy }: PendingWrite): boolean {
+  for (let i = 0; i < copy.length; i++) if (bytes[i] !== copy[i]) return false;
+  return true;
 }
 
 /** What a {@linkcode Pipe} joins. */

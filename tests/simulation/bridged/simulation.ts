@@ -144,6 +144,7 @@ class BridgedSimulation {
       case "latency":
         return void (this.#houses[action.side].disk.latencyMs = action.ms);
       case "fail":
+        this.#ledger.storeFails(action.side);
         return this.#houses[action.side].failStore({ ...action, written: false });
       case "crash":
         return this.#houses[action.side].crash(action.downMs);
@@ -189,7 +190,11 @@ class BridgedSimulation {
     this.#isEnding = true;
     this.#houses.here.broker.resumeBridge(NAME);
     const endMs = world.nowMs + MOST_SETTLE_MS;
-    do await world.run(world.nowMs + SETTLE_MS); while (world.nowMs < endMs && this.#isBusy);
+    do {
+      // What waits for a lazy bridge at the remote is none of its reasons to connect.
+      if (this.#bridge.state === "idle") this.#houses.here.broker.reconnectBridge(NAME);
+      await world.run(world.nowMs + SETTLE_MS);
+    } while (world.nowMs < endMs && this.#isBusy);
     for (const client of this.#clients) {
       if (!client.connected) this.#ledger.fault(`${client.profile.name} cannot connect at the end`);
       for (const text of client.unanswered) this.#ledger.fault(text);
