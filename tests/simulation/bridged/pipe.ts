@@ -203,14 +203,22 @@ export class Pipe {
     for (const flow of Object.values(this.#flows)) flow.onFault = onFault;
     this.caller = { ...this.#end("caller"), ...addresses, setNoDelay() {} };
     const end = this.#end("called");
+    let takenBytes = 0;
     this.called = {
+      get takenBytes() {
+        return takenBytes;
+      },
       kind: "stream",
       secure: false,
       remote: {},
       acceptedAt: called.machine.now(0),
       read: end.read,
       write: async (bytes) => {
-        for (let at = 0; at < bytes.length;) at += await end.write(bytes.subarray(at));
+        for (let at = 0; at < bytes.length;) {
+          const count = await end.write(bytes.subarray(at));
+          at += count;
+          takenBytes += count;
+        }
       },
       closeWrite: end.closeWrite,
       close: end.close,
