@@ -18,14 +18,8 @@ export interface OutboundAnswersOptions {
   readonly onRefused: (text: string) => void;
 }
 
-/** The remote may take it later. */
-const PASSING: ReadonlySet<ReasonCode> = new Set([
-  ReasonCode.ServerUnavailable,
-  ReasonCode.ServerBusy,
-  ReasonCode.ReceiveMaximumExceeded,
-  ReasonCode.MessageRateTooHigh,
-  ReasonCode.QuotaExceeded,
-]);
+/** The remote may take it later. Of what PUBACK and PUBREC can say (MQTT 5.0 §3.4.2.1, §3.5.2.1), this alone means so. */
+const PASSING = ReasonCode.QuotaExceeded;
 
 /** It does not say whether it may: it is asked some more times. */
 const UNCLEAR: ReadonlySet<ReasonCode> = new Set([
@@ -132,7 +126,7 @@ export class OutboundAnswers {
       return false;
     }
     const times = (this.#refusals.get(packetIdentifier) ?? 0) + 1;
-    const again = PASSING.has(reasonCode) || (UNCLEAR.has(reasonCode) && times < TRIES);
+    const again = reasonCode === PASSING || (UNCLEAR.has(reasonCode) && times < TRIES);
     this.#tell(packet, again);
     if (!again) {
       this.#refusals.delete(packetIdentifier);

@@ -9,6 +9,8 @@ export interface RunningBroker {
   readonly port: number;
   /** Where publishers connect. @default the same */
   readonly publishPort?: number;
+  /** Where its bridge finds its remote. @default it has no bridge, or another broker is there */
+  readonly remotePort?: number;
   readonly pid: number;
   /** Authority of its certificate, PEM file. */
   readonly caFile: string;
@@ -29,6 +31,8 @@ interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly port: number | RegExp;
+  /** Where the broker's bridge finds its remote. */
+  readonly remotePort?: number;
   /** Finds the admin page's address in the output; `undefined`: there is none. */
   readonly admin?: RegExp;
   /** Looks at that page until the returned function is called. */
@@ -46,11 +50,12 @@ function ourBroker(name: string, root: string): Broker {
     start: (setup) =>
       alone(setup, async (folder, company) => {
         const file = join(folder, "broker.yaml");
-        await Deno.writeTextFile(file, ourConfig(setup, folder, company));
+        const remotePort = setup.carriedBy === "bridge" ? freePort() : undefined;
+        await Deno.writeTextFile(file, ourConfig(setup, folder, { ...company, remotePort }));
         const args = ["run", "-A", "--quiet", join(root, "cli.ts"), file];
         const admin = setup.admin === "off" ? {} : { admin: /^admin: (\S+)$/m };
         const watch = setup.admin === "watched" ? { watch: (link: string) => watchAdmin(link) } : {};
-        return { command: Deno.execPath(), args, port: /^\w+:\/\/127\.0\.0\.1:(\d+)/, ...admin, ...watch };
+        return { command: Deno.execPath(), args, port: /^\w+:\/\/127\.0\.0\.1:(\d+)/, ...admin, ...watch, remotePort };
       }),
   };
 }
@@ -67,6 +72,8 @@ export function checkout(folder: string): Broker {
 interface Company {
   /** The broker that it has a bridge to. */
   readonly farPort?: number;
+  /** Where it has a bridge to whoever is there later. */
+  readonly remotePort?: number;
   readonly cluster?: NodeOfCluster;
 }
 
@@ -83,13 +90,16 @@ function alone(
 function ourConfig(
   { transport, persistence, admin, bridge }: Setup,
   folder: string,
-  { farPort, cluster }: Company,
+  { farPort, remotePort, cluster }: Company,
 ): string {
   const listener = transport === "tls"
     ? { bind: "127.0.0.1:0", ssl: true, certfile: join(folder, "server.pem"), keyfile: join(folder, "server.key") }
     : { bind: "127.0.0.1:0", type: transport };
   const far = { address: `127.0.0.1:${farPort}`, topics: [{ filter: "load/#", direction: "out", qos: bridge }] };
   const log = { type: "nats", servers: cluster?.log.map((address) => `nats://${address}`), replicas: 3 };
+  // A lazy one connects with the first message, when its remote is there.
+  const carrying = { version: "3.1.1", start: "lazy", topics: [{ filter: "carried/#", qos: 1 }] };
+  const remote = { address: `127.0.0.1:${remotePort}`, ...carrying };
   const store = { type: "sqlite", path: join(folder, "broker.sqlite"), commit: persistence };
   // JSON is YAML.
   return JSON.stringify({
@@ -98,6 +108,7 @@ function ourConfig(
     ...(admin === "off" ? {} : { admin: { bind: "127.0.0.1:0" } }),
     ...(farPort === undefined ? {} : { bridges: { far } }),
     ...(cluster ? { cluster: { name: "bench", node: cluster.node, bind: "127.0.0.1:0", log } } : {}),
+    ...(remotePort === undefined ? {} : { bridges: { remote } }),
     ...(persistence === "memory" ? {} : { persistence: store }),
   });
 }
@@ -178,7 +189,7 @@ function freePort(): number {
 async function launched(prepare: (folder: string) => Promise<Launch>): Promise<RunningBroker> {
   const folder = await Deno.makeTempDir();
   await writeCertificate(folder);
-  const { command, args, port, admin, watch } = await prepare(folder);
+  const { command, args, port, admin, watch, remotePort } = await prepare(folder);
   const child = new Deno.Command(command, { args: [...args], stdin: "null", stdout: "piped", stderr: "null" }).spawn();
   let hasEnded = false;
   child.status.then(() => hasEnded = true);
@@ -203,7 +214,7 @@ async function launched(prepare: (folder: string) => Promise<Launch>): Promise<R
     await within(STARTING_MS, listening(known, () => hasEnded));
     const link = admin?.exec(text)?.[1];
     if (watch && link !== undefined) stopWatching = await watch(link);
-    return { port: known, pid: child.pid, caFile: join(folder, "ca.pem"), stop };
+    return { port: known, remotePort, pid: child.pid, caFile: join(folder, "ca.pem"), stop };
   } catch (error) {
     await stop();
     throw new Error(`cannot start ${command} ${args.join(" ")}: ${error instanceof Error ? error.message : error}`);

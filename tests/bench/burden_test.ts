@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { until } from "../support/durable_broker.ts";
 import { startBroker } from "../support/test_broker.ts";
 import { elsewhereFilters, startBurden } from "./load/burden.ts";
 import { parseLoadOptions } from "./load/options.ts";
@@ -27,3 +28,20 @@ Deno.test("Filters elsewhere are of every kind, each once, and none meets the tr
   assertEquals(filters.every((filter) => filter.startsWith("elsewhere/")), true);
   assertEquals(filters.slice(0, 4).map((filter) => filter.slice("elsewhere/0000000/".length)), ["t", "+", "#", "+/t"]);
 });
+
+for (const carriedBy of ["client", "bridge"] as const) {
+  Deno.test(`Traffic beside the measured one goes on by way of a ${carriedBy}, and is counted`, async () => {
+    const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port: remotePort } = free.addr;
+    free.close();
+    const topics = [{ filter: "carried/#", qos: 1 }] as const;
+    const remote = { address: `127.0.0.1:${remotePort}`, version: "3.1.1", start: "lazy", topics } as const;
+    await using broker = await startBroker(carriedBy === "bridge" ? { bridges: { remote } } : {});
+    const { port } = broker.broker.addresses.tcp!;
+    const flags = ["pubsub", "--port", `${port}`, "--carried", carriedBy, "--remote-port", `${remotePort}`];
+    const burden = await startBurden(parseLoadOptions(flags));
+    await until("much has gone through", () => broker.broker.statistics.publishesSent > 2000);
+    const { msgs_per_s: perSecond, errors } = JSON.parse(await burden.release());
+    assertEquals([perSecond > 0, errors], [true, 0]);
+  });
+}

@@ -33,6 +33,7 @@ export async function generate(
   const timed = scenario.load[0] === "pubsub" || scenario.load[0] === "subscribe";
   const args = [...scenario.load, "--port", `${broker.port}`, "--pid", `${broker.pid}`];
   if (broker.publishPort !== undefined) args.push("--publish-port", `${broker.publishPort}`);
+  if (broker.remotePort !== undefined) args.push("--remote-port", `${broker.remotePort}`);
   if (timed) args.push("--duration", `${durationSeconds}`, "--warmup", `${warmupSeconds}`);
   if (scenario.setup.transport === "tls") args.push("--cafile", broker.caFile);
   const isForeign = program !== undefined && isForAnyGenerator(scenario);

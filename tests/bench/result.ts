@@ -25,6 +25,8 @@ export interface LoadResult {
   readonly msgs_per_s_alone?: number;
   /** Processor time of the broker for each of those, in microseconds. */
   readonly broker_cpu_us_alone?: number;
+  /** Messages a second of the traffic beside it. */
+  readonly carried_per_s?: number;
   /** From sending, or from when it was due, to arrival. */
   readonly latency_us?: LatencySummary;
   readonly subs_per_s?: number;

@@ -11,6 +11,8 @@ export interface Setup {
   readonly bridge?: 0 | 1 | 2;
   /** Two nodes of a cluster: publishers are at the one, subscribers at the other. @default one broker */
   readonly cluster?: boolean;
+  /** Who takes the traffic beside the measured one; with `bridge` the broker has one for it. */
+  readonly carriedBy?: "client" | "bridge";
 }
 
 /** A figure of a scenario: one line of the table. */
@@ -92,6 +94,13 @@ function scenario(name: string, load: string, extras: Extras = {}): Scenario {
 
 const latency = [p50, p99];
 const beside = [throughput, kept, cpuKept];
+/** What goes on beside it. */
+const carried: Metric = {
+  label: "the traffic beside it",
+  unit: "messages/s",
+  better: "higher",
+  of: (result) => result.carried_per_s,
+};
 /** The relay keeps nothing for anybody. */
 const stateful = ["relay"];
 /** aedes 1.2 speaks MQTT 3.1.1. */
@@ -168,6 +177,18 @@ export const scenarios: readonly Scenario[] = [
     metrics: latency,
     without: single,
   }),
+  // The two are to be held against each other: who carries the same takes the same from others.
+  ...(["client", "bridge"] as const).map((carriedBy) =>
+    scenario(
+      `QoS 1 pair beside a ${carriedBy} at full speed`,
+      `pubsub --qos 1 --pubs 1 --subs 1 --carried ${carriedBy}`,
+      {
+        metrics: [throughput, kept, carried],
+        setup: { carriedBy },
+        without: onlyOurs,
+      },
+    )
+  ),
   scenario("durable sessions QoS 1, memory", durable, { without: stateful }),
   scenario("durable sessions QoS 1, os", durable, { setup: { persistence: "os" }, without: onDisk }),
   scenario("durable sessions QoS 1, disk", durable, {

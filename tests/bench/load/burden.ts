@@ -1,11 +1,12 @@
 import { fromFileUrl } from "@std/path";
 import type { LoadResult } from "../result.ts";
 import { openChannel } from "./channel.ts";
+import { carry } from "./carried.ts";
 import { Client } from "./client.ts";
 import { refusing } from "./connect_storm.ts";
 import type { LoadOptions } from "./options.ts";
 import { DIGITS, DISCONNECT } from "./packets.ts";
-import { Faults } from "./waiting.ts";
+import { Faults, rounded } from "./waiting.ts";
 
 const LOAD = fromFileUrl(new URL("../load.ts", import.meta.url));
 /** Connections that are opened at a time. */
@@ -15,8 +16,8 @@ const FILTERS_OF_ONE = 10_000;
 
 /** Clients of another process that load the broker and take no part in the traffic. */
 export interface Burden {
-  /** Closes all connections and waits for the end of the process. */
-  release(): Promise<void>;
+  /** Closes all connections and waits for the end of the process, whose last words it gives back. */
+  release(): Promise<string>;
 }
 
 /** Filters of the `client`th of those that subscribe elsewhere: every kind, in a branch that nobody publishes to. */
@@ -31,7 +32,7 @@ export function elsewhereFilters(client: number, elsewhere: number): string[] {
 
 /** Opens idle clients and subscriptions elsewhere, says so with an empty line, and holds them until standard input ends. */
 export async function hold(options: LoadOptions): Promise<LoadResult> {
-  const { idle, elsewhere } = options;
+  const { idle, elsewhere, carriedBy } = options;
   const faults = new Faults();
   const clients: Client[] = [];
   const subscribers = Math.ceil(elsewhere / FILTERS_OF_ONE);
@@ -46,14 +47,19 @@ export async function hold(options: LoadOptions): Promise<LoadResult> {
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, () => openSome().catch((error) => faults.add(error))));
+  const carried = carriedBy === "nobody" || faults.any ? undefined : await carry(options, faults);
+  const startedAt = performance.now();
   if (!faults.any) {
     console.log();
     await Deno.stdin.readable.pipeTo(new WritableStream());
   }
+  const seconds = (performance.now() - startedAt) / 1000;
+  carried?.close();
   for (const { connection } of clients) connection.send(DISCONNECT);
   await new Promise((resolve) => setTimeout(resolve));
   for (const { connection } of clients) connection.close();
-  return { scenario: "hold", connected: clients.length, ...faults.summary() };
+  const perSecond = carried && { msgs_per_s: rounded(carried.taken / seconds) };
+  return { scenario: "hold", connected: clients.length, ...perSecond, ...faults.summary() };
 }
 
 async function open(options: LoadOptions, index: number, clientIdentifier: string, faults: Faults): Promise<Client> {
@@ -67,15 +73,18 @@ async function open(options: LoadOptions, index: number, clientIdentifier: strin
  * @throws {Error} if it cannot open all
  */
 export async function startBurden(options: LoadOptions): Promise<Burden> {
-  const { idle, elsewhere, hostname, port, version } = options;
+  const { idle, elsewhere, carriedBy, remotePort, hostname, port, version } = options;
   const args = ["run", "-A", "--quiet", LOAD, "hold", "--idle", `${idle}`, "--elsewhere", `${elsewhere}`];
+  args.push("--carried", carriedBy, "--remote-port", `${remotePort}`);
   args.push("--host", hostname, "--port", `${port}`, "--version", `${version}`);
   const child = new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped", stderr: "inherit" }).spawn();
   const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const release = async () => {
     await child.stdin.close();
-    await output.cancel();
+    let words = "";
+    for (let said = await output.read(); !said.done; said = await output.read()) words += said.value;
     await child.status;
+    return words;
   };
   const { value: said = "" } = await output.read();
   if (said === "\n") return { release };

@@ -32,6 +32,11 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
   return transport === "ws" ? await openWebSocket(conn, hostname) : new StreamChannel(conn);
 }
 
+/** A plain TCP connection that is there already. */
+export function channelOf(conn: Deno.Conn): Channel {
+  return new StreamChannel(conn);
+}
+
 async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await conn.write(rest));
 }

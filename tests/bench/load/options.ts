@@ -42,6 +42,10 @@ export interface LoadOptions {
   /** Beside the traffic, in another process: clients that do nothing, and subscriptions to what nobody publishes. */
   readonly idle: number;
   readonly elsewhere: number;
+  /** Beside the traffic, in another process: a publisher at full speed, and a client, or a bridge's remote, that takes it. */
+  readonly carriedBy: "nobody" | "client" | "bridge";
+  /** Where the broker's bridge finds its remote. */
+  readonly remotePort: number;
 }
 
 /** Where filters have their wildcard. */
@@ -50,6 +54,7 @@ export type FilterKind = "exact" | "plus" | "hash" | "lead" | "mixed";
 const scenarios = ["pubsub", "subscribe", "connect", "retained", "hold"] as const;
 const modes = ["one-to-one", "fan-out", "fan-in", "shared"] as const;
 const transports = ["tcp", "tls", "ws"] as const;
+const carriers = ["nobody", "client", "bridge"] as const;
 const filterKinds = ["exact", "plus", "hash", "lead", "mixed"] as const;
 const defaultClients = { "one-to-one": [10, 10], "fan-out": [1, 100], "fan-in": [50, 1], shared: [10, 10] } as const;
 
@@ -83,6 +88,8 @@ const flags = {
   filter: { type: "string", default: "exact" },
   idle: { type: "string", default: "0" },
   elsewhere: { type: "string", default: "0" },
+  carried: { type: "string", default: "nobody" },
+  "remote-port": { type: "string", default: "1884" },
 } as const;
 
 /** Flags that only this generator knows; the others are those that any generator has to know. */
@@ -95,6 +102,8 @@ export const ownFlags: readonly string[] = [
   "--topic-alias",
   "--idle",
   "--elsewhere",
+  "--carried",
+  "--remote-port",
 ];
 
 /**
@@ -140,6 +149,8 @@ export function parseLoadOptions(args: readonly string[]): LoadOptions {
     // All come from one address, which has about 28,000 ports for them.
     idle: number("--idle", values.idle, 0, 25_000),
     elsewhere: number("--elsewhere", values.elsewhere, 0, 1e7),
+    carriedBy: oneOf("--carried", values.carried, carriers),
+    remotePort: number("--remote-port", values["remote-port"], 1, 65_535),
   };
 }
 

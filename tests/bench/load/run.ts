@@ -14,7 +14,8 @@ import { Faults, rounded, turn, until } from "./waiting.ts";
 /** Runs one scenario and tells what came of it. Faults are counted in the result, not thrown. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const scenarios = { pubsub, subscribe: pubsub, connect: connectStorm, retained, hold };
-  const isBeside = options.scenario === "pubsub" && options.idle + options.elsewhere > 0;
+  const isBeside = options.scenario === "pubsub" &&
+    (options.idle + options.elsewhere > 0 || options.carriedBy !== "nobody");
   return isBeside ? await besideBurden(options) : await scenarios[options.scenario](options);
 }
 
@@ -26,14 +27,17 @@ async function besideBurden(options: LoadOptions): Promise<LoadResult> {
   const before = await pubsub({ ...options, warmupSeconds: options.warmupSeconds + WARMING_SECONDS });
   const burden = await startBurden(options);
   const held = usageOf(options.pid);
-  const beside = await pubsub(options).finally(() => burden.release());
+  let words = "";
+  const beside = await pubsub(options).finally(async () => words = await burden.release());
+  const carried: LoadResult = JSON.parse(words);
   const after = await pubsub(options);
-  const faulty = [before, beside, after].find(({ errors }) => errors > 0);
+  const faulty = [before, beside, after, carried].find(({ errors }) => errors > 0);
   return {
     ...beside,
     msgs_per_s_alone: rounded(((before.msgs_per_s ?? 0) + (after.msgs_per_s ?? 0)) / 2),
     broker_cpu_us_alone: rounded(((cpuMicrosecondsOf(before) ?? 0) + (cpuMicrosecondsOf(after) ?? 0)) / 2),
     broker_rss_kb_held: held.rssKibibytes,
+    carried_per_s: carried.msgs_per_s,
     errors: faulty?.errors ?? 0,
     first_error: faulty?.first_error ?? "",
   };
