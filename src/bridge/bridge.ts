@@ -1,13 +1,11 @@
 import type { BridgeAddress, ResolvedBridge } from "../config/config.ts";
 import type { ConnectionContext } from "../connection/connection_context.ts";
-import { type LocalSession, openLocalSession } from "../embedding/local_session.ts";
 import { errorText } from "../error_text.ts";
 import type { BridgeSnapshot } from "../hooks/figures.ts";
 import type { Logger } from "../logger.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import { quote } from "../quote.ts";
 import { Backoff } from "./backoff.ts";
-import { BridgeMemory } from "./bridge_memory.ts";
+import { BridgeSession } from "./bridge_session.ts";
 import { type BridgeEvent, BridgeStatus } from "./bridge_status.ts";
 import { Crossings } from "./crossing.ts";
 import { type Entered, RemoteDoor } from "./remote_door.ts";
@@ -28,15 +26,13 @@ export interface BridgeParts {
   readonly onEvent: (event: BridgeEvent) => void;
 }
 
-/** Seconds a session of a bridge outlives its connections: for ever. */
-const NEVER_SECONDS = 0xffff_ffff;
-
 /** One bridge: a session of this broker's that lasts, and a connection to the remote whenever there can be one. */
 export class Bridge {
   readonly #parts: BridgeParts;
   readonly #status: BridgeStatus;
   readonly #map: TopicMap;
   readonly #crossings: Crossings;
+  readonly #session: BridgeSession;
   readonly #door: RemoteDoor;
   readonly #backoff: Backoff;
   readonly #counts = { sent: 0, received: 0 };
@@ -62,6 +58,7 @@ export class Bridge {
     this.#status = new BridgeStatus({ name: bridge.name, logger, onChange, onEvent });
     this.#map = new TopicMap(bridge.topics);
     this.#crossings = new Crossings(this.#map, bridge.maxHops);
+    this.#session = new BridgeSession(context, bridge, this.#map, this.#crossings);
     this.#backoff = new Backoff(() => context.machine.random());
     this.#door = new RemoteDoor({
       bridge,
@@ -80,8 +77,8 @@ export class Bridge {
 
   /** What it is and does now. */
   get snapshot(): BridgeSnapshot {
-    const { bridge: { name }, context } = this.#parts;
-    const sender = context.sessions.get(this.clientIdentifier)?.sender;
+    const { bridge: { name } } = this.#parts;
+    const { sender } = this.#session;
     const { state, address, error } = this.#status;
     return Object.freeze({
       name,
@@ -98,7 +95,7 @@ export class Bridge {
 
   /** The name of its session, which no client of the network can take up. */
   get clientIdentifier(): string {
-    return `bridge:${this.#parts.bridge.name}`;
+    return this.#session.clientIdentifier;
   }
 
   /**
@@ -108,7 +105,7 @@ export class Bridge {
    */
   async open(): Promise<void> {
     const { context } = this.#parts;
-    const { session } = await this.#openSession();
+    const { session } = await this.#session.take();
     context.sessions.detach(session, context.clock.now());
   }
 
@@ -175,16 +172,11 @@ export class Bridge {
   /** A lazy bridge is wanted while something waits. */
   get #isWanted(): boolean {
     if (this.#isPaused) return false;
-    return this.#isHurried || this.#parts.bridge.start === "automatic" || this.#holds;
-  }
-
-  get #holds(): boolean {
-    const sender = this.#parts.context.sessions.get(this.clientIdentifier)?.sender;
-    return sender !== undefined && sender.queued + sender.inflight > 0;
+    return this.#isHurried || this.#parts.bridge.start === "automatic" || this.#session.holds;
   }
 
   #rest(nowMs: number): void {
-    if (!this.#link || this.#holds || this.#counts.received !== this.#receivedBefore) this.#idleSinceMs = nowMs;
+    if (!this.#link || this.#session.holds || this.#counts.received !== this.#receivedBefore) this.#idleSinceMs = nowMs;
     this.#receivedBefore = this.#counts.received;
     if (this.#link && nowMs - this.#idleSinceMs >= this.#parts.bridge.idleTimeout * 1000) {
       this.#link.close({ reasonCode: ReasonCode.Success, reason: IDLE });
@@ -233,22 +225,12 @@ export class Bridge {
     const abort = new AbortController();
     this.#attempt = { abort, endsAtMs: clock.now() + config.limits.connectTimeout * 1000 };
     try {
-      return await this.#door.enter(address, this.#beginsAnew, abort.signal);
+      return await this.#door.enter(address, this.#session.beginsAnew, abort.signal);
     } catch (error) {
       if (this.#isGoingOn) this.#status.failed(errorText(error));
     } finally {
       this.#attempt = undefined;
     }
-  }
-
-  /**
-   * The remote may have a session of one that was lost here, and take identifiers of this one for those of it: QoS 2 messages
-   * would be lost.
-   */
-  get #beginsAnew(): boolean {
-    const session = this.#parts.context.sessions.get(this.clientIdentifier);
-    if (session && this.#memoryOf(session).isKnown) return false;
-    return this.#map.localFilters.some(({ qos }) => qos === 2);
   }
 
   /** Serves a connection to its end. */
@@ -278,24 +260,10 @@ export class Bridge {
   async #makeLink({ transport, connack, reader, version }: Entered): Promise<RemoteLink | undefined> {
     const { context, bridge } = this.#parts;
     try {
-      const local = await this.#openSession();
-      const { session } = local;
-      const memory = this.#memoryOf(session);
       const isNew = !connack.sessionPresent;
-      if (isNew) {
-        session.receiver.forget();
-        session.sender.startAnew();
-        memory.forgetRemote();
-        // Before the first connection nothing has left, so that what is retained since then waits already.
-        if (memory.isKnown) memory.askForRetained(this.#map.localFilters);
-        else memory.askForMissed(this.#map.localFilters);
-      }
-      memory.noteKnown();
-      // What was under way on the last connection is stored before the remote hears more of it.
-      const writeQueue = context.persistence?.writeQueue;
-      if (writeQueue && !writeQueue.fault) await writeQueue.settled();
+      const local = await this.#session.takeFor(isNew);
       const onRefused = (text: string) => this.#status.refused(text);
-      const subscriptions = new RemoteSubscriptions(memory, this.#map.remoteFilters, onRefused);
+      const subscriptions = new RemoteSubscriptions(this.#session.memoryOf(local), this.#map.remoteFilters, onRefused);
       return new RemoteLink(context, {
         bridge,
         local,
@@ -314,24 +282,6 @@ export class Bridge {
       reader.release();
       this.#status.failed(errorText(error));
     }
-  }
-
-  /** Takes the session up, with what this bridge wants of it. */
-  async #openSession(): Promise<LocalSession> {
-    const { context, bridge } = this.#parts;
-    const { clientIdentifier } = this;
-    const options = { clientIdentifier, sessionExpiryIntervalSeconds: NEVER_SECONDS, cleanStart: false };
-    const local = await openLocalSession(context, options, `Cannot open bridge ${quote(bridge.name)}`);
-    const { session } = local;
-    const limits = context.senderLimits.get(context.config.handedIn.limits);
-    session.sender.limitTo({ ...limits, queueQoS0: bridge.queueQos0 });
-    session.admit = (message) => this.#crossings.admit(message, context.clock.now());
-    this.#memoryOf(session).subscribeHere(this.#map.localFilters, !local.present);
-    return local;
-  }
-
-  #memoryOf(session: LocalSession["session"]): BridgeMemory {
-    return new BridgeMemory(this.#parts.context, session, this.#parts.bridge.name);
   }
 }
 

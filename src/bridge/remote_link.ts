@@ -21,9 +21,11 @@ import type { Transport } from "../transport/transport.ts";
 import type { WorkParty } from "../work_budget.ts";
 import type { Crossings, RemoteCapabilities } from "./crossing.ts";
 import { InboundMessages } from "./inbound_messages.ts";
+import { Later } from "./later.ts";
 import { OutboundAnswers } from "./outbound_answers.ts";
+import { OutboundMessages } from "./outbound_messages.ts";
 import type { RemoteSubscriptions } from "./remote_subscriptions.ts";
-import { SignsOfLife } from "./signs_of_life.ts";
+import { RemoteWatch } from "./remote_watch.ts";
 
 /** What a {@linkcode RemoteLink} is made with. */
 export interface RemoteLinkOptions {
@@ -61,13 +63,10 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   readonly #throttle: Throttle;
   readonly #inbound: InboundMessages;
   readonly #answers: OutboundAnswers;
-  readonly #signs: SignsOfLife;
+  readonly #watch: RemoteWatch;
   readonly #ended = Promise.withResolvers<string>();
-  readonly #todo: (() => void)[] = [];
-  #isDoing = false;
+  readonly #outbound: OutboundMessages;
   #open: SignedIn | undefined;
-  /** When the remote has to have answered what it was subscribed to; `undefined`: it has. */
-  #subscribedByMs: number | undefined;
 
   /** @param context in which no plugin is asked */
   constructor(context: ConnectionContext, options: RemoteLinkOptions) {
@@ -81,9 +80,6 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       maximumQoS: Math.min(granted.maximumQoS ?? 2, bridge.maximumQos) as 0 | 1 | 2,
       retainAvailable: granted.retainAvailable ?? true,
     };
-    const nowMs = context.clock.now();
-    this.#signs = new SignsOfLife({ keepAliveSeconds: granted.serverKeepAliveSeconds ?? bridge.keepAlive, nowMs });
-    this.#subscribedByMs = nowMs + context.config.limits.connectTimeout * 1000;
     this.#open = signedIn(local);
     this.#outbox = new Outbox(transport, {
       maximumBytes: this.listener.limits.maxOutboundBytes,
@@ -91,6 +87,12 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       work: context.work,
       party: this.work,
       owner: this,
+    });
+    this.#watch = new RemoteWatch(this.#outbox, {
+      keepAliveSeconds: granted.serverKeepAliveSeconds ?? bridge.keepAlive,
+      stallTimeoutSeconds: this.listener.limits.stallTimeout,
+      subscribeTimeoutSeconds: context.config.limits.connectTimeout,
+      nowMs: context.clock.now(),
     });
     this.#writer = this.#makeWriter();
     this.#throttle = new Throttle(context, this.#outbox, this.#writer);
@@ -102,6 +104,16 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       random: () => context.machine.random(),
       sendPubrel: (packetIdentifier) => this.#writer.sendPubrel(packetIdentifier),
       onRefused: options.onRefused,
+    });
+    this.#outbound = new OutboundMessages({
+      sender: local.session.sender,
+      writer: this.#writer,
+      remote: this.#remote,
+      crossings: options.crossings,
+      counts: options.counts,
+      isNew: options.isNew,
+      clock: context.clock,
+      later: new Later(context.work, this, (reason) => this.#giveUp(reason)),
     });
     context.connectionBySession.set(local.session, this);
   }
@@ -149,7 +161,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
     const { subscriptions, local: { session: { sender } } } = this.#options;
     try {
       await subscriptions.bring(this.#outbox, this.#remote, (packetIdentifier) => sender.uses(packetIdentifier));
-      this.#subscribedByMs = undefined;
+      this.#watch.subscribed();
       this.#open?.session.attach(this);
       if (this.#open) void sendRetained(this, this.#open);
     } catch (error) {
@@ -160,21 +172,9 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   /** Called by the broker's coarse timer. */
   tick(nowMs: number): void {
     if (this.closed) return;
-    const { stallTimeout } = this.listener.limits;
-    const stalledMs = this.#outbox.stalledMs(nowMs);
-    if (this.#outbox.waitingBytes > 0) this.#signs.taken(nowMs - stalledMs);
-    if (stalledMs >= stallTimeout * 1000) {
-      return this.#giveUp("the remote took nothing of what waits for it in time (stall-timeout)");
-    }
-    if (nowMs >= (this.#subscribedByMs ?? Infinity)) {
-      return this.#giveUp("the remote did not answer the subscriptions in time (connect-timeout)");
-    }
-    if (this.#answers.tick(nowMs) === "stuck") {
-      return this.#giveUp("the remote refused a message for now, and does not answer others");
-    }
-    const due = this.#signs.due(nowMs);
-    if (due === "over") return this.#giveUp("nothing was heard of the remote in time (keep-alive)");
+    const due = this.#watch.due(nowMs, this.#answers.tick(nowMs) === "stuck");
     if (due === "ask") this.#ping();
+    else if (due) this.#giveUp(due.over);
   }
 
   #ping(): void {
@@ -214,24 +214,11 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   }
 
   refusal(delivery: Delivery): DropReason | undefined {
-    const rewritten = this.#options.crossings.out(delivery, this.#remote);
-    // It has waited since other topics crossed.
-    if (!rewritten) return "receive-denied";
-    const { message } = delivery;
-    if (message.expiresAtMs !== undefined && !message.isForNow && message.isExpired(this.context.clock.now())) {
-      return "message-expired";
-    }
-    return this.#writer.refusal(rewritten);
+    return this.#outbound.refusal(delivery);
   }
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
-    const rewritten = this.#options.crossings.out(delivery, this.#remote);
-    if (!rewritten) return;
-    this.#options.counts.sent++;
-    if (rewritten.qos > 0) return this.#writer.sendPublish(rewritten, packetIdentifier, dup && !this.#options.isNew);
-    this.#writer.sendPublish(rewritten, 0, false);
-    // The remote takes no more than QoS 0, and answers nothing.
-    if (delivery.qos > 0) this.#later(() => this.#settle(delivery.qos, packetIdentifier));
+    this.#outbound.sendPublish(delivery, packetIdentifier, dup);
   }
 
   pauses(sent: number, resume: () => void): boolean {
@@ -239,9 +226,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   }
 
   sendPubrel(packetIdentifier: number): void {
-    if (this.#remote.maximumQoS === 2) return this.#writer.sendPubrel(packetIdentifier);
-    // The remote has got it at a lower QoS and knows nothing of this.
-    this.#later(() => this.#open?.session.sender.pubcomp(packetIdentifier));
+    this.#outbound.sendPubrel(packetIdentifier);
   }
 
   #makeWriter(): PacketWriter {
@@ -261,7 +246,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   /** So many bytes were taken by the remote's socket. */
   sent(bytes: number): void {
     this.context.statistics.bytesSent += bytes;
-    this.#signs.said(this.context.clock.now());
+    this.#watch.said(this.context.clock.now());
   }
 
   /** There is room again for what waits for the remote. */
@@ -278,7 +263,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       const reason = "the remote closed the connection";
       return this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
     }
-    this.#signs.heard(clock.now());
+    this.#watch.heard(clock.now());
     statistics.bytesReceived += count;
     reader.filled(count);
     memory.received(count);
@@ -336,35 +321,6 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       case PacketType.Connack:
         throw protocolError("CONNACK must be sent once: got a second one");
     }
-  }
-
-  /** It was sent, and that is all there is to be known. */
-  #settle(qos: number, packetIdentifier: number): void {
-    const sender = this.#open?.session.sender;
-    if (qos === 1) sender?.puback(packetIdentifier);
-    else sender?.pubrec(packetIdentifier);
-  }
-
-  /** The sender is in the middle of what it sends. What this makes it send may bring the next such thing, and so on. */
-  #later(act: () => void): void {
-    this.#todo.push(act);
-    if (this.#isDoing) return;
-    this.#isDoing = true;
-    queueMicrotask(() => void this.#doLater());
-  }
-
-  async #doLater(): Promise<void> {
-    const { work } = this.context;
-    try {
-      for (let act = this.#todo.shift(); act && !this.closed; act = this.#todo.shift()) {
-        act();
-        work.steps++;
-        if (work.isDue && work.look(this.work)) await work.turn(this.work);
-      }
-    } catch (error) {
-      this.#giveUp(errorText(error));
-    }
-    this.#isDoing = false;
   }
 
   #giveUp(reason: string): void {
