@@ -16,9 +16,9 @@ import { AMPLE, type BridgedAction, type BridgedSchedule, type Side, sides } fro
 /** Messages that have crossed are counted beside all that were delivered. */
 export type BridgedOutcome = Outcome & { readonly crossed: number };
 
-/** Time for everything to come in at the end. */
+/** Time for everything to come in at the end: between two looks, and for a link that carries little in all. */
 const SETTLE_MS = 60_000;
-const MOST_SETTLE_MS = 1_800_000;
+const MOST_SETTLE_MS = 14_400_000;
 /** What is given up at QoS 0, or since its session is over. */
 const DROPS_BY_POLICY: ReadonlySet<DropReason> = new Set(["offline-qos0", "session-ended", "max-outbound-bytes"]);
 const NAME = "link";
