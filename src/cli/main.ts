@@ -64,7 +64,7 @@ export async function main(
       exitCode = await clusterStatus(address, flags, io, services);
     });
   addTokenCommands(program, async (file, command) => {
-    exitCode = await token(file, command, io);
+    exitCode = await token(file, command, io, services.tokens);
   });
   try {
     await program.parseAsync(args, { from: "user" });

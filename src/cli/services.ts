@@ -49,6 +49,7 @@ export interface CliServices {
     password: string,
     options: PasswordOptions,
   ): Promise<"added" | "changed">;
+  readonly tokens: TokenServices;
 }
 
 /** The tokens of programs that use the admin API. */
@@ -62,7 +63,7 @@ export interface TokenServices {
 }
 
 /** The real tokens, loaded when a command needs them. */
-export const tokenServices: TokenServices = {
+const tokenServices: TokenServices = {
   add: async (file, name, role) => {
     const { addToken } = await import("../admin/access/tokens.ts");
     return await addToken(file, name, role, new Date());
@@ -79,6 +80,7 @@ export const tokenServices: TokenServices = {
 
 /** The real ones. */
 export const services: CliServices = {
+  tokens: tokenServices,
   createBroker: async (config) => {
     const { Broker } = await import("../broker/broker.ts");
     const { alreadyResolved } = await import("../config/resolve.ts");

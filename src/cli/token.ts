@@ -2,7 +2,7 @@ import type { AdminRole } from "../config/config.ts";
 import { errorText } from "../error_text.ts";
 import { ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
-import { type TokenServices, tokenServices } from "./services.ts";
+import type { TokenServices } from "./services.ts";
 
 /** Roles that a token may have. */
 export const tokenRoles: readonly AdminRole[] = ["viewer", "operator", "admin"];
@@ -18,7 +18,7 @@ export async function token(
   file: string,
   command: TokenCommand,
   io: CliIo,
-  services: TokenServices = tokenServices,
+  services: TokenServices,
 ): Promise<number> {
   try {
     if (command.do === "add") io.out(await services.add(file, command.name, command.role));

@@ -101,6 +101,8 @@ export interface FakeBehaviour {
 
 /** Services that note what they are asked for. */
 export class FakeServices implements CliServices {
+  /** Those that write files. */
+  readonly tokens = services.tokens;
   readonly calls: string[] = [];
   readonly configs: ResolvedConfig[] = [];
   /** Addresses that were asked over HTTP; all answer that they are well. */

@@ -5,6 +5,7 @@ import configuration from "../../deno.json" with { type: "json" };
 import { main } from "../../src/cli/main.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { expandVariables } from "../../src/config/variables.ts";
+import type { TokenServices } from "../../src/cli/services.ts";
 import { parseOptions } from "../bench/options.ts";
 import { FakeIo, FakeServices } from "../cli/support.ts";
 import { commandsOf } from "./commands.ts";
@@ -94,6 +95,12 @@ async function checkTask([task, ...args]: readonly string[]): Promise<void> {
   if (task === "start") await checkCli(args);
 }
 
+const pretended: TokenServices = {
+  add: () => Promise.resolve("amqtt_…"),
+  list: () => Promise.resolve([]),
+  revoke: () => Promise.resolve(true),
+};
+
 /** What the command line says of it with files and brokers that only pretend. */
 async function checkCli(args: readonly string[]): Promise<void> {
   const io = new FakeIo(["secret\n"]);
@@ -101,7 +108,7 @@ async function checkCli(args: readonly string[]): Promise<void> {
   if (file?.startsWith("examples/")) await Deno.stat(join(root, file));
   // A file of the reader's does not exist here; what is checked is that the flags do.
   const known = args.map((arg) => arg === file ? join(root, "examples", "acl.yaml") : arg);
-  const running = main(known, io, new FakeServices());
+  const running = main(known, io, Object.assign(new FakeServices(), { tokens: pretended }));
   const serves = await Promise.race([running.then(() => false), io.listening("SIGTERM").then(() => true)]);
   if (serves) io.raise("SIGTERM");
   assertEquals([await running, io.errorLines.filter((line) => line.startsWith("error"))], [0, []], args.join(" "));
