@@ -1,8 +1,7 @@
 /** Makes the broker a node of a cluster. Loaded only where a config asks for it. */
 import { hostname } from "node:os";
 import { Cluster } from "../cluster/cluster.ts";
-import { openLog } from "../cluster/open_log.ts";
-import { openTcpCarrier } from "../cluster/tcp_carrier.ts";
+import { openGround } from "../cluster/ground.ts";
 import type { PluginEntry, ResolvedCluster } from "../config/config.ts";
 import type { ClusterSnapshot } from "../hooks/figures.ts";
 import { type Logger, loggerOf } from "../logger.ts";
@@ -45,13 +44,9 @@ const FIGURES_MS = 10_000;
  */
 export async function openNode(parts: NodeParts, config: ResolvedCluster): Promise<void> {
   const logger = loggerOf(parts.logger, "cluster");
-  const log = await openLog(config, logger, {
+  const ground = await openGround(config, logger, {
     epoch: () => parts.clock.epoch(),
     after: (ms, run) => parts.machine.after(ms, run),
-  });
-  const carrier = await openTcpCarrier(config, logger).catch(async (error) => {
-    await log.close();
-    throw error;
   });
   const { clock, machine, work, chores, subscriptions, router, sessions, connectionBySession } = parts;
   const cluster: Cluster = new Cluster({
@@ -59,8 +54,7 @@ export async function openNode(parts: NodeParts, config: ResolvedCluster): Promi
     node: config.node ?? hostname(),
     failureTimeoutMs: config.failureTimeout * 1000,
     maxLinkBytes: config.maxLinkBytes,
-    log,
-    carrier,
+    ...ground,
     clock,
     machine,
     work,

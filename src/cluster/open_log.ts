@@ -8,16 +8,23 @@ import type { Logger } from "../logger.ts";
 const ATTEMPTS = 30;
 const PAUSE_MS = 1000;
 
+/** What tells the time for a log in memory, and waits between two attempts. */
+export interface OpeningTime {
+  /** Milliseconds since the epoch. */
+  epoch(): number;
+  /** Calls `run` once, in `ms` milliseconds. */
+  after(ms: number, run: () => void): void;
+}
+
 /**
  * Opens the log. What it takes of npm is loaded only now. Servers that have just been started take some seconds to elect.
  *
- * @param time milliseconds since the epoch, for a log in memory, and what waits between two attempts
  * @throws {Error} if it is not reached
  */
 export async function openLog(
   { name, log }: ResolvedCluster,
   logger: Logger,
-  time: { epoch(): number; after(ms: number, run: () => void): void },
+  time: OpeningTime,
 ): Promise<Log> {
   const { epoch, after } = time;
   if (log.type === "memory") return sharedMemoryLog(name, epoch);

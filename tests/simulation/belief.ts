@@ -32,6 +32,7 @@ export class Belief {
   #lostAtMs = 0;
   #lossWasTold = false;
   #lifeAtLoss = 0;
+  #sessionLife = 0;
   #goodbye: { readonly wire: Wire; isOvertaken: boolean } | undefined;
   /** One that waits for its delay. */
   #delayedWill: { readonly payload: string; readonly delay: number; readonly isTold: boolean } | undefined;
@@ -68,6 +69,7 @@ export class Belief {
       return;
     }
     if (this.#mayHaveEnded || this.#vagueConnections-- > 0) return;
+    if (this.#shared.cluster !== undefined && this.#shared.life() !== this.#sessionLife) return;
     const { expirySeconds } = this.#profile;
     const seconds = this.#awaySeconds;
     const isSameLife = this.#shared.life() === this.#lifeAtLoss;
@@ -83,6 +85,7 @@ export class Belief {
   /** The client is signed in. */
   welcomed(expirySeconds: number): void {
     this.#hasSession = expirySeconds > 0;
+    this.#sessionLife = this.#shared.life();
     this.#mayHaveEnded = this.#mayHaveBegunAnew = false;
   }
 

@@ -68,8 +68,9 @@ export class SimulatedClient {
   }
 
   /** Connects; a connection that it still has is forgotten, and the broker not told. */
-  connect({ clean, willDelay }: ConnectWish): void {
-    const { world, ledger, dial, seed } = this.#shared;
+  connect({ clean: isCleanWished, willDelay }: ConnectWish): void {
+    const { world, ledger, dial, seed, cluster } = this.#shared;
+    const clean = isCleanWished || cluster?.mustBeginAnew() === true;
     const { name, version, line, keepAliveSeconds, ...profile } = this.profile;
     if (this.#link) this.#lose("vanish");
     const number = ++this.#connections;
@@ -232,6 +233,7 @@ export class SimulatedClient {
     const { name } = this.profile;
     const isTransient = link.expirySeconds === 0;
     link.welcome = true;
+    this.#shared.cluster?.welcomed();
     this.#belief.check(link.clean, sessionPresent);
     if (!sessionPresent) {
       this.#forget();

@@ -14,6 +14,8 @@ interface Entry {
   acknowledged: boolean;
   /** Its publisher has sent it to two sessions. */
   mayRepeat: boolean;
+  /** It has left by another node than what its publisher sent later. */
+  isLate: boolean;
 }
 
 interface Subscription {
@@ -62,6 +64,7 @@ interface RetainedBook {
   attempted: number;
   readonly clears: Set<number>;
   uncertain: boolean;
+  publisher: string | undefined;
 }
 
 interface Group {
@@ -90,6 +93,8 @@ export class Ledger implements ClientLedger {
   #deliveries = 0;
   /** The broker died without warning. */
   crashed = false;
+  /** Sessions are lost with their nodes, and what they have been given with them. */
+  isCluster = false;
   /** Messages that may be missing, since a stated limit has dropped that many. */
   allowed_ = 0;
 
@@ -115,9 +120,13 @@ export class Ledger implements ClientLedger {
       expires,
       acknowledged: false,
       mayRepeat: false,
+      isLate: false,
     });
     if (!sent.retain) return;
     const book = this.#retainedBook(sent.topicName);
+    book.publisher ??= sent.publisher;
+    // Whose was last is known to the log alone.
+    book.uncertain ||= book.publisher !== sent.publisher;
     book.attempted = sent.number;
     book.uncertain ||= expires;
     if (sent.clears) book.clears.add(sent.number);
@@ -133,6 +142,20 @@ export class Ledger implements ClientLedger {
   /** The publisher cannot know whether this has come already. */
   mayRepeat(sent: Sent): void {
     this.#messages.get(payloadOf(sent))!.mayRepeat = true;
+  }
+
+  /** In a cluster: the publisher has given it up, and goes on in another session, perhaps of another node. */
+  mayComeLate(sent: Sent): void {
+    if (!this.isCluster) return;
+    this.#messages.get(payloadOf(sent))!.isLate = true;
+    if (sent.retain) this.#retainedBook(sent.topicName).uncertain = true;
+  }
+
+  /** In a cluster: the publisher goes to another node, and what it has sent at QoS 0 takes another way than what comes. */
+  moves(client: string): void {
+    for (const entry of this.#messages.values()) {
+      if (entry.sent.qos === 0 && entry.sent.publisher === client) entry.isLate = true;
+    }
   }
 
   /** The broker tells why it gives a message up for a client; `undefined`: for all. */
@@ -310,7 +333,7 @@ export class Ledger implements ClientLedger {
     if (session.got.has(payload) || session.gotRetained.has(payload)) return;
     session.gotRetained.add(payload);
     const before = session.last.get(`${publisher} ${topicName} ${sentQoS} ${qos}`) ?? 0;
-    if (number < before) {
+    if (number < before && !this.#messages.get(payload)!.isLate) {
       this.fault(`${session.client} got retained ${payload} after number ${before}`);
     }
   }
@@ -340,7 +363,8 @@ export class Ledger implements ClientLedger {
     const stream = `${sent.publisher} ${sent.topicName} ${sent.qos} ${qos}`;
     const before = last.get(stream) ?? 0;
     // What was dropped by a limit, or came before there was a subscription, comes behind others if its publisher sends it again.
-    if (sent.number < before && isPromised && !session.before.has(payload) && !this.#isDropped(client, payload)) {
+    const isLate = session.before.has(payload) || this.#messages.get(payload)!.isLate;
+    if (sent.number < before && isPromised && !isLate && !this.#isDropped(client, payload)) {
       this.fault(`${client} got ${payload} after number ${before}`);
     }
     last.set(stream, Math.max(before, sent.number));
@@ -383,7 +407,8 @@ export class Ledger implements ClientLedger {
     // Who has subscribed at QoS 0 takes messages that may be lost.
     const all = [...group.members].flatMap(({ subscriptions }) => subscriptions).filter((one) => one.share === share);
     const least = Math.min(...all.map(({ wanted }) => wanted.qos));
-    if (stayed.length === 0 || least === 0 || (group.hasTransient && this.crashed)) return [];
+    if (stayed.length === 0 || least === 0) return [];
+    if ((group.hasTransient || this.isCluster) && this.crashed) return [];
     return [...this.#messages].filter(([payload, { sent, attemptedAt, acknowledged, expires }]) =>
       acknowledged && attemptedAt > since && !expires && sent.qos > 0 && matchesTopic(topicFilter, sent.topicName) &&
       !group.got.has(payload) && !this.#isDroppedForGroup(group, payload) &&
@@ -412,7 +437,7 @@ export class Ledger implements ClientLedger {
   #retainedBook(topicName: string): RetainedBook {
     let book = this.#retained.get(topicName);
     if (!book) {
-      book = { acknowledged: 0, attempted: 0, clears: new Set(), uncertain: false };
+      book = { acknowledged: 0, attempted: 0, clears: new Set(), uncertain: false, publisher: undefined };
       this.#retained.set(topicName, book);
     }
     return book;

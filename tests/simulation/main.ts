@@ -3,4 +3,4 @@ import { drawSchedule, tell } from "./schedule.ts";
 import { runSeeds } from "./seeds.ts";
 import { simulate } from "./simulation.ts";
 
-await runSeeds(Deno.args, { task: "simulate", draw: drawSchedule, simulate: (schedule) => simulate(schedule), tell });
+await runSeeds(Deno.args, { task: "simulate", draw: drawSchedule, tell, simulate });

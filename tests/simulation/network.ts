@@ -135,7 +135,7 @@ export class Wire {
   #toBroker(arrive: () => void): void {
     this.#lastToBroker = Math.max(this.#lastToBroker, this.#world.nowMs + this.#delay());
     this.#world.after(this.#lastToBroker - this.#world.nowMs, () => {
-      if (!this.#isDead && this.#process.alive && !this.#broken) arrive();
+      this.#process.notice(() => !this.#isDead && !this.#broken && arrive());
     });
   }
 
@@ -217,7 +217,7 @@ export class Wire {
       this.#waitingBytes += write.copy.length;
       this.#toClient(write.copy);
     }
-    write.resolve();
+    this.#process.notice(() => write.resolve());
   }
 
   async #brokerEnds(): Promise<void> {
@@ -238,8 +238,10 @@ export class Wire {
     this.#broken ??= error;
     const [read, write] = [this.#read, this.#write];
     this.#read = this.#write = undefined;
-    read?.reject(error);
-    write?.reject(error);
+    this.#process.notice(() => {
+      read?.reject(error);
+      write?.reject(error);
+    });
   }
 }
 

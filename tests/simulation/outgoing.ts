@@ -69,6 +69,7 @@ export class Outgoing {
 
   /** The session is another one. */
   forget(): void {
+    for (const { sent } of this.#outbound.values()) this.#ledger.mayComeLate(sent);
     this.#outbound.clear();
   }
 

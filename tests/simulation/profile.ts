@@ -55,6 +55,8 @@ export interface ClientLedger {
   acknowledged(sent: Sent): void;
   /** The publisher cannot know whether this has come already. */
   mayRepeat(sent: Sent): void;
+  /** The publisher has given it up, and goes on in another session. */
+  mayComeLate(sent: Sent): void;
   /** A client is told that it has a new session. */
   sessionBegins(client: string, transient: boolean): void;
   /** A client is told that it has a session. */
@@ -84,6 +86,12 @@ export interface ClientWorld {
   readonly dial: (line: Line, random: Random, ends: LineEnds) => Wire | undefined;
   /** The last moment at which the store was found failing. */
   readonly storeFailedAtMs: () => number;
+  /** In a cluster, where sessions end with {@linkcode ClientWorld.life}. @default one broker, whose store keeps them */
+  readonly cluster?: {
+    /** What it had at the node where it is going to connect may not be what it has been told of. */
+    readonly mustBeginAnew: () => boolean;
+    readonly welcomed: () => void;
+  };
 }
 
 /** A number that stands for a text. */

@@ -72,7 +72,7 @@ export function drawSchedule(seed: number): Schedule {
   return { seed, profiles, ...world, actions, crowd };
 }
 
-function drawProfile(random: Random, index: number): Profile {
+export function drawProfile(random: Random, index: number): Profile {
   const version = random.chance(0.4) ? 4 : 5;
   const shortSeconds = random.chance(0.2) && version === 5 ? random.between(3, 30) : LONG_SECONDS;
   return {
@@ -87,7 +87,7 @@ function drawProfile(random: Random, index: number): Profile {
   };
 }
 
-function drawLine(random: Random): Line {
+export function drawLine(random: Random): Line {
   return {
     delayMs: random.pick([0, 1, 20, 200]),
     jitterMs: random.pick([0, 5, 50]),
@@ -230,7 +230,7 @@ export function tell({ seed, profiles, queueLimit, maxInflight, slowness, crowd,
   ].join("\n");
 }
 
-function tellProfile(
+export function tellProfile(
   { name, version, expirySeconds, receiveMaximum, keepAliveSeconds, returnsAfterMs, line }: Profile,
 ) {
   const session = expirySeconds === 0 ? "ends with its connection" : `lives ${expirySeconds} s`;
@@ -240,7 +240,7 @@ function tellProfile(
     `keep-alive ${keepAliveSeconds} s${back}, ${delays}, ${line.pieceBytes} B at once, window ${line.windowBytes} B`;
 }
 
-function tellAction(action: Action): string {
+export function tellAction(action: Happening): string {
   switch (action.type) {
     case "connect": {
       const { clean, willDelay } = action.wish;

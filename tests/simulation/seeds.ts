@@ -1,5 +1,5 @@
 /** Runs one seed after the other, as the command line says, and tells of those that fail. */
-import { shrink } from "./shrink.ts";
+import { type Plan, shrink } from "./shrink.ts";
 import type { Outcome } from "./simulation.ts";
 
 interface Options {
@@ -23,7 +23,7 @@ function readOptions(args: readonly string[]): Options {
 }
 
 /** A kind of world. */
-export interface WorldKind<Schedule extends { readonly actions: readonly unknown[] }> {
+export interface WorldKind<Schedule extends Plan> {
   /** Of deno.json. */
   readonly task: string;
   readonly draw: (seed: number) => Schedule;
@@ -35,7 +35,7 @@ export interface WorldKind<Schedule extends { readonly actions: readonly unknown
 const MOST_FAILED = 5;
 
 /** Runs what the arguments say, and ends the process. */
-export async function runSeeds<Schedule extends { readonly actions: readonly unknown[] }>(
+export async function runSeeds<Schedule extends Plan>(
   args: readonly string[],
   kind: WorldKind<Schedule>,
 ): Promise<never> {
@@ -57,7 +57,7 @@ export async function runSeeds<Schedule extends { readonly actions: readonly unk
 }
 
 /** A run that failed, made short, in words. */
-export async function toldFailure<Schedule extends { readonly actions: readonly unknown[] }>(
+export async function toldFailure<Schedule extends Plan>(
   schedule: Schedule,
   outcome: Outcome,
   { simulate, tell }: Pick<WorldKind<Schedule>, "simulate" | "tell">,

@@ -1,22 +1,22 @@
 /** Makes the schedule of a run that failed short, so that somebody can read it. */
 import type { Outcome } from "./simulation.ts";
 
-/** Runs that may be spent on it. */
-const MOST_RUNS = 400;
-
-/** A run in which things happen, one after the other. */
-interface Eventful {
+/** A run: what happens in it, and how the world is. */
+export interface Plan {
   readonly actions: readonly unknown[];
 }
 
+/** Runs that may be spent on it. */
+const MOST_RUNS = 400;
+
 /** A run that failed. */
-export interface Failure<Schedule extends Eventful> {
+export interface Failure<Schedule> {
   readonly schedule: Schedule;
   readonly outcome: Outcome;
 }
 
 /** Drops what happens, piece by piece, as long as the same kind of fault is found. */
-export async function shrink<Schedule extends Eventful>(
+export async function shrink<Schedule extends Plan>(
   schedule: Schedule,
   outcome: Outcome,
   run: (schedule: Schedule) => Promise<Outcome>,

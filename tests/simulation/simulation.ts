@@ -13,7 +13,7 @@ import { House } from "./house.ts";
 import { type ClientWorld, hash, type Profile } from "./profile.ts";
 import { Ledger } from "./ledger.ts";
 import type { Line } from "./network.ts";
-import type { Action, Schedule } from "./schedule.ts";
+import type { Action, Happening, Schedule } from "./schedule.ts";
 import { World } from "./world.ts";
 
 /** How a run went. */
@@ -30,7 +30,7 @@ const LONGEST_PIECE_STEPS = 1000;
 /** Time for everything to come in at the end: for what is not seen to be under way, and for what is. */
 const SETTLE_MS = 60_000;
 const MOST_SETTLE_MS = 900_000;
-const DROPS_BY_POLICY: ReadonlySet<DropReason> = new Set([
+export const DROPS_BY_POLICY: ReadonlySet<DropReason> = new Set([
   "queue-limit",
   "message-expired",
   "offline-qos0",
@@ -256,7 +256,8 @@ function figures({ statistics }: Broker) {
   };
 }
 
-function actOn(client: SimulatedClient, action: Extract<Action, { client: number }>): void {
+/** Has a client do something. */
+export function actOn(client: SimulatedClient, action: Extract<Happening, { client: number }>): void {
   switch (action.type) {
     case "connect":
       return client.connect(action.wish);

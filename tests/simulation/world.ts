@@ -114,6 +114,9 @@ export class Process {
   timers = 0;
   #workMs = 0;
   #alive = true;
+  #frozen = false;
+  /** What waits for it to go on, in its order. */
+  #stalled: (() => void)[] = [];
 
   /**
    * @param startMs where its clock begins
@@ -125,9 +128,40 @@ export class Process {
     return this.#alive;
   }
 
+  /** It does not get to do anything at present. */
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
   /** As `kill -9` does. */
   kill(): void {
     this.#alive = false;
+    this.#stalled = [];
+  }
+
+  /** As SIGSTOP does: the system keeps what comes. */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  /** As SIGCONT does. */
+  thaw(): void {
+    if (!this.#frozen) return;
+    this.#frozen = false;
+    this.world.after(0, () => this.#goOn());
+  }
+
+  #goOn(): void {
+    if (this.#frozen || this.#stalled.length === 0) return;
+    this.#stalled.shift()!();
+    this.world.after(0, () => this.#goOn());
+  }
+
+  /** Lets it notice something: now, or when it is not frozen any longer; never once it has ended. */
+  notice(run: () => void): void {
+    if (!this.#alive) return;
+    if (this.#frozen || this.#stalled.length > 0) this.#stalled.push(run);
+    else run();
   }
 
   /** Lets something happen unless the process has ended by then. */
@@ -140,9 +174,12 @@ export class Process {
       this.timers--;
     };
     this.world.after(ms, () => {
-      if (!waits || !this.#alive) return;
-      end();
-      run();
+      if (!waits) return;
+      this.notice(() => {
+        if (!waits) return;
+        end();
+        run();
+      });
     });
     return end;
   }

@@ -105,6 +105,9 @@ export class BridgedLedger implements ClientLedger {
     this.#messages.get(payloadOf(sent))!.mayRepeat = true;
   }
 
+  /** Each client stays with its broker. */
+  mayComeLate(): void {}
+
   /** A broker tells that it gives a message up for a client, for the other broker, or (`undefined`) for everybody. */
   dropped(side: Side, client: string | undefined, payload: string): void {
     if (client === undefined) this.#dropped.add(`here ${payload}`).add(`there ${payload}`);

@@ -1,0 +1,238 @@
+/** One node of the simulated cluster: a machine on which processes of the broker live, one after the other. */
+import { fromFileUrl } from "@std/path";
+import { Broker } from "../../../src/broker/broker.ts";
+import { simulateGround } from "../../../src/cluster/ground.ts";
+import type { Logger } from "../../../src/logger.ts";
+import type { DropReason } from "../../../src/message.ts";
+import type { Random } from "../../support/random.ts";
+import { hooks } from "../../support/test_broker.ts";
+import type { Ledger } from "../ledger.ts";
+import { type Line, type LineEnds, Wire } from "../network.ts";
+import { DROPS_BY_POLICY } from "../simulation.ts";
+import { Process, type World } from "../world.ts";
+import type { Links } from "./links.ts";
+import { type LogEngine, LogWay } from "./log.ts";
+import { ProcessLog } from "./log.ts";
+import type { ClusterSchedule } from "./schedule.ts";
+
+/** What nodes share. */
+export interface NodeWorld {
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly links: Links;
+  readonly engine: LogEngine;
+  readonly schedule: ClusterSchedule;
+  readonly logger: Logger;
+}
+
+/** A shutdown takes no longer, with a log that does not answer. */
+const LONGEST_SHUTDOWN_MS = 60_000;
+/** A process that could not start is started again after so long. */
+const RESTART_MS = 1000;
+
+let clusters = 0;
+
+/** A name that no other cluster of this process has. */
+export function clusterName(): string {
+  return `simulated-${++clusters}`;
+}
+
+export class ClusterNode {
+  readonly name: string;
+  readonly way: LogWay;
+  broker: Broker | undefined;
+  process: Process;
+  /** Clients are let in, as far as the machine is concerned. */
+  isUp = false;
+  /** A process is there, perhaps on its way up. */
+  isRunning = false;
+  #frozenUntilMs = -Infinity;
+  readonly #shared: NodeWorld;
+  readonly #cluster: string;
+  readonly #index: number;
+  readonly #wires = new Set<Wire>();
+  #starts = 0;
+  #evictions = 0;
+
+  constructor(index: number, cluster: string, shared: NodeWorld, random: Random) {
+    const { world, schedule, engine } = shared;
+    this.name = "abcdef"[index]!;
+    this.#index = index;
+    this.#cluster = cluster;
+    this.#shared = shared;
+    this.way = new LogWay(engine, schedule.nodes[index]!.log, random);
+    this.process = new Process(world, 0, schedule.slowness);
+  }
+
+  /** Changes whenever sessions of this node may have ended; -1: nobody is there. */
+  get life(): number {
+    return this.isUp ? (this.#index + 1) * 1_000_000 + this.#starts * 1000 + this.#evictions : -1;
+  }
+
+  /** When its word was last not sure to be in the log. */
+  get troubledAtMs(): number {
+    const { nowMs } = this.#shared.world;
+    return this.way.isTroubled || this.process.frozen ? nowMs : Math.max(this.way.troubledAtMs, this.#frozenUntilMs);
+  }
+
+  /** Resolves when what the process loads is there; all else takes the time of the world. */
+  async start(): Promise<void> {
+    if (this.isRunning) return;
+    const { world, schedule, links } = this.#shared;
+    this.isRunning = true;
+    this.#starts++;
+    const process = this.process = new Process(world, 1_000_000 * this.#starts, schedule.slowness);
+    const broker = this.broker = this.#makeBroker(process);
+    const isOpen = Promise.withResolvers<void>();
+    simulateGround(this.#cluster, () => {
+      isOpen.resolve();
+      const [log, carrier] = [new ProcessLog(process, this.way), links.carrier(this.name, process)];
+      return Promise.resolve({ log, carrier });
+    });
+    const started = broker.start().then(
+      () => this.#started(process, broker),
+      (error) => this.#notStarted(process, error),
+    );
+    await Promise.race([isOpen.promise, started]);
+  }
+
+  #makeBroker(process: Process): Broker {
+    const { schedule, ledger } = this.#shared;
+    const { failureTimeoutSeconds, maxInflight } = schedule;
+    const observer = hooks({ messageDropped: (client, { payload }, reason) => this.#dropped(client, payload, reason) });
+    const cluster = { name: this.#cluster, node: this.name, failureTimeout: failureTimeoutSeconds };
+    void ledger;
+    return new Broker({
+      listeners: { simulated: { type: "external" } },
+      auth: { plugins: ["auth.anonymous"], allowAnonymous: true },
+      plugins: [observer],
+      sysInterval: 0,
+      maxInflight,
+      cluster: { ...cluster, log: { type: "memory" } },
+    }, {
+      clock: process.clock,
+      machine: process.machine,
+      logger: this.#logger(process),
+      baseDirectory: fromFileUrl(new URL("../../support/", import.meta.url)),
+    });
+  }
+
+  #logger(process: Process): Logger {
+    const { logger, world, ledger } = this.#shared;
+    const say = (text: string) => `${(world.nowMs / 1000).toFixed(3).padStart(9)} s  node ${this.name}: ${text}`;
+    const hear = (text: string) => {
+      if (!text.includes("was declared dead") || process !== this.process) return;
+      this.#evictions++;
+      ledger.crashed = true;
+    };
+    return {
+      debugEnabled: logger.debugEnabled === true,
+      debug: (text) => logger.debug(say(text)),
+      info: (text) => logger.info(say(text)),
+      warn: (text) => {
+        hear(text);
+        logger.warn(say(text));
+      },
+      error: (text) => logger.error(say(text)),
+    };
+  }
+
+  #started(process: Process, broker: Broker): void {
+    if (process !== this.process || !process.alive) return;
+    this.isUp = true;
+    void this.#watchWills(broker, `node ${this.name} in its life ${this.#starts}`);
+  }
+
+  /** A supervisor tries again, where the log was out of reach. */
+  #notStarted(process: Process, error: unknown): void {
+    if (process !== this.process) return;
+    const { world, ledger } = this.#shared;
+    if (this.troubledAtMs < world.nowMs - LONGEST_SHUTDOWN_MS) {
+      ledger.fault(`node ${this.name} does not start: ${error}`);
+    }
+    if (process.timers > 0) ledger.fault(`${process.timers} timers are left after a start that has failed`);
+    process.kill();
+    this.isRunning = false;
+    world.after(RESTART_MS, () => this.start());
+  }
+
+  /** Every node gets each will once. */
+  async #watchWills(broker: Broker, who: string): Promise<void> {
+    for await (const { payload } of broker.subscribe("w/#", { qos: 2 })) {
+      this.#shared.ledger.wills.delivered(who, new TextDecoder().decode(payload));
+    }
+  }
+
+  /** Connects a client; `undefined`: nobody is there. */
+  dial(line: Line, random: Random, ends: LineEnds): Wire | undefined {
+    if (!this.isUp) return undefined;
+    const { process, broker } = this;
+    const wire = new Wire(process, line, random, ends);
+    wire.onFault = (text) => this.#shared.ledger.fault(text);
+    this.#wires.add(wire);
+    process.notice(() =>
+      void broker!.accept(wire.transport, { listener: "simulated" }).then(({ closed }) => closed).then(
+        () => process.alive && this.#wires.delete(wire),
+        () => wire.processEnded(),
+      )
+    );
+    return wire;
+  }
+
+  /** As `kill -9` does. @param isTold its peers hear of it: the machine goes on */
+  kill(downMs: number, isTold: boolean): void {
+    if (!this.isRunning) return;
+    const { ledger, links, world } = this.#shared;
+    const { process } = this;
+    this.isUp = this.isRunning = false;
+    ledger.crashed = true;
+    process.kill();
+    links.processEnded(process, isTold);
+    for (const wire of this.#wires) wire.processEnded();
+    this.#wires.clear();
+    world.after(downMs, () => this.start());
+  }
+
+  /** As SIGSTOP and SIGCONT do. */
+  freeze(ms: number): void {
+    const { process } = this;
+    const { world } = this.#shared;
+    if (!this.isRunning || process.frozen) return;
+    process.freeze();
+    world.after(ms, () => {
+      this.#frozenUntilMs = world.nowMs;
+      process.thaw();
+    });
+  }
+
+  /** As SIGTERM does. */
+  shutDown(downMs: number): void {
+    if (!this.isUp) return;
+    const { process, broker } = this;
+    const { world, ledger } = this.#shared;
+    this.isUp = false;
+    ledger.crashed = true;
+    process.notice(() => {
+      void broker!.shutdown().then(() => {
+        if (process.timers > 0) ledger.fault(`${process.timers} timers are left after the shutdown of ${this.name}`);
+        process.kill();
+        if (process !== this.process) return;
+        this.isRunning = false;
+        world.after(downMs, () => this.start());
+      }, (error) => ledger.fault(`the shutdown of ${this.name} has failed: ${error}`));
+    });
+    world.after(LONGEST_SHUTDOWN_MS, () => {
+      if (process.alive && this.#frozenUntilMs < world.nowMs - LONGEST_SHUTDOWN_MS && !process.frozen) {
+        ledger.fault(`the shutdown of ${this.name} takes longer than ${LONGEST_SHUTDOWN_MS} ms`);
+      }
+    });
+  }
+
+  #dropped(client: string | undefined, payload: Uint8Array, reason: DropReason): void {
+    const { ledger } = this.#shared;
+    const text = new TextDecoder().decode(payload).replace(/\.+$/, "");
+    if (reason === "cluster-link") return;
+    if (reason !== "session-ended") ledger.dropped(client, text);
+    if (!DROPS_BY_POLICY.has(reason)) ledger.fault(`${text} was dropped for ${client}: ${reason}`);
+  }
+}
