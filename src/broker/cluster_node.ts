@@ -168,8 +168,8 @@ class JoinedNode implements BrokerNode {
     return this.#cluster.claim(clientIdentifier);
   }
 
-  signedIn(clientIdentifier: string): void {
-    this.#cluster.signedIn(clientIdentifier);
+  signedIn(clientIdentifier: string): Promise<void> | undefined {
+    return this.#cluster.signedIn(clientIdentifier);
   }
 
   sessionEnded(clientIdentifier: string): void {

@@ -24,6 +24,7 @@ import { lowest, Membership } from "./membership.ts";
 import { Peers } from "./peers.ts";
 import { type ClusterRecord, decodeRecord, RECORD_VERSION, type Snapshot } from "./record.ts";
 import { SnapshotReader } from "./snapshots.ts";
+import { unheardWills } from "./unheard_wills.ts";
 import { WillBook } from "./will_book.ts";
 
 /** A message that all nodes must have in one order is at most this large with its properties. */
@@ -86,6 +87,9 @@ export class Cluster implements LoggedWay {
   #changed = Promise.withResolvers<void>();
   #positionWaiting: { readonly position: number; readonly resolve: () => void }[] = [];
   #endAsked: Promise<number> | undefined;
+  /** By client identifier: wills that have not come by in the log, and who waits for them. */
+  readonly #unseenWills = new Map<string, Receipt>();
+  readonly #willWaiting = new Set<() => void>();
   #closed = false;
   #isReplaced = false;
   /** It says goodbye: nothing begins anew. */
@@ -308,7 +312,13 @@ export class Cluster implements LoggedWay {
 
   /** A client leaves a will, in place of its last. */
   will(stored: StoredWill): void {
-    this.#speaker.tell(encodeWill(stored));
+    const receipt = new Receipt();
+    this.#speaker.tell(encodeWill(stored), receipt);
+    const { clientIdentifier } = stored;
+    this.#unseenWills.set(clientIdentifier, receipt);
+    receipt.whenSettled(() => {
+      if (this.#unseenWills.get(clientIdentifier) === receipt) this.#unseenWills.delete(clientIdentifier);
+    });
   }
 
   /** A client's will is spent. */
@@ -334,10 +344,24 @@ export class Cluster implements LoggedWay {
     this.#claims.sessionEnded(clientIdentifier);
   }
 
-  /** A client has signed in: what it left with a dead node is void, unless it is due. */
-  signedIn(clientIdentifier: string): void {
+  /**
+   * A client has signed in: what it left with a dead node is void, unless it is due.
+   *
+   * @returns resolves when its will has come by in the log, or nobody can tell; `undefined`: that is so, or it has none
+   */
+  signedIn(clientIdentifier: string): Promise<void> | undefined {
     this.#claims.signedIn(clientIdentifier);
-    for (const key of this.#wills.ofClient(clientIdentifier)) this.#speaker.tell(encodeWillEnd(key));
+    const epochMs = this.#parts.clock.epoch();
+    for (const key of this.#wills.ofClient(clientIdentifier, epochMs)) this.#speaker.tell(encodeWillEnd(key));
+    const receipt = this.#unseenWills.get(clientIdentifier);
+    if (receipt === undefined || this.isCutOff) return undefined;
+    return new Promise((resolve) => {
+      receipt.whenSettled(() => {
+        this.#willWaiting.delete(resolve);
+        resolve();
+      });
+      if (receipt.pending) this.#willWaiting.add(resolve);
+    });
   }
 
   /** Resolves when all others know what clients here are subscribed to; `undefined`: they do. */
@@ -518,13 +542,19 @@ export class Cluster implements LoggedWay {
     if (!this.#joined) return;
     this.#joined = false;
     this.#parts.logger.warn(`cluster: node ${quote(this.#life.node)} was declared dead; its clients are closed`);
+    const unheard = unheardWills(this.#speaker.unseen(), this.#names, this.#life);
     // First its clients: what ends now is not to be acknowledged to them.
     this.#parts.onEvicted();
     this.#speaker.end();
     this.#peers.clear();
     this.#claims.clear();
     this.#wakeAll();
-    if (!this.#isLeaving && !this.#isReplaced) this.#begin();
+    if (this.#isLeaving || this.#isReplaced) return;
+    this.#begin();
+    for (const stored of unheard) {
+      this.will(stored);
+      this.#parts.publishWill(stored, this.willKey(stored.clientIdentifier));
+    }
   }
 
   /** Another process has this node's name, and is the later one: two that took turns would serve nobody. */
@@ -584,6 +614,8 @@ export class Cluster implements LoggedWay {
 
   #wakeAll(): void {
     for (const { resolve } of this.#positionWaiting.splice(0)) resolve();
+    for (const resolve of this.#willWaiting) resolve();
+    this.#willWaiting.clear();
     this.#notify();
   }
 }

@@ -2,7 +2,7 @@
 import type { Log } from "../log/log.ts";
 import type { Receipt } from "../receipt.ts";
 import type { Life } from "./cluster_state.ts";
-import { type BatchEntry, encodeRecord, type RecordBody } from "./record.ts";
+import { type BatchEntry, decodeRecord, encodeRecord, type RecordBody } from "./record.ts";
 
 /** So many records may be under way while further messages gather. */
 const MOST_UNDER_WAY = 8;
@@ -129,6 +129,15 @@ export class LogSpeaker {
     const { promise } = this.#idle;
     this.#look();
     return promise;
+  }
+
+  /** What was told and has not come by, in its order. */
+  unseen(): Uint8Array[] {
+    const said = this.#said.flatMap(({ bytes }) => {
+      const record = decodeRecord(bytes);
+      return "unreadable" in record || record.body.type !== "batch" ? [] : record.body.entries;
+    });
+    return [...said, ...this.#entries].flatMap((entry) => entry.type === "message" ? entry.content : []);
   }
 
   /** Says nothing more, and lets nobody wait. */

@@ -72,10 +72,10 @@ export class WillBook {
     this.#keysOf.delete(lifeKey(life));
   }
 
-  /** A client is back: what it left with a dead node, if that is not due. */
-  *ofClient(clientIdentifier: string): Generator<string> {
-    for (const [key, { stored, isSaid }] of this.#orphans) {
-      if (stored.clientIdentifier === clientIdentifier && !isSaid) yield key;
+  /** A client is back: what it left with a dead node, if that is not due yet. One that is due comes, whoever says it. */
+  *ofClient(clientIdentifier: string, epochMs: number): Generator<string> {
+    for (const [key, { stored, dueAt }] of this.#orphans) {
+      if (stored.clientIdentifier === clientIdentifier && dueAt > epochMs) yield key;
     }
   }
 

@@ -102,8 +102,13 @@ export interface ClusterNode {
    * @returns why that cannot be; `undefined`: there is none any longer
    */
   claim(clientIdentifier: string): Promise<string | undefined>;
-  /** A client has signed in. */
-  signedIn(clientIdentifier: string): void;
+  /**
+   * A client has signed in, and its will is taken down.
+   *
+   * @returns resolves when all other nodes will know of the will, whatever happens to this one; `undefined`: they do, or the
+   * log cannot be waited for
+   */
+  signedIn(clientIdentifier: string): Promise<void> | undefined;
   /** A session has ended; its client may have another one in the same turn. */
   sessionEnded(clientIdentifier: string): void;
 }

@@ -212,10 +212,11 @@ export class SignInAttempt implements SigningIn {
     // From here on its snapshot tells its filters, and is one and the same object everywhere.
     this.#client = withSession(client, session);
     context.wills.signedIn(this.#client);
-    context.cluster?.signedIn(client.clientIdentifier);
+    const willKnown = context.cluster?.signedIn(client.clientIdentifier);
     const open = this.#signedIn(session);
     this.#connection.own(open);
     const welcome = () => this.#welcome(open, present, properties);
+    if (willKnown) return willKnown.then(welcome);
     if (!writeQueue || writeQueue.fault || writeQueue.position === before) return welcome();
     return writeQueue.settled().then(welcome);
   }

@@ -32,6 +32,7 @@ export class Belief {
   #lostAtMs = 0;
   #lossWasTold = false;
   #lifeAtLoss = 0;
+  #attemptLife = 0;
   #sessionLife = 0;
   #goodbye: { readonly wire: Wire; isOvertaken: boolean } | undefined;
   /** One that waits for its delay. */
@@ -54,6 +55,7 @@ export class Belief {
 
   /** The client sends CONNECT. */
   connecting(clean: boolean): void {
+    this.#attemptLife = this.#shared.life();
     // The next connection may come before the goodbye.
     if (this.#goodbye && !this.#goodbye.wire.closedByBroker) this.#goodbye.isOvertaken = true;
     this.#decideDelayedWill();
@@ -85,7 +87,7 @@ export class Belief {
   /** The client is signed in. */
   welcomed(expirySeconds: number): void {
     this.#hasSession = expirySeconds > 0;
-    this.#sessionLife = this.#shared.life();
+    this.#sessionLife = this.#attemptLife;
     this.#mayHaveEnded = this.#mayHaveBegunAnew = false;
   }
 

@@ -97,11 +97,10 @@ export class ClusterNode {
   }
 
   #makeBroker(process: Process): Broker {
-    const { schedule, ledger } = this.#shared;
+    const { schedule } = this.#shared;
     const { failureTimeoutSeconds, maxInflight } = schedule;
     const observer = hooks({ messageDropped: (client, { payload }, reason) => this.#dropped(client, payload, reason) });
     const cluster = { name: this.#cluster, node: this.name, failureTimeout: failureTimeoutSeconds };
-    void ledger;
     return new Broker({
       listeners: { simulated: { type: "external" } },
       auth: { plugins: ["auth.anonymous"], allowAnonymous: true },
@@ -214,11 +213,8 @@ export class ClusterNode {
     ledger.crashed = true;
     process.notice(() => {
       void broker!.shutdown().then(() => {
-        if (process.timers > 0) ledger.fault(`${process.timers} timers are left after the shutdown of ${this.name}`);
-        process.kill();
-        if (process !== this.process) return;
-        this.isRunning = false;
-        world.after(downMs, () => this.start());
+        // What waits for its turn only is none.
+        world.after(1, () => process.notice(() => this.#ended(process, downMs)));
       }, (error) => ledger.fault(`the shutdown of ${this.name} has failed: ${error}`));
     });
     world.after(LONGEST_SHUTDOWN_MS, () => {
@@ -226,6 +222,15 @@ export class ClusterNode {
         ledger.fault(`the shutdown of ${this.name} takes longer than ${LONGEST_SHUTDOWN_MS} ms`);
       }
     });
+  }
+
+  #ended(process: Process, downMs: number): void {
+    const { world, ledger } = this.#shared;
+    if (process.timers > 0) ledger.fault(`${process.timers} timers are left after the shutdown of ${this.name}`);
+    process.kill();
+    if (process !== this.process) return;
+    this.isRunning = false;
+    world.after(downMs, () => this.start());
   }
 
   #dropped(client: string | undefined, payload: Uint8Array, reason: DropReason): void {
