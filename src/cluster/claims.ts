@@ -63,15 +63,16 @@ export class Claims {
     const owner = this.#ownerOf(clientIdentifier);
     if (owner === this.#parts.node) return await this.#decide(clientIdentifier, owner);
     const link = this.#parts.link(owner);
+    const nowMs = this.#parts.epoch();
+    const isAnswered = link?.connected === true &&
+      await this.#patiently(link.ask(question(CLAIM, [clientIdentifier], () => nowMs)));
     // It is told when it can be reached.
-    if (link?.connected) await this.#patiently(link.ask(question(CLAIM, [clientIdentifier])));
+    if (!isAnswered) this.#untold.add(clientIdentifier);
   }
 
   /** A client has signed in here. */
   signedIn(clientIdentifier: string): void {
     this.#own.set(clientIdentifier, this.#parts.epoch());
-    const owner = this.#ownerOf(clientIdentifier);
-    if (owner !== this.#parts.node && this.#parts.link(owner)?.connected !== true) this.#untold.add(clientIdentifier);
   }
 
   /** A session has ended here; there may be another one by the end of the turn. */
@@ -108,6 +109,9 @@ export class Claims {
 
   /** Tells owners what they do not know yet. Called regularly. */
   tick(): void {
+    for (const clientIdentifier of this.#untold) {
+      if (!this.#own.has(clientIdentifier)) this.#untold.delete(clientIdentifier);
+    }
     if (this.#untold.size === 0) return;
     const byOwner = Map.groupBy(this.#untold, (clientIdentifier) => this.#ownerOf(clientIdentifier));
     for (const [owner, clientIdentifiers] of byOwner) {
@@ -136,8 +140,8 @@ export class Claims {
     const kind = source.u8();
     const asked = source.list(() => [source.text(), source.number()] as const);
     for (const [clientIdentifier, sinceMs] of asked) {
-      if (kind === CLAIM) await this.#decide(clientIdentifier, peer.node);
-      else if (kind === KICK) this.#kick(clientIdentifier);
+      if (kind === CLAIM) await this.#asked(clientIdentifier, { node: peer.node, sinceMs });
+      else if (kind === KICK) this.#kick(clientIdentifier, sinceMs);
       else if (kind === HELD) this.#heard(clientIdentifier, { node: peer.node, sinceMs });
       else if (kind === RELEASE) this.#release(clientIdentifier, peer.node);
       else throw new BytesError(`a question of type ${kind} is nothing that is known`);
@@ -145,13 +149,21 @@ export class Claims {
     return new Uint8Array(0);
   }
 
+  /** What comes so late that nobody waits for the answer says no more than that the node may have it, since then. */
+  #asked(clientIdentifier: string, holding: Holding): void | Promise<void> {
+    const { epoch, patienceMs } = this.#parts;
+    if (epoch() - holding.sinceMs < patienceMs) return this.#decide(clientIdentifier, holding.node);
+    if (this.#holders.has(clientIdentifier)) this.#heard(clientIdentifier, holding);
+  }
+
   /** Gives an identifier to a node, once the one that had it has closed it. */
   #decide(clientIdentifier: string, node: string): Promise<void> {
     const before = this.#deciding.get(clientIdentifier) ?? Promise.resolve();
     const decided = before.then(async () => {
       const holder = this.#holders.get(clientIdentifier);
-      this.#holders.set(clientIdentifier, { node, sinceMs: this.#parts.epoch() });
-      if (holder !== undefined && holder.node !== node) await this.#takeFrom(holder.node, clientIdentifier);
+      const sinceMs = this.#parts.epoch();
+      this.#holders.set(clientIdentifier, { node, sinceMs });
+      if (holder !== undefined && holder.node !== node) await this.#takeFrom(holder.node, clientIdentifier, sinceMs);
     }).finally(() => {
       if (this.#deciding.get(clientIdentifier) === decided) this.#deciding.delete(clientIdentifier);
     });
@@ -159,21 +171,31 @@ export class Claims {
     return decided;
   }
 
-  async #takeFrom(node: string, clientIdentifier: string): Promise<void> {
-    if (node === this.#parts.node) return this.#kick(clientIdentifier);
+  /** @param sinceMs another node has it since then */
+  async #takeFrom(node: string, clientIdentifier: string, sinceMs: number): Promise<void> {
+    if (node === this.#parts.node) return this.#kick(clientIdentifier, sinceMs);
     const link = this.#parts.link(node);
-    if (link?.connected) await this.#patiently(link.ask(question(KICK, [clientIdentifier])));
+    // Where there is no connection it comes with the next, and nobody waits for that.
+    const answer = link?.ask(question(KICK, [clientIdentifier], () => sinceMs));
+    if (link?.connected && answer) await this.#patiently(answer);
   }
 
-  /** A node that is cut off or frozen holds up no sign-in for longer: what it was asked comes to it when it is back. */
-  async #patiently(answer: Promise<unknown>): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const cancel = this.#parts.after(this.#parts.patienceMs, late.resolve);
-    await Promise.race([answer, late.promise]);
+  /**
+   * A node that is cut off or frozen holds up no sign-in for longer: what it was asked comes to it when it is back.
+   *
+   * @returns whether it has answered
+   */
+  async #patiently(answer: Promise<Uint8Array | undefined>): Promise<boolean> {
+    const late = Promise.withResolvers<undefined>();
+    const cancel = this.#parts.after(this.#parts.patienceMs, () => late.resolve(undefined));
+    const isAnswered = await Promise.race([answer, late.promise]) !== undefined;
     cancel();
+    return isAnswered;
   }
 
-  #kick(clientIdentifier: string): void {
+  /** @param sinceMs another node has it since then; who came here later is not meant */
+  #kick(clientIdentifier: string, sinceMs: number): void {
+    if ((this.#own.get(clientIdentifier) ?? 0) > sinceMs) return;
     this.#own.delete(clientIdentifier);
     this.#untold.delete(clientIdentifier);
     this.#parts.kick(clientIdentifier);
@@ -188,7 +210,7 @@ export class Claims {
     }
     const [older, newer] = known.sinceMs <= holding.sinceMs ? [known, holding] : [holding, known];
     this.#holders.set(clientIdentifier, newer);
-    void this.#takeFrom(older.node, clientIdentifier);
+    void this.#takeFrom(older.node, clientIdentifier, newer.sinceMs);
   }
 
   #release(clientIdentifier: string, node: string): void {

@@ -542,7 +542,7 @@ export class Cluster implements LoggedWay {
     if (!this.#joined) return;
     this.#joined = false;
     this.#parts.logger.warn(`cluster: node ${quote(this.#life.node)} was declared dead; its clients are closed`);
-    const unheard = unheardWills(this.#speaker.unseen(), this.#names, this.#life);
+    const unheard = unheardWills(this.#speaker.unseen(), this.#names, this.#life, this.#parts.clock.now());
     // First its clients: what ends now is not to be acknowledged to them.
     this.#parts.onEvicted();
     this.#speaker.end();
@@ -551,7 +551,8 @@ export class Cluster implements LoggedWay {
     this.#wakeAll();
     if (this.#isLeaving || this.#isReplaced) return;
     this.#begin();
-    for (const stored of unheard) {
+    for (const message of unheard.messages) this.#speaker.tell(encodeMessage(message, this.#parts.clock.now()));
+    for (const stored of unheard.wills) {
       this.will(stored);
       this.#parts.publishWill(stored, this.willKey(stored.clientIdentifier));
     }

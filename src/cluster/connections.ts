@@ -47,6 +47,8 @@ interface Hello {
   readonly cluster: string;
   readonly life: Life;
   readonly received: number;
+  /** Which life of the peer it is said to: numbers of frames are those of two lives. `undefined`: an older node does not say. */
+  readonly to: number | undefined;
 }
 
 /** Makes and takes connections, and gives them to the links. */
@@ -105,7 +107,7 @@ export class Connections {
       try {
         const transport = await carrier.dial(address);
         await this.#guarded(transport, async () => {
-          await say(transport, { cluster, life: life(), received: link.succeed(transport) });
+          await say(transport, { cluster, life: life(), received: link.succeed(transport), to: link.peer.incarnation });
           const reader = new BatchReader(transport);
           const hello = await this.#hear(reader, transport);
           if (hello === undefined || keyOf(hello.life) !== keyOf(link.peer)) {
@@ -132,7 +134,10 @@ export class Connections {
       const { hello, link } = await arrival ?? {};
       if (hello === undefined) return;
       if (link === undefined) return logger.debug(`node ${quote(hello.life.node)} connects, but does not live`);
-      await say(transport, { cluster, life: life(), received: link.succeed(transport) });
+      if (hello.to !== undefined && hello.to !== life().incarnation) {
+        return logger.debug(`node ${quote(hello.life.node)} connects to an earlier life of this one`);
+      }
+      await say(transport, { cluster, life: life(), received: link.succeed(transport), to: link.peer.incarnation });
       await this.#serve(link, transport, reader, hello.received);
     }).catch((error) => this.#warn(`a connection of another node was not taken: ${errorText(error)}`));
   }
@@ -181,7 +186,9 @@ export class Connections {
       const source = new ByteSource(frames);
       const cluster = source.text();
       const life = { node: source.text(), incarnation: source.number() };
-      if (cluster === this.#parts.cluster) return { cluster, life, received: source.number() };
+      if (cluster === this.#parts.cluster) {
+        return { cluster, life, received: source.number(), to: source.remaining > 0 ? source.number() : undefined };
+      }
       this.#warn(`node ${quote(life.node)} of cluster ${quote(cluster)} connects, which is not this one`);
       return undefined;
     } finally {
@@ -241,13 +248,14 @@ function keyOf({ node, incarnation }: Life): string {
   return `${incarnation}/${node}`;
 }
 
-async function say(transport: Transport, { cluster, life, received }: Hello): Promise<void> {
+async function say(transport: Transport, { cluster, life, received, to = 0 }: Hello): Promise<void> {
   const out = new OutputBuffer();
   for (let i = 0; i < BATCH_HEAD_BYTES / 4; i++) out.u32(0);
   writeText(out, cluster);
   writeText(out, life.node);
   writeNumber(out, life.incarnation);
   writeNumber(out, received);
+  writeNumber(out, to);
   const bytes = out.take();
   sealBatch(bytes);
   await transport.write(bytes);

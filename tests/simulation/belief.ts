@@ -50,6 +50,8 @@ export class Belief {
 
   /** The session that the client is told of may be one that began without its knowledge. */
   get mayBeAnother(): boolean {
+    const { cluster, life } = this.#shared;
+    if (cluster !== undefined && life() !== this.#sessionLife) return true;
     return this.#awaySeconds > this.#profile.expirySeconds - 1;
   }
 
