@@ -44,10 +44,14 @@ export class Claims {
   readonly #own = new Map<string, number>();
   /** Those whose owner does not know of them yet. */
   readonly #untold = new Set<string>();
+  /** Claims of this node that are not answered, and since when another node has the identifier. */
+  readonly #claiming = new Map<string, { count: number; takenMs: number }>();
+  /** Since when those have their identifier who are about to be signed in. */
+  readonly #granted = new Map<string, number>();
   /** By client identifier, of those that this node owns. */
   readonly #holders = new Map<string, Holding>();
   /** Claims of one identifier are decided one after the other. */
-  readonly #deciding = new Map<string, Promise<void>>();
+  readonly #deciding = new Map<string, Promise<unknown>>();
 
   constructor(parts: ClaimsParts) {
     this.#parts = parts;
@@ -58,21 +62,40 @@ export class Claims {
     return this.#holders.size;
   }
 
-  /** Claims an identifier for this node; resolves when no other has it that can be reached. */
-  async claim(clientIdentifier: string): Promise<void> {
+  /**
+   * Claims an identifier for this node; resolves when no other has it that can be reached.
+   *
+   * @returns why the client is not to be let in; `undefined`: it is
+   */
+  async claim(clientIdentifier: string): Promise<string | undefined> {
+    const claiming = this.#claiming.get(clientIdentifier) ?? { count: 0, takenMs: 0 };
+    this.#claiming.set(clientIdentifier, claiming);
+    claiming.count++;
+    const sinceMs = await this.#grant(clientIdentifier);
+    if (--claiming.count === 0) this.#claiming.delete(clientIdentifier);
+    if (claiming.takenMs > sinceMs) return "the client connected anew, to another node";
+    this.#granted.set(clientIdentifier, sinceMs);
+    return undefined;
+  }
+
+  /** Since when this node may say that it has an identifier. */
+  async #grant(clientIdentifier: string): Promise<number> {
     const owner = this.#ownerOf(clientIdentifier);
+    const nowMs = Math.floor(this.#parts.epoch());
     if (owner === this.#parts.node) return await this.#decide(clientIdentifier, owner);
     const link = this.#parts.link(owner);
-    const nowMs = this.#parts.epoch();
-    const isAnswered = link?.connected === true &&
-      await this.#patiently(link.ask(question(CLAIM, [clientIdentifier], () => nowMs)));
+    const answer = link?.connected === true
+      ? await this.#patiently(link.ask(question(CLAIM, [clientIdentifier], () => nowMs)))
+      : undefined;
     // It is told when it can be reached.
-    if (!isAnswered) this.#untold.add(clientIdentifier);
+    if (answer === undefined) this.#untold.add(clientIdentifier);
+    return answer === undefined || answer.length === 0 ? nowMs : new ByteSource(answer).number();
   }
 
   /** A client has signed in here. */
   signedIn(clientIdentifier: string): void {
-    this.#own.set(clientIdentifier, this.#parts.epoch());
+    this.#own.set(clientIdentifier, this.#granted.get(clientIdentifier) ?? Math.floor(this.#parts.epoch()));
+    this.#granted.delete(clientIdentifier);
   }
 
   /** A session has ended here; there may be another one by the end of the turn. */
@@ -109,6 +132,7 @@ export class Claims {
 
   /** Tells owners what they do not know yet. Called regularly. */
   tick(): void {
+    this.#granted.clear();
     for (const clientIdentifier of this.#untold) {
       if (!this.#own.has(clientIdentifier)) this.#untold.delete(clientIdentifier);
     }
@@ -137,33 +161,40 @@ export class Claims {
    */
   async answer(peer: Life, bytes: Uint8Array): Promise<Uint8Array> {
     const source = new ByteSource(bytes);
+    const sink = new ByteSink();
     const kind = source.u8();
     const asked = source.list(() => [source.text(), source.number()] as const);
     for (const [clientIdentifier, sinceMs] of asked) {
-      if (kind === CLAIM) await this.#asked(clientIdentifier, { node: peer.node, sinceMs });
+      if (kind === CLAIM) sink.number(await this.#asked(clientIdentifier, { node: peer.node, sinceMs }));
       else if (kind === KICK) this.#kick(clientIdentifier, sinceMs);
       else if (kind === HELD) this.#heard(clientIdentifier, { node: peer.node, sinceMs });
       else if (kind === RELEASE) this.#release(clientIdentifier, peer.node);
       else throw new BytesError(`a question of type ${kind} is nothing that is known`);
     }
-    return new Uint8Array(0);
+    return sink.take();
   }
 
   /** What comes so late that nobody waits for the answer says no more than that the node may have it, since then. */
-  #asked(clientIdentifier: string, holding: Holding): void | Promise<void> {
+  #asked(clientIdentifier: string, holding: Holding): number | Promise<number> {
     const { epoch, patienceMs } = this.#parts;
     if (epoch() - holding.sinceMs < patienceMs) return this.#decide(clientIdentifier, holding.node);
     if (this.#holders.has(clientIdentifier)) this.#heard(clientIdentifier, holding);
+    return holding.sinceMs;
   }
 
-  /** Gives an identifier to a node, once the one that had it has closed it. */
-  #decide(clientIdentifier: string, node: string): Promise<void> {
+  /**
+   * Gives an identifier to a node, once the one that had it has closed it.
+   *
+   * @returns since when it has it, by this node's clock
+   */
+  #decide(clientIdentifier: string, node: string): Promise<number> {
     const before = this.#deciding.get(clientIdentifier) ?? Promise.resolve();
     const decided = before.then(async () => {
       const holder = this.#holders.get(clientIdentifier);
-      const sinceMs = this.#parts.epoch();
+      const sinceMs = Math.max(Math.floor(this.#parts.epoch()), (holder?.sinceMs ?? 0) + 1);
       this.#holders.set(clientIdentifier, { node, sinceMs });
       if (holder !== undefined && holder.node !== node) await this.#takeFrom(holder.node, clientIdentifier, sinceMs);
+      return sinceMs;
     }).finally(() => {
       if (this.#deciding.get(clientIdentifier) === decided) this.#deciding.delete(clientIdentifier);
     });
@@ -183,18 +214,20 @@ export class Claims {
   /**
    * A node that is cut off or frozen holds up no sign-in for longer: what it was asked comes to it when it is back.
    *
-   * @returns whether it has answered
+   * @returns its answer; `undefined`: it has not answered, or is dead
    */
-  async #patiently(answer: Promise<Uint8Array | undefined>): Promise<boolean> {
+  async #patiently(answer: Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
     const late = Promise.withResolvers<undefined>();
     const cancel = this.#parts.after(this.#parts.patienceMs, () => late.resolve(undefined));
-    const isAnswered = await Promise.race([answer, late.promise]) !== undefined;
+    const first = await Promise.race([answer, late.promise]);
     cancel();
-    return isAnswered;
+    return first;
   }
 
   /** @param sinceMs another node has it since then; who came here later is not meant */
   #kick(clientIdentifier: string, sinceMs: number): void {
+    const claiming = this.#claiming.get(clientIdentifier);
+    if (claiming !== undefined) claiming.takenMs = Math.max(claiming.takenMs, sinceMs);
     if ((this.#own.get(clientIdentifier) ?? 0) > sinceMs) return;
     this.#own.delete(clientIdentifier);
     this.#untold.delete(clientIdentifier);

@@ -334,7 +334,8 @@ export class Cluster implements LoggedWay {
   /** As {@linkcode Claims.claim}; what is resolved with is why that cannot be. */
   async claim(clientIdentifier: string): Promise<string | undefined> {
     const { incarnation } = this.#life;
-    await this.#claims.claim(clientIdentifier);
+    const problem = await this.#claims.claim(clientIdentifier);
+    if (problem !== undefined) return problem;
     const isSame = this.#joined && incarnation === this.#life.incarnation;
     return isSame ? undefined : "this node was cut off from the cluster";
   }
@@ -542,7 +543,8 @@ export class Cluster implements LoggedWay {
     if (!this.#joined) return;
     this.#joined = false;
     this.#parts.logger.warn(`cluster: node ${quote(this.#life.node)} was declared dead; its clients are closed`);
-    const unheard = unheardWills(this.#speaker.unseen(), this.#names, this.#life, this.#parts.clock.now());
+    const place = { life: this.#life, nowMs: this.#parts.clock.now() };
+    const unheard = unheardWills(this.#speaker.unseen(), this.#names, place, (key) => this.#wills.get(key));
     // First its clients: what ends now is not to be acknowledged to them.
     this.#parts.onEvicted();
     this.#speaker.end();

@@ -3,7 +3,7 @@ import type { Message } from "../message.ts";
 import type { TopicNames } from "../packet/topic_names.ts";
 import type { StoredWill } from "../store/store.ts";
 import type { Life } from "./cluster_state.ts";
-import { decodeEntry } from "./entries.ts";
+import { decodeEntry, encodeWill } from "./entries.ts";
 
 /** What is left to say of them. */
 export interface Unheard {
@@ -17,16 +17,35 @@ export interface Unheard {
  * Those that nobody else can publish: no other node has heard of the will.
  *
  * @param unseen what the life has said and what has not come by in the log
- * @param nowMs by the clock that messages expire by
+ * @param place whose life it was, and now, by the clock that messages expire by
+ * @param heard the will of this key that the others know of
  */
-export function unheardWills(unseen: Iterable<Uint8Array>, names: TopicNames, life: Life, nowMs: number): Unheard {
+export function unheardWills(
+  unseen: Iterable<Uint8Array>,
+  names: TopicNames,
+  place: { readonly life: Life; readonly nowMs: number },
+  heard: (key: string) => StoredWill | undefined,
+): Unheard {
   const wills = new Map<string, StoredWill>();
   const messages: Message[] = [];
+  const ended = new Set<string>();
   for (const content of unseen) {
-    const entry = decodeEntry(content, names, { life, nowMs });
-    if (entry.type === "will") wills.set(entry.key, entry.stored);
-    else if (entry.type === "will-end") wills.delete(entry.key);
-    else if (entry.will !== undefined && wills.delete(entry.will)) messages.push(entry.message);
+    const entry = decodeEntry(content, names, place);
+    if (entry.type === "will") {
+      const known = ended.has(entry.key) ? undefined : heard(entry.key);
+      // That its delay has begun makes no other will of it.
+      if (known === undefined || !isSame(known, entry.stored)) wills.set(entry.key, entry.stored);
+      continue;
+    }
+    const key = entry.type === "will-end" ? entry.key : entry.will;
+    if (key === undefined) continue;
+    ended.add(key);
+    if (wills.delete(key) && entry.type === "message") messages.push(entry.message);
   }
   return { wills: [...wills.values()], messages };
+}
+
+function isSame(a: StoredWill, b: StoredWill): boolean {
+  const [one, other] = [a, b].map((stored) => encodeWill({ ...stored, dueAt: undefined }));
+  return one!.length === other!.length && one!.every((byte, i) => byte === other![i]);
 }

@@ -44,6 +44,11 @@ export class WillBook {
     this.#keysOf.set(lifeKey(life), keys.add(key));
   }
 
+  /** One that is not spent. */
+  get(key: string): StoredWill | undefined {
+    return this.#wills.get(key) ?? this.#orphans.get(key)?.stored;
+  }
+
   /** It is spent. @returns whether there was one */
   end(key: string): boolean {
     return this.#wills.delete(key) || this.#orphans.delete(key);

@@ -74,6 +74,16 @@ export class Wills {
     if (count > 1) this.#fault(`${client} got ${payload} twice`);
   }
 
+  /** A cluster's log says that a will was published, whoever was there to hear it. */
+  published(payload: string): void {
+    this.delivered("the log", payload);
+  }
+
+  /** Whether somebody has got it. */
+  has(who: string, payload: string): boolean {
+    return this.#wills.get(payload)?.counts.has(who) === true;
+  }
+
   /** Wills that were due and have not come. */
   missing(): string[] {
     return [...this.#wills].filter(([, { outcome, counts }]) => outcome === "due" && counts.size === 0)

@@ -51,6 +51,8 @@ export class ClusterNode {
   readonly #cluster: string;
   readonly #index: number;
   readonly #wires = new Set<Wire>();
+  /** What is behind that in the log this process has seen. */
+  startedAt = 0;
   #starts = 0;
   #evictions = 0;
 
@@ -139,7 +141,13 @@ export class ClusterNode {
   #started(process: Process, broker: Broker): void {
     if (process !== this.process || !process.alive) return;
     this.isUp = true;
-    void this.#watchWills(broker, `node ${this.name} in its life ${this.#starts}`);
+    this.startedAt = this.#shared.engine.end;
+    void this.#watchWills(broker, this.witness);
+  }
+
+  /** Who hears of wills in this process. */
+  get witness(): string {
+    return `node ${this.name} in its life ${this.#starts}`;
   }
 
   /** A supervisor tries again, where the log was out of reach. */

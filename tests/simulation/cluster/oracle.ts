@@ -12,6 +12,8 @@ export interface Word {
   readonly retained: ReadonlyMap<string, string>;
   /** How many wills are not spent. */
   readonly wills: number;
+  /** Payloads of those that were published, in their order, and where in the log. */
+  readonly published: readonly (readonly [payload: string, position: number])[];
 }
 
 /** Reads it all. */
@@ -20,8 +22,9 @@ export function wordOfLog({ records }: LogEngine): Word {
   const names = new TopicNames();
   const wills = new WillBook();
   const retained = new Map<string, string>();
+  const published: [string, number][] = [];
   const died = (node: string, incarnation: number, atMs: number) => wills.died({ node, incarnation }, atMs);
-  for (const { bytes, timeMs } of records) {
+  for (const { position, bytes, timeMs } of records) {
     const record = decodeRecord(bytes);
     if ("unreadable" in record) throw new Error(record.text);
     const { writer: node, incarnation, body } = record;
@@ -38,12 +41,14 @@ export function wordOfLog({ records }: LogEngine): Word {
       const said = decodeEntry(entry.content, names, { life, nowMs: 0 });
       if (said.type === "will") wills.set(life, said.key, said.stored);
       else if (said.type === "will-end") wills.end(said.key);
-      else if ((said.will === undefined || wills.end(said.will)) && said.message.retain) {
-        const { topicName, payload } = said.message;
+      else if (said.will === undefined || wills.end(said.will)) {
+        const { topicName, payload, retain } = said.message;
+        if (topicName.startsWith("w/")) published.push([new TextDecoder().decode(payload), position]);
+        if (!retain) continue;
         if (payload.length === 0) retained.delete(topicName);
         else retained.set(topicName, new TextDecoder().decode(payload).replace(/\.+$/, ""));
       }
     }
   }
-  return { retained, wills: [...wills.all()].length };
+  return { retained, wills: [...wills.all()].length, published };
 }

@@ -190,7 +190,14 @@ class ClusterSimulation {
       const sessions = this.#nodes.filter(({ broker }) => broker!.session(name) !== undefined);
       if (sessions.length > 1) ledger.fault(`${name} has a session at ${sessions.length} nodes`);
     }
-    const { retained } = wordOfLog(this.#engine);
+    const { retained, published } = wordOfLog(this.#engine);
+    for (const [payload] of published) ledger.wills.published(payload);
+    for (const { startedAt, witness } of this.#nodes) {
+      const missed = published.filter(([payload, position]) =>
+        position > startedAt && !ledger.wills.has(witness, payload)
+      );
+      for (const [payload] of missed) ledger.fault(`${witness} has not got ${payload}`);
+    }
     for (const { name, broker } of this.#nodes) {
       for (const topicName of new Set([...retained.keys(), ...broker!.retained.keys()])) {
         const message = broker!.retained.get(topicName);
