@@ -233,7 +233,7 @@ export class SimulatedClient {
     const { name } = this.profile;
     const isTransient = link.expirySeconds === 0;
     link.welcome = true;
-    this.#shared.cluster?.welcomed();
+    this.#shared.cluster?.welcomed(link.will);
     this.#belief.check(link.clean, sessionPresent);
     if (!sessionPresent) {
       this.#forget();

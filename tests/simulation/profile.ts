@@ -90,7 +90,7 @@ export interface ClientWorld {
   readonly cluster?: {
     /** What it had at the node where it is going to connect may not be what it has been told of. */
     readonly mustBeginAnew: () => boolean;
-    readonly welcomed: () => void;
+    readonly welcomed: (will: string | undefined) => void;
   };
 }
 

@@ -38,6 +38,7 @@ type Outcome = "open" | "due" | "void" | "either";
 
 interface WillBook {
   outcome: Outcome;
+  isExcused: boolean;
   /** How often each subscriber has got it. */
   readonly counts: Map<string, number>;
 }
@@ -53,7 +54,7 @@ export class Wills {
 
   /** A client sends CONNECT with a will. */
   armed(payload: string): void {
-    this.#wills.set(payload, { outcome: "open", counts: new Map() });
+    this.#wills.set(payload, { outcome: "open", isExcused: false, counts: new Map() });
   }
 
   /** What has to become of a will; the first word counts, but for `either`. */
@@ -74,6 +75,11 @@ export class Wills {
     if (count > 1) this.#fault(`${client} got ${payload} twice`);
   }
 
+  /** It may be lost: its node has died while nobody else could know of it. */
+  excuse(payload: string): void {
+    this.#wills.get(payload)!.isExcused = true;
+  }
+
   /** A cluster's log says that a will was published, whoever was there to hear it. */
   published(payload: string): void {
     this.delivered("the log", payload);
@@ -86,8 +92,9 @@ export class Wills {
 
   /** Wills that were due and have not come. */
   missing(): string[] {
-    return [...this.#wills].filter(([, { outcome, counts }]) => outcome === "due" && counts.size === 0)
-      .map(([payload]) => `${payload} was not published`);
+    return [...this.#wills].filter(([, { outcome, isExcused, counts }]) =>
+      outcome === "due" && !isExcused && counts.size === 0
+    ).map(([payload]) => `${payload} was not published`);
   }
 
   /** Finds the wills that nobody should have got. */

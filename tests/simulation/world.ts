@@ -110,6 +110,8 @@ function quiet(): Promise<void> {
 export class Process {
   /** Work since the last event, in milliseconds by its steps. */
   turnMs = 0;
+  /** How far its wall clock is from the world's. */
+  skewMs = 0;
   /** Timers that were set and have neither run nor been cancelled. */
   timers = 0;
   #workMs = 0;
@@ -186,7 +188,7 @@ export class Process {
 
   readonly clock: Clock = {
     now: () => this.startMs + this.world.nowMs,
-    epoch: () => this.world.epochMs,
+    epoch: () => this.world.epochMs + this.skewMs,
     every: (ms, tick) => {
       let cancel = () => {};
       const next = () => {

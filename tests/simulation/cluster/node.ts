@@ -55,6 +55,7 @@ export class ClusterNode {
   startedAt = 0;
   #starts = 0;
   #evictions = 0;
+  #unsureWills: string[] = [];
 
   constructor(index: number, cluster: string, shared: NodeWorld, random: Random) {
     const { world, schedule, engine } = shared;
@@ -84,6 +85,7 @@ export class ClusterNode {
     this.isRunning = true;
     this.#starts++;
     const process = this.process = new Process(world, 1_000_000 * this.#starts, schedule.slowness);
+    process.skewMs = schedule.nodes[this.#index]!.skewMs;
     const broker = this.broker = this.#makeBroker(process);
     const isOpen = Promise.withResolvers<void>();
     simulateGround(this.#cluster, () => {
@@ -186,6 +188,12 @@ export class ClusterNode {
     return wire;
   }
 
+  /** Who comes to a node that is cut off from the log leaves a will that no other node knows of until it reaches it again. */
+  hasWelcomed(will: string | undefined): void {
+    const { nowMs } = this.#shared.world;
+    if (will !== undefined && this.troubledAtMs > nowMs - LONGEST_SHUTDOWN_MS) this.#unsureWills.push(will);
+  }
+
   /** As `kill -9` does. @param isTold its peers hear of it: the machine goes on */
   kill(downMs: number, isTold: boolean): void {
     if (!this.isRunning) return;
@@ -193,6 +201,7 @@ export class ClusterNode {
     const { process } = this;
     this.isUp = this.isRunning = false;
     ledger.crashed = true;
+    for (const will of this.#unsureWills.splice(0)) ledger.wills.excuse(will);
     process.kill();
     links.processEnded(process, isTold);
     for (const wire of this.#wires) wire.processEnded();

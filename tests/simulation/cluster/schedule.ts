@@ -23,11 +23,18 @@ export type ClusterHappening =
 
 export type ClusterAction = ClusterHappening & { readonly atMs: number };
 
+/** How a node's machine is. */
+export interface SimulatedNode {
+  readonly log: LogDistance;
+  /** How far its wall clock is from the log's, in milliseconds. */
+  readonly skewMs: number;
+}
+
 /** A run: the cluster as it is at the beginning, and what happens to it. */
 export interface ClusterSchedule {
   readonly seed: number;
   readonly profiles: readonly Profile[];
-  readonly nodes: readonly { readonly log: LogDistance }[];
+  readonly nodes: readonly SimulatedNode[];
   readonly ways: ReadonlyMap<string, LinkWay>;
   readonly failureTimeoutSeconds: number;
   readonly maxInflight: number;
@@ -45,6 +52,7 @@ export function drawClusterSchedule(seed: number): ClusterSchedule {
   const profiles = Array.from({ length: random.between(3, 6) }, (_, i) => drawProfile(random, i));
   const nodes = Array.from({ length: NODES }, () => ({
     log: { delayMs: random.pick([0, 1, 5, 40]), jitterMs: random.pick([0, 3, 100]) },
+    skewMs: random.pick([0, 0, -400, 400]),
   }));
   const ways = new Map(PAIRS.map((pair) => [pair, {
     delayMs: random.pick([0, 1, 10, 100]),
@@ -201,8 +209,8 @@ export function tellCluster(schedule: ClusterSchedule): string {
   const involved = new Set(actions.flatMap((action) => "client" in action ? [action.client] : []));
   return [
     `seed ${seed}: failure-timeout ${failureTimeoutSeconds} s, max-inflight ${maxInflight}, ${slowness} µs a step`,
-    ...nodes.map(({ log }, i) =>
-      `node ${"abc"[i]}: the log is ${log.delayMs} to ${log.delayMs + log.jitterMs} ms away each way`
+    ...nodes.map(({ log, skewMs }, i) =>
+      `node ${"abc"[i]}: the log is ${log.delayMs} to ${log.delayMs + log.jitterMs} ms away each way, its clock ${skewMs} ms off`
     ),
     ...[...ways].map(([pair, way]) =>
       `link ${pair}: ${way.delayMs} to ${way.delayMs + way.jitterMs} ms each way, ${way.pieceBytes} B at once, ` +

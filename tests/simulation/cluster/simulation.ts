@@ -74,8 +74,9 @@ class ClusterSimulation {
       storeFailedAtMs: () => place.node.troubledAtMs,
       cluster: {
         mustBeginAnew: () => place.node !== place.welcomeAt,
-        welcomed: () => {
+        welcomed: (will) => {
           place.welcomeAt = place.node;
+          place.node.hasWelcomed(will);
         },
       },
     };
