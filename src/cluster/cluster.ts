@@ -79,6 +79,8 @@ export class Cluster implements LoggedWay {
   #speaker: LogSpeaker;
   #joined = false;
   #position = 0;
+  /** Where in the log this node has said something to all. */
+  #spokenAt = 0;
   /** What lies up to here happened before this run: it is taken in, but given to nobody. */
   #oldUpTo = 0;
   #reading: Promise<void> | undefined;
@@ -128,6 +130,8 @@ export class Cluster implements LoggedWay {
       names: this.#names,
       onDrop: (message, reason) => parts.onDrop(message, reason),
       onKnown: () => this.#notify(),
+      spokenAt: () => this.#spokenAt,
+      readUpTo: (position) => this.#readUpTo(position),
       onRequest: (peer, question) => this.#claims.answer(peer, question),
     });
     this.#claims = new Claims({
@@ -379,8 +383,13 @@ export class Cluster implements LoggedWay {
       return this.#parts.log.end();
     });
     const position = await this.#endAsked.catch(() => 0);
-    if (position <= this.#position || this.isCutOff) return;
-    await new Promise<void>((resolve) => this.#positionWaiting.push({ position, resolve }));
+    await this.#readUpTo(position);
+  }
+
+  /** Resolves when the log was read so far, or cannot be for now; `undefined`: it was. */
+  #readUpTo(position: number): Promise<void> | undefined {
+    if (position <= this.#position || this.isCutOff) return undefined;
+    return new Promise((resolve) => this.#positionWaiting.push({ position, resolve }));
   }
 
   /** Resolves when all that this node has said is in the log, or never will be. */
@@ -443,6 +452,7 @@ export class Cluster implements LoggedWay {
     else if (body.type === "heartbeat") this.#shortener.hasRead(node, body.safe);
     else if (body.type === "snapshot") this.#tookSnapshot(life, body);
     else if (body.type === "batch") {
+      if (isOwn) this.#spokenAt = this.#position;
       body.entries.forEach((entry, at) => {
         if (entry.type === "message" && verdict.entries[at] === "counts") this.#takeEntry(entry.content, life, timeMs);
       });

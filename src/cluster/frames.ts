@@ -22,6 +22,7 @@ export const FrameType = {
   Digest: 6,
   RoutesWanted: 7,
   NotTaken: 8,
+  After: 9,
 } as const;
 
 /** What the second byte of a message tells. */
@@ -201,7 +202,7 @@ export function skipFrame(type: number, source: ByteSource): void {
   } else if (type === FrameType.Acknowledge || type === FrameType.Digest) {
     source.number();
     source.number();
-  } else if (type === FrameType.NotTaken) {
+  } else if (type === FrameType.NotTaken || type === FrameType.After) {
     source.number();
   } else if (type !== FrameType.RoutesWanted) {
     throw new BytesError(`a frame of type ${type} is nothing that is known`);

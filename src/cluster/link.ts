@@ -44,6 +44,8 @@ export interface LinkObserver {
   onReturn(message: Message, seat: Seat): void;
   /** A message at QoS 0 was given up. */
   onDrop(message: Message): void;
+  /** Resolves when the log was read up to a position here, or cannot be; `undefined`: it was. */
+  readUpTo(position: number): Promise<void> | undefined;
 }
 
 /** Who a message for a group was given to. */
@@ -61,6 +63,8 @@ export interface LinkParts {
   now(): number;
   /** Calls `run` at the end of the turn. */
   soon(run: () => void): void;
+  /** Where in the log the last message of this node is: what goes over links must not overtake it. */
+  spokenAt(): number;
 }
 
 interface Awaited {
@@ -91,6 +95,9 @@ export class Link {
   #successor: Transport | undefined;
   #received = 0;
   #workedOffBytes = 0;
+  /** What the peer was told of {@linkcode LinkParts.spokenAt}, and what it has told and was not waited for. */
+  #toldAt = 0;
+  #waitsFor = 0;
   #ended = false;
   /** Bytes over all connections. */
   bytesSent = 0;
@@ -159,11 +166,21 @@ export class Link {
       this.#parts.observer.onDrop(message);
       return false;
     }
+    const spokenAt = this.#parts.spokenAt();
+    if (spokenAt > this.#toldAt) this.#tellAfter(spokenAt);
     const out = this.#sender.frame(isLoose ? "loose" : "numbered");
     writeMessage(out, message, seat?.group, this.#parts.now());
     if (!isLoose) this.#await(message, seat);
     this.#sender.flush();
     return true;
+  }
+
+  /** The peer may not have read in the log yet what clients here have published before by that way. */
+  #tellAfter(position: number): void {
+    this.#toldAt = position;
+    const out = this.#sender.frame("numbered");
+    out.u8(FrameType.After);
+    writeNumber(out, position);
   }
 
   #await(message: Message, seat: Seat | undefined): void {
@@ -294,6 +311,7 @@ export class Link {
     work.begin();
     const source = new ByteSource(frames);
     let counts = false;
+    if (this.#waitsFor > 0 && !await this.#readOn(transport)) return;
     while (source.remaining > 0) {
       const at = frames.length - source.remaining;
       // What cannot be read would come again and again.
@@ -301,6 +319,7 @@ export class Link {
       if (frames[at] !== FrameType.Acknowledge) counts = true;
       const waits = this.#takeFrame(frames, source);
       if (waits) await waits;
+      if (this.#waitsFor > 0 && !await this.#readOn(transport)) return;
       work.steps++;
       if (work.isDue && work.look(this.#party)) await work.turn(this.#party);
       if (this.#ended || this.#transport !== transport) return;
@@ -312,6 +331,15 @@ export class Link {
     writeNumber(out, this.#received);
     writeNumber(out, this.#workedOffBytes);
     this.#sender.flush();
+  }
+
+  /** Waits for what has to come by in the log first. False: the connection is over. */
+  async #readOn(transport: Transport): Promise<boolean> {
+    const waits = this.#parts.observer.readUpTo(this.#waitsFor);
+    if (waits) await waits;
+    if (this.#ended || this.#transport !== transport) return false;
+    this.#waitsFor = 0;
+    return true;
   }
 
   #takeFrame(frames: Uint8Array, source: ByteSource): Promise<void> | undefined {
@@ -333,6 +361,8 @@ export class Link {
         return void observer.onRoutesWanted(this);
       case FrameType.NotTaken:
         return void this.#returned(source.number());
+      case FrameType.After:
+        return void (this.#waitsFor = source.number());
       case FrameType.Request:
         return void this.#answer(source.number(), source.bytes().slice());
       case FrameType.Answer: {

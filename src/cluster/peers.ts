@@ -7,7 +7,7 @@ import type { Chores, WorkBudget } from "../work_budget.ts";
 import type { Life } from "./cluster_state.ts";
 import type { Connections } from "./connections.ts";
 import type { CarriedMessage, RouteChange } from "./frames.ts";
-import { Link, type LinkObserver, type Seat } from "./link.ts";
+import { Link, type LinkObserver, type LinkParts, type Seat } from "./link.ts";
 import { RemoteRoutes } from "./remote_node.ts";
 import { LocalRoutes } from "./routes.ts";
 
@@ -15,7 +15,7 @@ import { LocalRoutes } from "./routes.ts";
 const DIGEST_MS = 10_000;
 
 /** What {@linkcode Peers} work with. */
-export interface PeersParts {
+export interface PeersParts extends Pick<LinkParts, "spokenAt">, Pick<LinkObserver, "readUpTo"> {
   readonly router: Pick<Router, "publish" | "publishToGroup" | "handOver">;
   readonly subscriptions: Subscriptions;
   readonly work: WorkBudget;
@@ -73,8 +73,8 @@ export class Peers implements LinkObserver {
   /** A life of another node has begun. */
   add(peer: Life, address: string): void {
     this.remove(peer.node);
-    const { work, maximumBytes, now, soon, names, subscriptions } = this.#parts;
-    const link = new Link({ peer, work, maximumBytes, now, soon, names, observer: this });
+    const { work, maximumBytes, now, soon, names, subscriptions, spokenAt } = this.#parts;
+    const link = new Link({ peer, work, maximumBytes, now, soon, names, spokenAt, observer: this });
     const routes = new RemoteRoutes(link, subscriptions);
     this.#peers.set(peer.node, { link, routes, bytesBefore: 0, quietSinceMs: now() });
     this.#tellChanges();
@@ -158,6 +158,10 @@ export class Peers implements LinkObserver {
     const { topicFilter, shareName } = seat.group;
     const share = subscriptions.shareGroup(topicFilter, shareName);
     if (share) router.handOver(message, share, seat, { onlyConnected: false });
+  }
+
+  readUpTo(position: number): Promise<void> | undefined {
+    return this.#parts.readUpTo(position);
   }
 
   onDrop(message: Message): void {

@@ -77,10 +77,14 @@ export class WillBook {
     this.#keysOf.delete(lifeKey(life));
   }
 
-  /** A client is back: what it left with a dead node, if that is not due yet. One that is due comes, whoever says it. */
+  /**
+   * A client is back: what it left with a dead node, if that is not due yet. One that is due comes, whoever says it; one
+   * without a delay always was, whatever this node's clock says.
+   */
   *ofClient(clientIdentifier: string, epochMs: number): Generator<string> {
     for (const [key, { stored, dueAt }] of this.#orphans) {
-      if (stored.clientIdentifier === clientIdentifier && dueAt > epochMs) yield key;
+      if (stored.clientIdentifier !== clientIdentifier || stored.will.delayIntervalSeconds === 0) continue;
+      if (dueAt > epochMs) yield key;
     }
   }
 

@@ -64,7 +64,8 @@ interface RetainedBook {
   attempted: number;
   readonly clears: Set<number>;
   uncertain: boolean;
-  publisher: string | undefined;
+  /** Who publishes there, at which QoS. */
+  stream: string | undefined;
 }
 
 interface Group {
@@ -124,9 +125,10 @@ export class Ledger implements ClientLedger {
     });
     if (!sent.retain) return;
     const book = this.#retainedBook(sent.topicName);
-    book.publisher ??= sent.publisher;
-    // Whose was last is known to the log alone.
-    book.uncertain ||= book.publisher !== sent.publisher;
+    const stream = `${sent.publisher} ${sent.qos}`;
+    book.stream ??= stream;
+    // Which was last is known to the log alone.
+    book.uncertain ||= book.stream !== stream;
     book.attempted = sent.number;
     book.uncertain ||= expires;
     if (sent.clears) book.clears.add(sent.number);
@@ -437,7 +439,7 @@ export class Ledger implements ClientLedger {
   #retainedBook(topicName: string): RetainedBook {
     let book = this.#retained.get(topicName);
     if (!book) {
-      book = { acknowledged: 0, attempted: 0, clears: new Set(), uncertain: false, publisher: undefined };
+      book = { acknowledged: 0, attempted: 0, clears: new Set(), uncertain: false, stream: undefined };
       this.#retained.set(topicName, book);
     }
     return book;
