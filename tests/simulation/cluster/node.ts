@@ -201,12 +201,16 @@ export class ClusterNode {
     const { process } = this;
     this.isUp = this.isRunning = false;
     ledger.crashed = true;
-    for (const will of this.#unsureWills.splice(0)) ledger.wills.excuse(will);
+    this.#excuseWills();
     process.kill();
     links.processEnded(process, isTold);
     for (const wire of this.#wires) wire.processEnded();
     this.#wires.clear();
     world.after(downMs, () => this.start());
+  }
+
+  #excuseWills(): void {
+    for (const will of this.#unsureWills.splice(0)) this.#shared.ledger.wills.excuse(will);
   }
 
   /** As SIGSTOP and SIGCONT do. */
@@ -228,6 +232,8 @@ export class ClusterNode {
     const { world, ledger } = this.#shared;
     this.isUp = false;
     ledger.crashed = true;
+    // It waits some seconds for the log, and ends.
+    if (this.way.isTroubled) this.#excuseWills();
     process.notice(() => {
       void broker!.shutdown().then(() => {
         // What waits for its turn only is none.
