@@ -32,6 +32,8 @@ export class Receipt {
 export interface Trail {
   /** It came from that node, and goes to no other. */
   readonly fromNode?: string;
+  /** That is this one: it has come back by the cluster's log, and this node chooses among the members of groups. */
+  readonly isOwn?: boolean;
   /** Others have to say that they have it. */
   readonly receipt?: Receipt;
   /** The will in the cluster's log that it is. */

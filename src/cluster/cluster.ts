@@ -87,7 +87,7 @@ export class Cluster implements LoggedWay {
   #stopTimer = () => {};
   /** Resolves when this node's own life, or its peers, are known. */
   #changed = Promise.withResolvers<void>();
-  #positionWaiting: { readonly position: number; readonly resolve: () => void }[] = [];
+  #positionWaiting: { readonly position: number; readonly resolve: () => void; readonly isPatient: boolean }[] = [];
   #endAsked: Promise<number> | undefined;
   /** By client identifier: wills that have not come by in the log, and who waits for them. */
   readonly #unseenWills = new Map<string, Receipt>();
@@ -131,7 +131,7 @@ export class Cluster implements LoggedWay {
       onDrop: (message, reason) => parts.onDrop(message, reason),
       onKnown: () => this.#notify(),
       spokenAt: () => this.#spokenAt,
-      readUpTo: (position) => this.#readUpTo(position),
+      readUpTo: (position) => this.#readUpTo(position, true),
       onRequest: (peer, question) => this.#claims.answer(peer, question),
     });
     this.#claims = new Claims({
@@ -386,10 +386,10 @@ export class Cluster implements LoggedWay {
     await this.#readUpTo(position);
   }
 
-  /** Resolves when the log was read so far, or cannot be for now; `undefined`: it was. */
-  #readUpTo(position: number): Promise<void> | undefined {
-    if (position <= this.#position || this.isCutOff) return undefined;
-    return new Promise((resolve) => this.#positionWaiting.push({ position, resolve }));
+  /** Resolves when the log was read so far, or cannot be; `undefined`: it was. @param isPatient also while it is cut off */
+  #readUpTo(position: number, isPatient = false): Promise<void> | undefined {
+    if (position <= this.#position || (this.isCutOff && !isPatient)) return undefined;
+    return new Promise((resolve) => this.#positionWaiting.push({ position, resolve, isPatient }));
   }
 
   /** Resolves when all that this node has said is in the log, or never will be. */
@@ -505,6 +505,7 @@ export class Cluster implements LoggedWay {
     if (entry.will !== undefined && !this.#wills.end(entry.will)) return;
     const { router, clock } = this.#parts;
     const { message } = entry;
+    if (life.node === this.#life.node) message.trail = { ...message.trail, isOwn: true };
     if (this.#position > this.#oldUpTo) void router.publish(message);
     else if (message.retain && !message.isExpired(clock.now())) router.retain(message);
   }
@@ -519,12 +520,12 @@ export class Cluster implements LoggedWay {
     }
     if (!isOwn) {
       if (!this.#joined) return;
-      this.#peers.add(life, address);
+      this.#peers.add(life, address, false);
       return this.#claims.nodesChanged();
     }
     this.#joined = true;
     for (const writer of this.#state.writers()) {
-      if (writer.live && writer.node !== life.node) this.#peers.add(plain(writer), writer.address);
+      if (writer.live && writer.node !== life.node) this.#peers.add(plain(writer), writer.address, true);
     }
   }
 
@@ -597,7 +598,7 @@ export class Cluster implements LoggedWay {
     const { logger, node } = this.#parts;
     if (isCutOff) logger.error(`cluster: node ${quote(node)} is cut off from the log`);
     else logger.info(`cluster: node ${quote(node)} reaches the log again`);
-    if (isCutOff) this.#wakeAll();
+    if (isCutOff) this.#wakeImpatient();
     this.#parts.onCutOff(isCutOff);
   }
 
@@ -627,6 +628,13 @@ export class Cluster implements LoggedWay {
 
   #wakeAll(): void {
     for (const { resolve } of this.#positionWaiting.splice(0)) resolve();
+    this.#wakeImpatient();
+  }
+
+  #wakeImpatient(): void {
+    const waiting = this.#positionWaiting;
+    this.#positionWaiting = waiting.filter(({ isPatient }) => isPatient);
+    for (const { resolve, isPatient } of waiting) if (!isPatient) resolve();
     for (const resolve of this.#willWaiting) resolve();
     this.#willWaiting.clear();
     this.#notify();

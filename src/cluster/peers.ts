@@ -70,12 +70,12 @@ export class Peers implements LinkObserver {
     return [...this.links()].every(({ hasRoutes }) => hasRoutes);
   }
 
-  /** A life of another node has begun. */
-  add(peer: Life, address: string): void {
+  /** A life of another node has begun. @param isOlder that was before this node's */
+  add(peer: Life, address: string, isOlder: boolean): void {
     this.remove(peer.node);
     const { work, maximumBytes, now, soon, names, subscriptions, spokenAt } = this.#parts;
     const link = new Link({ peer, work, maximumBytes, now, soon, names, spokenAt, observer: this });
-    const routes = new RemoteRoutes(link, subscriptions);
+    const routes = new RemoteRoutes(link, subscriptions, isOlder);
     this.#peers.set(peer.node, { link, routes, bytesBefore: 0, quietSinceMs: now() });
     this.#tellChanges();
     link.tellRoutes(this.#local.all(), true);

@@ -1,6 +1,6 @@
 /** Other nodes among the subscribers: one for all that a node's clients subscribe to, and one for each member of a group. */
 import type { Message } from "../message.ts";
-import type { TopicFilter } from "../packet/topic.ts";
+import { parseTopicFilter, type TopicFilter } from "../packet/topic.ts";
 import type { Availability, Subscriber } from "../topics/subscriber.ts";
 import type { Subscriptions } from "../topics/subscriptions.ts";
 import type { GroupName, RouteChange } from "./frames.ts";
@@ -50,8 +50,8 @@ class RemoteSeat implements Seat {
   }
 
   /** What comes from another node stays here. */
-  refuses(message: Message): boolean {
-    return message.trail?.fromNode !== undefined;
+  refuses({ trail }: Message): boolean {
+    return trail?.fromNode !== undefined && trail.isOwn !== true;
   }
 
   offer(message: Message): boolean {
@@ -66,14 +66,19 @@ export class RemoteRoutes {
   readonly #node: RemoteNode;
   readonly #filters = new Set<TopicFilter>();
   readonly #groups = new Map<string, RemoteSeat[]>();
+  /** The peer was there before this node, and has not told yet what its clients were subscribed to by then. */
+  #isUnknown: boolean;
   /** What was not in the copy that is coming. */
   #stale: Map<string, RouteChange> | undefined;
   #hash = 0;
 
-  constructor(link: Link, subscriptions: Subscriptions) {
+  /** @param isOlder the peer was there before: until it has told what its clients want it is given everything */
+  constructor(link: Link, subscriptions: Subscriptions, isOlder: boolean) {
     this.#link = link;
     this.#subscriptions = subscriptions;
     this.#node = new RemoteNode(link);
+    this.#isUnknown = isOlder;
+    if (isOlder) subscriptions.add(this.#node, { topicFilter: EVERYTHING, ...OPTIONS });
   }
 
   /** How many there are. */
@@ -97,11 +102,20 @@ export class RemoteRoutes {
     const stale = this.#stale?.values() ?? [];
     this.#stale = undefined;
     this.take(Array.from(stale, (route) => ({ ...route, weight: 0 })), false);
-    return this.count === count && this.#hash >>> 0 === hash;
+    const agrees = this.count === count && this.#hash >>> 0 === hash;
+    if (agrees) this.#becomeKnown();
+    return agrees;
+  }
+
+  #becomeKnown(): void {
+    if (!this.#isUnknown) return;
+    this.#isUnknown = false;
+    if (!this.#filters.has(EVERYTHING)) this.#subscriptions.remove(this.#node, EVERYTHING);
   }
 
   /** Takes all of them out, in pieces. */
   *remove(): Generator<void, void> {
+    this.#becomeKnown();
     for (const [, route] of this.#all()) {
       this.take([{ ...route, weight: 0 }], false);
       yield;
@@ -118,9 +132,11 @@ export class RemoteRoutes {
     this.#hash ^= hashOf({ topicFilter, shareName: undefined, weight: 1 });
     if (isThere) {
       this.#filters.add(topicFilter);
+      if (this.#isUnknown && topicFilter === EVERYTHING) return;
       this.#subscriptions.add(this.#node, { topicFilter, ...OPTIONS });
     } else {
       this.#filters.delete(topicFilter);
+      if (this.#isUnknown && topicFilter === EVERYTHING) return;
       this.#subscriptions.remove(this.#node, topicFilter);
     }
   }
@@ -141,5 +157,6 @@ export class RemoteRoutes {
   }
 }
 
+const EVERYTHING = parseTopicFilter("#");
 /** The node that has the clients knows what they asked for. */
 const OPTIONS = { qos: 2, noLocal: false, retainAsPublished: true } as const;

@@ -1,4 +1,4 @@
-import type { DropReason, Message } from "../message.ts";
+import { type DropReason, Message } from "../message.ts";
 import type { TopicFilter } from "../packet/topic.ts";
 import type { RetainedMessages } from "../topics/retained.ts";
 import type { Share } from "../topics/subscriber.ts";
@@ -154,7 +154,7 @@ export class Router {
       subscribers++;
       if (chosen.subscriber.offer(message, chosen)) taken++;
     }
-    for (const share of shares) {
+    for (const share of isChosenElsewhere(message) ? [] : shares) {
       const route = this.#choose(message, share);
       if (!route) continue;
       subscribers++;
@@ -182,7 +182,7 @@ export class Router {
         yield;
       }
       for (const share of match.shares()) {
-        const route = share && this.#choose(message, share);
+        const route = share && !isChosenElsewhere(message) && this.#choose(message, share);
         if (route) {
           subscribers++;
           if (route.subscriber.offer(message, route)) taken++;
@@ -198,7 +198,7 @@ export class Router {
   #choose(message: Message, share: Share): Route | undefined {
     // Where nobody can take it, it is dropped in the name of who is next.
     const chosen = share.choose(message, undefined, this.#work) ?? share.next();
-    return chosen && isElsewhere(chosen, message) ? undefined : chosen;
+    return chosen && isElsewhere(chosen, message) && message.trail?.isOwn !== true ? undefined : chosen;
   }
 
   #routed(message: Message, subscribers: number, taken: number, callbacks: RoutingCallbacks): Routed {
@@ -218,11 +218,18 @@ export class Router {
   handOver(message: Message, share: Share, from: Subscriber, options: HandOverOptions): boolean {
     if (this.#handOvers === MAXIMUM_HAND_OVERS) return false;
     if (options.onlyConnected && !share.hasConnectedOther(from)) return false;
-    const route = share.choose(message, from, this.#work);
+    let given = message;
+    let route = share.choose(message, from, this.#work);
+    // Nobody is left here who could take what came from another node: this one chooses anew.
+    if (!route && isChosenElsewhere(message)) {
+      const { topicName, body, qos, retain, publisher, expiresAtMs } = message.keep();
+      given = new Message(topicName, body, qos, retain, publisher, expiresAtMs);
+      route = share.choose(given, from, this.#work);
+    }
     if (!route) return false;
     this.#handOvers++;
     try {
-      route.subscriber.offer(message, route);
+      route.subscriber.offer(given, route);
     } finally {
       this.#handOvers--;
     }
@@ -239,6 +246,11 @@ export class Router {
 /** What came from another node does not go to a third one. */
 function isElsewhere({ subscriber }: Route, { trail }: Message): boolean {
   return trail !== undefined && trail.fromNode !== undefined && subscriber.isNode === true;
+}
+
+/** The node that a message came from has chosen among the members of each group, those here included. */
+function isChosenElsewhere({ trail }: Message): boolean {
+  return trail !== undefined && trail.fromNode !== undefined && trail.isOwn !== true;
 }
 
 /** The route as it is for messages of this publisher; `undefined`: No Local keeps them from the subscriber. */

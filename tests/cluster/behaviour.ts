@@ -86,6 +86,39 @@ export function testCluster(
     assertEquals([counts, seen.size], [[10, 10, 10, 10], 40]);
   });
 
+  test("one member of a group gets each message, whoever else is subscribed, retained or not", async () => {
+    await using nodes = await start(2);
+    const [a, b] = nodes.all;
+    const plain = await nodes.connect(b!);
+    await plain.subscribe("t", 1);
+    const members = [await nodes.connect(a!), await nodes.connect(b!)];
+    for (const member of members) await member.subscribe("$share/g/t", 1);
+    await members[0]!.subscribe("x", 0);
+    const publisher = await nodes.connect(a!);
+    for (let i = 0; i < 20; i++) await publisher.publish("t", `${i}`, { qos: 1, retain: i % 2 === 0 });
+    const got: string[] = [];
+    for (const member of members) {
+      for (let i = 0; i < 10; i++) got.push((await member.takeMessage()).payload);
+      await member.expectNothing();
+    }
+    assertEquals(new Set(got).size, 20);
+    for (let i = 0; i < 20; i++) await plain.takeMessage({ payload: `${i}` });
+    await plain.expectNothing();
+  });
+
+  test("what a member of a group has not acknowledged goes to one of another node when its session ends", async () => {
+    await using nodes = await start(2);
+    const [a, b] = nodes.all;
+    const [leaving, staying] = [await nodes.connect(b!), await nodes.connect(a!)];
+    await leaving.subscribe("$share/g/t", 1);
+    const publisher = await nodes.connect(a!);
+    assertEquals(await publisher.publish("t", "1", { qos: 1 }), 0);
+    await leaving.expectMessage({ topicName: "t", payload: "1" });
+    await staying.subscribe("$share/g/t", 1);
+    await leaving.disconnect();
+    await staying.takeMessage({ topicName: "t", payload: "1" });
+  });
+
   test("all nodes retain the same, whoever published, and a node that comes later as well", async () => {
     await using nodes = await start(2);
     const [a, b] = nodes.all;

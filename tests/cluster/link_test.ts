@@ -38,7 +38,15 @@ class End implements LinkObserver {
       observer: this,
       now: () => performance.now(),
       soon: (run) => void setImmediate(run),
+      spokenAt: () => this.spokenAt,
     });
+  }
+
+  /** Where in the log it has said something, and up to where it has read. */
+  spokenAt = 0;
+  readonly reading: { readonly position: number; readonly resolve: () => void }[] = [];
+  readUpTo(position: number): Promise<void> | undefined {
+    return new Promise((resolve) => void this.reading.push({ position, resolve }));
   }
 
   onMessage(_link: Link, { message }: CarriedMessage): boolean {
@@ -92,6 +100,29 @@ Deno.test("a message is acknowledged when the peer has taken it in, questions ar
   a.link.tellRoutes([route], false);
   await a.link.routesTaken();
   assertEquals(b.routes, [route]);
+  await cut();
+});
+
+Deno.test("a message waits at the peer until that has read in the log what was said there before, also over a new link", async () => {
+  const [a, b] = [new End("b"), new End("a")];
+  let cut = join(a, b);
+  a.spokenAt = 7;
+  const messages = [messageOf("1", 1), messageOf("2", 0), messageOf("3", 1)];
+  for (const message of messages) a.link.send(message);
+  for (let i = 0; i < 10; i++) await turn();
+  assertEquals(b.came, []);
+  const cutting = cut();
+  cut = join(a, b);
+  for (let i = 0; i < 10; i++) await turn();
+  assertEquals(b.came, []);
+  assertEquals(b.reading.map(({ position }) => position), [7, 7]);
+  for (const { resolve } of b.reading) resolve();
+  await cutting;
+  await settled(messages[2]!);
+  assertEquals(b.came, ["1", "3"]);
+  a.link.send(messageOf("4", 1));
+  for (let i = 0; i < 10; i++) await turn();
+  assertEquals(b.came, ["1", "3", "4"]);
   await cut();
 });
 

@@ -191,7 +191,9 @@ export class ClusterNode {
   /** Who comes to a node that is cut off from the log leaves a will that no other node knows of until it reaches it again. */
   hasWelcomed(will: string | undefined): void {
     const { nowMs } = this.#shared.world;
-    if (will !== undefined && this.troubledAtMs > nowMs - LONGEST_SHUTDOWN_MS) this.#unsureWills.push(will);
+    if (will === undefined || this.troubledAtMs <= nowMs - LONGEST_SHUTDOWN_MS) return;
+    this.#unsureWills.push(will);
+    if (!this.isUp) this.#excuseWills();
   }
 
   /** As `kill -9` does. @param isTold its peers hear of it: the machine goes on */

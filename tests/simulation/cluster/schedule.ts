@@ -197,8 +197,8 @@ class Drawer {
   #filter(client: number): string {
     const random = this.#random;
     const root = random.pick(["a", "b", "r", "s"]);
-    if (root === "s") return `$share/g${client % 2}/s/+`;
-    if (root === "r") return "r/#";
+    if (root === "s") return client % 4 === 2 ? "s/#" : `$share/g${client % 2}/s/+`;
+    if (root === "r") return client % 4 === 3 ? "$share/h/r/#" : "r/#";
     return client % 3 === 0 ? `${root}/#` : `${root}/${random.between(0, 2)}`;
   }
 }

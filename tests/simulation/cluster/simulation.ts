@@ -17,6 +17,9 @@ import type { ClusterAction, ClusterSchedule } from "./schedule.ts";
 const SETTLE_MS = 60_000;
 const MOST_SETTLE_MS = 900_000;
 
+/** A client goes to another node no sooner. */
+const MOVE_MS = 1500;
+
 const silent: Logger = { debugEnabled: false, debug() {}, info() {}, warn() {}, error() {} };
 
 /** Runs a schedule to its end. */
@@ -28,6 +31,7 @@ export async function simulateCluster(schedule: ClusterSchedule, logger: Logger 
 class Place {
   /** Where it is or was welcome last, and where it goes next. */
   welcomeAt: ClusterNode | undefined;
+  wentAtMs = -Infinity;
   constructor(public node: ClusterNode) {}
 }
 
@@ -123,17 +127,22 @@ class ClusterSimulation {
         links.darken(action.pair);
         return this.#world.after(action.ms, () => links.lighten(action.pair));
       case "connect":
-        this.#goTo(action.client, node!);
-        return actOn(this.#clients[action.client]!, action);
+        return this.#goTo(action, node!);
       default:
         return actOn(this.#clients[action.client]!, action);
     }
   }
 
-  #goTo(client: number, node: ClusterNode): void {
-    const place = this.#places[client]!;
-    if (place.node !== node) this.#ledger.moves(this.#clients[client]!.profile.name);
+  /** Clocks are right to a second, and so is what nodes that do not see each other make of who came later. */
+  #goTo(action: Extract<ClusterAction, { type: "connect" }>, node: ClusterNode): void {
+    const place = this.#places[action.client]!;
+    const client = this.#clients[action.client]!;
+    const waitMs = place.node === node ? 0 : Math.max(0, place.wentAtMs + MOVE_MS - this.#world.nowMs);
+    if (waitMs > 0) return this.#world.after(waitMs, () => this.#goTo(action, node));
+    if (place.node !== node) this.#ledger.moves(client.profile.name);
     place.node = node;
+    place.wentAtMs = this.#world.nowMs;
+    actOn(client, action);
   }
 
   #trouble(
