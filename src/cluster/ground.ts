@@ -3,7 +3,7 @@ import type { ResolvedCluster } from "../config/config.ts";
 import type { Log } from "../log/log.ts";
 import type { Logger } from "../logger.ts";
 import type { LinkCarrier } from "./connections.ts";
-import { openLog, type OpeningTime } from "./open_log.ts";
+import { type OpeningTime, openLog } from "./open_log.ts";
 import { openTcpCarrier } from "./tcp_carrier.ts";
 
 /** What a node stands on. */

@@ -210,7 +210,9 @@ export function tellCluster(schedule: ClusterSchedule): string {
   return [
     `seed ${seed}: failure-timeout ${failureTimeoutSeconds} s, max-inflight ${maxInflight}, ${slowness} µs a step`,
     ...nodes.map(({ log, skewMs }, i) =>
-      `node ${"abc"[i]}: the log is ${log.delayMs} to ${log.delayMs + log.jitterMs} ms away each way, its clock ${skewMs} ms off`
+      `node ${"abc"[i]}: the log is ${log.delayMs} to ${
+        log.delayMs + log.jitterMs
+      } ms away each way, its clock ${skewMs} ms off`
     ),
     ...[...ways].map(([pair, way]) =>
       `link ${pair}: ${way.delayMs} to ${way.delayMs + way.jitterMs} ms each way, ${way.pieceBytes} B at once, ` +

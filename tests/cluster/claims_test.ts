@@ -1,0 +1,127 @@
+/** Who has a client identifier, where questions come late or not at all. */
+import { assert, assertEquals } from "@std/assert";
+import { Claims } from "../../src/cluster/claims.ts";
+import type { Link } from "../../src/cluster/link.ts";
+
+const PATIENCE_MS = 5000;
+
+/** Nodes that ask each other as if over links; a question that is held comes when it is let go. */
+class Party {
+  readonly nodes = new Map<string, Claims>();
+  readonly sessions = new Map<string, string[]>();
+  nowMs = 100_000;
+  isHeld = false;
+  isConnected = true;
+  readonly #held: (() => void)[] = [];
+  readonly #timers: { readonly atMs: number; readonly run: () => void }[] = [];
+
+  constructor(names: readonly string[]) {
+    for (const name of names) this.nodes.set(name, this.#claims(name, names));
+  }
+
+  #claims(node: string, names: readonly string[]): Claims {
+    const own: string[] = [];
+    this.sessions.set(node, own);
+    return new Claims({
+      node,
+      nodes: () => names.map((name) => ({ node: name, incarnation: 1 })),
+      link: (name) => this.#link(node, name),
+      epoch: () => this.nowMs,
+      hasSession: (id) => own.includes(id),
+      kick: (id) => void own.splice(own.indexOf(id), own.includes(id) ? 1 : 0),
+      soon: (run) => queueMicrotask(run),
+      after: (ms, run) => {
+        const timer = { atMs: this.nowMs + ms, run };
+        this.#timers.push(timer);
+        return () => void this.#timers.splice(this.#timers.indexOf(timer), this.#timers.includes(timer) ? 1 : 0);
+      },
+      patienceMs: PATIENCE_MS,
+    });
+  }
+
+  #link(from: string, to: string): Link {
+    const ask = async (question: Uint8Array) => {
+      if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
+      return await this.nodes.get(to)!.answer({ node: from, incarnation: 1 }, question);
+    };
+    return { connected: this.isConnected, ask } as unknown as Link;
+  }
+
+  async signIn(node: string, id: string): Promise<string | undefined> {
+    const problem = await this.nodes.get(node)!.claim(id);
+    if (problem !== undefined) return problem;
+    this.sessions.get(node)!.push(id);
+    this.nodes.get(node)!.signedIn(id);
+  }
+
+  async pass(ms: number): Promise<void> {
+    this.nowMs += ms;
+    for (const timer of this.#timers.splice(0)) timer.atMs <= this.nowMs ? timer.run() : this.#timers.push(timer);
+    for (const claims of this.nodes.values()) claims.tick();
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async letGo(): Promise<void> {
+    this.isHeld = false;
+    for (const go of this.#held.splice(0)) go();
+    await this.pass(0);
+  }
+
+  where(id: string): string[] {
+    return [...this.sessions].filter(([, own]) => own.includes(id)).map(([node]) => node);
+  }
+}
+
+/** Identifiers of different owners. */
+const ids = Array.from({ length: 12 }, (_, i) => `client ${i}`);
+
+Deno.test("an identifier is where it was claimed last", async () => {
+  const party = new Party(["a", "b", "c"]);
+  for (const id of ids) {
+    for (const node of ["a", "b", "c", "a"]) {
+      assertEquals(await party.signIn(node, id), undefined);
+      assertEquals(party.where(id), [node]);
+    }
+  }
+});
+
+Deno.test("a claim that comes when nobody waits for it takes the identifier from nobody who came later", async () => {
+  const party = new Party(["a", "b", "c"]);
+  for (const id of ids) {
+    party.isHeld = true;
+    const first = party.signIn("a", id);
+    await party.pass(PATIENCE_MS);
+    assertEquals(await first, undefined);
+    party.isHeld = false;
+    await party.pass(1000);
+    await party.signIn("b", id);
+    party.isHeld = true;
+    await party.letGo();
+    await party.pass(PATIENCE_MS);
+    assertEquals(party.where(id), ["b"], id);
+  }
+});
+
+Deno.test("a node that is not reached at the time is told later that another has the identifier", async () => {
+  const party = new Party(["a", "b", "c"]);
+  for (const id of ids) await party.signIn("a", id);
+  party.isConnected = false;
+  await party.pass(10);
+  for (const id of ids) await party.signIn("b", id);
+  party.isConnected = true;
+  await party.pass(1000);
+  for (const id of ids) assertEquals(party.where(id), ["b"], id);
+});
+
+Deno.test("a client whose identifier was given to another node while it signs in is not let in", async () => {
+  const party = new Party(["a", "b"]);
+  const refused: string[] = [];
+  for (const id of ids) {
+    // Both ask at once: the one that the owner serves last has it.
+    const [a, b] = await Promise.all([party.signIn("a", id), party.signIn("b", id)]);
+    await party.pass(10);
+    if (a ?? b) refused.push(id);
+    assertEquals(party.where(id).length, 1, `${id}: ${party.where(id)}`);
+  }
+  assert(refused.length > 0);
+});
