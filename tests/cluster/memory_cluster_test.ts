@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { testCluster } from "./behaviour.ts";
 import { Nodes } from "./nodes.ts";
 import { encodeRecord } from "../../src/cluster/record.ts";
+import { PacketType } from "../../src/packet/packets.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { freePort, LinkProxy } from "./proxy.ts";
 
@@ -286,4 +287,30 @@ Deno.test("while the log takes nothing what is said in it does not grow with tim
   const again = await nodes.connect(a!);
   assertEquals(await again.publish("r", "1", { qos: 1, retain: true }), 0x10);
   await client.close();
+});
+
+Deno.test("who leaves a will is answered when the log has it, or when its node knows that it does not reach the log", async () => {
+  await using nodes = await Nodes.start(2);
+  const [a] = nodes.all;
+  const will = { topicName: "w", payload: "gone", qos: 1 as const };
+  nodes.engine.fault = () => "lost";
+  const first = a!.open();
+  await first.sendConnect({ protocolVersion: 5, clientIdentifier: "first", will });
+  let isAnswered = false;
+  const answered = first.next().then(({ type }) => {
+    isAnswered = true;
+    return type;
+  });
+  await nodes.pass(1000);
+  assertEquals(isAnswered, false);
+  nodes.engine.fault = undefined;
+  await nodes.pass(2000);
+  assertEquals(await answered, PacketType.Connack);
+  nodes.silence("a", "b");
+  const second = a!.open();
+  await second.sendConnect({ protocolVersion: 5, clientIdentifier: "second", will });
+  await nodes.pass(TIMEOUT_MS + 1000);
+  assertEquals((await second.next()).type, PacketType.Connack);
+  nodes.silence();
+  await nodes.pass(2000);
 });

@@ -414,7 +414,8 @@ export class Ledger implements ClientLedger {
     if (stayed.length === 0 || least === 0) return [];
     if ((group.hasTransient || this.isCluster) && this.crashed) return [];
     return [...this.#messages].filter(([payload, { sent, attemptedAt, acknowledged, expires }]) =>
-      acknowledged && attemptedAt > since && !expires && sent.qos > 0 && matchesTopic(topicFilter, sent.topicName) &&
+      acknowledged && attemptedAt > since && !expires && sent.qos > 0 && !sent.clears &&
+      matchesTopic(topicFilter, sent.topicName) &&
       !group.got.has(payload) && !this.#isDroppedForGroup(group, payload) &&
       // What was under way at QoS 2 to a member whose session has ended is nobody else's.
       !(sent.qos === 2 && [...group.members].some((member) => mayHaveLeft(member, share, attemptedAt)))
