@@ -1,13 +1,11 @@
 /** The connections between nodes: one of each pair. The node whose name is lower connects, again and again if need be. */
 import { errorText } from "../error_text.ts";
 import type { Logger } from "../logger.ts";
-import { OutputBuffer } from "../packet/output_buffer.ts";
 import { quote } from "../quote.ts";
 import type { Transport } from "../transport/transport.ts";
-import { BATCH_HEAD_BYTES, BatchReader, sealBatch } from "./batch.ts";
-import { ByteSource } from "./bytes.ts";
+import { BatchReader } from "./batch.ts";
 import type { Life } from "./cluster_state.ts";
-import { writeNumber, writeText } from "./frames.ts";
+import { hearHello, hearReceived, type Hello, keyOf, sayHello, sayReceived } from "./handshake.ts";
 import type { Link } from "./link.ts";
 
 /** How long after a connection broke or could not be made the next is tried. */
@@ -16,8 +14,6 @@ const RETRY_MS = 200;
 const PATIENCE_MS = 5000;
 /** So many connections may be there that have not said who they are. */
 const MOST_UNKNOWN = 64;
-/** What a peer says of itself is no larger: two names of 64 KiB and two numbers. */
-const LARGEST_HELLO_BYTES = 136 * 1024;
 /** So many faults are warned of once each, then all are told to those who debug. */
 const MOST_WARNED = 100;
 
@@ -43,18 +39,17 @@ export interface ConnectionsParts {
   after(ms: number, run: () => void): () => void;
 }
 
-interface Hello {
-  readonly cluster: string;
-  readonly life: Life;
-  readonly received: number;
-  /** Which life of the peer it is said to: numbers of frames are those of two lives. `undefined`: an older node does not say. */
-  readonly to: number | undefined;
+/** A link, and which life of this node it belongs to. */
+interface Ends {
+  readonly link: Link;
+  readonly own: Life;
 }
 
 /** Makes and takes connections, and gives them to the links. */
 export class Connections {
   readonly #parts: ConnectionsParts;
-  readonly #links = new Map<string, Link>();
+  /** By the peer's life. */
+  readonly #links = new Map<string, Ends>();
   readonly #arrivals = new Map<string, (() => void)[]>();
   readonly #transports = new Set<Transport>();
   readonly #timers = new Set<() => void>();
@@ -75,10 +70,11 @@ export class Connections {
   /** A life of another node has begun. */
   add(link: Link, address: string): void {
     const key = keyOf(link.peer);
-    this.#links.set(key, link);
+    const ends = { link, own: this.#parts.life() };
+    this.#links.set(key, ends);
     for (const tell of this.#arrivals.get(key)?.splice(0) ?? []) tell();
     this.#arrivals.delete(key);
-    if (this.#parts.life().node < link.peer.node && address !== "") this.#run(this.#dial(link, address));
+    if (ends.own.node < link.peer.node && address !== "") this.#run(this.#dial(ends, address));
   }
 
   /** It is over. */
@@ -101,19 +97,19 @@ export class Connections {
     this.#running.add(running);
   }
 
-  async #dial(link: Link, address: string): Promise<void> {
-    const { carrier, logger, cluster, life } = this.#parts;
+  async #dial({ link, own }: Ends, address: string): Promise<void> {
+    const { carrier, logger, cluster } = this.#parts;
     while (!link.ended && !this.#closed) {
       try {
         const transport = await carrier.dial(address);
         await this.#guarded(transport, async () => {
-          await say(transport, { cluster, life: life(), received: link.succeed(transport), to: link.peer.incarnation });
+          await sayHello(transport, { cluster, from: own, to: link.peer });
           const reader = new BatchReader(transport);
-          const hello = await this.#hear(reader, transport);
-          if (hello === undefined || keyOf(hello.life) !== keyOf(link.peer)) {
+          const hello = await this.#hear(transport, () => hearHello(reader));
+          if (hello === undefined || !isFor(hello, { link, own }) || !this.#isOfCluster(hello)) {
             return logger.debug(`node ${quote(link.peer.node)} at ${address} is not there yet`);
           }
-          await this.#serve(link, transport, reader, hello.received);
+          await this.#goOn(link, transport, reader);
         });
       } catch (error) {
         if (!link.ended && !this.#closed) {
@@ -126,26 +122,41 @@ export class Connections {
   }
 
   async #take(transport: Transport): Promise<void> {
-    const { logger, cluster, life } = this.#parts;
+    const { logger, cluster } = this.#parts;
     await this.#guarded(transport, async () => {
       const reader = new BatchReader(transport);
       this.#unknown++;
       const arrival = this.#arrival(reader, transport).finally(() => this.#unknown--);
-      const { hello, link } = await arrival ?? {};
+      const { hello, ends } = await arrival ?? {};
       if (hello === undefined) return;
-      if (link === undefined) return logger.debug(`node ${quote(hello.life.node)} connects, but does not live`);
-      if (hello.to !== undefined && hello.to !== life().incarnation) {
-        return logger.debug(`node ${quote(hello.life.node)} connects to an earlier life of this one`);
-      }
-      await say(transport, { cluster, life: life(), received: link.succeed(transport), to: link.peer.incarnation });
-      await this.#serve(link, transport, reader, hello.received);
+      const { from, to } = hello;
+      if (ends === undefined) return logger.debug(`node ${quote(from.node)} connects, but does not live`);
+      // It looks for an earlier life of this node, or for another node that had its address.
+      if (!isFor(hello, ends)) return logger.debug(`node ${quote(from.node)} connects to ${keyOf(to)}, which is gone`);
+      const { link, own } = ends;
+      await sayHello(transport, { cluster, from: own, to: link.peer });
+      await this.#goOn(link, transport, reader);
     }).catch((error) => this.#warn(`a connection of another node was not taken: ${errorText(error)}`));
   }
 
   /** Who connects, and the link to it. */
-  async #arrival(reader: BatchReader, transport: Transport): Promise<{ hello: Hello; link?: Link } | undefined> {
-    const hello = await this.#hear(reader, transport);
-    return hello && { hello, link: await this.#linkTo(hello.life) };
+  async #arrival(reader: BatchReader, transport: Transport): Promise<{ hello: Hello; ends?: Ends } | undefined> {
+    const hello = await this.#hear(transport, () => hearHello(reader));
+    if (hello === undefined || !this.#isOfCluster(hello)) return undefined;
+    return { hello, ends: await this.#endsOf(hello.from) };
+  }
+
+  #isOfCluster({ cluster, from }: Hello): boolean {
+    if (cluster === this.#parts.cluster) return true;
+    this.#warn(`node ${quote(from.node)} of cluster ${quote(cluster)} connects, which is not this one`);
+    return false;
+  }
+
+  /** Both know each other: this connection takes the former's place. */
+  async #goOn(link: Link, transport: Transport, reader: BatchReader): Promise<void> {
+    await sayReceived(transport, link.succeed(transport));
+    const received = await this.#hear(transport, () => hearReceived(reader));
+    if (received !== undefined) await this.#serve(link, transport, reader, received);
   }
 
   #warn(text: string): void {
@@ -177,27 +188,18 @@ export class Connections {
     }
   }
 
-  /** What the peer says of itself; `undefined`: it says nothing, or is of another cluster. */
-  async #hear(reader: BatchReader, transport: Transport): Promise<Hello | undefined> {
+  /** What the peer says, which it must do soon. */
+  async #hear<Said>(transport: Transport, hear: () => Promise<Said>): Promise<Said> {
     const cancel = this.#after(PATIENCE_MS, () => transport.close());
     try {
-      const frames = await reader.next(LARGEST_HELLO_BYTES);
-      if (frames === undefined) return undefined;
-      const source = new ByteSource(frames);
-      const cluster = source.text();
-      const life = { node: source.text(), incarnation: source.number() };
-      if (cluster === this.#parts.cluster) {
-        return { cluster, life, received: source.number(), to: source.remaining > 0 ? source.number() : undefined };
-      }
-      this.#warn(`node ${quote(life.node)} of cluster ${quote(cluster)} connects, which is not this one`);
-      return undefined;
+      return await hear();
     } finally {
       cancel();
     }
   }
 
   /** The link to a life, once it has come by in the log. */
-  async #linkTo(life: Life): Promise<Link | undefined> {
+  async #endsOf(life: Life): Promise<Ends | undefined> {
     const key = keyOf(life);
     const known = this.#links.get(key);
     if (known !== undefined) return known;
@@ -244,19 +246,7 @@ export class Connections {
   }
 }
 
-function keyOf({ node, incarnation }: Life): string {
-  return `${incarnation}/${node}`;
-}
-
-async function say(transport: Transport, { cluster, life, received, to = 0 }: Hello): Promise<void> {
-  const out = new OutputBuffer();
-  for (let i = 0; i < BATCH_HEAD_BYTES / 4; i++) out.u32(0);
-  writeText(out, cluster);
-  writeText(out, life.node);
-  writeNumber(out, life.incarnation);
-  writeNumber(out, received);
-  writeNumber(out, to);
-  const bytes = out.take();
-  sealBatch(bytes);
-  await transport.write(bytes);
+/** Whether a peer that says this is at the other end, and takes this node for what it is. */
+function isFor({ from, to }: Hello, { link, own }: Ends): boolean {
+  return keyOf(from) === keyOf(link.peer) && keyOf(to) === keyOf(own);
 }

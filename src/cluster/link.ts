@@ -277,8 +277,8 @@ export class Link {
     this.#transport?.close();
     this.#transport = transport;
     this.#workedOffBytes = 0;
-    this.#sender.attach(transport, received);
     try {
+      this.#sender.attach(transport, received);
       this.#settle();
       for (let frames = await reader.next(); frames !== undefined; frames = await reader.next()) {
         if (this.#transport !== transport) return;

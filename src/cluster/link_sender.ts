@@ -3,7 +3,7 @@ import { OutputBuffer } from "../packet/output_buffer.ts";
 import { Fifo } from "../session/fifo.ts";
 import type { Transport } from "../transport/transport.ts";
 import { BATCH_HEAD_BYTES, sealBatch } from "./batch.ts";
-import { ByteSource } from "./bytes.ts";
+import { BytesError, ByteSource } from "./bytes.ts";
 import { isNumbered, skipFrame } from "./frames.ts";
 
 /** A batch is closed when it is as large as this. */
@@ -115,6 +115,7 @@ export class LinkSender {
    * Goes on over a connection.
    *
    * @param received up to which number the peer has what was sent before
+   * @throws {BytesError} if that was never sent
    */
   attach(transport: Transport, received: number): void {
     this.#acknowledge(received);
@@ -148,7 +149,11 @@ export class LinkSender {
     this.#relieve();
   }
 
-  /** The peer has worked off frames up to a number, and so many bytes of this connection. */
+  /**
+   * The peer has worked off frames up to a number, and so many bytes of this connection.
+   *
+   * @throws {BytesError} if they were never sent
+   */
   acknowledge(received: number, bytes: number): void {
     this.#acknowledge(received);
     this.#creditedBytes = bytes;
@@ -157,7 +162,8 @@ export class LinkSender {
   }
 
   #acknowledge(received: number): void {
-    this.#acknowledged = Math.max(this.#acknowledged, Math.min(received, this.#last));
+    if (received > this.#last) throw new BytesError(`the peer has frame ${received}, expected ${this.#last} at most`);
+    this.#acknowledged = Math.max(this.#acknowledged, received);
     for (
       let batch = this.#unacknowledged.peek();
       batch && batch.last <= received;

@@ -15,6 +15,8 @@ import type { Listener, Transport } from "../transport/transport.ts";
 import type { LinkCarrier } from "./connections.ts";
 
 const HANDSHAKE_SECONDS = 5;
+/** Where nobody answers the system would try for two minutes, and not notice that somebody does meanwhile. */
+const CONNECT_MS = 5000;
 
 /**
  * Listens for other nodes.
@@ -37,6 +39,7 @@ class TcpCarrier implements LinkCarrier {
   readonly #listener: Listener;
   readonly #tls: ResolvedCluster["tls"];
   readonly #logger: Logger;
+  readonly #dialing = new Set<AbortController>();
   #accepting: Promise<void> | undefined;
 
   constructor(listener: Listener, address: string, tls: ResolvedCluster["tls"], logger: Logger) {
@@ -53,9 +56,7 @@ class TcpCarrier implements LinkCarrier {
   async dial(address: string): Promise<Transport> {
     const at = address.lastIndexOf(":");
     const hostname = address.slice(0, at).replace(/^\[|\]$/g, "");
-    const connection = await host.connect({ hostname, port: Number(address.slice(at + 1)) });
-    connection.setNoDelay(true);
-    const raw = new SocketTransport(connection, "tcp", { hostname });
+    const raw = await this.#connect(hostname, Number(address.slice(at + 1)));
     if (this.#tls === undefined) return raw;
     try {
       return await this.#secure(raw);
@@ -65,7 +66,22 @@ class TcpCarrier implements LinkCarrier {
     }
   }
 
+  async #connect(hostname: string, port: number): Promise<Transport> {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(new Error(`nobody answers for ${CONNECT_MS / 1000} s`)), CONNECT_MS);
+    this.#dialing.add(abort);
+    try {
+      const connection = await host.connect({ hostname, port, signal: abort.signal });
+      connection.setNoDelay(true);
+      return new SocketTransport(connection, "tcp", { hostname });
+    } finally {
+      clearTimeout(timer);
+      this.#dialing.delete(abort);
+    }
+  }
+
   async close(): Promise<void> {
+    for (const abort of this.#dialing) abort.abort(new Error("the node ends"));
     await this.#listener.close();
     await this.#accepting;
   }

@@ -1,84 +1,188 @@
-/** Connections between nodes that know different lives of each other, and nodes that do not know what others want. */
-import { assertEquals } from "@std/assert";
-import { Connections } from "../../src/cluster/connections.ts";
-import type { Link } from "../../src/cluster/link.ts";
-import { RemoteRoutes } from "../../src/cluster/remote_node.ts";
-import { hashOf } from "../../src/cluster/routes.ts";
-import { parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
-import { Subscriptions } from "../../src/topics/subscriptions.ts";
+/** Who is at the other end of a connection between nodes: an address outlives the life of a node. */
+import { assert, assertEquals } from "@std/assert";
+import { BatchReader } from "../../src/cluster/batch.ts";
+import type { Life } from "../../src/cluster/cluster_state.ts";
+import { Connections, type LinkCarrier } from "../../src/cluster/connections.ts";
+import { hearHello, sayHello } from "../../src/cluster/handshake.ts";
+import type { RouteChange } from "../../src/cluster/frames.ts";
+import { Link, type LinkObserver } from "../../src/cluster/link.ts";
+import type { TopicFilter } from "../../src/packet/topic.ts";
+import { TopicNames } from "../../src/packet/topic_names.ts";
+import { systemMachine } from "../../src/runtime/machine.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { Transport } from "../../src/transport/transport.ts";
+import { WorkBudget } from "../../src/work_budget.ts";
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+const machine = systemMachine();
+const silent = { debugEnabled: false, debug() {}, info() {}, warn() {}, error() {} };
+const turns = async (count = 20) => {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+};
 
-/** A node's connections, and the link that it has to the life of another. */
-function makeNode(node: string, incarnation: number, peer: Link["peer"], dial: () => Transport) {
-  const seen = { served: 0, succeeded: 0 };
-  let take: (transport: Transport) => void = () => {};
-  const connections = new Connections({
-    cluster: "x",
-    carrier: {
-      address: node,
-      accept: (given) => void (take = given),
-      dial: () => Promise.resolve(dial()),
-      close: () => Promise.resolve(),
-    },
-    logger: quiet,
-    life: () => ({ node, incarnation }),
-    // Nothing is tried again.
-    after: () => () => {},
-  });
-  const link = {
-    peer,
-    get ended() {
-      return seen.served > 0;
-    },
-    succeed: () => seen.succeeded++ && 0,
-    serve: (transport: Transport) => {
-      seen.served++;
-      transport.close();
-      return Promise.resolve();
-    },
-  } as unknown as Link;
-  return { connections, link, seen, take: (transport: Transport) => take(transport) };
+/** Addresses, and who listens there now. */
+class Net {
+  readonly #listeners = new Map<string, (transport: Transport) => void>();
+  /** Whoever connects waits for this. */
+  gate: Promise<void> = Promise.resolve();
+  dials = 0;
+
+  carrier(address: string): LinkCarrier {
+    return {
+      address,
+      accept: (take) => void this.#listeners.set(address, take),
+      dial: async (to) => {
+        this.dials++;
+        await this.gate;
+        const take = this.#listeners.get(to);
+        if (take === undefined) throw new Error("nobody is there");
+        const [here, there] = memoryPair();
+        take(there);
+        return here;
+      },
+      close: async () => {},
+    };
+  }
 }
 
-Deno.test("what a node has of an earlier life of another is no acknowledgement to the later one", async () => {
-  for (const [meant, is] of [[1, 1], [1, 2]] as const) {
-    const b = makeNode("b", is, { node: "a", incarnation: 1 }, () => {
-      throw new Error("b does not dial");
+/** One life of a node: its connections, and at most one link. */
+class Node implements LinkObserver {
+  readonly connections: Connections;
+  readonly routes: string[] = [];
+  readonly #timers = new Set<() => void>();
+  life: Life;
+
+  constructor(net: Net, address: string, life: Life) {
+    this.life = life;
+    this.connections = new Connections({
+      cluster: "x",
+      carrier: net.carrier(address),
+      logger: silent,
+      life: () => this.life,
+      after: (ms, run) => {
+        // Nobody waits in vain here, so that patience has no end.
+        if (ms >= 1000) return () => {};
+        this.#timers.add(run);
+        return () => void this.#timers.delete(run);
+      },
     });
-    const a = makeNode("a", 1, { node: "b", incarnation: meant }, () => {
-      const [here, there] = memoryPair();
-      b.take(there);
-      return here;
-    });
-    b.connections.add(b.link, "a");
-    a.connections.add(a.link, "b");
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-    await Promise.all([a.connections.close(), b.connections.close()]);
-    assertEquals(b.seen, meant === is ? { served: 1, succeeded: 1 } : { served: 0, succeeded: 0 });
   }
+
+  /** The life of a peer has come by in the log. */
+  link(peer: Life, address = ""): Link {
+    const link = new Link({
+      peer,
+      maximumBytes: 2 ** 20,
+      names: new TopicNames(),
+      work: new WorkBudget(machine),
+      observer: this,
+      now: () => performance.now(),
+      soon: (run) => void setImmediate(run),
+    });
+    this.connections.add(link, address);
+    return link;
+  }
+
+  /** What is tried again after a while is tried now. */
+  runTimers(): void {
+    for (const run of [...this.#timers]) {
+      this.#timers.delete(run);
+      run();
+    }
+  }
+
+  onMessage = () => true;
+  onRoutes(_link: Link, changes: readonly RouteChange[]): void {
+    this.routes.push(...changes.map(({ topicFilter }) => topicFilter));
+  }
+  onDigest(): void {}
+  onRoutesWanted(): void {}
+  onRequest = () => Promise.resolve(new Uint8Array());
+  onReturn(): void {}
+  onDrop(): void {}
+}
+
+const routeOf = (topicFilter: string) => ({ topicFilter: topicFilter as TopicFilter, shareName: undefined, weight: 1 });
+
+Deno.test("what a node had from a former life of another is not taken for what the next one has said", async () => {
+  const net = new Net();
+  const a = new Node(net, "a:1", { node: "a", incarnation: 1 });
+  const former = new Node(net, "b:1", { node: "b", incarnation: 1 });
+  const toFormer = a.link(former.life, "b:1");
+  const fromFormer = former.link(a.life);
+  for (let i = 0; i < 5; i++) fromFormer.tellRoutes([routeOf(`old/${i}`)], false);
+  await fromFormer.routesTaken();
+  assertEquals([a.routes.length, toFormer.received], [5, 5]);
+  // The process is killed, and the next one listens at the same address; `a` has not read of it in the log yet.
+  const next = new Node(net, "b:1", { node: "b", incarnation: 2 });
+  const closed = former.connections.close();
+  await turns();
+  a.runTimers();
+  await turns();
+  const fromNext = next.link(a.life);
+  fromNext.tellRoutes([routeOf("new")], true);
+  await turns();
+  // Now it has.
+  a.connections.remove(toFormer);
+  toFormer.end();
+  const toNext = a.link(next.life, "b:1");
+  const dials = net.dials;
+  for (let i = 0; i < 5 && !(fromNext.connected && toNext.connected); i++) {
+    await turns();
+    a.runTimers();
+  }
+  await turns();
+  assertEquals(a.routes.slice(5), ["new"]);
+  assertEquals(fromNext.routesTaken(), undefined);
+  assert(net.dials - dials <= 1, "the link to the new life was taken away again");
+  await Promise.all([closed, a.connections.close(), next.connections.close()]);
 });
 
-Deno.test("a node that was there before is given everything until it has told what its clients want", () => {
-  const link = { ended: false, connected: true, isFull: false } as unknown as Link;
-  const routesTo = (subscriptions: Subscriptions) => subscriptions.match(parseTopicName("t/1")).routes.length;
-  const filters = [["t/#", 1], ["other", 0], ["#", 1]] as const;
-  for (const [text, count] of filters) {
-    const subscriptions = new Subscriptions();
-    const routes = new RemoteRoutes(link, subscriptions, true);
-    assertEquals(routesTo(subscriptions), 1);
-    const route = { topicFilter: parseTopicFilter(text), shareName: undefined, weight: 1 };
-    routes.take([route], true);
-    assertEquals(routes.agrees(2, 0), false);
-    assertEquals(routesTo(subscriptions), 1);
-    assertEquals(routes.agrees(1, hashOf(route)), true);
-    assertEquals(routesTo(subscriptions), count, text);
-    for (const _ of routes.remove());
-    assertEquals(routesTo(subscriptions), 0);
+Deno.test("a node that was declared dead while it connects does not give out in its next life what it had before", async () => {
+  const net = new Net();
+  const a = new Node(net, "a:1", { node: "a", incarnation: 1 });
+  const b = new Node(net, "b:1", { node: "b", incarnation: 1 });
+  const first = { a: a.link(b.life, "b:1"), b: b.link(a.life) };
+  for (let i = 0; i < 5; i++) first.b.tellRoutes([routeOf(`old/${i}`)], false);
+  await first.b.routesTaken();
+  const [early, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  net.gate = early.promise;
+  first.a.breakOff();
+  await turns();
+  a.runTimers();
+  await turns();
+  // It connects; both read that `a` is dead and begins anew.
+  for (const [node, link] of [[a, first.a], [b, first.b]] as const) {
+    node.connections.remove(link);
+    link.end();
   }
-  const subscriptions = new Subscriptions();
-  for (const _ of new RemoteRoutes(link, subscriptions, true).remove());
-  assertEquals(routesTo(subscriptions), 0);
+  a.life = { node: "a", incarnation: 2 };
+  net.gate = late.promise;
+  const again = { a: a.link(b.life, "b:1"), b: b.link(a.life) };
+  again.b.tellRoutes([routeOf("new")], true);
+  early.resolve();
+  await turns();
+  late.resolve();
+  for (let i = 0; i < 5 && !(again.a.connected && again.b.connected); i++) {
+    await turns();
+    a.runTimers();
+  }
+  await turns();
+  assertEquals(a.routes.slice(5), ["new"]);
+  assertEquals(again.b.routesTaken(), undefined);
+  await Promise.all([a.connections.close(), b.connections.close()]);
+});
+
+Deno.test("whoever does not answer who he is costs a link nothing: the connection that there is goes on", async () => {
+  const net = new Net();
+  const b = new Node(net, "b:1", { node: "b", incarnation: 1 });
+  const a = new Node(net, "a:1", { node: "a", incarnation: 1 });
+  const [toB, toA] = [a.link(b.life, "b:1"), b.link(a.life)];
+  await turns();
+  assert(toB.connected && toA.connected);
+  // Somebody says that he is `a`, and looks for another life of `b`.
+  const stranger = await net.carrier("x:1").dial("b:1");
+  await sayHello(stranger, { cluster: "x", from: a.life, to: { node: "b", incarnation: 7 } });
+  assertEquals(await hearHello(new BatchReader(stranger)), undefined);
+  assert(toB.connected && toA.connected);
+  await Promise.all([a.connections.close(), b.connections.close()]);
 });
