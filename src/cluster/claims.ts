@@ -16,12 +16,12 @@ export interface ClaimsParts {
   readonly node: string;
   /** The nodes that live. */
   nodes(): readonly Life[];
-  link(node: string): Link | undefined;
+  link(node: string): Pick<Link, "connected" | "ask"> | undefined;
   /** Milliseconds since the epoch. */
   epoch(): number;
   /** Whether this node has a session of that client. */
   hasSession(clientIdentifier: string): boolean;
-  /** Closes this node's connection of that client, and ends its session. */
+  /** Closes this node's connection of that client, and ends its session, if there is one. */
   kick(clientIdentifier: string): void;
   /** Calls `run` at the end of the turn. */
   soon(run: () => void): void;
@@ -37,6 +37,14 @@ interface Holding {
   readonly sinceMs: number;
 }
 
+/** Claims of one identifier from when they are made to when their clients have signed in. */
+interface Begun {
+  count: number;
+  /** Since when the owner gives it to this node, and since when to another. */
+  grantedMs: number;
+  takenMs: number;
+}
+
 /** The claims of this node's clients, and those of all others that this node decides about. */
 export class Claims {
   readonly #parts: ClaimsParts;
@@ -44,14 +52,12 @@ export class Claims {
   readonly #own = new Map<string, number>();
   /** Those whose owner does not know of them yet. */
   readonly #untold = new Set<string>();
-  /** Claims of this node that are not answered, and since when another node has the identifier. */
-  readonly #claiming = new Map<string, { count: number; takenMs: number }>();
-  /** Since when those have their identifier who are about to be signed in. */
-  readonly #granted = new Map<string, number>();
   /** By client identifier, of those that this node owns. */
   readonly #holders = new Map<string, Holding>();
   /** Claims of one identifier are decided one after the other. */
-  readonly #deciding = new Map<string, Promise<unknown>>();
+  readonly #deciding = new Map<string, Promise<number>>();
+  readonly #begun = new Map<string, Begun>();
+  #lastMs = 0;
 
   constructor(parts: ClaimsParts) {
     this.#parts = parts;
@@ -68,34 +74,41 @@ export class Claims {
    * @returns why the client is not to be let in; `undefined`: it is
    */
   async claim(clientIdentifier: string): Promise<string | undefined> {
-    const claiming = this.#claiming.get(clientIdentifier) ?? { count: 0, takenMs: 0 };
-    this.#claiming.set(clientIdentifier, claiming);
-    claiming.count++;
-    const sinceMs = await this.#grant(clientIdentifier);
-    if (--claiming.count === 0) this.#claiming.delete(clientIdentifier);
-    if (claiming.takenMs > sinceMs) return "the client connected anew, to another node";
-    this.#granted.set(clientIdentifier, sinceMs);
-    return undefined;
+    const begun = this.#begun.get(clientIdentifier) ?? { count: 0, grantedMs: 0, takenMs: 0 };
+    this.#begun.set(clientIdentifier, begun);
+    begun.count++;
+    const grantedMs = await this.#grant(clientIdentifier);
+    begun.grantedMs = Math.max(begun.grantedMs, grantedMs);
+    // By the end of the turn the client has signed in, or never will.
+    this.#parts.soon(() => {
+      if (--begun.count > 0 || this.#begun.get(clientIdentifier) !== begun) return;
+      this.#begun.delete(clientIdentifier);
+      this.#releaseUnused(clientIdentifier);
+    });
+    return isTaken(begun) ? "the client connected anew, to another node" : undefined;
   }
 
-  /** Since when this node may say that it has an identifier. */
+  /** Since when this node has it; 0: the owner does not know. */
   async #grant(clientIdentifier: string): Promise<number> {
     const owner = this.#ownerOf(clientIdentifier);
-    const nowMs = Math.floor(this.#parts.epoch());
     if (owner === this.#parts.node) return await this.#decide(clientIdentifier, owner);
     const link = this.#parts.link(owner);
-    const answer = link?.connected === true
-      ? await this.#patiently(link.ask(question(CLAIM, [clientIdentifier], () => nowMs)))
-      : undefined;
     // It is told when it can be reached.
-    if (answer === undefined) this.#untold.add(clientIdentifier);
-    return answer === undefined || answer.length === 0 ? nowMs : new ByteSource(answer).number();
+    if (link?.connected !== true) return 0;
+    const answer = await this.#patiently(link.ask(question(CLAIM, [clientIdentifier])));
+    return answer === undefined || answer.length === 0 ? 0 : new ByteSource(answer).number();
   }
 
   /** A client has signed in here. */
   signedIn(clientIdentifier: string): void {
-    this.#own.set(clientIdentifier, this.#granted.get(clientIdentifier) ?? Math.floor(this.#parts.epoch()));
-    this.#granted.delete(clientIdentifier);
+    const begun = this.#begun.get(clientIdentifier);
+    const grantedMs = begun?.grantedMs ?? 0;
+    this.#own.set(clientIdentifier, grantedMs || Math.floor(this.#parts.epoch()));
+    // Another node got it after this one, and before the client was there to be closed.
+    if (begun !== undefined && isTaken(begun)) {
+      return this.#parts.soon(() => this.#kick(clientIdentifier, begun.takenMs));
+    }
+    if (grantedMs === 0 && this.#ownerOf(clientIdentifier) !== this.#parts.node) this.#untold.add(clientIdentifier);
   }
 
   /** A session has ended here; there may be another one by the end of the turn. */
@@ -104,11 +117,17 @@ export class Claims {
     this.#parts.soon(() => {
       if (this.#parts.hasSession(clientIdentifier) || !this.#own.delete(clientIdentifier)) return;
       this.#untold.delete(clientIdentifier);
-      const { node } = this.#parts;
-      const owner = this.#ownerOf(clientIdentifier);
-      if (owner === node) this.#release(clientIdentifier, node);
-      else void this.#parts.link(owner)?.ask(question(RELEASE, [clientIdentifier]));
+      this.#releaseUnused(clientIdentifier);
     });
+  }
+
+  /** Nobody here has it any longer, or is about to: the owner need not know of it. */
+  #releaseUnused(clientIdentifier: string): void {
+    if (this.#own.has(clientIdentifier) || this.#begun.has(clientIdentifier)) return;
+    const { node } = this.#parts;
+    const owner = this.#ownerOf(clientIdentifier);
+    if (owner === node) this.#release(clientIdentifier, node);
+    else void this.#parts.link(owner)?.ask(question(RELEASE, [clientIdentifier]));
   }
 
   /** Nodes have come or gone: those who own what they did not own before are told. */
@@ -126,16 +145,13 @@ export class Claims {
   /** All sessions of this node have ended. */
   clear(): void {
     this.#own.clear();
+    this.#begun.clear();
     this.#untold.clear();
     this.#holders.clear();
   }
 
   /** Tells owners what they do not know yet. Called regularly. */
   tick(): void {
-    this.#granted.clear();
-    for (const clientIdentifier of this.#untold) {
-      if (!this.#own.has(clientIdentifier)) this.#untold.delete(clientIdentifier);
-    }
     if (this.#untold.size === 0) return;
     const byOwner = Map.groupBy(this.#untold, (clientIdentifier) => this.#ownerOf(clientIdentifier));
     for (const [owner, clientIdentifiers] of byOwner) {
@@ -147,7 +163,7 @@ export class Claims {
     }
   }
 
-  #tell(link: Link | undefined, clientIdentifiers: readonly string[]): void {
+  #tell(link: Pick<Link, "ask"> | undefined, clientIdentifiers: readonly string[]): void {
     for (const clientIdentifier of clientIdentifiers) this.#untold.delete(clientIdentifier);
     const sinceMs = (clientIdentifier: string) => this.#own.get(clientIdentifier) ?? 0;
     if (link !== undefined) return void link.ask(question(HELD, clientIdentifiers, sinceMs));
@@ -161,37 +177,27 @@ export class Claims {
    */
   async answer(peer: Life, bytes: Uint8Array): Promise<Uint8Array> {
     const source = new ByteSource(bytes);
-    const sink = new ByteSink();
     const kind = source.u8();
     const asked = source.list(() => [source.text(), source.number()] as const);
+    const out = new ByteSink();
     for (const [clientIdentifier, sinceMs] of asked) {
-      if (kind === CLAIM) sink.number(await this.#asked(clientIdentifier, { node: peer.node, sinceMs }));
+      if (kind === CLAIM) out.number(await this.#decide(clientIdentifier, peer.node));
       else if (kind === KICK) this.#kick(clientIdentifier, sinceMs);
       else if (kind === HELD) this.#heard(clientIdentifier, { node: peer.node, sinceMs });
       else if (kind === RELEASE) this.#release(clientIdentifier, peer.node);
       else throw new BytesError(`a question of type ${kind} is nothing that is known`);
     }
-    return sink.take();
+    return out.take();
   }
 
-  /** What comes so late that nobody waits for the answer says no more than that the node may have it, since then. */
-  #asked(clientIdentifier: string, holding: Holding): number | Promise<number> {
-    const { epoch, patienceMs } = this.#parts;
-    if (epoch() - holding.sinceMs < patienceMs) return this.#decide(clientIdentifier, holding.node);
-    if (this.#holders.has(clientIdentifier)) this.#heard(clientIdentifier, holding);
-    return holding.sinceMs;
-  }
-
-  /**
-   * Gives an identifier to a node, once the one that had it has closed it.
-   *
-   * @returns since when it has it, by this node's clock
-   */
+  /** Gives an identifier to a node, once the one that had it has closed it. @returns since when it is that node's */
   #decide(clientIdentifier: string, node: string): Promise<number> {
     const before = this.#deciding.get(clientIdentifier) ?? Promise.resolve();
     const decided = before.then(async () => {
       const holder = this.#holders.get(clientIdentifier);
-      const sinceMs = Math.max(Math.floor(this.#parts.epoch()), (holder?.sinceMs ?? 0) + 1);
+      // No two are of one time, so that it is known which was the later.
+      const sinceMs = Math.max(this.#lastMs + 1, (holder?.sinceMs ?? 0) + 1, Math.floor(this.#parts.epoch()));
+      this.#lastMs = sinceMs;
       this.#holders.set(clientIdentifier, { node, sinceMs });
       if (holder !== undefined && holder.node !== node) await this.#takeFrom(holder.node, clientIdentifier, sinceMs);
       return sinceMs;
@@ -202,21 +208,16 @@ export class Claims {
     return decided;
   }
 
-  /** @param sinceMs another node has it since then */
   async #takeFrom(node: string, clientIdentifier: string, sinceMs: number): Promise<void> {
     if (node === this.#parts.node) return this.#kick(clientIdentifier, sinceMs);
     const link = this.#parts.link(node);
-    // Where there is no connection it comes with the next, and nobody waits for that.
-    const answer = link?.ask(question(KICK, [clientIdentifier], () => sinceMs));
-    if (link?.connected && answer) await this.#patiently(answer);
+    // Who is not reached now is told all the same, when it is.
+    const closed = link?.ask(question(KICK, [clientIdentifier], () => sinceMs));
+    if (link?.connected && closed) await this.#patiently(closed);
   }
 
-  /**
-   * A node that is cut off or frozen holds up no sign-in for longer: what it was asked comes to it when it is back.
-   *
-   * @returns its answer; `undefined`: it has not answered, or is dead
-   */
-  async #patiently(answer: Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
+  /** A node that is cut off or frozen holds up no sign-in for longer: what it was asked comes to it when it is back. */
+  async #patiently<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
     const late = Promise.withResolvers<undefined>();
     const cancel = this.#parts.after(this.#parts.patienceMs, () => late.resolve(undefined));
     const first = await Promise.race([answer, late.promise]);
@@ -224,21 +225,26 @@ export class Claims {
     return first;
   }
 
-  /** @param sinceMs another node has it since then; who came here later is not meant */
+  /** Another node has the identifier since then. */
   #kick(clientIdentifier: string, sinceMs: number): void {
-    const claiming = this.#claiming.get(clientIdentifier);
-    if (claiming !== undefined) claiming.takenMs = Math.max(claiming.takenMs, sinceMs);
-    if ((this.#own.get(clientIdentifier) ?? 0) > sinceMs) return;
-    this.#own.delete(clientIdentifier);
-    this.#untold.delete(clientIdentifier);
+    const begun = this.#begun.get(clientIdentifier);
+    if (begun !== undefined) begun.takenMs = Math.max(begun.takenMs, sinceMs);
+    // The owner does not know of this one, and says which is the later when it does.
+    if (this.#untold.has(clientIdentifier)) return;
+    // It is released like any other that ends: the owner may have heard of it on the way.
     this.#parts.kick(clientIdentifier);
   }
 
-  /** A node says that it has an identifier. Where two have it the older one closes it. */
   #heard(clientIdentifier: string, holding: Holding): void {
+    this.#inTurn(clientIdentifier, () => this.#compare(clientIdentifier, holding));
+  }
+
+  /** A node says that it has an identifier. Where two have it the older one closes it. */
+  #compare(clientIdentifier: string, holding: Holding): void {
     const known = this.#holders.get(clientIdentifier);
     if (known === undefined || known.node === holding.node) {
-      this.#holders.set(clientIdentifier, holding);
+      // It may have claimed it anew since.
+      if (known === undefined || known.sinceMs < holding.sinceMs) this.#holders.set(clientIdentifier, holding);
       return;
     }
     const [older, newer] = known.sinceMs <= holding.sinceMs ? [known, holding] : [holding, known];
@@ -247,7 +253,16 @@ export class Claims {
   }
 
   #release(clientIdentifier: string, node: string): void {
-    if (this.#holders.get(clientIdentifier)?.node === node) this.#holders.delete(clientIdentifier);
+    this.#inTurn(clientIdentifier, () => {
+      if (this.#holders.get(clientIdentifier)?.node === node) this.#holders.delete(clientIdentifier);
+    });
+  }
+
+  /** Behind what was said of the identifier before, since a claim takes its time. */
+  #inTurn(clientIdentifier: string, run: () => void): void {
+    const deciding = this.#deciding.get(clientIdentifier);
+    if (deciding === undefined) run();
+    else void deciding.then(run);
   }
 
   /** The node whose name and the identifier have the highest hash together. */
@@ -260,6 +275,10 @@ export class Claims {
     }
     return owner;
   }
+}
+
+function isTaken({ grantedMs, takenMs }: Begun): boolean {
+  return grantedMs > 0 && takenMs >= grantedMs;
 }
 
 function hashPair(node: string, clientIdentifier: string): number {

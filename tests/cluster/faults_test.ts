@@ -11,7 +11,7 @@ Deno.test({
   ignore: !natsInstalled,
   async fn() {
     const seed = Math.floor(Math.random() * 2 ** 31);
-    const { broken, figures } = await new FaultsRun(seed, () => {}).run(FAULTS);
+    const { broken, figures } = await new FaultsRun({ seed, log: () => {} }).run(FAULTS);
     assertEquals(broken, [], `seed ${seed}: ${JSON.stringify(figures)}`);
   },
 });

@@ -7,6 +7,8 @@ export class LinkProxy implements AsyncDisposable {
   #frozen: PromiseWithResolvers<void> | undefined;
   /** Nobody gets through. */
   isShut = false;
+  /** Whatever passes does so after this, in milliseconds. */
+  delayMs = 0;
 
   constructor(target: number) {
     this.#target = target;
@@ -27,10 +29,10 @@ export class LinkProxy implements AsyncDisposable {
     for (const pair of this.#pairs) for (const end of pair) close(end);
   }
 
-  /** Ends one direction of each connection, and lets the other be. */
-  halfClose(): void {
-    for (const [, server] of this.#pairs) {
-      server.closeWrite().catch(() => {
+  /** Ends one direction of each connection, to or from the node that it stands before, and lets the other be. */
+  halfClose(towards: "node" | "peer" = "node"): void {
+    for (const [client, server] of this.#pairs) {
+      (towards === "node" ? server : client).closeWrite().catch(() => {
         // It is closed.
       });
     }
@@ -76,6 +78,7 @@ export class LinkProxy implements AsyncDisposable {
     const buffer = new Uint8Array(65_536);
     try {
       for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
+        if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
         await this.#frozen?.promise;
         for (let at = 0; at < count;) at += await to.write(buffer.subarray(at, count));
       }

@@ -11,7 +11,8 @@ interface Server {
   readonly port: number;
   /** Where MQTT clients of its own connect; 0: nowhere. */
   readonly mqttPort: number;
-  readonly process: Deno.ChildProcess;
+  readonly args: readonly string[];
+  process: Deno.ChildProcess;
 }
 
 /** A cluster of servers, or one by itself. */
@@ -46,8 +47,7 @@ export class NatsServers implements AsyncDisposable {
           routes,
         );
       }
-      const command = new Deno.Command("nats-server", { args, stdin: "null", stdout: "null", stderr: "null" });
-      return { name, port: ports[index]!, mqttPort: mqtt ? mqttPorts[index]! : 0, process: command.spawn() };
+      return { name, port: ports[index]!, mqttPort: mqtt ? mqttPorts[index]! : 0, args, process: spawn(args) };
     });
     const all = new NatsServers(servers, folder);
     for (const { name, port } of servers) await patiently(`server ${name}`, listening(port));
@@ -61,9 +61,29 @@ export class NatsServers implements AsyncDisposable {
 
   /** Ends one with SIGKILL. */
   async kill(name: string): Promise<void> {
-    const server = this.servers.find((one) => one.name === name)!;
-    server.process.kill("SIGKILL");
-    await server.process.status;
+    const { process } = this.#server(name);
+    process.kill("SIGKILL");
+    await process.status;
+  }
+
+  /** Starts one anew that was killed, with what it had. */
+  async restart(name: string): Promise<void> {
+    const server = this.#server(name);
+    server.process = spawn(server.args);
+    await patiently(`server ${name}`, listening(server.port));
+  }
+
+  /** Has one stand still, until it is let go on. */
+  freeze(name: string): void {
+    this.#server(name).process.kill("SIGSTOP");
+  }
+
+  thaw(name: string): void {
+    this.#server(name).process.kill("SIGCONT");
+  }
+
+  #server(name: string): Server {
+    return this.servers.find((one) => one.name === name)!;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -77,6 +97,11 @@ export class NatsServers implements AsyncDisposable {
     }
     await Deno.remove(this.folder, { recursive: true });
   }
+}
+
+function spawn(args: readonly string[]): Deno.ChildProcess {
+  const options: Deno.CommandOptions = { args: [...args], stdin: "null", stdout: "null", stderr: "null" };
+  return new Deno.Command("nats-server", options).spawn();
 }
 
 /** Ports that nobody listened on just now, all different. */
