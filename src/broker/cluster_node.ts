@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { Cluster } from "../cluster/cluster.ts";
 import { openGround } from "../cluster/ground.ts";
 import type { PluginEntry, ResolvedCluster } from "../config/config.ts";
-import type { ClusterSnapshot } from "../hooks/figures.ts";
+import type { ClusterLinkSnapshot, ClusterSnapshot } from "../hooks/figures.ts";
 import { type Logger, loggerOf } from "../logger.ts";
 import { type DropReason, Message } from "../message.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
@@ -115,6 +115,11 @@ function dropAll({ connections, sessions, chores }: NodeParts): void {
   })());
 }
 
+function stateOf({ connected, throughLog }: ClusterLinkSnapshot): string {
+  if (connected) return "linked";
+  return throughLog ? "through-log" : "broken";
+}
+
 class JoinedNode implements BrokerNode {
   readonly willLog: BrokerNode["willLog"];
   readonly #parts: NodeParts;
@@ -214,7 +219,7 @@ class JoinedNode implements BrokerNode {
     };
     for (const link of links) {
       const place = `links/${link.node}`;
-      figures[`${place}/state`] = link.connected ? "linked" : "broken";
+      figures[`${place}/state`] = stateOf(link);
       figures[`${place}/bytes/sent`] = link.sentBytes;
       figures[`${place}/bytes/received`] = link.receivedBytes;
       figures[`${place}/bytes/waiting`] = link.waitingBytes;

@@ -55,11 +55,12 @@ function show(
   io.out(`cluster ${name}, seen by node ${node}: ${nodes.length} live (${nodes.join(", ")})`);
   const heard = `own word heard ${logSilenceSeconds.toFixed(1)} s ago`;
   io.out(`log: position ${logPosition}, ${cutOff ? "cut off" : "ok"}, ${heard}`);
-  for (const { node, connected, waitingBytes, creditBytes, roundTripSeconds, messagesDropped } of links) {
+  for (const { node, connected, throughLog, waitingBytes, creditBytes, roundTripSeconds, messagesDropped } of links) {
     const roundTrip = roundTripSeconds == null ? "not measured" : `${(roundTripSeconds * 1000).toFixed(1)} ms`;
     const rest =
       `${waitingBytes} bytes wait, credit ${creditBytes}, round trip ${roundTrip}, ${messagesDropped} dropped`;
-    io.out(`link to ${node}: ${connected ? "linked" : "broken"}, ${rest}`);
+    const state = connected ? "linked" : throughLog ? "broken, QoS 1 and 2 go through the log" : "broken";
+    io.out(`link to ${node}: ${state}, ${rest}`);
   }
   return !cutOff && links.every(({ connected }) => connected) ? ExitCode.Success : ExitCode.Failure;
 }

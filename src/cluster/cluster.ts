@@ -17,6 +17,7 @@ import { WorkParty } from "../work_budget.ts";
 import { ClusterState, type Life } from "./cluster_state.ts";
 import { Claims } from "./claims.ts";
 import { Connections, type LinkCarrier } from "./connections.ts";
+import { Detours } from "./detour.ts";
 import { decodeEntry, encodeMessage, encodeWill, encodeWillEnd, type LogEntry, willKey } from "./entries.ts";
 import { LogShortener } from "./log_shortener.ts";
 import { LogSpeaker } from "./log_speaker.ts";
@@ -43,7 +44,7 @@ export interface ClusterParts {
   readonly log: Log;
   readonly carrier: LinkCarrier;
   readonly clock: Clock;
-  readonly machine: Pick<Machine, "letRun" | "after">;
+  readonly machine: Pick<Machine, "letRun" | "after" | "now">;
   readonly work: WorkBudget;
   readonly chores: Pick<Chores, "add">;
   readonly logger: Logger;
@@ -72,6 +73,7 @@ export class Cluster implements LoggedWay {
   readonly #party = new WorkParty();
   readonly #wills = new WillBook();
   readonly #connections: Connections;
+  readonly #detours: Detours;
   readonly #peers: Peers;
   readonly #membership: Membership;
   readonly #claims: Claims;
@@ -156,9 +158,15 @@ export class Cluster implements LoggedWay {
       position: () => this.#position,
       say: (part) => this.#speaker.say(part),
     });
+    this.#detours = new Detours({
+      life: () => this.#life,
+      tell: (content, receipt) => this.#speaker.tell(content, receipt),
+      now: () => machine.now(0),
+    });
     this.#connections = new Connections({
       cluster: parts.name,
       carrier: parts.carrier,
+      detours: this.#detours,
       logger: parts.logger,
       life: () => this.#life,
       after: (ms, run) => machine.after(ms, run),
@@ -208,7 +216,8 @@ export class Cluster implements LoggedWay {
       logRoundTripSeconds: roundTripMs === undefined ? undefined : roundTripMs / 1000,
       links: Array.from(this.#peers.links(), (link) => ({
         node: link.peer.node,
-        connected: link.connected,
+        connected: link.connected && !link.detours,
+        throughLog: link.detours,
         waitingBytes: link.heldBytes,
         creditBytes: link.creditBytes,
         sentBytes: link.bytesSent,
@@ -432,12 +441,12 @@ export class Cluster implements LoggedWay {
     this.#position = position;
     if ("unreadable" in record) this.#parts.logger.warn(`cluster: position ${position} of the log: ${record.text}`);
     else if (this.#waiting !== undefined) this.#waitForSnapshot({ position, timeMs, bytes }, record);
-    else this.#takeRecord(record, timeMs);
+    else this.#takeRecord(record, timeMs, bytes.length);
     if (this.#positionWaiting.length > 0) this.#wakeReaders();
     this.#notify();
   }
 
-  #takeRecord(record: ClusterRecord, timeMs: number): void {
+  #takeRecord(record: ClusterRecord, timeMs: number, size: number): void {
     const { writer: node, incarnation, n, body } = record;
     const former = body.type === "up" ? this.#state.writer(node) : undefined;
     const verdict = this.#state.apply(record);
@@ -447,6 +456,7 @@ export class Cluster implements LoggedWay {
     const receipts = isOwn ? this.#speaker.seen(n) : [];
     if (verdict.is !== "counts") return;
     this.#membership.heard(node);
+    if (body.type !== "snapshot") this.#shortener.grew(size);
     if (body.type === "up") this.#begun(life, former, body.address, timeMs);
     else if (body.type === "down") this.#ended(body, timeMs);
     else if (body.type === "heartbeat") this.#shortener.hasRead(node, body.safe);
@@ -475,7 +485,7 @@ export class Cluster implements LoggedWay {
     this.#shortener.begin(body.position);
     for (const { position, timeMs, bytes } of waiting) {
       const record = decodeRecord(bytes);
-      if (position > body.position && !("unreadable" in record)) this.#takeRecord(record, timeMs);
+      if (position > body.position && !("unreadable" in record)) this.#takeRecord(record, timeMs, bytes.length);
     }
   }
 
@@ -501,6 +511,7 @@ export class Cluster implements LoggedWay {
   #act(entry: LogEntry, life: Life): void {
     if (entry.type === "will") return this.#wills.set(life, entry.key, entry.stored);
     if (entry.type === "will-end") return void this.#wills.end(entry.key);
+    if (entry.type === "parcel") return this.#detours.take(life, entry.parcel);
     // It is published already, or void.
     if (entry.will !== undefined && !this.#wills.end(entry.will)) return;
     const { router, clock } = this.#parts;
@@ -560,6 +571,7 @@ export class Cluster implements LoggedWay {
     this.#parts.onEvicted();
     this.#speaker.end();
     this.#peers.clear();
+    this.#detours.clear();
     this.#claims.clear();
     this.#wakeAll();
     if (this.#isLeaving || this.#isReplaced) return;

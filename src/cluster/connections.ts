@@ -28,10 +28,18 @@ export interface LinkCarrier {
   close(): Promise<void>;
 }
 
+/** Makes connections through the log. */
+export interface LinkDetours {
+  /** From now on connections of others are given to `take`. */
+  accept(take: (transport: Transport) => void): void;
+  dial(to: Life): Transport;
+}
+
 /** What {@linkcode Connections} work with. */
 export interface ConnectionsParts {
   readonly cluster: string;
   readonly carrier: LinkCarrier;
+  readonly detours: LinkDetours;
   readonly logger: Logger;
   /** Who this node is now. */
   life(): Life;
@@ -43,6 +51,8 @@ export interface ConnectionsParts {
 interface Ends {
   readonly link: Link;
   readonly own: Life;
+  /** A way through the log is being tried. */
+  isDetouring: boolean;
 }
 
 /** Makes and takes connections, and gives them to the links. */
@@ -65,12 +75,13 @@ export class Connections {
       if (this.#unknown >= MOST_UNKNOWN) return transport.close();
       this.#run(this.#take(transport));
     });
+    parts.detours.accept((transport) => this.#run(this.#take(transport, true)));
   }
 
   /** A life of another node has begun. */
   add(link: Link, address: string): void {
     const key = keyOf(link.peer);
-    const ends = { link, own: this.#parts.life() };
+    const ends = { link, own: this.#parts.life(), isDetouring: false };
     this.#links.set(key, ends);
     for (const tell of this.#arrivals.get(key)?.splice(0) ?? []) tell();
     this.#arrivals.delete(key);
@@ -97,20 +108,20 @@ export class Connections {
     this.#running.add(running);
   }
 
-  async #dial({ link, own }: Ends, address: string): Promise<void> {
-    const { carrier, logger, cluster } = this.#parts;
+  /** There has been no connection for a while: what must not be lost goes through the log. */
+  detour(link: Link): void {
+    const ends = this.#links.get(keyOf(link.peer));
+    if (ends === undefined || ends.isDetouring || this.#closed) return;
+    ends.isDetouring = true;
+    const over = () => void (ends.isDetouring = false);
+    this.#run(this.#meet(ends, this.#parts.detours.dial(link.peer), true).then(over, over));
+  }
+
+  async #dial(ends: Ends, address: string): Promise<void> {
+    const { link } = ends;
     while (!link.ended && !this.#closed) {
       try {
-        const transport = await carrier.dial(address);
-        await this.#guarded(transport, async () => {
-          await sayHello(transport, { cluster, from: own, to: link.peer });
-          const reader = new BatchReader(transport);
-          const hello = await this.#hear(transport, () => hearHello(reader));
-          if (hello === undefined || !isFor(hello, { link, own }) || !this.#isOfCluster(hello)) {
-            return logger.debug(`node ${quote(link.peer.node)} at ${address} is not there yet`);
-          }
-          await this.#goOn(link, transport, reader);
-        });
+        await this.#meet(ends, await this.#parts.carrier.dial(address));
       } catch (error) {
         if (!link.ended && !this.#closed) {
           const place = `node ${quote(link.peer.node)} at ${address}`;
@@ -121,7 +132,23 @@ export class Connections {
     }
   }
 
-  async #take(transport: Transport): Promise<void> {
+  /** Asks who is there, and goes on over the connection if it is the peer. */
+  #meet({ link, own }: Ends, transport: Transport, isDetour = false): Promise<void> {
+    const { logger, cluster } = this.#parts;
+    return this.#guarded(transport, async () => {
+      await sayHello(transport, { cluster, from: own, to: link.peer });
+      const reader = new BatchReader(transport);
+      const hello = await this.#hear(transport, () => hearHello(reader));
+      if (hello === undefined || !isFor(hello, { link, own }) || !this.#isOfCluster(hello)) {
+        return logger.debug(`node ${quote(link.peer.node)} is not there yet`);
+      }
+      // Meanwhile there is a link. The peer does not ask itself that: what it has may be broken without its knowing.
+      if (isDetour && link.connected) return;
+      await this.#goOn(link, transport, reader, isDetour);
+    });
+  }
+
+  async #take(transport: Transport, isDetour = false): Promise<void> {
     const { logger, cluster } = this.#parts;
     await this.#guarded(transport, async () => {
       const reader = new BatchReader(transport);
@@ -135,7 +162,7 @@ export class Connections {
       if (!isFor(hello, ends)) return logger.debug(`node ${quote(from.node)} connects to ${keyOf(to)}, which is gone`);
       const { link, own } = ends;
       await sayHello(transport, { cluster, from: own, to: link.peer });
-      await this.#goOn(link, transport, reader);
+      await this.#goOn(link, transport, reader, isDetour);
     }).catch((error) => this.#warn(`a connection of another node was not taken: ${errorText(error)}`));
   }
 
@@ -153,10 +180,19 @@ export class Connections {
   }
 
   /** Both know each other: this connection takes the former's place. */
-  async #goOn(link: Link, transport: Transport, reader: BatchReader): Promise<void> {
+  async #goOn(link: Link, transport: Transport, reader: BatchReader, isDetour: boolean): Promise<void> {
     await sayReceived(transport, link.succeed(transport));
     const received = await this.#hear(transport, () => hearReceived(reader));
-    if (received !== undefined) await this.#serve(link, transport, reader, received);
+    if (received === undefined) return;
+    const { logger } = this.#parts;
+    logger.info(`node ${quote(link.peer.node)} is linked${isDetour ? " through the log" : ""}`);
+    try {
+      await link.serve(transport, reader, received, isDetour);
+    } catch (error) {
+      if (!link.ended && !this.#closed) {
+        logger.warn(`the link to node ${quote(link.peer.node)} broke: ${errorText(error)}`);
+      }
+    }
   }
 
   #warn(text: string): void {
@@ -164,18 +200,6 @@ export class Connections {
     const isNew = this.#warned.size < MOST_WARNED && !this.#warned.has(text);
     if (isNew) this.#warned.add(text);
     this.#parts.logger[isNew ? "warn" : "debug"](text);
-  }
-
-  async #serve(link: Link, transport: Transport, reader: BatchReader, received: number): Promise<void> {
-    const { logger } = this.#parts;
-    logger.info(`node ${quote(link.peer.node)} is linked`);
-    try {
-      await link.serve(transport, reader, received);
-    } catch (error) {
-      if (!link.ended && !this.#closed) {
-        logger.warn(`the link to node ${quote(link.peer.node)} broke: ${errorText(error)}`);
-      }
-    }
   }
 
   async #guarded(transport: Transport, work: () => Promise<void>): Promise<void> {
@@ -247,6 +271,6 @@ export class Connections {
 }
 
 /** Whether a peer that says this is at the other end, and takes this node for what it is. */
-function isFor({ from, to }: Hello, { link, own }: Ends): boolean {
+function isFor({ from, to }: Hello, { link, own }: Pick<Ends, "link" | "own">): boolean {
   return keyOf(from) === keyOf(link.peer) && keyOf(to) === keyOf(own);
 }

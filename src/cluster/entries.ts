@@ -1,4 +1,4 @@
-/** What stands in the messages of a batch: a message for all nodes, or what becomes of a will. */
+/** What stands in the messages of a batch: a message for all nodes, what becomes of a will, or something for one node. */
 import type { Message } from "../message.ts";
 import { OutputBuffer } from "../packet/output_buffer.ts";
 import type { Will } from "../packet/packets.ts";
@@ -8,15 +8,28 @@ import { willMessage } from "../routing/wills.ts";
 import type { StoredWill } from "../store/store.ts";
 import { BytesError, ByteSource } from "./bytes.ts";
 import type { Life } from "./cluster_state.ts";
-import { FrameType, readMessage, writeMessage, writeNumber, writeText } from "./frames.ts";
+import { FrameType, readMessage, writeBytes, writeMessage, writeNumber, writeText } from "./frames.ts";
 
-const MESSAGE = 0, WILL_MESSAGE = 1, WILL = 2, WILL_END = 3;
+const MESSAGE = 0, WILL_MESSAGE = 1, WILL = 2, WILL_END = 3, PARCEL = 4;
+const PARTS = ["first", "more", "last"] as const;
 
 /** One thing that a node told all others. */
 export type LogEntry =
   | { readonly type: "message"; readonly message: Message; readonly will: string | undefined }
   | { readonly type: "will"; readonly key: string; readonly stored: StoredWill }
-  | { readonly type: "will-end"; readonly key: string };
+  | { readonly type: "will-end"; readonly key: string }
+  | { readonly type: "parcel"; readonly parcel: Parcel };
+
+/** A piece of what goes from one node to another through the log. */
+export interface Parcel {
+  readonly to: Life;
+  /** Numbered by who began it. */
+  readonly connection: number;
+  /** It is from the other one. */
+  readonly isAnswer: boolean;
+  readonly part: typeof PARTS[number];
+  readonly bytes: Uint8Array;
+}
 
 /** Names a client's will: each life of a node has its own of them. */
 export function willKey({ node, incarnation }: Life, clientIdentifier: string): string {
@@ -57,6 +70,19 @@ export function encodeWillEnd(key: string): Uint8Array {
   return out.take();
 }
 
+/** A piece for one node. */
+export function encodeParcel({ to, connection, isAnswer, part, bytes }: Parcel): Uint8Array {
+  const out = new OutputBuffer();
+  out.u8(PARCEL);
+  writeText(out, to.node);
+  writeNumber(out, to.incarnation);
+  writeNumber(out, connection);
+  out.u8(isAnswer ? 1 : 0);
+  out.u8(PARTS.indexOf(part));
+  writeBytes(out, bytes);
+  return out.take();
+}
+
 /**
  * Reads what one of the others says.
  *
@@ -81,8 +107,16 @@ export function decodeEntry(
     return { type: "message", message: message(), will };
   }
   if (type === WILL_END) return { type: "will-end", key: source.text() };
+  if (type === PARCEL) return { type: "parcel", parcel: readParcel(source) };
   if (type === WILL) return readWill(source, message, place.life);
   throw new BytesError(`an entry of type ${type} is nothing that is known`);
+}
+
+function readParcel(source: ByteSource): Parcel {
+  const to = { node: source.text(), incarnation: source.number() };
+  const [connection, isAnswer, part] = [source.number(), source.u8() === 1, PARTS[source.u8()]];
+  if (part === undefined) throw new BytesError(`a piece is ${PARTS.join(", ")}: got none of them`);
+  return { to, connection, isAnswer, part, bytes: source.bytes() };
 }
 
 function readWill(source: ByteSource, message: () => Message, life: Life): LogEntry {

@@ -91,6 +91,7 @@ export class Link {
   #routesWaiting: { readonly n: number; readonly resolve: () => void }[] = [];
   #routesAt = 0;
   #transport: Transport | undefined;
+  #isDetour = false;
   /** What {@linkcode Link.succeed} was told last, until it is served. */
   #successor: Transport | undefined;
   #received = 0;
@@ -124,6 +125,11 @@ export class Link {
   /** There is a connection. */
   get connected(): boolean {
     return this.#transport !== undefined;
+  }
+
+  /** The connection goes through the log: what may be lost has no place there. */
+  get detours(): boolean {
+    return this.#transport !== undefined && this.#isDetour;
   }
 
   /** The peer is dead. */
@@ -161,7 +167,7 @@ export class Link {
   /** Sends a message, to a member of a group if a seat is given. False: it was given up. */
   send(message: Message, seat?: Seat): boolean {
     const isLoose = message.qos === 0;
-    if (this.#ended || (isLoose && (!this.connected || this.#sender.isFull))) {
+    if (this.#ended || (isLoose && (!this.connected || this.#isDetour || this.#sender.isFull))) {
       this.dropped++;
       this.#parts.observer.onDrop(message);
       return false;
@@ -267,15 +273,17 @@ export class Link {
    * Goes on over a connection, to its end; over none that another one has come after.
    *
    * @param received up to which number the peer has what was sent before
+   * @param isDetour it goes through the log
    * @throws {BatchError | BytesError | ProtocolError} if the peer says what no node says
    * @throws {Error} if the connection breaks
    */
-  async serve(transport: Transport, reader: BatchReader, received: number): Promise<void> {
+  async serve(transport: Transport, reader: BatchReader, received: number, isDetour = false): Promise<void> {
     if (this.#ended || (this.#successor !== undefined && this.#successor !== transport)) return transport.close();
     this.#successor = undefined;
     // The newer connection holds: the peer knows better whether the older one is broken.
     this.#transport?.close();
     this.#transport = transport;
+    this.#isDetour = isDetour;
     this.#workedOffBytes = 0;
     try {
       this.#sender.attach(transport, received);

@@ -10,8 +10,9 @@ import type { Snapshot } from "./record.ts";
 import { snapshotParts } from "./snapshots.ts";
 import type { WillBook } from "./will_book.ts";
 
-/** After so many records what they come to is said anew, and they are given up. */
+/** After so many records, or so many bytes of them, what they come to is said anew, and they are given up. */
 const SNAPSHOT_RECORDS = 20_000;
+const SNAPSHOT_BYTES = 64 * 2 ** 20;
 
 /** What a {@linkcode LogShortener} works with. */
 export interface LogShortenerParts {
@@ -34,6 +35,7 @@ export class LogShortener {
   /** Up to where each node has read, as it says. */
   readonly #readBy = new Map<string, number>();
   #snapshotAt = 0;
+  #bytes = 0;
   /** Up to where the log may be given up, and was. */
   #trimTo = 0;
   #trimmedTo = 0;
@@ -52,21 +54,29 @@ export class LogShortener {
     this.#readBy.set(node, position);
   }
 
+  /** The log has grown by so many bytes that are not of a snapshot. */
+  grew(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
   /** A snapshot is there as a whole. @param isOwn this node has made it, and gives up what is older */
   took(position: number, isOwn: boolean): void {
     this.#snapshotAt = position;
+    this.#bytes = 0;
     if (isOwn) this.#trimTo = position;
   }
 
   /** Called regularly while this node is the lowest that lives. */
   tick(): void {
-    if (this.#parts.position() - this.#snapshotAt >= SNAPSHOT_RECORDS) this.#makeSnapshot();
+    const records = this.#parts.position() - this.#snapshotAt;
+    if (records >= SNAPSHOT_RECORDS || this.#bytes >= SNAPSHOT_BYTES) this.#makeSnapshot();
     this.#trim();
   }
 
   #makeSnapshot(): void {
     const { clock, retained, chores, state, wills, position, say } = this.#parts;
     this.#snapshotAt = position();
+    this.#bytes = 0;
     const parts = snapshotParts({
       position: position(),
       writers: Array.from(state.writers(), (writer) => ({ ...writer })),

@@ -39,6 +39,8 @@ interface Peer {
   /** What had come and gone over the link at the last look, and since when no more has. */
   bytesBefore: number;
   quietSinceMs: number;
+  /** Since when there is no connection, or the last way through the log was tried. */
+  cutSinceMs: number;
 }
 
 /** All peers of one life of this node. */
@@ -76,7 +78,7 @@ export class Peers implements LinkObserver {
     const { work, maximumBytes, now, soon, names, subscriptions, spokenAt } = this.#parts;
     const link = new Link({ peer, work, maximumBytes, now, soon, names, spokenAt, observer: this });
     const routes = new RemoteRoutes(link, subscriptions, isOlder);
-    this.#peers.set(peer.node, { link, routes, bytesBefore: 0, quietSinceMs: now() });
+    this.#peers.set(peer.node, { link, routes, bytesBefore: 0, quietSinceMs: now(), cutSinceMs: now() });
     this.#tellChanges();
     link.tellRoutes(this.#local.all(), true);
     this.#tellDigest(link);
@@ -120,7 +122,12 @@ export class Peers implements LinkObserver {
     const bytes = link.bytesReceived + link.bytesSent;
     if (bytes !== bytesBefore || !link.waits || !link.connected) peer.quietSinceMs = nowMs;
     peer.bytesBefore = bytes;
-    if (nowMs - peer.quietSinceMs >= this.#parts.failureTimeoutMs) link.breakOff();
+    const { failureTimeoutMs, connections } = this.#parts;
+    if (nowMs - peer.quietSinceMs >= failureTimeoutMs) link.breakOff();
+    if (link.connected) peer.cutSinceMs = nowMs;
+    if (nowMs - peer.cutSinceMs < failureTimeoutMs) return;
+    peer.cutSinceMs = nowMs;
+    connections().detour(link);
   }
 
   onMessage(_link: Link, { message, group }: CarriedMessage): boolean | Promise<boolean> {

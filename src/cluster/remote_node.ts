@@ -43,10 +43,10 @@ class RemoteSeat implements Seat {
     return this.#link.ended;
   }
 
-  /** While there is no connection others are asked first; what it is given then goes when there is one. */
+  /** While there is no connection but through the log others are asked first; what it is given then goes when there is one. */
   get availability(): Availability {
     if (this.#link.ended) return "ended";
-    return this.#link.connected && !this.#link.isFull ? "ready" : "busy";
+    return this.#link.connected && !this.#link.detours && !this.#link.isFull ? "ready" : "busy";
   }
 
   /** What comes from another node stays here. */

@@ -191,6 +191,8 @@ export interface ClusterLinkSnapshot {
   readonly node: string;
   /** There is a connection. */
   readonly connected: boolean;
+  /** There is none, and what must not be lost goes through the cluster's log. */
+  readonly throughLog: boolean;
   /** Bytes that wait for the other node, or that it has not worked off. */
   readonly waitingBytes: number;
   /** Bytes that may still leave before it has worked off some. */

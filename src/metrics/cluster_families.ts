@@ -29,6 +29,12 @@ export const clusterFamilies: readonly Family[] = [
   ),
   gauge("amqtt_cluster_link_up", "1 if there is a link.", ofLinks(({ connected }) => Number(connected)), PEER),
   gauge(
+    "amqtt_cluster_link_through_log",
+    "1 if there is no link, and what is at QoS 1 and 2 goes through the log.",
+    ofLinks(({ throughLog }) => Number(throughLog)),
+    PEER,
+  ),
+  gauge(
     "amqtt_cluster_link_waiting_bytes",
     "What waits for the other node, or was not worked off by it.",
     ofLinks(({ waitingBytes }) => waitingBytes),

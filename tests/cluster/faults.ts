@@ -188,7 +188,7 @@ export class FaultsRun implements Ledger {
       sets.push(JSON.stringify([...reader!.retained].sort()));
       for (const [topic, tried] of this.#stations.flatMap(({ retained }) => [...retained])) {
         const found = reader!.retained.get(topic);
-        if (found === undefined || !tried.includes(found)) {
+        if (!tried.includes(found)) {
           this.broken.push(`node ${name} retains ${found} at ${topic}, expected one of ${tried}`);
         }
       }

@@ -5,6 +5,7 @@ import { Nodes } from "./nodes.ts";
 import { encodeRecord } from "../../src/cluster/record.ts";
 import { PacketType } from "../../src/packet/packets.ts";
 import { makeAuthority } from "../support/certificates.ts";
+import { until } from "../support/durable_broker.ts";
 import { freePort, LinkProxy } from "./proxy.ts";
 
 testCluster("a cluster over a log in memory", (count, options) => Nodes.start(count, options));
@@ -129,6 +130,69 @@ Deno.test("a frozen node holds up nobody but who publishes to it, whose QoS 0 is
   assertEquals(await waiting, 0);
   for (let i = 0; i < 400 - dropped; i++) await frozen.takeMessage({ topicName: "frozen/0" });
   await frozen.takeMessage({ topicName: "frozen/1", payload: "last" });
+});
+
+Deno.test("while only the link between two nodes is cut what is at QoS 1 and 2 goes through the log, once and in order", async () => {
+  await using nodes = await Nodes.start(0);
+  const port = freePort();
+  await using proxy = new LinkProxy(port);
+  const a = await nodes.add("a");
+  const b = await nodes.add("b", { bind: `127.0.0.1:${port}`, advertise: proxy.address });
+  const [atA, atB] = [await nodes.connect(a), await nodes.connect(b)];
+  await atA.subscribe("to/a", 2);
+  await atB.subscribe("to/b", 2);
+  /** Whether there is a link to the other, and whether the log stands in for it. */
+  const links = () =>
+    [a, b].map(({ broker }) => {
+      const { body } = broker.observability.metrics(null);
+      return ["up", "through_log"].map((name) => body.match(`amqtt_cluster_link_${name}{peer="."} (.)`)?.[1]).join(" ");
+    });
+  const areLinks = (state: string) => links().every((one) => one === state);
+  for (const round of ["broken", "frozen at one end", "frozen at the other"]) {
+    if (round === "broken") {
+      proxy.isShut = true;
+      proxy.cut();
+    } else proxy.freeze();
+    // Where only one end has something to say the other does not know that it is not heard.
+    const waiting = [
+      ...round !== "frozen at the other" ? [atA.publish("to/b", `${round} waits`, { qos: 1 })] : [],
+      ...round !== "frozen at one end" ? [atB.publish("to/a", `${round} waits`, { qos: 2 })] : [],
+    ];
+    for (let i = 0; i < 20 && !areLinks("0 1"); i++) await nodes.pass(1000);
+    assertEquals(links(), ["0 1", "0 1"]);
+    await Promise.all(waiting);
+    await atA.publish("to/b", "what may be lost");
+    for (const qos of [1, 2] as const) {
+      await atA.publish("to/b", `${round} ${qos}`, { qos });
+      await atB.publish("to/a", `${round} ${qos}`, { qos });
+    }
+    // What is subscribed to meanwhile is known to the other before the answer.
+    const topic = `new/${round}`;
+    await atB.subscribe(topic, 1);
+    await atA.publish(topic, "x".repeat(600_000), { qos: 1 });
+    if (round !== "frozen at one end") await atA.takeMessage({ payload: `${round} waits` });
+    if (round !== "frozen at the other") await atB.takeMessage({ payload: `${round} waits` });
+    for (const payload of [`${round} 1`, `${round} 2`]) {
+      await atA.takeMessage({ topicName: "to/a", payload });
+      await atB.takeMessage({ topicName: "to/b", payload });
+    }
+    await atB.takeMessage({ topicName: topic });
+    // A client that comes to the other node is found, too.
+    const taken = await nodes.connect(b, { clientIdentifier: "x" });
+    await nodes.connect(a, { clientIdentifier: "x" });
+    await taken.expectDisconnect(0x8e);
+    proxy.isShut = false;
+    proxy.thaw();
+    await until("the link is mended", () => areLinks("1 0"));
+    const publishing = [
+      atA.publish("to/b", `${round} again`, { qos: 1 }),
+      atB.publish("to/a", `${round} again`, { qos: 1 }),
+    ];
+    await Promise.all(publishing);
+    await atA.takeMessage({ payload: `${round} again` });
+    await atB.takeMessage({ payload: `${round} again` });
+  }
+  await Promise.all([atA.expectNothing(), atB.expectNothing()]);
 });
 
 Deno.test("a message for a group that its node has not taken goes to another member when that node dies", async () => {

@@ -38,8 +38,8 @@ export class Station {
   publisher: FaultClient | undefined;
   mourned: Mourned | undefined;
   readonly sent: Sent[] = [];
-  /** By topic, what was acknowledged last and what was tried after that. */
-  readonly retained = new Map<string, string[]>();
+  /** By topic, what was acknowledged last, `undefined` if nothing was yet, and what was tried after that. */
+  readonly retained = new Map<string, (string | undefined)[]>();
   #count = 0;
   #publishing: Promise<void> = Promise.resolve();
   isUp = false;
@@ -128,7 +128,7 @@ export class Station {
   async #retain(publisher: FaultClient): Promise<void> {
     const topic = `r/${this.name}/${this.#count % RETAINED_TOPICS}`;
     const payload = `r ${++this.#count}`;
-    const tried = this.retained.get(topic) ?? [];
+    const tried = this.retained.get(topic) ?? [undefined];
     this.retained.set(topic, tried);
     tried.push(payload);
     if (await publisher.publish(topic, payload, 1, true)) tried.splice(0, tried.length - 1);

@@ -52,7 +52,15 @@ Deno.test("every family has its lines, each of a name once, and those without a 
     messagesSent: 11,
     messagesReceived: 12,
   };
-  const link = { node: "b", connected: true, waitingBytes: 13, creditBytes: 14, sentBytes: 15, receivedBytes: 16 };
+  const link = {
+    node: "b",
+    connected: true,
+    throughLog: false,
+    waitingBytes: 13,
+    creditBytes: 14,
+    sentBytes: 15,
+    receivedBytes: 16,
+  };
   const cluster = {
     name: "x",
     node: "a",
