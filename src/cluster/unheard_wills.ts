@@ -31,6 +31,7 @@ export function unheardWills(
   const ended = new Set<string>();
   for (const content of unseen) {
     const entry = decodeEntry(content, names, place);
+    if (entry.type === "parcel") continue;
     if (entry.type === "will") {
       const known = ended.has(entry.key) ? undefined : heard(entry.key);
       // That its delay has begun makes no other will of it.

@@ -78,6 +78,7 @@ class Node implements LinkObserver {
       observer: this,
       now: () => performance.now(),
       soon: (run) => void setImmediate(run),
+      spokenAt: () => 0,
     });
     this.connections.add(link, address);
     return link;
@@ -99,6 +100,7 @@ class Node implements LinkObserver {
   onRoutesWanted(): void {}
   onRequest = () => Promise.resolve(new Uint8Array());
   onReturn(): void {}
+  readUpTo(): undefined {}
   onDrop(): void {}
 }
 

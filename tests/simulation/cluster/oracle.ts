@@ -41,6 +41,7 @@ export function wordOfLog({ records }: LogEngine): Word {
       const said = decodeEntry(entry.content, names, { life, nowMs: 0 });
       if (said.type === "will") wills.set(life, said.key, said.stored);
       else if (said.type === "will-end") wills.end(said.key);
+      else if (said.type === "parcel") continue;
       else if (said.will === undefined || wills.end(said.will)) {
         const { topicName, payload, retain } = said.message;
         if (topicName.startsWith("w/")) published.push([new TextDecoder().decode(payload), position]);
