@@ -92,7 +92,7 @@ export class Link {
   #routesAt = 0;
   #transport: Transport | undefined;
   #isDetour = false;
-  /** What {@linkcode Link.succeed} was told last, until it is served. */
+  /** What {@linkcode Link.succeed} was told last: what the peer was told to have come is true of that one alone. */
   #successor: Transport | undefined;
   #received = 0;
   #workedOffBytes = 0;
@@ -279,7 +279,6 @@ export class Link {
    */
   async serve(transport: Transport, reader: BatchReader, received: number, isDetour = false): Promise<void> {
     if (this.#ended || (this.#successor !== undefined && this.#successor !== transport)) return transport.close();
-    this.#successor = undefined;
     // The newer connection holds: the peer knows better whether the older one is broken.
     this.#transport?.close();
     this.#transport = transport;

@@ -236,6 +236,30 @@ Deno.test("while a connection succeeds another nothing more comes by the former,
   await Promise.all([cut(), ...serving]);
 });
 
+Deno.test("a connection that was overtaken by another is not gone on over, even when that one is at work", async () => {
+  const [a, b] = [new End("b"), new End("a")];
+  const [slow, slowThere] = memoryPair();
+  const told = { a: a.link.succeed(slow), b: b.link.succeed(slowThere) };
+  const [quick, quickThere] = memoryPair();
+  const [receivedA, receivedB] = [a.link.succeed(quick), b.link.succeed(quickThere)];
+  const serving = [
+    a.link.serve(quick, new BatchReader(quick), receivedB).catch(() => {}),
+    b.link.serve(quickThere, new BatchReader(quickThere), receivedA).catch(() => {}),
+  ];
+  const message = messageOf("1", 2);
+  a.link.send(message);
+  for (let i = 0; i < 5 && b.came.length === 0; i++) await turn();
+  // Only now the other end of the first says what it has: it would be sent again what has come meanwhile.
+  serving.push(b.link.serve(slowThere, new BatchReader(slowThere), told.a).catch(() => {}));
+  serving.push(a.link.serve(slow, new BatchReader(slow), told.b).catch(() => {}));
+  await settled(message);
+  for (let i = 0; i < 5; i++) await turn();
+  assertEquals(b.came, ["1"]);
+  quick.close();
+  quickThere.close();
+  await Promise.all(serving);
+});
+
 Deno.test("who has not said who he is cannot make a node take in more than that takes", async () => {
   const [here, there] = memoryPair();
   const bytes = new Uint8Array(300);
