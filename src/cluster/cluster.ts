@@ -3,7 +3,7 @@ import { errorText } from "../error_text.ts";
 import type { ClusterSnapshot } from "../hooks/figures.ts";
 import { type Log, LogError, type LogRecord } from "../log/log.ts";
 import type { Logger } from "../logger.ts";
-import type { DropReason, Message } from "../message.ts";
+import { type DropReason, Message } from "../message.ts";
 import { TopicNames } from "../packet/topic_names.ts";
 import { quote } from "../quote.ts";
 import { Receipt } from "../receipt.ts";
@@ -25,11 +25,14 @@ import { lowest, Membership } from "./membership.ts";
 import { Peers } from "./peers.ts";
 import { type ClusterRecord, decodeRecord, RECORD_VERSION, type Snapshot } from "./record.ts";
 import { SnapshotReader } from "./snapshots.ts";
-import { unheardWills } from "./unheard_wills.ts";
+import { type Unheard, unheardWills } from "./unheard_wills.ts";
 import { WillBook } from "./will_book.ts";
 
 /** A message that all nodes must have in one order is at most this large with its properties. */
 const LARGEST_LOGGED_BYTES = 512 * 1024;
+const NOTHING = new Uint8Array(0);
+/** A log that is not reached is asked again after this. */
+const READ_AGAIN_MS = 1000;
 /** A node waits for the others for so many failure timeouts before it lets clients in. */
 const PATIENCE_TIMEOUTS = 3;
 
@@ -85,6 +88,11 @@ export class Cluster implements LoggedWay {
   #spokenAt = 0;
   /** What lies up to here happened before this run: it is taken in, but given to nobody. */
   #oldUpTo = 0;
+  /** That is read, so that a life may begin; and why nothing more is. */
+  #hasRead = false;
+  #failure: unknown;
+  /** What a life that is over has left to the next. */
+  #unheard: Unheard | undefined;
   #reading: Promise<void> | undefined;
   #stopTimer = () => {};
   /** Resolves when this node's own life, or its peers, are known. */
@@ -245,12 +253,8 @@ export class Cluster implements LoggedWay {
     const { log, clock, logger, machine, failureTimeoutMs, name, node } = this.#parts;
     this.#oldUpTo = await log.end();
     this.#reading = this.#read();
-    await this.#until(() => this.#position >= this.#oldUpTo);
-    if (this.#waiting !== undefined) {
-      throw new LogError("trimmed", "log: its beginning is gone, and no snapshot is in it");
-    }
+    await this.#until(() => this.#hasRead);
     this.#stopTimer = clock.every(this.#membership.periodMs, () => this.#tick());
-    this.#begin();
     await this.#until(() => this.#joined);
     let isLate = false;
     const cancel = machine.after(PATIENCE_TIMEOUTS * failureTimeoutMs, () => {
@@ -421,18 +425,64 @@ export class Cluster implements LoggedWay {
   }
 
   async #read(): Promise<void> {
-    const { log, logger, work } = this.#parts;
-    try {
-      if (log.first > 1) this.#waiting = [];
-      for await (const record of log.open(log.first)) {
-        work.begin();
-        this.#take(record);
-        if (work.look(this.#party)) await work.turn(this.#party);
+    for (let isAgain = false;; isAgain = true) {
+      try {
+        if (isAgain) await this.#forgetAll();
+        return await this.#readOn();
+      } catch (error) {
+        if (this.#closed || (error instanceof LogError && error.fault === "closed")) return;
+        this.#cannotRead(error);
+        if (this.#failure !== undefined) return;
       }
-    } catch (error) {
-      if (this.#closed || (error instanceof LogError && error.fault === "closed")) return;
-      logger.error(`cluster: the log cannot be read any longer, this node leaves: ${errorText(error)}`);
-      this.#evict();
+    }
+  }
+
+  async #readOn(): Promise<void> {
+    const { log, work } = this.#parts;
+    this.#waiting = log.first > 1 ? [] : undefined;
+    this.#position = log.first - 1;
+    this.#beginIfRead();
+    for await (const record of log.open(log.first)) {
+      work.begin();
+      this.#take(record);
+      this.#beginIfRead();
+      if (work.look(this.#party)) await work.turn(this.#party);
+    }
+  }
+
+  #beginIfRead(): void {
+    if (this.#hasRead || this.#position < this.#oldUpTo) return;
+    if (this.#waiting !== undefined) throw new LogError("gap", "log: its beginning is gone, and no snapshot is in it");
+    this.#hasRead = true;
+    this.#beginAnew();
+  }
+
+  #cannotRead(error: unknown): void {
+    this.#hasRead = false;
+    // What this node wanted next is given up: what came of it is in a snapshot.
+    if (!(error instanceof LogError && error.fault === "trimmed")) this.#failure = error;
+    const what = this.#failure === undefined ? "reads it anew" : "leaves";
+    this.#parts.logger.error(`cluster: the log cannot be read on, this node ${what}: ${errorText(error)}`);
+    this.#evict();
+    this.#notify();
+  }
+
+  /** Reads all of the log anew: what this node knows of it is too old to go on from. */
+  async #forgetAll(): Promise<void> {
+    const { log, machine, retained, router } = this.#parts;
+    const end = () =>
+      log.end().catch((error) => {
+        if (error instanceof LogError && error.fault === "unreachable") return undefined;
+        throw error;
+      });
+    let upTo = await end();
+    for (; upTo === undefined; upTo = await end()) {
+      await new Promise<void>((resolve) => machine.after(READ_AGAIN_MS, resolve));
+    }
+    this.#oldUpTo = upTo;
+    this.#wills.clear();
+    for (const { topicName } of [...retained]) {
+      if (!topicName.startsWith("$")) router.retain(Message.of({ topicName, payload: NOTHING, retain: true }));
     }
   }
 
@@ -566,7 +616,7 @@ export class Cluster implements LoggedWay {
     this.#joined = false;
     this.#parts.logger.warn(`cluster: node ${quote(this.#life.node)} was declared dead; its clients are closed`);
     const place = { life: this.#life, nowMs: this.#parts.clock.now() };
-    const unheard = unheardWills(this.#speaker.unseen(), this.#names, place, (key) => this.#wills.get(key));
+    this.#unheard = unheardWills(this.#speaker.unseen(), this.#names, place, (key) => this.#wills.get(key));
     // First its clients: what ends now is not to be acknowledged to them.
     this.#parts.onEvicted();
     this.#speaker.end();
@@ -574,10 +624,18 @@ export class Cluster implements LoggedWay {
     this.#detours.clear();
     this.#claims.clear();
     this.#wakeAll();
-    if (this.#isLeaving || this.#isReplaced) return;
+    if (!this.#isLeaving && !this.#isReplaced && this.#hasRead) this.#beginAnew();
+  }
+
+  /** The next life begins, with what the last one could not say. */
+  #beginAnew(): void {
     this.#begin();
-    for (const message of unheard.messages) this.#speaker.tell(encodeMessage(message, this.#parts.clock.now()));
-    for (const stored of unheard.wills) {
+    const unheard = this.#unheard;
+    this.#unheard = undefined;
+    for (const message of unheard?.messages ?? []) {
+      this.#speaker.tell(encodeMessage(message, this.#parts.clock.now()));
+    }
+    for (const stored of unheard?.wills ?? []) {
       this.will(stored);
       this.#parts.publishWill(stored, this.willKey(stored.clientIdentifier));
     }
@@ -621,6 +679,7 @@ export class Cluster implements LoggedWay {
   async #until(holds: () => boolean): Promise<void> {
     while (!holds()) {
       if (this.#isReplaced) throw new Error(`another process is node ${quote(this.#parts.node)} of this cluster`);
+      if (this.#failure !== undefined) throw this.#failure;
       if (this.#closed) throw new Error("the broker was shut down while it joined the cluster");
       await this.#changed.promise;
     }

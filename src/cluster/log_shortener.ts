@@ -1,4 +1,4 @@
-/** Says in the log now and then what it comes to, and gives up what is older. The lowest live node does it. */
+/** Says in the log now and then what it comes to, and gives up what is older than the time before. The lowest live node does it. */
 import { errorText } from "../error_text.ts";
 import type { Log } from "../log/log.ts";
 import type { Logger } from "../logger.ts";
@@ -36,7 +36,8 @@ export class LogShortener {
   readonly #readBy = new Map<string, number>();
   #snapshotAt = 0;
   #bytes = 0;
-  /** Up to where the log may be given up, and was. */
+  /** Where the last snapshot is that all have, and up to where the log may be given up, and was. */
+  #tookAt = 0;
   #trimTo = 0;
   #trimmedTo = 0;
 
@@ -46,7 +47,7 @@ export class LogShortener {
 
   /** What this node knows began with a snapshot of that position. */
   begin(position: number): void {
-    this.#snapshotAt = position;
+    this.#snapshotAt = this.#tookAt = position;
   }
 
   /** A node has read up to a position. */
@@ -63,7 +64,9 @@ export class LogShortener {
   took(position: number, isOwn: boolean): void {
     this.#snapshotAt = position;
     this.#bytes = 0;
-    if (isOwn) this.#trimTo = position;
+    // The snapshot before stays, and what came after it: for who reads just now, and should an engine lose the first records.
+    if (isOwn) this.#trimTo = this.#tookAt;
+    this.#tookAt = position;
   }
 
   /** Called regularly while this node is the lowest that lives. */

@@ -29,6 +29,13 @@ export class WillBook {
     return this.#orphans.size;
   }
 
+  /** Nothing is known any longer. */
+  clear(): void {
+    this.#wills.clear();
+    this.#keysOf.clear();
+    this.#orphans.clear();
+  }
+
   /** What they take in memory, roughly. */
   get heldBytes(): number {
     let bytes = 0;

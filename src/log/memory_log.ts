@@ -17,6 +17,8 @@ export class MemoryEngine {
   #late: Uint8Array[] = [];
   #stopped = false;
   #waiting: (() => void)[] = [];
+  /** All that stand on it, in the order in which they were opened. */
+  readonly logs = new Set<MemoryLog>();
 
   /** @param epoch milliseconds since the epoch, for the records' times */
   constructor(epoch: () => number) {
@@ -98,10 +100,13 @@ export class MemoryEngine {
 export class MemoryLog implements Log {
   readonly #engine: MemoryEngine;
   #closed = false;
+  /** Its tails are given nothing, for now. */
+  isStalled = false;
 
   /** @param engine that all nodes share */
   constructor(engine: MemoryEngine) {
     this.#engine = engine;
+    engine.logs.add(this);
   }
 
   get first(): number {
@@ -111,8 +116,8 @@ export class MemoryLog implements Log {
   async *open(from: number): AsyncGenerator<LogRecord> {
     checkStart(from, this.#engine.first, this.#engine.end);
     for (let next = from; !this.#closed;) {
-      if (next < this.#engine.first) checkStart(next, this.#engine.first, this.#engine.end);
-      const record = this.#engine.read(next);
+      if (next < this.#engine.first && !this.isStalled) checkStart(next, this.#engine.first, this.#engine.end);
+      const record = this.isStalled ? undefined : this.#engine.read(next);
       if (record === undefined) {
         await this.#engine.changed();
       } else {
@@ -145,6 +150,7 @@ export class MemoryLog implements Log {
   // deno-lint-ignore require-await
   async close(): Promise<void> {
     this.#closed = true;
+    this.#engine.logs.delete(this);
     this.#engine.wake();
   }
 

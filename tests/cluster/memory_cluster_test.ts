@@ -6,6 +6,7 @@ import { encodeRecord } from "../../src/cluster/record.ts";
 import { PacketType } from "../../src/packet/packets.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { until } from "../support/durable_broker.ts";
+import type { TestBroker } from "../support/test_broker.ts";
 import { freePort, LinkProxy } from "./proxy.ts";
 
 testCluster("a cluster over a log in memory", (count, options) => Nodes.start(count, options));
@@ -245,6 +246,52 @@ Deno.test("links show certificates on both sides, and whoever has none of the au
   }
 });
 
+/** Makes the log so long that its beginning is given up. */
+async function shorten(nodes: Nodes, readers: readonly TestBroker[]): Promise<void> {
+  const ghost = encodeRecord({ writer: "ghost", incarnation: 1, n: 1, body: { type: "heartbeat", safe: 0 } });
+  const before = nodes.engine.end;
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 20_000; i++) nodes.engine.append(ghost);
+    // They have read as far when what they say behind it has come by.
+    for (const broker of readers) await (await nodes.connect(broker)).publish("r/3", "new", { qos: 1, retain: true });
+    for (let i = 0; i < 20 && nodes.engine.first <= before; i++) await nodes.pass(250);
+  }
+}
+
+Deno.test("a node that was away for longer than the log lasts begins anew with what the others say it comes to", async () => {
+  await using nodes = await Nodes.start(2);
+  const [a, b] = nodes.all;
+  const publisher = await nodes.connect(a!);
+  await publisher.publish("r/1", "old", { qos: 1, retain: true });
+  await publisher.publish("r/2", "cleared", { qos: 1, retain: true });
+  const lost = await nodes.connect(b!, { will: { topicName: "w", payload: "dead", qos: 1 } });
+  const witness = await nodes.connect(a!);
+  await witness.subscribe("w", 1);
+  const [, log] = nodes.engine.logs;
+  log!.isStalled = true;
+  nodes.silence("b");
+  await nodes.pass(2 * TIMEOUT_MS);
+  await witness.takeMessage({ payload: "dead" });
+  await publisher.publish("r/1", "new", { qos: 1, retain: true });
+  await publisher.publish("r/2", "", { qos: 1, retain: true });
+  const readUpTo = nodes.engine.end;
+  await shorten(nodes, [a!]);
+  assert(nodes.engine.first > readUpTo, `the log begins at ${nodes.engine.first}`);
+  nodes.silence();
+  log!.isStalled = false;
+  nodes.engine.wake();
+  await lost.expectDisconnect(0x8b);
+  const { observability } = b!.broker;
+  await until("the node is one again", () => /^amqtt_cluster_cut_off 0$/m.test(observability.metrics(null).body));
+  const reader = await nodes.connect(b!);
+  await reader.subscribe("#", 1);
+  await reader.takeMessage({ topicName: "r/1", payload: "new", retain: true });
+  await reader.takeMessage({ topicName: "r/3", payload: "new", retain: true });
+  assertEquals(await publisher.publish("t", "1", { qos: 1 }), 0);
+  await reader.takeMessage({ topicName: "t", payload: "1" });
+  await Promise.all([reader.expectNothing(), witness.expectNothing()]);
+});
+
 Deno.test("the log is cut off when it is long, and who comes later knows all the same what holds", async () => {
   await using nodes = await Nodes.start(2);
   const [a, b] = nodes.all;
@@ -253,11 +300,7 @@ Deno.test("the log is cut off when it is long, and who comes later knows all the
   await publisher.publish("r/2", "cleared", { qos: 1, retain: true });
   await publisher.publish("r/2", "", { qos: 1, retain: true });
   await nodes.connect(b!, { will: { topicName: "w", payload: "dead", qos: 1 } });
-  const ghost = encodeRecord({ writer: "ghost", incarnation: 1, n: 1, body: { type: "heartbeat", safe: 0 } });
-  for (let i = 0; i < 20_000; i++) nodes.engine.append(ghost);
-  // Both have read as far when what they say behind it has come by.
-  for (const broker of [a!, b!]) await (await nodes.connect(broker)).publish("r/3", "new", { qos: 1, retain: true });
-  for (let i = 0; i < 50 && nodes.engine.first <= 20_000; i++) await nodes.pass(250);
+  await shorten(nodes, [a!, b!]);
   assert(nodes.engine.first > 20_000, `the log begins at ${nodes.engine.first}`);
   await publisher.publish("r/3", "newer", { qos: 1, retain: true });
   const c = await nodes.add("c");
