@@ -81,7 +81,7 @@ export async function openNode(parts: NodeParts, config: ResolvedCluster): Promi
   });
   const node = new JoinedNode(parts, config, cluster);
   parts.context.cluster = node;
-  router.nodes = cluster;
+  router.nodes = cluster.logged;
   try {
     await cluster.join();
   } catch (error) {
@@ -149,15 +149,15 @@ class JoinedNode implements BrokerNode {
   }
 
   goesByLog(message: Message): boolean {
-    return this.#cluster.goesByLog(message);
+    return this.#cluster.logged.goesByLog(message);
   }
 
   refusalOf(message: Message): string | undefined {
-    return this.#cluster.refusalOf(message);
+    return this.#cluster.logged.refusalOf(message);
   }
 
   get refusalOfWills(): string | undefined {
-    return this.#cluster.refusalOfWills;
+    return this.#cluster.logged.refusalOfWills;
   }
 
   subscribed(withRetained: boolean): Promise<void> | undefined {
@@ -182,7 +182,7 @@ class JoinedNode implements BrokerNode {
   }
 
   willKey(clientIdentifier: string): string {
-    return this.#cluster.willKey(clientIdentifier);
+    return this.#cluster.logged.willKey(clientIdentifier);
   }
 
   settled(): Promise<void> {
@@ -230,7 +230,7 @@ class JoinedNode implements BrokerNode {
   }
 
   #takeDown(change: WillChange | WillEndChange): void {
-    if (change.type === "will") this.#cluster.will(change);
-    else this.#cluster.willEnd(change.clientIdentifier);
+    if (change.type === "will") this.#cluster.logged.will(change);
+    else this.#cluster.logged.willEnd(change.clientIdentifier);
   }
 }

@@ -1,0 +1,44 @@
+/** A cluster as one of its nodes sees it, in the words of figures. */
+import type { ClusterSnapshot } from "../hooks/figures.ts";
+import type { Life } from "./cluster_state.ts";
+import type { Link } from "./link.ts";
+
+/** What a node knows. */
+export interface Seen {
+  readonly name: string;
+  readonly life: Life;
+  readonly nodes: readonly Life[];
+  readonly isCutOff: boolean;
+  readonly position: number;
+  readonly silenceMs: number;
+  readonly roundTripMs: number | undefined;
+  readonly links: Iterable<Link>;
+}
+
+/** Tells it. */
+export function clusterSnapshot(seen: Seen): ClusterSnapshot {
+  return {
+    name: seen.name,
+    node: seen.life.node,
+    nodes: seen.nodes.map(({ node }) => node),
+    cutOff: seen.isCutOff,
+    logPosition: seen.position,
+    logSilenceSeconds: seen.silenceMs / 1000,
+    logRoundTripSeconds: secondsOf(seen.roundTripMs),
+    links: Array.from(seen.links, (link) => ({
+      node: link.peer.node,
+      connected: link.connected && !link.detours,
+      throughLog: link.detours,
+      waitingBytes: link.heldBytes,
+      creditBytes: link.creditBytes,
+      sentBytes: link.bytesSent,
+      receivedBytes: link.bytesReceived,
+      roundTripSeconds: secondsOf(link.roundTripMs),
+      messagesDropped: link.dropped,
+    })),
+  };
+}
+
+function secondsOf(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1000;
+}
