@@ -1,25 +1,17 @@
 /** One node of a cluster: reads the log, says what this node has to say in it, and keeps the links to the others. */
 import type { ClusterSnapshot } from "../hooks/figures.ts";
-import { TopicNames } from "../packet/topic_names.ts";
 import { quote } from "../quote.ts";
-import { Claims } from "./claims.ts";
 import type { ClusterParts } from "./cluster_parts.ts";
 import { clusterSnapshot } from "./cluster_snapshot.ts";
-import { ClusterState, type Life, type Writer } from "./cluster_state.ts";
-import { Connections } from "./connections.ts";
-import { Detours } from "./detour.ts";
+import type { Life, Writer } from "./cluster_state.ts";
 import { encodeMessage, encodeWillEnd } from "./entries.ts";
-import { LogMeaning } from "./log_meaning.ts";
-import { LogReader } from "./log_reader.ts";
-import { LogShortener } from "./log_shortener.ts";
 import { LogSpeaker } from "./log_speaker.ts";
-import { Logged } from "./logged.ts";
-import { lowest, Membership } from "./membership.ts";
-import { Peers } from "./peers.ts";
+import type { Logged } from "./logged.ts";
+import { lowest } from "./membership.ts";
+import { type NodeHost, NodeRooms } from "./node_rooms.ts";
+import type { Peers } from "./peers.ts";
 import { RECORD_VERSION } from "./record.ts";
-import { SnapshotReader } from "./snapshots.ts";
 import { type Unheard, unheardWills } from "./unheard_wills.ts";
-import { WillBook } from "./will_book.ts";
 
 /** A node waits for the others for so many failure timeouts before it lets clients in. */
 const PATIENCE_TIMEOUTS = 3;
@@ -27,23 +19,10 @@ const PATIENCE_TIMEOUTS = 3;
 /** One node of a cluster. */
 export class Cluster {
   readonly #parts: ClusterParts;
-  readonly #state = new ClusterState(0);
-  readonly #names = new TopicNames();
-  readonly #wills = new WillBook();
-  readonly #connections: Connections;
-  readonly #detours: Detours;
-  readonly #peers: Peers;
-  readonly #membership: Membership;
-  readonly #claims: Claims;
+  readonly #rooms: NodeRooms;
   #life: Life;
   #speaker: LogSpeaker;
   #joined = false;
-  readonly #snapshots = new SnapshotReader();
-  readonly #reader: LogReader;
-  /** What goes by the log. */
-  readonly logged: Logged;
-  /** Where in the log this node has said something to all. */
-  #spokenAt = 0;
   /** What a life that is over has left to the next. */
   #unheard: Unheard | undefined;
   #reading: Promise<void> | undefined;
@@ -54,112 +33,12 @@ export class Cluster {
   #isReplaced = false;
   /** It says goodbye: nothing begins anew. */
   #isLeaving = false;
-  readonly #shortener: LogShortener;
 
   constructor(parts: ClusterParts) {
     this.#parts = parts;
-    const { router, subscriptions, work, chores, clock, machine, node } = parts;
-    this.#life = { node, incarnation: 0 };
+    this.#life = { node: parts.node, incarnation: 0 };
     this.#speaker = this.#makeSpeaker();
-    this.#membership = new Membership({
-      node,
-      failureTimeoutMs: parts.failureTimeoutMs,
-      state: this.#state,
-      now: () => clock.now(),
-      say: (body) => {
-        if (this.#joined && (body.type !== "heartbeat" || !this.#speaker.isBehind)) this.#speaker.say(body);
-      },
-      position: () => this.#reader.position,
-      onCutOff: (isCutOff) => this.#cutOff(isCutOff),
-    });
-    this.#peers = new Peers({
-      router,
-      subscriptions,
-      work,
-      chores,
-      maximumBytes: parts.maxLinkBytes,
-      failureTimeoutMs: parts.failureTimeoutMs,
-      now: () => clock.now(),
-      soon: (run) => this.#soon(run),
-      connections: () => this.#connections,
-      names: this.#names,
-      onDrop: (message, reason) => parts.onDrop(message, reason),
-      onKnown: () => this.#notify(),
-      spokenAt: () => this.#spokenAt,
-      readUpTo: (position) => this.#reader.readUpTo(position, true),
-      onRequest: (peer, question) => this.#claims.answer(peer, question),
-    });
-    this.#claims = new Claims({
-      node,
-      nodes: () => this.#state.live,
-      link: (name) => this.#peers.link(name),
-      epoch: () => clock.epoch(),
-      hasSession: (clientIdentifier) => parts.hasSession(clientIdentifier),
-      kick: (clientIdentifier) => parts.kick(clientIdentifier),
-      soon: (run) => this.#soon(run),
-      after: (ms, run) => machine.after(ms, run),
-      patienceMs: parts.failureTimeoutMs,
-    });
-    this.#shortener = new LogShortener({
-      log: parts.log,
-      logger: parts.logger,
-      chores,
-      clock,
-      retained: parts.retained,
-      state: this.#state,
-      wills: this.#wills,
-      position: () => this.#reader.position,
-      say: (part) => this.#speaker.say(part),
-    });
-    this.#detours = new Detours({
-      life: () => this.#life,
-      tell: (content, receipt) => this.#speaker.tell(content, receipt),
-      now: () => machine.now(0),
-    });
-    const meaning = new LogMeaning({
-      ...parts,
-      names: this.#names,
-      state: this.#state,
-      wills: this.#wills,
-      snapshots: this.#snapshots,
-      shortener: this.#shortener,
-      life: () => this.#life,
-      isOld: () => this.#reader.isOld,
-      seen: (n) => this.#speaker.seen(n),
-      spoke: () => void (this.#spokenAt = this.#reader.position),
-      heard: (name) => this.#membership.heard(name),
-      begun: (life, former, address, timeMs) => this.#begun(life, former, address, timeMs),
-      ended: (life, timeMs) => this.#ended(life, timeMs),
-      onParcel: (life, parcel) => this.#detours.take(life, parcel),
-    });
-    this.#reader = new LogReader({
-      ...parts,
-      snapshots: this.#snapshots,
-      isCutOff: () => this.isCutOff,
-      take: (record, timeMs, size) => meaning.take(record, timeMs, size),
-      restore: (snapshots) => meaning.restore(snapshots),
-      forgetAll: () => meaning.forgetAll(),
-      onRead: () => this.#beginAnew(),
-      onFault: () => {
-        this.#evict();
-        this.#notify();
-      },
-      onMoved: () => this.#notify(),
-    });
-    this.logged = new Logged({
-      life: () => this.#life,
-      speaker: () => this.#speaker,
-      isCutOff: () => this.isCutOff,
-      now: () => clock.now(),
-    });
-    this.#connections = new Connections({
-      cluster: parts.name,
-      carrier: parts.carrier,
-      detours: this.#detours,
-      logger: parts.logger,
-      life: () => this.#life,
-      after: (ms, run) => machine.after(ms, run),
-    });
+    this.#rooms = new NodeRooms(parts, this.#asHost());
   }
 
   /** Who this node is now. */
@@ -174,22 +53,27 @@ export class Cluster {
 
   /** It does not see its own word in the log, or is declared dead. */
   get isCutOff(): boolean {
-    return this.#membership.isCutOff || !this.#joined;
+    return this.#rooms.membership.isCutOff || !this.#joined;
   }
 
   /** Up to which position the log was read. */
   get position(): number {
-    return this.#reader.position;
+    return this.#rooms.reader.position;
   }
 
   /** The nodes that live, in the order of their names. */
   get nodes(): readonly Life[] {
-    return [...this.#state.live].sort((a, b) => a.node < b.node ? -1 : 1);
+    return [...this.#rooms.state.live].sort((a, b) => a.node < b.node ? -1 : 1);
+  }
+
+  /** What goes by the log. */
+  get logged(): Logged {
+    return this.#rooms.logged;
   }
 
   /** The links to the others. */
   get peers(): Pick<Peers, "links" | "link"> {
-    return this.#peers;
+    return this.#rooms.peers;
   }
 
   /** As this node sees it. */
@@ -199,17 +83,17 @@ export class Cluster {
       life: this.#life,
       nodes: this.nodes,
       isCutOff: this.isCutOff,
-      position: this.#reader.position,
-      silenceMs: this.#membership.silenceMs,
+      position: this.#rooms.reader.position,
+      silenceMs: this.#rooms.membership.silenceMs,
       roundTripMs: this.#speaker.roundTripMs,
-      links: this.#peers.links(),
+      links: this.#rooms.peers.links(),
     });
   }
 
   /** What is kept for the log and for the others, in bytes. */
   get heldBytes(): number {
-    let bytes = this.#speaker.heldBytes + this.#wills.heldBytes;
-    for (const link of this.#peers.links()) bytes += link.heldBytes;
+    let bytes = this.#speaker.heldBytes + this.#rooms.wills.heldBytes;
+    for (const link of this.#rooms.peers.links()) bytes += link.heldBytes;
     return bytes;
   }
 
@@ -221,16 +105,16 @@ export class Cluster {
    */
   async join(): Promise<void> {
     const { log, clock, logger, machine, failureTimeoutMs, name, node } = this.#parts;
-    this.#reading = this.#reader.read(await log.end());
-    await this.#until(() => this.#reader.hasRead);
-    this.#stopTimer = clock.every(this.#membership.periodMs, () => this.#tick());
+    this.#reading = this.#rooms.reader.read(await log.end());
+    await this.#until(() => this.#rooms.reader.hasRead);
+    this.#stopTimer = clock.every(this.#rooms.membership.periodMs, () => this.#tick());
     await this.#until(() => this.#joined);
     let isLate = false;
     const cancel = machine.after(PATIENCE_TIMEOUTS * failureTimeoutMs, () => {
       isLate = true;
       this.#notify();
     });
-    await this.#until(() => this.#peers.areKnown || isLate);
+    await this.#until(() => this.#rooms.peers.areKnown || isLate);
     cancel();
     if (isLate) logger.warn(`cluster ${quote(name)}: node ${quote(node)} begins without a link to every other node`);
     else logger.info(`cluster ${quote(name)}: node ${quote(node)} is there, ${this.nodes.length} in all`);
@@ -253,25 +137,25 @@ export class Cluster {
   async cut(): Promise<void> {
     this.#closed = this.#isLeaving = true;
     this.#joined = false;
-    this.#reader.close();
+    this.#rooms.reader.close();
     this.#stopTimer();
     this.#speaker.end();
-    this.#peers.clear();
+    this.#rooms.peers.clear();
     this.#parts.subscriptions.watcher = undefined;
     this.#wakeAll();
-    await this.#connections.close();
+    await this.#rooms.connections.close();
     await this.#parts.log.close();
     await this.#reading;
   }
 
   async #untilGone(): Promise<void> {
-    while (this.#state.isLive(this.#life) && !this.#closed) await this.#changed.promise;
+    while (this.#rooms.state.isLive(this.#life) && !this.#closed) await this.#changed.promise;
   }
 
   /** As {@linkcode Claims.claim}; what is resolved with is why that cannot be. */
   async claim(clientIdentifier: string): Promise<string | undefined> {
     const { incarnation } = this.#life;
-    const problem = await this.#claims.claim(clientIdentifier);
+    const problem = await this.#rooms.claims.claim(clientIdentifier);
     if (problem !== undefined) return problem;
     const isSame = this.#joined && incarnation === this.#life.incarnation;
     return isSame ? undefined : "this node was cut off from the cluster";
@@ -279,7 +163,7 @@ export class Cluster {
 
   /** A session has ended. */
   sessionEnded(clientIdentifier: string): void {
-    this.#claims.sessionEnded(clientIdentifier);
+    this.#rooms.claims.sessionEnded(clientIdentifier);
   }
 
   /**
@@ -288,20 +172,20 @@ export class Cluster {
    * @returns resolves when its will has come by in the log, or nobody can tell; `undefined`: that is so, or it has none
    */
   signedIn(clientIdentifier: string): Promise<void> | undefined {
-    this.#claims.signedIn(clientIdentifier);
+    this.#rooms.claims.signedIn(clientIdentifier);
     const epochMs = this.#parts.clock.epoch();
-    for (const key of this.#wills.ofClient(clientIdentifier, epochMs)) this.#speaker.tell(encodeWillEnd(key));
-    return this.logged.willKnown(clientIdentifier);
+    for (const key of this.#rooms.wills.ofClient(clientIdentifier, epochMs)) this.#speaker.tell(encodeWillEnd(key));
+    return this.#rooms.logged.willKnown(clientIdentifier);
   }
 
   /** Resolves when all others know what clients here are subscribed to; `undefined`: they do. */
   routesTaken(): Promise<void> | undefined {
-    return this.#peers.routesTaken();
+    return this.#rooms.peers.routesTaken();
   }
 
   /** Resolves when all that was in the log at the time of the call is taken in, or nobody can tell. */
   caughtUp(): Promise<void> {
-    return this.#reader.caughtUp();
+    return this.#rooms.reader.caughtUp();
   }
 
   /** Resolves when all that this node has said is in the log, or never will be. */
@@ -309,18 +193,46 @@ export class Cluster {
     return this.#joined ? this.#speaker.settled() : Promise.resolve();
   }
 
+  #asHost(): NodeHost {
+    // deno-lint-ignore no-this-alias
+    const node = this;
+    return {
+      get life() {
+        return node.#life;
+      },
+      get joined() {
+        return node.#joined;
+      },
+      get isCutOff() {
+        return node.isCutOff;
+      },
+      speaker: () => this.#speaker,
+      onCutOff: (isCutOff) => this.#cutOff(isCutOff),
+      onRead: () => this.#beginAnew(),
+      onFault: () => {
+        this.#evict();
+        this.#notify();
+      },
+      onMoved: () => this.#notify(),
+      begun: (life, former, address, timeMs) => this.#begun(life, former, address, timeMs),
+      ended: (life, timeMs) => this.#ended(life, timeMs),
+    };
+  }
+
   #tick(): void {
-    this.#membership.tick();
+    this.#rooms.membership.tick();
     this.#speaker.tick();
-    this.#peers.tick();
-    this.#claims.tick();
+    this.#rooms.peers.tick();
+    this.#rooms.claims.tick();
     if (this.isCutOff || lowest(this.nodes)?.node !== this.#life.node) return;
     this.#publishOrphans();
-    this.#shortener.tick();
+    this.#rooms.shortener.tick();
   }
 
   #publishOrphans(): void {
-    for (const [key, stored] of this.#wills.takeDue(this.#parts.clock.epoch())) this.#parts.publishWill(stored, key);
+    for (const [key, stored] of this.#rooms.wills.takeDue(this.#parts.clock.epoch())) {
+      this.#parts.publishWill(stored, key);
+    }
   }
 
   /** A life has begun; one of the same node is over by that. */
@@ -333,12 +245,12 @@ export class Cluster {
     }
     if (!isOwn) {
       if (!this.#joined) return;
-      this.#peers.add(life, address, false);
-      return this.#claims.nodesChanged();
+      this.#rooms.peers.add(life, address, false);
+      return this.#rooms.claims.nodesChanged();
     }
     this.#joined = true;
-    for (const writer of this.#state.writers()) {
-      if (writer.live && writer.node !== life.node) this.#peers.add(plain(writer), writer.address, true);
+    for (const writer of this.#rooms.state.writers()) {
+      if (writer.live && writer.node !== life.node) this.#rooms.peers.add(plain(writer), writer.address, true);
     }
   }
 
@@ -346,8 +258,8 @@ export class Cluster {
     const isOwn = life.node === this.#life.node && life.incarnation === this.#life.incarnation;
     this.#forget(plain(life), timeMs);
     if (isOwn && !this.#isLeaving) return this.#evict();
-    if (this.#joined) this.#claims.nodesChanged();
-    this.#wills.sayAgain();
+    if (this.#joined) this.#rooms.claims.nodesChanged();
+    this.#rooms.wills.sayAgain();
     this.#parts.logger.info(`cluster: node ${quote(life.node)} is gone`);
     this.#publishDue();
   }
@@ -357,9 +269,9 @@ export class Cluster {
   }
 
   #forget(life: Life, timeMs: number): void {
-    this.#wills.died(life, timeMs);
-    this.#snapshots.forget(life.node, life.incarnation);
-    if (life.node !== this.#life.node) this.#peers.remove(life.node);
+    this.#rooms.wills.died(life, timeMs);
+    this.#rooms.snapshots.forget(life.node, life.incarnation);
+    if (life.node !== this.#life.node) this.#rooms.peers.remove(life.node);
   }
 
   /** All that was said in this life is void; the next begins. */
@@ -368,15 +280,15 @@ export class Cluster {
     this.#joined = false;
     this.#parts.logger.warn(`cluster: node ${quote(this.#life.node)} was declared dead; its clients are closed`);
     const place = { life: this.#life, nowMs: this.#parts.clock.now() };
-    this.#unheard = unheardWills(this.#speaker.unseen(), this.#names, place, (key) => this.#wills.get(key));
+    this.#unheard = unheardWills(this.#speaker.unseen(), this.#rooms.names, place, (key) => this.#rooms.wills.get(key));
     // First its clients: what ends now is not to be acknowledged to them.
     this.#parts.onEvicted();
     this.#speaker.end();
-    this.#peers.clear();
-    this.#detours.clear();
-    this.#claims.clear();
+    this.#rooms.peers.clear();
+    this.#rooms.detours.clear();
+    this.#rooms.claims.clear();
     this.#wakeAll();
-    if (!this.#isLeaving && !this.#isReplaced && this.#reader.hasRead) this.#beginAnew();
+    if (!this.#isLeaving && !this.#isReplaced && this.#rooms.reader.hasRead) this.#beginAnew();
   }
 
   /** The next life begins, with what the last one could not say. */
@@ -388,8 +300,8 @@ export class Cluster {
       this.#speaker.tell(encodeMessage(message, this.#parts.clock.now()));
     }
     for (const stored of unheard?.wills ?? []) {
-      this.logged.will(stored);
-      this.#parts.publishWill(stored, this.logged.willKey(stored.clientIdentifier));
+      this.#rooms.logged.will(stored);
+      this.#parts.publishWill(stored, this.#rooms.logged.willKey(stored.clientIdentifier));
     }
   }
 
@@ -404,7 +316,7 @@ export class Cluster {
 
   #begin(): void {
     const { node } = this.#life;
-    const known = Math.max(this.#state.writer(node)?.incarnation ?? 0, this.#life.incarnation);
+    const known = Math.max(this.#rooms.state.writer(node)?.incarnation ?? 0, this.#life.incarnation);
     this.#life = { node, incarnation: Math.max(known + 1, this.#parts.clock.epoch()) };
     this.#speaker = this.#makeSpeaker();
     const { address } = this.#parts.carrier;
@@ -431,7 +343,7 @@ export class Cluster {
   async #until(holds: () => boolean): Promise<void> {
     while (!holds()) {
       if (this.#isReplaced) throw new Error(`another process is node ${quote(this.#parts.node)} of this cluster`);
-      if (this.#reader.failure !== undefined) throw this.#reader.failure;
+      if (this.#rooms.reader.failure !== undefined) throw this.#rooms.reader.failure;
       if (this.#closed) throw new Error("the broker was shut down while it joined the cluster");
       await this.#changed.promise;
     }
@@ -444,13 +356,13 @@ export class Cluster {
   }
 
   #wakeAll(): void {
-    this.#reader.wakeAll();
+    this.#rooms.reader.wakeAll();
     this.#wakeImpatient();
   }
 
   #wakeImpatient(): void {
-    this.#reader.wakeImpatient();
-    this.logged.wakeAll();
+    this.#rooms.reader.wakeImpatient();
+    this.#rooms.logged.wakeAll();
     this.#notify();
   }
 }
