@@ -92,9 +92,10 @@ export class LogMeaning {
     shortener.begin(parts[0]!.position);
   }
 
-  /** What is known is too old: a snapshot will tell what holds. */
+  /** What is known is too old: the log, read anew, will tell what holds. */
   forgetAll(): void {
-    const { wills, retained, router } = this.#parts;
+    const { wills, retained, router, state } = this.#parts;
+    state.restore([]);
     wills.clear();
     for (const { topicName } of [...retained]) {
       if (!topicName.startsWith("$")) router.retain(Message.of({ topicName, payload: NOTHING, retain: true }));

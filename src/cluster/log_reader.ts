@@ -7,7 +7,7 @@ import { type WorkBudget, WorkParty } from "../work_budget.ts";
 import { type ClusterRecord, decodeRecord, type Snapshot } from "./record.ts";
 import type { SnapshotReader } from "./snapshots.ts";
 
-/** A log that is not reached is asked again after this. */
+/** A log that cannot be read is read anew after this. */
 const READ_AGAIN_MS = 1000;
 
 /** What a {@linkcode LogReader} works with. */
@@ -40,12 +40,15 @@ export class LogReader {
   #position = 0;
   #oldUpTo = 0;
   #hasRead = false;
+  /** It was read once. */
+  #hasBegun = false;
   #failure: unknown;
   #isClosed = false;
   /** The log begins in the middle: what came before a snapshot has come; `undefined`: there is nothing to wait for. */
   #waiting: LogRecord[] | undefined;
   #asking: { readonly position: number; readonly resolve: () => void; readonly isPatient: boolean }[] = [];
   #endAsked: Promise<number> | undefined;
+  #cancelPause = () => {};
 
   constructor(parts: LogReaderParts) {
     this.#parts = parts;
@@ -89,6 +92,7 @@ export class LogReader {
   /** Whatever ends now is no fault. */
   close(): void {
     this.#isClosed = true;
+    this.#cancelPause();
     this.wakeAll();
   }
 
@@ -138,14 +142,16 @@ export class LogReader {
   #lookWhetherRead(): void {
     if (this.#hasRead || this.#position < this.#oldUpTo) return;
     if (this.#waiting !== undefined) throw new LogError("gap", "log: its beginning is gone, and no snapshot is in it");
-    this.#hasRead = true;
+    this.#hasRead = this.#hasBegun = true;
     this.#parts.onRead();
   }
 
   #cannotRead(error: unknown): void {
+    const isTrimmed = error instanceof LogError && error.fault === "trimmed";
+    // What this node wanted next is given up, and what came of it is in a snapshot; or the engine has lost something, or a
+    // server says so that is behind. What there is then holds, for all nodes alike. Who only begins is started again.
+    if (!this.#hasBegun && !isTrimmed) this.#failure = error;
     this.#hasRead = false;
-    // What this node wanted next is given up: what came of it is in a snapshot.
-    if (!(error instanceof LogError && error.fault === "trimmed")) this.#failure = error;
     const what = this.#failure === undefined ? "reads it anew" : "leaves";
     this.#parts.logger.error(`cluster: the log cannot be read on, this node ${what}: ${errorText(error)}`);
     this.#parts.onFault();
@@ -158,9 +164,12 @@ export class LogReader {
         if (error instanceof LogError && error.fault === "unreachable") return undefined;
         throw error;
       });
-    let upTo = await end();
+    let upTo: number | undefined;
+    // Not at once, so that what cannot be read keeps nobody busy.
     for (; upTo === undefined; upTo = await end()) {
-      await new Promise<void>((resolve) => machine.after(READ_AGAIN_MS, resolve));
+      await new Promise<void>((resolve) =>
+        this.#cancelPause = cancelled(machine.after(READ_AGAIN_MS, resolve), resolve)
+      );
     }
     this.#oldUpTo = upTo;
     this.#parts.forgetAll();
@@ -196,4 +205,11 @@ export class LogReader {
     this.#asking = asking.filter(({ position }) => position > this.#position);
     for (const { position, resolve } of asking) if (position <= this.#position) resolve();
   }
+}
+
+function cancelled(cancel: () => void, then: () => void): () => void {
+  return () => {
+    cancel();
+    then();
+  };
 }

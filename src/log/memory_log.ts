@@ -102,6 +102,8 @@ export class MemoryLog implements Log {
   #closed = false;
   /** Its tails are given nothing, for now. */
   isStalled = false;
+  /** What the next look of a tail meets. */
+  tailFault: LogError | undefined;
 
   /** @param engine that all nodes share */
   constructor(engine: MemoryEngine) {
@@ -116,6 +118,9 @@ export class MemoryLog implements Log {
   async *open(from: number): AsyncGenerator<LogRecord> {
     checkStart(from, this.#engine.first, this.#engine.end);
     for (let next = from; !this.#closed;) {
+      const fault = this.tailFault;
+      this.tailFault = undefined;
+      if (fault !== undefined) throw fault;
       if (next < this.#engine.first && !this.isStalled) checkStart(next, this.#engine.first, this.#engine.end);
       const record = this.isStalled ? undefined : this.#engine.read(next);
       if (record === undefined) {

@@ -4,6 +4,7 @@ import { testCluster } from "./behaviour.ts";
 import { Nodes } from "./nodes.ts";
 import { encodeRecord } from "../../src/cluster/record.ts";
 import { PacketType } from "../../src/packet/packets.ts";
+import { LogError } from "../../src/log/log.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { until } from "../support/durable_broker.ts";
 import type { TestBroker } from "../support/test_broker.ts";
@@ -287,6 +288,30 @@ Deno.test("a node that was away for longer than the log lasts begins anew with w
   await reader.subscribe("#", 1);
   await reader.takeMessage({ topicName: "r/1", payload: "new", retain: true });
   await reader.takeMessage({ topicName: "r/3", payload: "new", retain: true });
+  assertEquals(await publisher.publish("t", "1", { qos: 1 }), 0);
+  await reader.takeMessage({ topicName: "t", payload: "1" });
+  await Promise.all([reader.expectNothing(), witness.expectNothing()]);
+});
+
+Deno.test("a node whose engine says that the log went back begins anew with what there is", async () => {
+  await using nodes = await Nodes.start(2);
+  const [a, b] = nodes.all;
+  const publisher = await nodes.connect(a!);
+  await publisher.publish("r", "kept", { qos: 1, retain: true });
+  const witness = await nodes.connect(a!);
+  await witness.subscribe("w", 1);
+  const lost = await nodes.connect(b!, { will: { topicName: "w", payload: "dead", qos: 1 } });
+  const [, log] = nodes.engine.logs;
+  log!.tailFault = new LogError("rewound", "log: it ends at 3, expected 9");
+  nodes.engine.wake();
+  await lost.expectDisconnect(0x8b);
+  const { observability } = b!.broker;
+  await until("the node is one again", () => /^amqtt_cluster_cut_off 0$/m.test(observability.metrics(null).body));
+  await nodes.pass(1000);
+  await witness.takeMessage({ payload: "dead" });
+  const reader = await nodes.connect(b!);
+  await reader.subscribe("#", 1);
+  await reader.takeMessage({ topicName: "r", payload: "kept", retain: true });
   assertEquals(await publisher.publish("t", "1", { qos: 1 }), 0);
   await reader.takeMessage({ topicName: "t", payload: "1" });
   await Promise.all([reader.expectNothing(), witness.expectNothing()]);
