@@ -95,7 +95,7 @@ export class Claims {
     const link = this.#parts.link(owner);
     // It is told when it can be reached.
     if (link?.connected !== true) return 0;
-    const answer = await this.#patiently(link.ask(question(CLAIM, [clientIdentifier])));
+    const answer = await this.#patiently(link.ask(question(CLAIM, [clientIdentifier], () => this.#parts.epoch())));
     return answer === undefined || answer.length === 0 ? 0 : new ByteSource(answer).number();
   }
 
@@ -181,13 +181,19 @@ export class Claims {
     const asked = source.list(() => [source.text(), source.number()] as const);
     const out = new ByteSink();
     for (const [clientIdentifier, sinceMs] of asked) {
-      if (kind === CLAIM) out.number(await this.#decide(clientIdentifier, peer.node));
+      if (kind === CLAIM) out.number(await this.#asked(clientIdentifier, { node: peer.node, sinceMs }));
       else if (kind === KICK) this.#kick(clientIdentifier, sinceMs);
       else if (kind === HELD) this.#heard(clientIdentifier, { node: peer.node, sinceMs });
       else if (kind === RELEASE) this.#release(clientIdentifier, peer.node);
       else throw new BytesError(`a question of type ${kind} is nothing that is known`);
     }
     return out.take();
+  }
+
+  /** What comes so late that nobody waits for the answer is void, 0: its node says what it has. */
+  #asked(clientIdentifier: string, { node, sinceMs }: Holding): number | Promise<number> {
+    const { epoch, patienceMs } = this.#parts;
+    return epoch() - sinceMs < patienceMs ? this.#decide(clientIdentifier, node) : 0;
   }
 
   /** Gives an identifier to a node, once the one that had it has closed it. @returns since when it is that node's */

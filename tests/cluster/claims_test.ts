@@ -29,7 +29,7 @@ class Party {
       epoch: () => this.nowMs,
       hasSession: (id) => own.includes(id),
       kick: (id) => void own.splice(own.indexOf(id), own.includes(id) ? 1 : 0),
-      soon: (run) => queueMicrotask(run),
+      soon: (run) => void setImmediate(run),
       after: (ms, run) => {
         const timer = { atMs: this.nowMs + ms, run };
         this.#timers.push(timer);
