@@ -230,6 +230,8 @@ export class Cluster {
   }
 
   #publishOrphans(): void {
+    // Who leaves has no way by the log any longer, and the others will say it.
+    if (this.#isLeaving) return;
     for (const [key, stored] of this.#rooms.wills.takeDue(this.#parts.clock.epoch())) {
       this.#parts.publishWill(stored, key);
     }

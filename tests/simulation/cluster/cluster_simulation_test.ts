@@ -23,6 +23,15 @@ for (let part = 0; part < PARTS; part++) {
   });
 }
 
+/** A node that shuts down just when another is declared dead; a link that goes on while its node is cut off from the log. */
+const FAILED_BEFORE = [20077, 9026];
+
+Deno.test("a cluster keeps its promises in simulated worlds in which it did not before", async () => {
+  for (const seed of FAILED_BEFORE) {
+    assertEquals((await simulateCluster(drawClusterSchedule(seed))).faults, [], `seed ${seed}`);
+  }
+});
+
 Deno.test("a simulated cluster repeats to the byte, and its clients get messages", async () => {
   const [once, again] = [await simulateCluster(drawClusterSchedule(3)), await simulateCluster(drawClusterSchedule(3))];
   assertEquals([once.trace, once.events], [again.trace, again.events]);
