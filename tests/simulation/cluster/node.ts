@@ -30,13 +30,6 @@ const LONGEST_SHUTDOWN_MS = 60_000;
 /** A process that could not start is started again after so long. */
 const RESTART_MS = 1000;
 
-let clusters = 0;
-
-/** A name that no other cluster of this process has. */
-export function clusterName(): string {
-  return `simulated-${++clusters}`;
-}
-
 export class ClusterNode {
   readonly name: string;
   readonly way: LogWay;

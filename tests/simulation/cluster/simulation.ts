@@ -9,7 +9,7 @@ import { actOn, type Outcome } from "../simulation.ts";
 import { World } from "../world.ts";
 import { Links } from "./links.ts";
 import { LogEngine } from "./log.ts";
-import { clusterName, ClusterNode } from "./node.ts";
+import { ClusterNode } from "./node.ts";
 import { wordOfLog } from "./oracle.ts";
 import type { ClusterAction, ClusterSchedule } from "./schedule.ts";
 
@@ -44,7 +44,7 @@ class ClusterSimulation {
   readonly #nodes: readonly ClusterNode[];
   readonly #clients: readonly SimulatedClient[];
   readonly #places: readonly Place[];
-  readonly #cluster = clusterName();
+  readonly #cluster: string;
   #events = 0;
 
   constructor(schedule: ClusterSchedule, logger: Logger) {
@@ -62,6 +62,8 @@ class ClusterSimulation {
       schedule,
       logger,
     };
+    // What the nodes say of it to each other is part of the trace: the same for the same seed.
+    this.#cluster = `simulated-${schedule.seed}`;
     this.#nodes = nodes.map((_, i) => new ClusterNode(i, this.#cluster, shared, random(`log ${i}`)));
     this.#places = profiles.map(() => new Place(this.#nodes[0]!));
     this.#clients = profiles.map((profile, i) => new SimulatedClient(profile, this.#clientWorld(this.#places[i]!)));
