@@ -2,6 +2,8 @@
 import { Buffer } from "node:buffer";
 
 const FIRST_BYTES = 256;
+/** The decoder takes longer to call than so many characters take. */
+const SHORT_TEXT = 100;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The bytes are not what they should be. */
@@ -113,8 +115,10 @@ export class ByteSource {
 
   /** Well-formed UTF-8. */
   text(): string {
+    const bytes = this.bytes();
+    if (bytes.length <= SHORT_TEXT && isAscii(bytes)) return String.fromCharCode.apply(undefined, bytes as never);
     try {
-      return decoder.decode(this.bytes());
+      return decoder.decode(bytes);
     } catch (error) {
       throw error instanceof BytesError ? error : new BytesError("a text is not UTF-8");
     }
@@ -126,4 +130,9 @@ export class ByteSource {
     if (count > this.remaining) throw new BytesError("it ends too early");
     return Array.from({ length: count }, read);
   }
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i]! >= 0x80) return false;
+  return true;
 }

@@ -235,8 +235,8 @@ export class Claims {
   #kick(clientIdentifier: string, sinceMs: number): void {
     const begun = this.#begun.get(clientIdentifier);
     if (begun !== undefined) begun.takenMs = Math.max(begun.takenMs, sinceMs);
-    // The owner does not know of this one, and says which is the later when it does.
-    if (this.#untold.has(clientIdentifier)) return;
+    // The owner does not know of this one, or not yet, and says which is the later when it does.
+    if (this.#untold.has(clientIdentifier) || (this.#own.get(clientIdentifier) ?? 0) > sinceMs) return;
     // It is released like any other that ends: the owner may have heard of it on the way.
     this.#parts.kick(clientIdentifier);
   }

@@ -23,8 +23,8 @@ for (let part = 0; part < PARTS; part++) {
   });
 }
 
-/** A node that shuts down just when another is declared dead; a link that goes on while its node is cut off from the log. */
-const FAILED_BEFORE = [20077, 9026];
+/** A node that shuts down just when another is declared dead, a link whose node is cut off from the log, a kick that is late. */
+const FAILED_BEFORE = [20077, 9026, 30187];
 
 Deno.test("a cluster keeps its promises in simulated worlds in which it did not before", async () => {
   for (const seed of FAILED_BEFORE) {
