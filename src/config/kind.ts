@@ -27,7 +27,7 @@ export function value<Output, Input = Output>(
   json: JsonSchema,
   read: (input: unknown, complain: Complain) => Output | undefined,
 ): Kind<Output, Input> {
-  const schema = z.unknown().transform((input, context): Output => {
+  const schema = z.transform((input, context): Output => {
     const complaints: Complaint[] = [];
     const output = read(input, (complaint) => complaints.push(complaint));
     for (const { message, path } of complaints) context.issues.push({ code: "custom", message, path, input });
