@@ -29,10 +29,20 @@ export async function ask(url: string, timeoutMs: number, options: AskOptions = 
   try {
     const response = await fetch(url, { signal: gone.signal, redirect: "manual", headers });
     return { status: response.status, text: await beginningOf(response, mostCharacters) };
+  } catch (error) {
+    throw reasonOf(error);
   } finally {
     clearTimeout(timer);
     gone.abort();
   }
+}
+
+/** The runtime says "fetch failed", and why in the cause; the address is known. */
+function reasonOf(error: unknown): unknown {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error
+    ? new Error(cause.message.replace(/^error sending request for url \(.*?\): /, ""))
+    : error;
 }
 
 async function beginningOf({ body }: Response, mostCharacters: number): Promise<string> {
