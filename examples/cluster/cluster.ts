@@ -7,7 +7,8 @@
  * mosquitto_pub -p 1885 -t hello -m world
  * ```
  *
- * `nats-server` has to be installed. Ctrl+C ends all of them, and removes what the servers have stored.
+ * `nats-server` has to be installed. Ctrl+C ends all of them, and removes what the servers have stored. When one ends, all
+ * do: another cluster may have its ports.
  */
 import { fromFileUrl, join } from "@std/path";
 
@@ -18,18 +19,27 @@ const root = fromFileUrl(new URL("../..", import.meta.url));
 const folder = await Deno.makeTempDir({ prefix: "amqtt-cluster-" });
 const routes = Array.from({ length: SERVERS }, (_, i) => `nats://127.0.0.1:${ROUTE_PORT + i}`).join(",");
 const children: Deno.ChildProcess[] = [];
+let isEnding = false;
+
+function keep(name: string, child: Deno.ChildProcess): void {
+  children.push(child);
+  child.status.then(({ code }) => {
+    if (isEnding) return;
+    console.error(`${name} has ended with exit code ${code}`);
+    void end(1);
+  });
+}
 
 function startServer(i: number): void {
   const own = ["-a", "127.0.0.1", "-p", `${CLIENT_PORT + i}`, "-n", `s${i}`, "-js", "-sd", join(folder, `s${i}`)];
   const cluster = ["--cluster_name", "example", "--cluster", `nats://127.0.0.1:${ROUTE_PORT + i}`, "--routes", routes];
-  children.push(
-    new Deno.Command("nats-server", { args: [...own, ...cluster], stdout: "null", stderr: "null" }).spawn(),
-  );
+  const command = new Deno.Command("nats-server", { args: [...own, ...cluster], stdout: "null", stderr: "null" });
+  keep(`NATS server ${i}`, command.spawn());
 }
 
 function startBroker(name: string): void {
   const args = ["run", "-A", join(root, "cli.ts"), "--config", join(root, "examples", "cluster", `${name}.yaml`)];
-  children.push(new Deno.Command(Deno.execPath(), { args, cwd: root }).spawn());
+  keep(`node ${name}`, new Deno.Command(Deno.execPath(), { args, cwd: root }).spawn());
 }
 
 async function listening(port: number): Promise<void> {
@@ -40,7 +50,9 @@ async function listening(port: number): Promise<void> {
   }
 }
 
-async function end(): Promise<void> {
+async function end(exitCode: number): Promise<void> {
+  if (isEnding) return;
+  isEnding = true;
   for (const child of children) {
     try {
       child.kill("SIGTERM");
@@ -50,11 +62,11 @@ async function end(): Promise<void> {
   }
   await Promise.all(children.map(({ status }) => status));
   await Deno.remove(folder, { recursive: true });
-  Deno.exit();
+  Deno.exit(exitCode);
 }
 
-Deno.addSignalListener("SIGINT", () => void end());
-Deno.addSignalListener("SIGTERM", () => void end());
+Deno.addSignalListener("SIGINT", () => void end(0));
+Deno.addSignalListener("SIGTERM", () => void end(0));
 for (let i = 0; i < SERVERS; i++) startServer(i);
 for (let i = 0; i < SERVERS; i++) await listening(CLIENT_PORT + i);
 for (const name of ["a", "b", "c"]) startBroker(name);
