@@ -14,6 +14,19 @@ export interface TopicLimits {
   readonly maximumBytes: number;
 }
 
+/**
+ * The last message that came in this turn for one topic, and how many came in a row. Its payload is borrowed until then. An
+ * object as young as they are: what lasts and refers to something young costs the engine a note each time.
+ */
+class Pending {
+  message: Message;
+  messages = 1;
+
+  constructor(message: Message) {
+    this.message = message;
+  }
+}
+
 /** What a look-up of clients gives; see {@linkcode TopicHistory}. */
 export type FindPublisher = (clientIdentifier: string) => TopicPublisher | undefined;
 
@@ -27,9 +40,7 @@ export class TopicHistory {
   readonly #findPublisher: FindPublisher;
   readonly #entries = new Map<string, TopicEntry>();
   readonly #root = new TopicBranch("", undefined);
-  /** The last message that came in this turn, and how many came in a row for its topic. Its payload is borrowed until then. */
-  #pending: Message | undefined;
-  #pendingMessages = 0;
+  #pending: Pending | undefined;
   readonly #takePending = () => this.#take();
   #oldest: TopicEntry | undefined;
   #newest: TopicEntry | undefined;
@@ -73,14 +84,14 @@ export class TopicHistory {
   /** A message has been given to its subscribers. */
   routed(message: Message): void {
     const pending = this.#pending;
-    this.#pending = message;
-    if (pending !== undefined && pending.topicName === message.topicName) {
-      this.#pendingMessages++;
+    if (pending !== undefined && pending.message.topicName === message.topicName) {
+      pending.message = message;
+      pending.messages++;
       return;
     }
-    if (pending) this.#enter(pending, this.#pendingMessages);
+    this.#pending = new Pending(message);
+    if (pending) this.#enter(pending);
     else this.#atEndOfTurn();
-    this.#pendingMessages = 1;
   }
 
   #atEndOfTurn(): void {
@@ -92,10 +103,10 @@ export class TopicHistory {
     const pending = this.#pending;
     if (!pending) return;
     this.#pending = undefined;
-    this.#enter(pending, this.#pendingMessages);
+    this.#enter(pending);
   }
 
-  #enter(message: Message, messages: number): void {
+  #enter({ message, messages }: Pending): void {
     const { topicName, publisher } = message;
     const entry = this.#entries.get(topicName) ?? this.#add(topicName);
     const before = entry.growingBytes;
