@@ -42,7 +42,7 @@ export function encodeMessage(message: Message, nowMs: number): Uint8Array {
   const { trail } = message;
   out.u8(trail?.will === undefined ? MESSAGE : WILL_MESSAGE);
   if (trail?.will !== undefined) writeText(out, trail.will);
-  writeMessage(out, message, undefined, nowMs);
+  writeMessage(out, message, undefined, () => nowMs);
   return out.take();
 }
 
@@ -58,7 +58,7 @@ export function encodeWill({ clientIdentifier, username, will, dueAt }: StoredWi
   // Its expiry interval begins when it is published.
   writeNumber(out, (will.properties?.messageExpiryIntervalSeconds ?? -1) + 1);
   const { messageExpiryIntervalSeconds: _, ...properties } = will.properties ?? {};
-  writeMessage(out, willMessage({ ...will, properties }, clientIdentifier, 0), undefined, 0);
+  writeMessage(out, willMessage({ ...will, properties }, clientIdentifier, 0), undefined, () => 0);
   return out.take();
 }
 
@@ -99,7 +99,7 @@ export function decodeEntry(
   const trail = { fromNode: place.life.node };
   const message = () => {
     if (source.u8() !== FrameType.Message) throw new BytesError("an entry has no message");
-    return readMessage(bytes, source, names, { nowMs: place.nowMs, trail }).message;
+    return readMessage(bytes, source, names, { now: () => place.nowMs, trail }).message;
   };
   if (type === MESSAGE) return { type: "message", message: message(), will: undefined };
   if (type === WILL_MESSAGE) {

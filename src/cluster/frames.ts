@@ -50,6 +50,12 @@ export interface RouteChange {
   readonly weight: number;
 }
 
+/** By whose clock a message comes, and what it is marked with. */
+export interface MessagePlace {
+  readonly now: () => number;
+  readonly trail: Trail;
+}
+
 /** Whether the next byte begins a frame that is numbered. */
 export function isNumbered(bytes: Uint8Array, at: number): boolean {
   if (bytes[at] === FrameType.Acknowledge) return false;
@@ -73,15 +79,20 @@ function skipMessageHead(source: ByteSource): void {
   }
 }
 
-/** Appends a message as it goes to another node. */
-export function writeMessage(out: OutputBuffer, message: Message, group: GroupName | undefined, nowMs: number): void {
+/** Appends a message as it goes to another node. The clock is looked at for one that expires only. */
+export function writeMessage(
+  out: OutputBuffer,
+  message: Message,
+  group: GroupName | undefined,
+  now: () => number,
+): void {
   const { publisher, qos, body, expiresAtMs } = message;
   out.u8(FrameType.Message);
   const flagsAt = out.length;
   const fixed = (publisher === undefined ? 0 : HAS_PUBLISHER) | (group === undefined ? 0 : IS_SHARED);
   out.u8(fixed | (expiresAtMs === undefined ? 0 : EXPIRES));
   // In milliseconds and one more: 0 is a message for now.
-  if (expiresAtMs !== undefined) writeNumber(out, Math.max(0, Math.ceil(expiresAtMs - nowMs) + 1));
+  if (expiresAtMs !== undefined) writeNumber(out, Math.max(0, Math.ceil(expiresAtMs - now()) + 1));
   if (publisher !== undefined) writeText(out, publisher);
   if (group !== undefined) {
     writeText(out, group.shareName);
@@ -101,14 +112,14 @@ export function writeMessage(out: OutputBuffer, message: Message, group: GroupNa
 /**
  * Reads a message behind its type. It lies in the bytes that are read.
  *
- * @param place when it came, and what it is marked with
+ * @param place when it comes, and what it is marked with
  * @throws {BytesError | ProtocolError} if it is none
  */
 export function readMessage(
   bytes: Uint8Array,
   source: ByteSource,
   names: TopicNames,
-  place: { readonly nowMs: number; readonly trail: Trail },
+  place: MessagePlace,
 ): CarriedMessage {
   const flags = source.u8();
   const lastsMs = flags & EXPIRES ? source.number() : undefined;
@@ -121,14 +132,15 @@ export function readMessage(
   const frame = { bytes, firstByte, start: end - length, end };
   const packet = decodePublish(frame, flags & IS_3X ? 4 : 5, names, noDecodeLimits);
   if (packet.topicName === "") throw new BytesError("a message has no topic name");
-  const expiresAtMs = lastsMs === undefined
-    ? undefined
-    : lastsMs === 0
-    ? expiryTime(0, place.nowMs)
-    : place.nowMs + lastsMs - 1;
+  const expiresAtMs = lastsMs === undefined ? undefined : endOf(lastsMs, place.now());
   const message = new Message(packet.topicName, packet.body, packet.qos, packet.retain, publisher, expiresAtMs);
   message.trail = place.trail;
   return { message, group };
+}
+
+/** When a message ends that lasts so many milliseconds and one more; 0: it is for now. */
+function endOf(lastsMs: number, nowMs: number): number | undefined {
+  return lastsMs === 0 ? expiryTime(0, nowMs) : nowMs + lastsMs - 1;
 }
 
 /** Appends changes of routes. @param isWhole they are all there are: what was told before is void */

@@ -1,7 +1,7 @@
 /** What one life of this node says to one life of another, and hears from it, over whatever connection there is. */
 import type { Message } from "../message.ts";
 import type { TopicNames } from "../packet/topic_names.ts";
-import { Receipt, type Trail } from "../receipt.ts";
+import { Receipt } from "../receipt.ts";
 import { Fifo } from "../session/fifo.ts";
 import type { Subscriber } from "../topics/subscriber.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -15,6 +15,7 @@ import {
   FrameType,
   type GroupName,
   isNumbered,
+  type MessagePlace,
   readMessage,
   readRoutes,
   type RouteChange,
@@ -60,7 +61,7 @@ export interface LinkParts {
   readonly names: TopicNames;
   readonly work: WorkBudget;
   readonly observer: LinkObserver;
-  now(): number;
+  readonly now: () => number;
   /** Calls `run` at the end of the turn. */
   soon(run: () => void): void;
   /** Where in the log the last message of this node is: what goes over links must not overtake it. */
@@ -82,7 +83,7 @@ export class Link {
   readonly #sender: LinkSender;
   readonly #party = new WorkParty();
   /** What messages that come are marked with. */
-  readonly #trail: Trail;
+  readonly #place: MessagePlace;
   readonly #awaited = new Fifo<Awaited>();
   readonly #questions = new Map<number, (answer: Uint8Array | undefined) => void>();
   /** A frame whose acknowledgement is waited for to know how long that takes. */
@@ -113,7 +114,7 @@ export class Link {
   constructor(parts: LinkParts) {
     this.#parts = parts;
     this.peer = parts.peer;
-    this.#trail = { fromNode: parts.peer.node };
+    this.#place = { now: parts.now, trail: { fromNode: parts.peer.node } };
     this.#sender = new LinkSender({
       maximumBytes: parts.maximumBytes,
       soon: parts.soon,
@@ -175,7 +176,7 @@ export class Link {
     const spokenAt = this.#parts.spokenAt();
     if (spokenAt > this.#toldAt) this.#tellAfter(spokenAt);
     const out = this.#sender.frame(isLoose ? "loose" : "numbered");
-    writeMessage(out, message, seat?.group, this.#parts.now());
+    writeMessage(out, message, seat?.group, this.#parts.now);
     if (!isLoose) this.#await(message, seat);
     this.#sender.flush();
     return true;
@@ -384,9 +385,9 @@ export class Link {
   }
 
   #takeMessage(frames: Uint8Array, source: ByteSource): Promise<void> | undefined {
-    const { names, observer, now } = this.#parts;
+    const { names, observer } = this.#parts;
     const n = this.#received;
-    const carried = readMessage(frames, source, names, { nowMs: now(), trail: this.#trail });
+    const carried = readMessage(frames, source, names, this.#place);
     const taken = observer.onMessage(this, carried);
     const finish = (taken: boolean) => {
       if (taken || carried.message.qos === 0) return;
