@@ -20,6 +20,8 @@ export interface DuplexSocket {
   readonly remotePort?: number;
   /** `true`: it is one of TLS. @default false */
   readonly encrypted?: boolean;
+  /** `true`: it is closed. @default not known */
+  readonly destroyed?: boolean;
   /** Whether all that was written has left after `end`. */
   readonly writableFinished: boolean;
   /** Listens to an event: `readable`, `end`, `error`, `close`. */
@@ -62,6 +64,8 @@ export class DuplexConnection implements HostTcpConnection {
       this.#deliver();
     });
     socket.on("readable", () => this.#deliver());
+    // A web server's program may have waited for something before it hands the socket over: no event comes any more.
+    if (socket.destroyed === true) this.#fail(closed("connection"));
   }
 
   read(into: Uint8Array): Promise<number | null> {

@@ -141,6 +141,24 @@ Deno.test("A listener that does not exist is an error, and the socket is closed"
   await assertRejects(() => program.results[0]!, Error, expected);
 });
 
+Deno.test("A socket that was closed before it is handed over is over at once", async () => {
+  await using broker = new Broker({ listeners: { web: { type: "external" } }, connectTimeout: 3600 });
+  await broker.start();
+  const server = createServer();
+  const upgraded = new Promise<Parameters<Broker["upgradeSocket"]>>((resolve) => {
+    // The program asks somebody whether this client may come, which takes longer than the client stays.
+    server.on("upgrade", (request, socket, head) => {
+      socket.once("close", () => resolve([request, socket, head])).destroy();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await answerTo(`127.0.0.1:${port}`, upgradeRequest("Sec-WebSocket-Protocol: mqtt\r\n"));
+  const accepted = await broker.upgradeSocket(...await upgraded);
+  await patiently("the connection to be over", accepted!.closed);
+  await new Promise((resolve) => server.close(resolve));
+});
+
 Deno.test("What is no socket of Node is an error", async () => {
   await using broker = new Broker({ listeners: { web: { type: "external" } } });
   const misuse = broker.upgradeSocket(new Request("http://localhost/") as never, undefined as never, new Uint8Array());
