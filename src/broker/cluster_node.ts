@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { Cluster } from "../cluster/cluster.ts";
 import { openGround } from "../cluster/ground.ts";
 import type { PluginEntry, ResolvedCluster } from "../config/config.ts";
+import { whenAborted } from "../embedding/aborting.ts";
 import type { ClusterLinkSnapshot, ClusterSnapshot } from "../hooks/figures.ts";
 import { type Logger, loggerOf } from "../logger.ts";
 import { type DropReason, Message } from "../message.ts";
@@ -28,6 +29,8 @@ export interface NodeParts extends
   readonly wills: Wills;
   readonly connections: ReadonlySet<Connection>;
   readonly context: { cluster: BrokerNode | undefined };
+  /** Aborted when the broker is shut down, also while it starts. */
+  readonly ending: AbortController;
   /** A message is given up. */
   drop(clientIdentifier: string | undefined, message: Message, reason: DropReason): void;
   /** Calls `tick` every `ms` milliseconds until the broker ends. */
@@ -47,6 +50,7 @@ export async function openNode(parts: NodeParts, config: ResolvedCluster): Promi
   const ground = await openGround(config, logger, {
     epoch: () => parts.clock.epoch(),
     after: (ms, run) => parts.machine.after(ms, run),
+    ending: parts.ending.signal,
   });
   const { clock, machine, work, chores, subscriptions, router, sessions, connectionBySession } = parts;
   const cluster: Cluster = new Cluster({
@@ -82,11 +86,14 @@ export async function openNode(parts: NodeParts, config: ResolvedCluster): Promi
   const node = new JoinedNode(parts, config, cluster);
   parts.context.cluster = node;
   router.nodes = cluster.logged;
+  const forget = whenAborted(parts.ending.signal, () => void cluster.cut().catch(() => {}));
   try {
     await cluster.join();
   } catch (error) {
     await cluster.cut();
     throw error;
+  } finally {
+    forget();
   }
   if (speaksOnSys(parts.config.plugins)) node.publishFigures();
 }

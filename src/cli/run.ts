@@ -41,13 +41,18 @@ async function serve(options: RunOptions, io: CliIo, services: CliServices, log:
     log.open(source.resolved.log);
     for (const note of source.notes) log.say("info", note);
     const broker = await services.createBroker(withFlags(source.resolved, options));
-    await broker.start();
+    const ended = signals.ended.then(() => "ended" as const);
+    if (await Promise.race([broker.start(), ended]) === "ended") {
+      await systemd.stopping();
+      await broker.shutdown();
+      return ExitCode.Success;
+    }
     for (const [name, address] of Object.entries(broker.addresses)) io.out(formatAddress(name, address));
     if (broker.adminUrl !== undefined) io.out(`admin: ${broker.adminUrl}`);
     const serving = Object.keys(broker.addresses).join(", ");
     await systemd.ready(`serving ${serving}`);
     const stopReloading = io.onSignal("SIGHUP", reloader(broker, options, { log, io }));
-    await signals.ended;
+    await ended;
     stopReloading();
     await systemd.stopping();
     await broker.shutdown();

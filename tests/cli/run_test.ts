@@ -8,6 +8,7 @@ import { services as realServices } from "../../src/cli/services.ts";
 import { PluginLoadError } from "../../src/hooks/loader.ts";
 import type { ReloadReport } from "../../src/broker/broker.ts";
 import { type FakeBehaviour, FakeIo, FakeServices, withFiles } from "./support.ts";
+import { patiently } from "../support/patience.ts";
 
 /** Runs until the broker serves, then ends it by a signal. */
 async function serve(
@@ -199,6 +200,19 @@ Deno.test("a signal while the broker starts shuts it down once it has started", 
   };
   const services = new FakeServices({ start });
   assertEquals(await main([], io, services), 0);
+  assertEquals(services.calls, ["start", "shutdown"]);
+});
+
+Deno.test("a signal ends a broker whose start still waits for something", async () => {
+  const io = new FakeIo();
+  const started = Promise.withResolvers<void>();
+  const start = () => {
+    io.raise("SIGTERM");
+    return started.promise;
+  };
+  const shutdown = () => Promise.resolve(started.reject(new Error("it was shut down meanwhile")));
+  const services = new FakeServices({ start, shutdown });
+  assertEquals(await patiently("the command to end", main([], io, services)), 0);
   assertEquals(services.calls, ["start", "shutdown"]);
 });
 
