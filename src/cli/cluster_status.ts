@@ -39,7 +39,10 @@ export async function clusterStatus(
   try {
     const token = tokenFile === undefined ? undefined : (await host.readTextFile(tokenFile)).trim();
     const { status, text } = await services.ask(href, PATIENCE_MS, { token, mostCharacters: MOST_CHARACTERS });
-    if (status === 401) throw new Error("401, it asks for a token: make one with cli.ts token add, give --token-file");
+    if (status === 401) {
+      const how = "make one with cli.ts token add in the tokens-file of its section admin, and give --token-file";
+      throw new Error(`401, it asks for a token: ${how}`);
+    }
     if (status !== 200) throw new Error(`${status} ${text.trim().slice(0, 200)}`);
     return show(JSON.parse(text) as ClusterSnapshot, io);
   } catch (error) {

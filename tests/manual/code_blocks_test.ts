@@ -107,7 +107,8 @@ async function checkCli(args: readonly string[]): Promise<void> {
   const file = args.find((arg) => arg.endsWith(".yaml"));
   if (file?.startsWith("examples/")) await Deno.stat(join(root, file));
   // A file of the reader's does not exist here; what is checked is that the flags do.
-  const known = args.map((arg) => arg === file ? join(root, "examples", "acl.yaml") : arg);
+  const isFile = (arg: string, at: number) => arg === file || args[at - 1] === "--token-file";
+  const known = args.map((arg, at) => isFile(arg, at) ? join(root, "examples", "acl.yaml") : arg);
   const running = main(known, io, Object.assign(new FakeServices(), { tokens: pretended }));
   const serves = await Promise.race([running.then(() => false), io.listening("SIGTERM").then(() => true)]);
   if (serves) io.raise("SIGTERM");
