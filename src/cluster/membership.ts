@@ -60,6 +60,10 @@ export class Membership {
     const nowMs = this.#parts.now();
     this.#heardAtMs.set(node, nowMs);
     if (node !== this.#parts.node) return;
+    // Nobody was heard while this node was cut off: the others, who may have been so too, get their time anew.
+    if (nowMs - this.#seenAtMs >= this.#parts.failureTimeoutMs) {
+      for (const name of this.#heardAtMs.keys()) this.#heardAtMs.set(name, nowMs);
+    }
     this.#seenAtMs = nowMs;
     this.#setCutOff(false);
   }

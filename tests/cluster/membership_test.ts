@@ -87,6 +87,22 @@ Deno.test("who reads nothing accuses nobody", () => {
   assertEquals([village.downs, village.cutOff], [[], ["a true", "a false"]]);
 });
 
+Deno.test("after the log was away for all, who is heard first gives the others their time anew", () => {
+  const village = new Village("a", "b", "c");
+  village.pass(2000);
+  for (const name of ["a", "b", "c"]) village.silent.add(name);
+  village.pass(4 * TIMEOUT_MS);
+  assertEquals(village.cutOff, ["a true", "b true", "c true"]);
+  village.silent.delete("c");
+  village.pass(TIMEOUT_MS);
+  village.silent.delete("a");
+  village.pass(2000);
+  assertEquals(village.downs, []);
+  // "b" does not come back.
+  village.pass(1.5 * TIMEOUT_MS);
+  assertEquals(village.downs, ["a: b"]);
+});
+
 Deno.test("where the lowest two are silent the third speaks, once of each", () => {
   const village = new Village("a", "b", "c");
   village.silent.add("a").add("b");
