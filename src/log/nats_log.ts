@@ -72,6 +72,8 @@ export async function openNatsLog(options: NatsLogOptions): Promise<Log> {
 class NatsLog implements Log {
   #first = 1;
   #closed = false;
+  /** It was said that the stream is not there any longer. */
+  #saysGone = false;
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
   readonly #client: JetStreamClient;
@@ -181,7 +183,7 @@ class NatsLog implements Log {
   async #readable(next: number): Promise<boolean> {
     const untilMs = performance.now() + (this.#options.settleMs ?? SETTLE_MS);
     for (;;) {
-      const bounds = await this.#bounds().catch(() => undefined);
+      const bounds = await this.#bounds().catch((error) => this.#unreadable(error));
       if (bounds === undefined) {
         await this.#pause(PAUSE_MS);
         return false;
@@ -212,7 +214,16 @@ class NatsLog implements Log {
   async #bounds(): Promise<{ first: number; end: number }> {
     const { state } = await this.#ask(() => this.#manager.streams.info(this.#stream));
     this.#first = Math.max(state.first_seq, 1, this.#first);
+    this.#saysGone = false;
     return { first: this.#first, end: state.last_seq };
+  }
+
+  /** Says once that the servers have no such stream: nobody makes an empty one in its place while nodes run. */
+  #unreadable({ cause }: Error): undefined {
+    if (this.#saysGone || !(cause instanceof JetStreamApiError) || cause.code !== STREAM_NOT_FOUND) return;
+    this.#saysGone = true;
+    const remedy = "restore it, or start a node again, which makes an empty one";
+    this.#options.logger.error(`log: the servers have no stream ${this.#stream} any longer: ${remedy}`);
   }
 
   async #ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {

@@ -1,11 +1,13 @@
 /** The log on real NATS servers: the contract with one and with three replicas, and the death of the leader. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import type { Log } from "../../src/log/log.ts";
 import { LogError } from "../../src/log/log.ts";
 import { openNatsLog } from "../../src/log/nats_log.ts";
 import { assertUnreadable, type LogEngine, numbered, numberOf, take, testLog } from "./contract.ts";
+import { patiently } from "../support/patience.ts";
+import { CollectingLogger } from "../support/test_broker.ts";
 import { natsInstalled, NatsServers, retryPause } from "./nats_servers.ts";
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -107,6 +109,34 @@ Deno.test({
       await managing(servers, (manager) => manager.streams.deleteMessage(stream, 3));
       assertEquals((await take(log, 1, 2)).map(numberOf), [1, 2]);
       await assertUnreadable(log, 3, "gap");
+    } finally {
+      await log.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "NATS log: a stream that is not there any longer is told, and is read again when it is there",
+  ignore: !natsInstalled,
+  async fn() {
+    await using servers = await NatsServers.start(1);
+    await (await openLog(servers, 1)).close();
+    const told = new CollectingLogger();
+    const log = await openNatsLog({ servers: servers.addresses, cluster, replicas: 1, logger: told, settleMs: 300 });
+    try {
+      await managing(servers, (manager) => manager.streams.delete(stream));
+      const tail = log.open(1)[Symbol.asyncIterator]();
+      const next = tail.next();
+      assertMatch(
+        await patiently("the log to tell", told.line(/^error/)),
+        /no stream amqtt-plant-7-log any longer: restore it/,
+      );
+      const another = await openLog(servers, 1);
+      await another.append(numbered(1));
+      assertEquals(numberOf((await patiently("the record", next)).value!), 1);
+      await tail.return?.();
+      await another.close();
+      assertEquals(told.lines.filter((line) => line.startsWith("error")).length, 1);
     } finally {
       await log.close();
     }
