@@ -58,7 +58,13 @@ export const natsServers = value<readonly string[]>(
       return undefined;
     }
     input.forEach((server: unknown, index) => {
-      if (typeof server === "string" && /^(nats|tls):\/\/[^\s/]+$/.test(server)) return;
+      if (typeof server === "string" && /^(nats|tls):\/\/[^\s/@]+$/.test(server)) return;
+      if (typeof server === "string" && server.includes("@")) {
+        // Not shown: there may be a password in it.
+        const message =
+          "must be a server such as nats://10.0.0.1:4222: got one with a user name, which cannot be used yet";
+        return complain({ message, path: [index] });
+      }
       complain({ message: `must be a server such as nats://10.0.0.1:4222: got ${show(server)}`, path: [index] });
     });
     return input as string[];

@@ -53,6 +53,12 @@ const wrong: readonly (readonly [string, unknown, object, string])[] = [
     "cluster.log.servers[0]: must be a server",
   ],
   [
+    "a user of the server",
+    { name: "x", log: { servers: ["nats://127.0.0.1:4222", "nats://ada:secret@127.0.0.1:4222"] } },
+    {},
+    "cluster.log.servers[1]: must be a server such as nats://10.0.0.1:4222: got one with a user name",
+  ],
+  [
     "too many replicas",
     { name: "x", log: { replicas: 6 } },
     {},
