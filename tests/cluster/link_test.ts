@@ -200,7 +200,10 @@ Deno.test("a message comes back as it was, whatever it has", () => {
         const out = new OutputBuffer();
         writeMessage(out, message, { shareName: "g", topicFilter: "a/+" as TopicFilter }, () => 1000);
         const bytes = out.take();
-        const { message: back, group } = readMessage(bytes, new ByteSource(bytes, 1), names, { now: () => 2000, trail });
+        const { message: back, group } = readMessage(bytes, new ByteSource(bytes, 1), names, {
+          now: () => 2000,
+          trail,
+        });
         assertEquals([back.topicName, text(back), back.qos, back.retain], ["a/ü", payload, 1, true]);
         assertEquals([back.properties as unknown, back.publisher, group?.shareName], [properties, publisher, "g"]);
         assertEquals(back.expiresAtMs, expiresAtMs === 5000 ? 6000 : expiresAtMs);
