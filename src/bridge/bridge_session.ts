@@ -61,7 +61,8 @@ export class BridgeSession {
     const { session, present } = local;
     const limits = context.senderLimits.get(context.config.handedIn.limits);
     session.sender.limitTo({ ...limits, queueQoS0: bridge.queueQos0 });
-    session.admit = (message) => this.#crossings.admit(message, context.clock.now());
+    const now = () => context.clock.now();
+    session.admit = (message) => this.#crossings.admit(message, now);
     this.memoryOf(local).subscribeHere(this.#map.localFilters, !present);
     return local;
   }

@@ -26,12 +26,16 @@ export class InboundMessages {
   readonly #session: Session;
   readonly #crossings: Crossings;
   readonly #counts: { received: number };
+  readonly #now: () => number;
+  /** What every message is published with that comes through the one inlet. */
+  #common: PublishCallbacks | undefined;
 
   constructor(context: ConnectionContext, session: Session, crossings: Crossings, counts: { received: number }) {
     this.#context = context;
     this.#session = session;
     this.#crossings = crossings;
     this.#counts = counts;
+    this.#now = () => context.clock.now();
   }
 
   /** PUBLISH. */
@@ -47,7 +51,7 @@ export class InboundMessages {
       const reason = `messages cannot be stored: ${fault.message}`;
       return inlet.close({ reasonCode: ReasonCode.UnspecifiedError, reason });
     }
-    const message = this.#crossings.in(packet, clientIdentifier, this.#context.clock.now());
+    const message = this.#crossings.in(packet, clientIdentifier, this.#now);
     if (!message) return this.#ignore(packet, writer);
     this.#counts.received++;
     const outcome = this.#context.pipeline.publish(message, this.#callbacksFor(packet, inlet));
@@ -68,7 +72,7 @@ export class InboundMessages {
 
   #callbacksFor({ qos, packetIdentifier }: ReceivedPublish, inlet: Inlet): PublishCallbacks {
     const { receiver } = this.#session;
-    const common = { party: inlet.work, stillConnected: () => !inlet.closed };
+    const common = this.#common ??= { party: inlet.work, stillConnected: () => !inlet.closed };
     if (qos < 2) return common;
     let begun = false;
     return {

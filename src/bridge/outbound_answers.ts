@@ -64,6 +64,10 @@ export class OutboundAnswers {
   puback(packet: AckPacket): void {
     const { sender, maximumQoS } = this.#options;
     const { packetIdentifier, reasonCode } = packet;
+    if (this.#isCalm && maximumQoS === 2 && reasonCode < ReasonCode.UnspecifiedError) {
+      if (sender.puback(packetIdentifier, reasonCode)) this.#backoff.reset();
+      return;
+    }
     const qos = sender.qosOf(packetIdentifier);
     if (!sender.uses(packetIdentifier)) return;
     if ((qos === 1 || maximumQoS < 2) && this.#isForNow(packet)) return;
@@ -103,6 +107,11 @@ export class OutboundAnswers {
     }
     this.#refused.delete(probe);
     this.#probedAtMs = nowMs;
+  }
+
+  /** The remote refuses nothing of what is under way. */
+  get #isCalm(): boolean {
+    return this.#refusals.size === 0 && this.#refused.size === 0 && this.#probedAtMs === undefined;
   }
 
   /** The remote has dealt with one: if all waited for that, they follow. */

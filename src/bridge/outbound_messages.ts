@@ -31,20 +31,15 @@ export class OutboundMessages {
   /** Why the remote cannot be given it; `undefined`: it can. */
   refusal(delivery: Delivery): DropReason | undefined {
     const { crossings, remote, writer, clock } = this.#options;
-    const rewritten = crossings.out(delivery, remote);
-    // It has waited since other topics crossed.
-    if (!rewritten) return "receive-denied";
+    const refusal = writer.refusal(crossings.deliveryFor(delivery, remote));
     const { message } = delivery;
-    if (message.expiresAtMs !== undefined && !message.isForNow && message.isExpired(clock.now())) {
-      return "message-expired";
-    }
-    return writer.refusal(rewritten);
+    if (refusal !== undefined || message.expiresAtMs === undefined || message.isForNow) return refusal;
+    return message.isExpired(clock.now()) ? "message-expired" : undefined;
   }
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
     const { crossings, remote, writer, counts, isNew, later } = this.#options;
-    const rewritten = crossings.out(delivery, remote);
-    if (!rewritten) return;
+    const rewritten = crossings.deliveryFor(delivery, remote);
     counts.sent++;
     if (rewritten.qos > 0) return writer.sendPublish(rewritten, packetIdentifier, dup && !isNew);
     writer.sendPublish(rewritten, 0, false);

@@ -25,6 +25,7 @@ import { Later } from "./later.ts";
 import { OutboundAnswers } from "./outbound_answers.ts";
 import { OutboundMessages } from "./outbound_messages.ts";
 import type { RemoteSubscriptions } from "./remote_subscriptions.ts";
+import { RemoteView } from "./remote_view.ts";
 import { RemoteWatch } from "./remote_watch.ts";
 
 /** What a {@linkcode RemoteLink} is made with. */
@@ -59,6 +60,8 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   readonly #options: RemoteLinkOptions;
   readonly #remote: RemoteCapabilities;
   readonly #outbox: Outbox;
+  /** What the remote sees of messages. */
+  readonly #view: RemoteView;
   readonly #writer: PacketWriter;
   readonly #throttle: Throttle;
   readonly #inbound: InboundMessages;
@@ -94,6 +97,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       subscribeTimeoutSeconds: context.config.limits.connectTimeout,
       nowMs: context.clock.now(),
     });
+    this.#view = new RemoteView(options.crossings, version);
     this.#writer = this.#makeWriter();
     this.#throttle = new Throttle(context, this.#outbox, this.#writer);
     this.#inbound = new InboundMessages(context, local.session, options.crossings, options.counts);
@@ -188,7 +192,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
     this.#open = undefined;
     this.#writer.close();
     this.#options.subscriptions.stop();
-    this.#options.crossings.forgetLast();
+    this.#view.forget();
     const { connectionBySession, sessions, clock } = this.context;
     if (connectionBySession.get(open.session) === this) connectionBySession.delete(open.session);
     sessions.detach(open.session, clock.now());
@@ -239,7 +243,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       requestProblemInformation: true,
       topicAliasMaximum: granted.topicAliasMaximum ?? 0,
     }, this.listener.limits.outboundTopicAliasMaximum);
-    writer.serve(local.session, undefined);
+    writer.serve(local.session, this.#view);
     return writer;
   }
 
@@ -267,10 +271,10 @@ export class RemoteLink implements ClientConnection, OutboundLink {
     statistics.bytesReceived += count;
     reader.filled(count);
     memory.received(count);
-    work.begin();
+    const beganAtMs = work.begin();
     if (work.mustWait(this.work)) await work.turn(this.work);
     await this.#handleFrames();
-    const sliceIsOver = work.look(this.work);
+    const sliceIsOver = work.lookAfter(this.work, beganAtMs);
     for (const pause of this.#throttle.pauses()) await Promise.race([pause, this.ended]);
     if (sliceIsOver) await work.turn(this.work);
   }

@@ -42,7 +42,7 @@ export class TopicMap {
 
   /** How a message that was published here crosses; `undefined`: it does not. */
   out(topicName: TopicName): Crossing | undefined {
-    return remembered(this.#known.out, topicName, () =>
+    return this.#known.out.get(topicName) ?? remembered(this.#known.out, topicName, () =>
       find(this.#out, (topic) => {
         if (isExcluded(topic, topicName)) return undefined;
         return translate(topicName, topic.local, topic.remote);
@@ -51,7 +51,7 @@ export class TopicMap {
 
   /** How a message of the remote's crosses; `undefined`: it does not. */
   in(topicName: TopicName): Crossing | undefined {
-    return remembered(this.#known.in, topicName, () =>
+    return this.#known.in.get(topicName) ?? remembered(this.#known.in, topicName, () =>
       find(this.#in, (topic) => {
         const name = translate(topicName, topic.remote, topic.local);
         return name === undefined || isExcluded(topic, name) || isReserved(name) ? undefined : name;
@@ -65,8 +65,7 @@ function remembered(
   find: () => Crossing | undefined,
 ): Crossing | undefined {
   if (topicName.length > REMEMBERED_LENGTH) return find();
-  const found = known.get(topicName);
-  if (found !== undefined || known.has(topicName)) return found;
+  if (known.has(topicName)) return known.get(topicName);
   if (known.size >= REMEMBERED) known.clear();
   const crossing = find();
   known.set(topicName, crossing);

@@ -67,3 +67,15 @@ export function surelyFits(message: Message, shown: Shown): boolean {
   if (shown === message) return message.sizeBytes < SURELY_FITS_BYTES;
   return shown.body.propertiesSizeBytes + shown.body.payloadLength < SURELY_FITS_BYTES;
 }
+
+/** Fixed header, packet identifier, expiry interval and alias, and the lengths of topic and properties. */
+const AROUND_BYTES = 5 + 2 + 5 + 3 + 2 + 4;
+/** The most that one UTF-16 code unit takes as UTF-8. */
+const CODE_UNIT_BYTES = 3;
+
+/** What it takes at most as a packet without subscription identifiers; `Infinity`: that has to be looked at closely. */
+export function atMostBytes({ topicName, body, extraProperties }: Shown): number {
+  const bytes = AROUND_BYTES + CODE_UNIT_BYTES * topicName.length + body.propertiesSizeBytes + body.payloadLength +
+    (extraProperties?.length ?? 0);
+  return bytes < SURELY_FITS_BYTES ? bytes : Infinity;
+}

@@ -7,7 +7,18 @@ import type { TopicName } from "../packet/topic.ts";
 import { type Mountpoint, unmountedBody, unmountedName } from "./mountpoint.ts";
 
 /** What of a message goes onto the wire. */
-export type Shown = Pick<Message, "topicName" | "body">;
+export interface Shown extends Pick<Message, "topicName" | "body"> {
+  /** Properties that it has beside those of its body, encoded; 5.0 only. */
+  readonly extraProperties?: Uint8Array;
+}
+
+/** How messages look to one who is sent them. */
+export interface View {
+  /** What of a message is sent; `undefined`: nothing, and the message itself: it as it is. */
+  show(message: Message): Shown | undefined;
+  /** The message has been sent. */
+  forget(): void;
+}
 
 /** What a {@linkcode ClientView} works with. */
 export interface ViewParts {
@@ -17,7 +28,7 @@ export interface ViewParts {
 }
 
 /** Shows messages to one client: transformed for it, and without its mountpoint. */
-export class ClientView {
+export class ClientView implements View {
   readonly #client: ClientSnapshot;
   readonly #mountpoint: Mountpoint | undefined;
   readonly #transform: HookChain["transformDelivery"];

@@ -17,9 +17,9 @@ import type { Delivery } from "../session/delivery.ts";
 import { WorkParty } from "../work_budget.ts";
 import type { OutboundLink } from "../session/sender.ts";
 import { type ChosenAlias, OutboundTopicAliases } from "../session/topic_aliases.ts";
-import { type ClientCapabilities, fit, surelyFits, UNSAID } from "./client_capabilities.ts";
+import { atMostBytes, type ClientCapabilities, fit, surelyFits, UNSAID } from "./client_capabilities.ts";
 import { CommitGate } from "./commit_gate.ts";
-import type { ClientView, Shown } from "./client_view.ts";
+import type { Shown, View } from "./client_view.ts";
 import type { ConnectionContext } from "./connection_context.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -54,7 +54,7 @@ export class PacketWriter implements OutboundLink {
   #takes: ClientCapabilities = UNSAID[4];
   #aliases: OutboundTopicAliases | undefined;
   /** `undefined`: the client is given messages as they are. */
-  #view: ClientView | undefined;
+  #view: View | undefined;
   /** PUBLISH packets for this client. */
   publishesSent = 0;
 
@@ -77,7 +77,7 @@ export class PacketWriter implements OutboundLink {
   }
 
   /** The client is signed in. */
-  serve(session: { readonly durable: boolean }, view: ClientView | undefined): void {
+  serve(session: { readonly durable: boolean }, view: View | undefined): void {
     this.#durable = session.durable;
     this.#view = view;
   }
@@ -249,6 +249,7 @@ export class PacketWriter implements OutboundLink {
       packetIdentifier,
       messageExpiryIntervalSeconds: this.#secondsLeft(message),
       subscriptionIdentifiers,
+      extraProperties: shown.extraProperties,
     };
   }
 
@@ -259,7 +260,9 @@ export class PacketWriter implements OutboundLink {
     return Math.max(0, Math.ceil(Math.round(expiresAtMs - this.#context.clock.now()) / 1000));
   }
 
-  #tell({ topicName: name, body }: Shown, { messageExpiryIntervalSeconds, ...copy }: PublishCopy): void {
+  #tell({ topicName: name, body }: Shown, copied: PublishCopy): void {
+    // Who views messages with properties of its own has no hooks.
+    const { messageExpiryIntervalSeconds, extraProperties: _, ...copy } = copied;
     const { payload, properties: own } = body;
     const topicName = copy.topicName === "" ? "" as const : name;
     const properties = own && { ...own, messageExpiryIntervalSeconds };
@@ -286,7 +289,11 @@ export class PacketWriter implements OutboundLink {
   /** Too large for the client, or for any packet at all. */
   #isTooLarge(delivery: Delivery, shown: Shown): boolean {
     const { maximumPacketSizeBytes } = this.#takes;
-    if (maximumPacketSizeBytes === undefined && surelyFits(delivery.message, shown)) return false;
+    if (maximumPacketSizeBytes === undefined) {
+      if (surelyFits(delivery.message, shown)) return false;
+    } else if (delivery.subscriptionIdentifiers === undefined && atMostBytes(shown) <= maximumPacketSizeBytes) {
+      return false;
+    }
     try {
       return this.#publishSize(delivery, shown) > (maximumPacketSizeBytes ?? Infinity);
     } catch (error) {

@@ -17,6 +17,8 @@ export interface PublishCopy {
   readonly topicAlias?: number;
   /** Each 1 to 268,435,455. */
   readonly subscriptionIdentifiers?: readonly number[];
+  /** Further properties, encoded. */
+  readonly extraProperties?: Uint8Array;
 }
 
 /** A whole PUBLISH. A `PublishPacket` is one. */
@@ -139,6 +141,7 @@ function writeTopicName(out: OutputBuffer, topicName: string, size: number): voi
 function ownPropertiesSize(copy: PublishCopy): number {
   let size = copy.topicAlias === undefined ? 0 : 3;
   if (copy.messageExpiryIntervalSeconds !== undefined) size += 5;
+  if (copy.extraProperties !== undefined) size += copy.extraProperties.length;
   if (copy.subscriptionIdentifiers === undefined) return size;
   for (const identifier of copy.subscriptionIdentifiers) size += 1 + variableByteIntegerSize(identifier);
   return size;
@@ -154,6 +157,7 @@ function writeOwnProperties(out: OutputBuffer, copy: PublishCopy): void {
     out.u8(TOPIC_ALIAS);
     out.u16(copy.topicAlias);
   }
+  if (copy.extraProperties !== undefined) out.set(copy.extraProperties);
   if (copy.subscriptionIdentifiers === undefined) return;
   for (const identifier of copy.subscriptionIdentifiers) {
     out.u8(SUBSCRIPTION_IDENTIFIER);

@@ -109,6 +109,18 @@ export class PublishBody {
     return body;
   }
 
+  /**
+   * A body of its own: this one with one more property in front of the constant ones, for a message that is kept or changed.
+   *
+   * @param property encoded; the same in every copy
+   */
+  with(property: Uint8Array): PublishBody {
+    const expiry = this.#bytes.subarray(this.#propertiesStart, this.#constantsStart);
+    const bytes = joined(expiry, property, this.content);
+    const payloadStart = property.length + this.#payloadStart - this.#propertiesStart;
+    return new PublishBody(bytes, 0, 0, 0, expiry.length, payloadStart, bytes.length, undefined, "own");
+  }
+
   get payloadLength(): number {
     return this.#end - this.#payloadStart;
   }
@@ -135,6 +147,22 @@ export class PublishBody {
   /** What the properties take that are the same in every copy: all but the message expiry interval. */
   get constantsSizeBytes(): number {
     return this.#payloadStart - this.#constantsStart;
+  }
+
+  /** Whether there is a message expiry interval. */
+  get hasExpiry(): boolean {
+    return this.#constantsStart > this.#propertiesStart;
+  }
+
+  /** Whether these bytes stand somewhere among the properties. If not, these need not be read to find out more. */
+  mayHave(wanted: Uint8Array): boolean {
+    const bytes = this.#bytes;
+    for (let at = this.#constantsStart; at + wanted.length <= this.#payloadStart; at++) {
+      let i = 0;
+      while (i < wanted.length && bytes[at + i] === wanted[i]) i++;
+      if (i === wanted.length) return true;
+    }
+    return false;
   }
 
   /** The properties that are the same in every copy, and behind them the payload. */
