@@ -51,7 +51,7 @@ export class PublishBody {
     payloadStart: number,
     end: number,
     form: PublishLayout["form"],
-    held: "borrowed" | "own",
+    held: "borrowed" | "shared" | "own",
   ) {
     this.#bytes = bytes;
     this.#start = start;
@@ -110,15 +110,33 @@ export class PublishBody {
   }
 
   /**
-   * A body of its own: this one with one more property in front of the constant ones, for a message that is kept or changed.
+   * A body that is independent of this one and of the read buffer, with one more property.
    *
    * @param property encoded; the same in every copy
    */
   with(property: Uint8Array): PublishBody {
-    const expiry = this.#bytes.subarray(this.#propertiesStart, this.#constantsStart);
-    const bytes = joined(expiry, property, this.content);
-    const payloadStart = property.length + this.#payloadStart - this.#propertiesStart;
-    return new PublishBody(bytes, 0, 0, 0, expiry.length, payloadStart, bytes.length, undefined, "own");
+    const expirySize = this.#constantsStart - this.#propertiesStart;
+    const payloadOffset = expirySize + property.length + this.constantsSizeBytes;
+    const size = payloadOffset + this.payloadLength;
+    const isSmall = size <= SMALL_BYTES;
+    const start = isSmall ? blocks.room(size) : 0;
+    const bytes = isSmall ? blocks.bytes : new Uint8Array(size);
+    const constantsStart = start + expirySize;
+    if (expirySize > 0) bytes.set(this.#bytes.subarray(this.#propertiesStart, this.#constantsStart), start);
+    bytes.set(property, constantsStart);
+    bytes.set(this.content, constantsStart + property.length);
+    const held = isSmall ? "shared" : "own";
+    return new PublishBody(
+      bytes,
+      start,
+      0,
+      start,
+      constantsStart,
+      start + payloadOffset,
+      start + size,
+      undefined,
+      held,
+    );
   }
 
   get payloadLength(): number {
@@ -282,13 +300,19 @@ class Blocks {
 
   /** @returns where the copy begins in `bytes` */
   copy(bytes: Uint8Array): number {
-    if (this.#used + bytes.length > this.bytes.length) {
+    const at = this.room(bytes.length);
+    this.bytes.set(bytes, at);
+    return at;
+  }
+
+  /** @returns where in `bytes`, which may be another array from now on, there is room for so many */
+  room(size: number): number {
+    if (this.#used + size > this.bytes.length) {
       this.bytes = new Uint8Array(BLOCK_BYTES);
       this.#used = 0;
     }
     const at = this.#used;
-    this.bytes.set(bytes, at);
-    this.#used += bytes.length;
+    this.#used += size;
     return at;
   }
 }

@@ -101,6 +101,14 @@ const carried: Metric = {
   better: "higher",
   of: (result) => result.carried_per_s,
 };
+/** The same for all that it carries: both ways of the traffic beside can be held against each other by it. */
+const cpuOfAll: Metric = {
+  label: "processor time of one, the traffic beside it included",
+  unit: "µs",
+  better: "lower",
+  of: ({ broker_cpu_util: share, msgs_per_s: messages = 0, carried_per_s: beside = 0 }) =>
+    share && messages + beside > 0 ? share / (messages + beside) * 1e6 : undefined,
+};
 /** The relay keeps nothing for anybody. */
 const stateful = ["relay"];
 /** aedes 1.2 speaks MQTT 3.1.1. */
@@ -183,7 +191,7 @@ export const scenarios: readonly Scenario[] = [
       `QoS 1 pair beside a ${carriedBy} at full speed`,
       `pubsub --qos 1 --pubs 1 --subs 1 --carried ${carriedBy}`,
       {
-        metrics: [throughput, kept, carried],
+        metrics: [throughput, kept, carried, cpuOfAll],
         setup: { carriedBy },
         without: onlyOurs,
       },

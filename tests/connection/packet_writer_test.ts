@@ -62,3 +62,17 @@ Deno.test("[MQTT-3.1.2-25] 5.0: a message is refused for a client that does not 
   assertEquals(writer.refusal(delivery(payload.subarray(otherBytes), [1])), TOO_LARGE);
   assertEquals(writer.refusal(delivery(payload.subarray(otherBytes + 2), [1])), undefined);
 });
+
+Deno.test("[MQTT-3.1.2-25] 5.0: what a client is shown counts, with the properties that are not the message's", () => {
+  const extraProperties = new Uint8Array(10);
+  for (const topicName of ["a", "é".repeat(10)].map(parseTopicName)) {
+    const whole = 2 + 2 + new TextEncoder().encode(topicName).length + 1 + extraProperties.length + 50;
+    const refusals = [whole - 1, whole, whole + 1, 10 * whole].map((maximumPacketSizeBytes) => {
+      const writer = writerFor(5, maximumPacketSizeBytes);
+      const show = ({ body }: Message) => ({ topicName, body, extraProperties });
+      writer.serve({ durable: false }, { show, forget: () => {} });
+      return writer.refusal(delivery(new Uint8Array(50)));
+    });
+    assertEquals(refusals, [TOO_LARGE, undefined, undefined, undefined], topicName);
+  }
+});

@@ -6,6 +6,7 @@ import { encodePublish, publishFirstByte } from "../../src/packet/encode.ts";
 import { FrameReader } from "../../src/packet/frame_reader.ts";
 import { OutputBuffer } from "../../src/packet/output_buffer.ts";
 import type { MessageProperties, ProtocolVersion, QoS } from "../../src/packet/packets.ts";
+import { propertyBytes } from "../../src/packet/property_codec.ts";
 import type { PublishBody } from "../../src/packet/publish_body.ts";
 import { TopicNames } from "../../src/packet/topic_names.ts";
 import { borrowed } from "../support/borrowed.ts";
@@ -94,6 +95,46 @@ Deno.test("An alias and an expiry interval are not passed on as they came; other
   assertEquals(passes({ properties: { userProperties: [["b", "1"], ["a", "2"]] } }), true);
   assertEquals(passes({ topicAlias: 1 }), false);
   assertEquals(passes({ properties: { messageExpiryIntervalSeconds: 5 } }), false);
+});
+
+Deno.test("A body with one more property has that before its own and behind the expiry interval, and needs no read buffer", () => {
+  const seed = Date.now() & 0x7fffffff;
+  console.log("seed", seed);
+  const one: readonly [string, string] = ["one", "more"];
+  const encoded = propertyBytes("will", { userProperties: [one] });
+  const property = fc.property(sent, versions, fc.nat(2), (message, version, kept) => {
+    const { packet, buffer } = received(version, message);
+    const body = packet.body.with(encoded);
+    buffer.fill(0);
+    if (kept === 1) body.keepBriefly();
+    if (kept === 2) body.keep();
+    body.repack();
+    const own = version === 5 ? message.properties : undefined;
+    assertEquals(body.payload, message.payload);
+    assertEquals(body.properties, { ...own, userProperties: [one] });
+    assertEquals(body.hasExpiry, own?.messageExpiryIntervalSeconds !== undefined);
+    const again = body.with(propertyBytes("will", { userProperties: [["two", ""]] }));
+    assertEquals(again.properties, { ...own, userProperties: [["two", ""], one] });
+    assertEquals(written(again, message.qos, version), undefined);
+  });
+  fc.assert(property, { seed, numRuns: 300 });
+});
+
+Deno.test("Bytes are found among a body's properties wherever they stand, and nowhere else", () => {
+  const named = (name: string) => propertyBytes("will", { userProperties: [[name, "1"]] });
+  const properties: MessageProperties = { contentType: "four", userProperties: [["one", "1"], ["two", "1"]] };
+  const { body } = received(5, { topicName: "a", payload: named("five"), qos: 1, properties }).packet;
+  assertEquals(["one", "two", "three", "four", "five"].map((name) => body.mayHave(named(name))), [
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+  assertEquals(
+    received(4, { topicName: "a", payload: named("five"), qos: 1 }).packet.body.mayHave(named("five")),
+    false,
+  );
 });
 
 Deno.test("Bodies that are kept briefly lie side by side; one that is kept has nothing but its payload", () => {
