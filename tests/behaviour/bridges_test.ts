@@ -182,7 +182,8 @@ Deno.test("A remote that closes at once, or says what is no MQTT, is tried again
       await failed(2);
       here.clock.advance(1400);
       await failed(2);
-      here.clock.advance(1200);
+      // The coarse timer looks every 250 ms.
+      here.clock.advance(1300);
       await failed(3);
       assertEquals(bridgeOf(here).messagesQueued, 1);
       assertEquals(here.log.lines.filter((line) => line.startsWith("warn: bridge")).length, 1);
