@@ -96,7 +96,11 @@ export class Link {
   /** What {@linkcode Link.succeed} was told last: what the peer was told to have come is true of that one alone. */
   #successor: Transport | undefined;
   #received = 0;
+  /** Numbers of messages of which is not known yet whether anybody takes them. */
+  readonly #undecided = new Set<number>();
   #workedOffBytes = 0;
+  /** Up to which number the peer has said what became of what it was sent, beside that it came. */
+  #settled = 0;
   /** What the peer was told of {@linkcode LinkParts.spokenAt}, and what it has told and was not waited for. */
   #toldAt = 0;
   #waitsFor = 0;
@@ -287,7 +291,8 @@ export class Link {
     this.#workedOffBytes = 0;
     try {
       this.#sender.attach(transport, received);
-      this.#settle();
+      // That it came says nothing of whether it was taken; this follows what was said of that before.
+      this.#acknowledge();
       for (let frames = await reader.next(); frames !== undefined; frames = await reader.next()) {
         if (this.#transport !== transport) return;
         this.bytesReceived += frames.length;
@@ -327,6 +332,7 @@ export class Link {
       if (frames[at] !== FrameType.Acknowledge) counts = true;
       const waits = this.#takeFrame(frames, source);
       if (waits) await waits;
+      if (waits && this.#transport !== transport) return this.#acknowledge();
       if (this.#waitsFor > 0 && !await this.#readOn(transport)) return;
       work.steps++;
       if (work.isDue && work.look(this.#party)) await work.turn(this.#party);
@@ -334,9 +340,17 @@ export class Link {
     }
     if (!counts) return;
     this.#workedOffBytes += frames.length + BATCH_HEAD_BYTES;
+    this.#acknowledge();
+  }
+
+  /** Tells what was worked off, behind what was not taken of that. */
+  #acknowledge(): void {
+    if (this.#ended) return;
+    let workedOff = this.#received;
+    for (const n of this.#undecided) workedOff = Math.min(workedOff, n - 1);
     const out = this.#sender.frame("acknowledgement");
     out.u8(FrameType.Acknowledge);
-    writeNumber(out, this.#received);
+    writeNumber(out, workedOff);
     writeNumber(out, this.#workedOffBytes);
     this.#sender.flush();
   }
@@ -356,9 +370,12 @@ export class Link {
     switch (type) {
       case FrameType.Message:
         return this.#takeMessage(frames, source);
-      case FrameType.Acknowledge:
-        this.#sender.acknowledge(source.number(), source.number());
+      case FrameType.Acknowledge: {
+        const [workedOff, bytes] = [source.number(), source.number()];
+        this.#sender.acknowledge(workedOff, bytes);
+        this.#settled = Math.max(this.#settled, workedOff);
         return void this.#settle();
+      }
       case FrameType.Routes: {
         const { isWhole, changes } = readRoutes(source);
         return void observer.onRoutes(this, changes, isWhole);
@@ -396,7 +413,11 @@ export class Link {
       writeNumber(out, n);
     };
     if (typeof taken === "boolean") return void finish(taken);
-    return taken.then(finish);
+    this.#undecided.add(n);
+    return taken.then((taken) => {
+      this.#undecided.delete(n);
+      finish(taken);
+    });
   }
 
   async #answer(id: number, question: Uint8Array): Promise<void> {
@@ -418,7 +439,7 @@ export class Link {
       this.roundTripMs = this.#parts.now() - this.#probe.atMs;
       this.#probe = undefined;
     }
-    for (let one = this.#awaited.peek(); one && one.n <= acknowledged; one = this.#awaited.peek()) {
+    for (let one = this.#awaited.peek(); one && one.n <= this.#settled; one = this.#awaited.peek()) {
       this.#awaited.shift();
       this.#resolve(one);
     }

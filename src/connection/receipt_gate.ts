@@ -19,7 +19,8 @@ export class ReceiptGate {
   #latest: Receipt | undefined;
   /** How many messages others do not have yet. */
   #pending = 0;
-  #way: NodesWay = "link";
+  /** `undefined`: both. */
+  #way: NodesWay | undefined = "link";
   #allArrived: PromiseWithResolvers<void> | undefined;
   #relief: PromiseWithResolvers<void> | undefined;
 
@@ -29,6 +30,12 @@ export class ReceiptGate {
     if (!receipt.pending) return;
     this.#pending++;
     receipt.whenSettled(() => this.#arrived());
+  }
+
+  /** An earlier connection has brought the message that is being handled, and which way it went is not known here. */
+  tookAgain(receipt: Receipt): void {
+    this.#way = undefined;
+    this.took(receipt);
   }
 
   /**

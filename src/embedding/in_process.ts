@@ -1,6 +1,7 @@
 import type { ClientConnection, ConnectionContext } from "../connection/connection_context.ts";
 import { type Logger, loggerOf } from "../logger.ts";
-import type { PublishOutcome } from "../routing/publish_pipeline.ts";
+import type { Receipt } from "../receipt.ts";
+import type { PublishCallbacks, PublishOutcome } from "../routing/publish_pipeline.ts";
 import type { Router } from "../routing/router.ts";
 import type {
   BrokerStatistics,
@@ -136,9 +137,12 @@ export class InProcess {
     this.#checkStorable(message);
     const writeQueue = context.persistence?.writeQueue;
     const before = writeQueue?.position;
-    const routing = this.#route(message);
+    // A plugin may put another message in its place: that one's receipt is asked for.
+    const told: { receipt?: Receipt } = {};
+    const callbacks = context.cluster && { onReceipt: (receipt: Receipt) => void (told.receipt = receipt) };
+    const routing = this.#route(message, callbacks);
     const result = resultOf(message.topicName, routing instanceof Promise ? await routing : routing);
-    const receipt = message.trail?.receipt;
+    const { receipt } = told;
     if (receipt?.pending) await new Promise<void>((resolve) => receipt.whenSettled(resolve));
     if (message.qos === 0 || !writeQueue) return result;
     const { position } = writeQueue;
@@ -329,10 +333,10 @@ export class InProcess {
   }
 
   /** Messages that come before plugins are there to transform them are routed as they are. */
-  #route(message: Message): PublishOutcome | Promise<PublishOutcome> {
+  #route(message: Message, callbacks?: PublishCallbacks): PublishOutcome | Promise<PublishOutcome> {
     this.#nesting.enter(message.topicName);
     try {
-      return this.#parts.context.pipeline.publish(message);
+      return this.#parts.context.pipeline.publish(message, callbacks);
     } finally {
       this.#nesting.leave();
     }

@@ -15,6 +15,8 @@ export interface Denied extends RefusalReason {
   readonly allowed: false;
   /** Who said no; `undefined`: nobody said yes. */
   readonly plugin?: string;
+  /** The broker cannot take it now, whoever asks: a client that has no word for a refusal must not believe it was taken. */
+  readonly isFault?: true;
 }
 
 /** Whether a request is allowed, and what is said about it. */

@@ -156,7 +156,9 @@ export class PublishPipeline {
     if (message) {
       const { router } = this.#parts;
       const reasonString = router.nodes?.refusalOf(message);
-      if (reasonString !== undefined) return { allowed: false, reasonCode: ReasonCode.QuotaExceeded, reasonString };
+      if (reasonString !== undefined) {
+        return { allowed: false, reasonCode: ReasonCode.QuotaExceeded, reasonString, isFault: true };
+      }
       return router.publish(message, callbacks);
     }
     callbacks.onRouted?.(0);

@@ -126,8 +126,8 @@ export class Router {
     const { routes, shares } = this.#subscriptions.match(message.topicName);
     this.nodes!.append(message);
     const subscribers = routes.length + shares.length;
-    callbacks.onRouted?.(subscribers);
     if (message.trail?.receipt !== undefined) callbacks.onReceipt?.(message.trail.receipt);
+    callbacks.onRouted?.(subscribers);
     return subscribers;
   }
 
@@ -204,8 +204,8 @@ export class Router {
   #routed(message: Message, subscribers: number, taken: number, callbacks: RoutingCallbacks): Routed {
     this.#observer.messageRouted?.(message, subscribers);
     const outcome = subscribers > 0 && taken === 0 ? "full" : subscribers;
-    callbacks.onRouted?.(outcome);
     if (message.trail?.receipt !== undefined) callbacks.onReceipt?.(message.trail.receipt);
+    callbacks.onRouted?.(outcome);
     return outcome;
   }
 

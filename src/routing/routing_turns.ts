@@ -14,10 +14,10 @@ export interface RoutingCallbacks {
   stillConnected?(): boolean;
   /** Told if it is routed in several pieces, before the first of them; they are all in one batch of the write queue. */
   onBegun?(): void;
+  /** Told just before that, if other nodes have to say that they have it before it may be acknowledged. */
+  onReceipt?(receipt: Receipt): void;
   /** Told in the same turn as the last subscribers are given it, so that the write queue has both in one batch. */
   onRouted?(outcome: Routed): void;
-  /** Told then, if other nodes have to say that they have it before it may be acknowledged. */
-  onReceipt?(receipt: Receipt): void;
 }
 
 /** A message on its way, or waiting for it. */

@@ -1,3 +1,4 @@
+import type { Receipt } from "../receipt.ts";
 import type { SessionLog } from "./session_log.ts";
 
 /**
@@ -9,6 +10,8 @@ export class Receiver {
   #unreleased: Set<number> | undefined;
   /** Those of earlier connections: the client's send quota began anew with the connection (MQTT 5.0 §4.9). */
   #earlier: Set<number> | undefined;
+  /** Messages that other nodes of a cluster do not have yet; `undefined`: there have never been any. */
+  #receipts: Map<number, Receipt> | undefined;
   readonly #log: SessionLog | undefined;
 
   /**
@@ -51,9 +54,24 @@ export class Receiver {
     this.#log?.accepted(packetIdentifier);
   }
 
+  /** A message that was passed on may be acknowledged when others have it, over whichever connection that is. */
+  acknowledgeAfter(packetIdentifier: number, receipt: Receipt): void {
+    const receipts = this.#receipts ??= new Map();
+    receipts.set(packetIdentifier, receipt);
+    receipt.whenSettled(() => {
+      if (receipts.get(packetIdentifier) === receipt) receipts.delete(packetIdentifier);
+    });
+  }
+
+  /** What its acknowledgement waits for; `undefined`: nothing. */
+  receiptOf(packetIdentifier: number): Receipt | undefined {
+    return this.#receipts?.get(packetIdentifier);
+  }
+
   /** PUBREL has come. False if the identifier was not known. */
   release(packetIdentifier: number): boolean {
     this.#earlier?.delete(packetIdentifier);
+    this.#receipts?.delete(packetIdentifier);
     if (!this.#unreleased?.delete(packetIdentifier)) return false;
     this.#log?.freed(packetIdentifier);
     return true;

@@ -3,14 +3,15 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BatchError, BatchReader, sealBatch } from "../../src/cluster/batch.ts";
 import { type CarriedMessage, readMessage, type RouteChange, writeMessage } from "../../src/cluster/frames.ts";
 import { ByteSource } from "../../src/cluster/bytes.ts";
-import { Link, type LinkObserver } from "../../src/cluster/link.ts";
+import { Link, type LinkObserver, type Seat } from "../../src/cluster/link.ts";
 import { Message } from "../../src/message.ts";
 import { OutputBuffer } from "../../src/packet/output_buffer.ts";
-import { parseTopicName, type TopicFilter } from "../../src/packet/topic.ts";
+import { parseTopicFilter, parseTopicName, type TopicFilter } from "../../src/packet/topic.ts";
 import { TopicNames } from "../../src/packet/topic_names.ts";
 import { systemMachine } from "../../src/runtime/machine.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import { WorkBudget } from "../../src/work_budget.ts";
+import { until } from "../support/durable_broker.ts";
 import { Random } from "../support/random.ts";
 
 const machine = systemMachine();
@@ -49,10 +50,12 @@ class End implements LinkObserver {
     return new Promise((resolve) => void this.reading.push({ position, resolve }));
   }
 
-  onMessage(_link: Link, { message }: CarriedMessage): boolean {
+  /** Whether the next message is taken. */
+  answer: () => boolean | Promise<boolean> = () => true;
+  onMessage(_link: Link, { message }: CarriedMessage): boolean | Promise<boolean> {
     assertEquals([message.publisher, message.trail?.fromNode], ["p", this.link.peer.node]);
     this.came.push(text(message));
-    return true;
+    return this.answer();
   }
   onRoutes(_link: Link, changes: readonly RouteChange[]): void {
     this.routes.push(...changes);
@@ -62,7 +65,10 @@ class End implements LinkObserver {
   onRequest(_link: Link, question: Uint8Array): Promise<Uint8Array> {
     return Promise.resolve(question.slice().reverse());
   }
-  onReturn(): void {}
+  readonly returned: string[] = [];
+  onReturn(message: Message): void {
+    this.returned.push(text(message));
+  }
   onDrop(message: Message): void {
     this.dropped.push(text(message));
   }
@@ -269,4 +275,55 @@ Deno.test("who has not said who he is cannot make a node take in more than that 
   sealBatch(bytes);
   await here.write(bytes);
   await assertRejects(() => new BatchReader(there).next(200), BatchError, "expected 200 at most");
+});
+
+/** A member of a group at a peer. */
+const seat: Seat = {
+  clientIdentifier: undefined,
+  isNode: true,
+  group: { shareName: "g", topicFilter: parseTopicFilter("t") },
+  availability: "ready",
+  ended: false,
+  offer: () => false,
+};
+
+Deno.test("what a peer did not take comes back, though the link broke before it could say so", async () => {
+  const [a, b] = [new End("b"), new End("a")];
+  const breakOff = join(a, b);
+  b.answer = () => {
+    void breakOff();
+    return false;
+  };
+  const message = messageOf("1", 1);
+  a.link.send(message, seat);
+  await until("the message has come", () => b.came.length === 1);
+  await breakOff();
+  b.answer = () => true;
+  assertEquals([b.link.received, message.trail!.receipt!.pending], [1, true]);
+  const end = join(a, b);
+  await settled(message);
+  assertEquals([a.returned, b.came], [["1"], ["1"]]);
+  await end();
+});
+
+Deno.test("what a peer is still deciding on when the link breaks is not taken for taken", async () => {
+  const [a, b] = [new End("b"), new End("a")];
+  const breakOff = join(a, b);
+  const decision = Promise.withResolvers<boolean>();
+  b.answer = () => decision.promise;
+  const message = messageOf("1", 1);
+  a.link.send(message, seat);
+  await until("the message has come", () => b.came.length === 1);
+  const broken = breakOff();
+  const end = join(a, b);
+  const next = messageOf("2", 1);
+  b.answer = () => true;
+  a.link.send(next);
+  await until("the next has come", () => b.came.length === 2);
+  for (let i = 0; i < 20; i++) await turn();
+  assertEquals([message.trail!.receipt!.pending, next.trail!.receipt!.pending], [true, true]);
+  decision.resolve(false);
+  await Promise.all([settled(message), settled(next)]);
+  assertEquals(a.returned, ["1"]);
+  await Promise.all([broken, end()]);
 });

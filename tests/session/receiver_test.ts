@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { Receipt } from "../../src/receipt.ts";
 import { Receiver } from "../../src/session/receiver.ts";
 import { FakeSessionJournal } from "./fake_session_journal.ts";
 
@@ -50,4 +51,26 @@ Deno.test("What is accepted and released is noted, and what a store has is known
   receiver.release(3);
   receiver.release(9);
   assertEquals(noted, ["accepted 7", "freed 3"]);
+});
+
+Deno.test("What an acknowledgement waits for is known until it is there, or the identifier is free", () => {
+  const receiver = new Receiver();
+  const receipts = [1, 2].map((packetIdentifier) => {
+    const receipt = new Receipt();
+    receipt.expect();
+    receiver.accept(packetIdentifier);
+    receiver.acknowledgeAfter(packetIdentifier, receipt);
+    return receipt;
+  });
+  const known = () => [1, 2].map((packetIdentifier) => receiver.receiptOf(packetIdentifier));
+  assertEquals(known(), receipts);
+  receipts[0]!.arrived();
+  assertEquals(known(), [undefined, receipts[1]]);
+  receiver.release(2);
+  assertEquals(known(), [undefined, undefined]);
+  const next = new Receipt();
+  next.expect();
+  receiver.acknowledgeAfter(2, next);
+  receipts[1]!.arrived();
+  assertEquals(receiver.receiptOf(2), next);
 });

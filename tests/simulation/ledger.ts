@@ -16,6 +16,15 @@ interface Entry {
   mayRepeat: boolean;
   /** It has left by another node than what its publisher sent later. */
   isLate: boolean;
+  /** Where it was published. */
+  readonly place: ClientPlace | undefined;
+}
+
+/** Where in a cluster a client is. */
+export interface ClientPlace {
+  readonly node: string;
+  /** Since when the others take that node for dead, while it does not know it; `undefined`: they do not, or it does. */
+  readonly unawareSince: number | undefined;
 }
 
 interface Subscription {
@@ -44,6 +53,8 @@ interface Live {
 
 interface SessionBook {
   readonly client: string;
+  /** `undefined`: there is one broker. */
+  readonly node: string | undefined;
   readonly transient: boolean;
   /** When the client was told of the session that came after it, so that it was over for sure. */
   followedAt: number;
@@ -96,6 +107,8 @@ export class Ledger implements ClientLedger {
   crashed = false;
   /** Sessions are lost with their nodes, and what they have been given with them. */
   isCluster = false;
+  /** Where in the cluster a client is now. */
+  placeOf: ((client: string) => ClientPlace) | undefined;
   /** Messages that may be missing, since a stated limit has dropped that many. */
   allowed_ = 0;
 
@@ -122,6 +135,7 @@ export class Ledger implements ClientLedger {
       acknowledged: false,
       mayRepeat: false,
       isLate: false,
+      place: this.placeOf?.(sent.publisher),
     });
     if (!sent.retain) return;
     const book = this.#retainedBook(sent.topicName);
@@ -172,6 +186,7 @@ export class Ledger implements ClientLedger {
     if (former) former.followedAt = this.#now;
     const session: SessionBook = {
       client,
+      node: this.placeOf?.(client).node,
       transient,
       followedAt: Infinity,
       subscriptions: [],
@@ -374,14 +389,15 @@ export class Ledger implements ClientLedger {
     last.set(stream, Math.max(before, sent.number));
   }
 
-  #missing({ client, subscriptions, got, gotRetained }: SessionBook): string[] {
+  #missing({ client, node, subscriptions, got, gotRetained }: SessionBook): string[] {
     const missing: string[] = [];
     for (const { wanted, share, topicFilter, since, endsAt, retained } of subscriptions) {
       if (share !== undefined || since === undefined || endsAt !== undefined || wanted.qos === 0) continue;
-      for (const [payload, { sent, attemptedAt, acknowledged, expires }] of this.#messages) {
+      for (const [payload, { sent, attemptedAt, acknowledged, expires, place }] of this.#messages) {
         if (!acknowledged || sent.qos === 0 || attemptedAt < since || expires || sent.clears && sent.retain) continue;
         if (!matchesTopic(topicFilter, sent.topicName) || (wanted.noLocal && sent.publisher === client)) continue;
         if (got.has(payload) || gotRetained.has(payload) || this.#isDropped(client, payload)) continue;
+        if (place !== undefined && place.node !== node && isUnknownTo(place, since)) continue;
         missing.push(`${client} has not got ${payload}, which was acknowledged`);
       }
       for (const [topicName, number] of retained) {
@@ -456,6 +472,11 @@ export class Ledger implements ClientLedger {
     }
     return group;
   }
+}
+
+/** A node that does not know that it is dead for the others is not told of what is subscribed to there from then on. */
+function isUnknownTo({ unawareSince }: ClientPlace, subscribedAt: number): boolean {
+  return unawareSince !== undefined && subscribedAt > unawareSince;
 }
 
 function isMatch({ topicFilter }: Subscription, topicName: string): boolean {

@@ -10,11 +10,10 @@ import type { StoreError } from "../../store/store.ts";
 import { DeferredPublishes } from "../deferred_publishes.ts";
 import type { Connection, SignedIn } from "../connection.ts";
 import type { PublishCallbacks, PublishOutcome } from "../../routing/publish_pipeline.ts";
-import type { WorkParty } from "../../work_budget.ts";
 import { mountedBody, mountedName } from "../mountpoint.ts";
-import type { Receipt } from "../../receipt.ts";
 import { ReceiptGate } from "../receipt_gate.ts";
 import { type MessageRefusal, reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
+import { QoS2Publication } from "./qos2_publication.ts";
 
 /** With `queue-policy: drop-newest` the publisher is told that nobody has its message. */
 const queuesFull = {
@@ -35,13 +34,25 @@ export function handlePublish(connection: Connection, open: SignedIn, packet: Re
   const { receiver } = open.session;
   // [MQTT-4.3.3-2] 3.1.1, [MQTT-4.3.3-10] 5.0: the identifier is known already, so the message was passed on.
   if (packet.qos === 2 && receiver.has(packet.packetIdentifier)) {
-    return connection.acknowledge(PacketType.Pubrec, packet.packetIdentifier);
+    return acknowledgeAgain(connection, open, packet);
   }
   // Its PUBREC comes when its turn does.
   if (packet.qos === 2 && open.held?.has(packet.packetIdentifier)) return;
   if (open.version === 5) checkReceiveMaximum(connection, open);
   else if (packet.qos === 2 && mustWait(connection, open)) return hold(connection, open, packet);
   return route(connection, open, packet, topicName);
+}
+
+/** Not before other nodes have it that must: the connection that brought it may be over. */
+function acknowledgeAgain(
+  connection: Connection,
+  open: SignedIn,
+  { packetIdentifier }: ReceivedPublish,
+): void | Promise<void> {
+  const receipt = open.session.receiver.receiptOf(packetIdentifier);
+  if (receipt !== undefined) (open.receipts ??= new ReceiptGate()).tookAgain(receipt);
+  answer(connection, open, PacketType.Pubrec, packetIdentifier, ReasonCode.Success, undefined);
+  return open.receipts?.pause(connection.listener.limits.maxInflight);
 }
 
 /** PUBREL: frees an identifier, and takes up the next message that waited for one. */
@@ -195,7 +206,9 @@ function publishToNodes(
 ): void | Promise<void> {
   const { cluster } = connection.context;
   const refusal = cluster!.refusalOf(message);
-  if (refusal !== undefined) return denyUnlogged(connection, open, packet, refusal);
+  if (refusal !== undefined) {
+    return denyFault(connection, open, packet, { reasonCode: ReasonCode.QuotaExceeded, reasonString: refusal });
+  }
   const gate = open.receipts ??= new ReceiptGate();
   const way = cluster!.goesByLog(message) ? "log" : "link";
   const goOn = (): void | Promise<void> => {
@@ -209,61 +222,14 @@ function publishToNodes(
   return goOn();
 }
 
-/** The cluster's log is out of reach, or the message too large for it. */
-function denyUnlogged(connection: Connection, open: SignedIn, packet: ReceivedPublish, reasonString: string): void {
-  const reasonCode = ReasonCode.QuotaExceeded;
-  if (open.version === 5 || packet.qos === 0) return deny(connection, open, packet, { reasonCode, reasonString });
-  connection.close({ reasonCode, reason: reasonString });
-}
-
 /** At QoS 0 and 1 the same ones for all messages of a connection, which saves an object for each. */
 function callbacksFor(connection: Connection, open: SignedIn, packet: ReceivedPublish): PublishCallbacks {
-  if (packet.qos === 2) return new QoS2Publication(connection, open, packet);
+  if (packet.qos === 2) return new QoS2Publication(connection, open, packet.packetIdentifier);
   return open.publishCallbacks ??= {
     party: connection.work,
     stillConnected: () => connection.open === open,
     onReceipt: (receipt) => open.receipts?.took(receipt),
   };
-}
-
-/** What goes along with a client's QoS 2 message on its way. */
-class QoS2Publication implements PublishCallbacks {
-  readonly #connection: Connection;
-  readonly #open: SignedIn;
-  readonly #packet: ReceivedPublish;
-  #begun = false;
-
-  constructor(connection: Connection, open: SignedIn, packet: ReceivedPublish) {
-    this.#connection = connection;
-    this.#open = open;
-    this.#packet = packet;
-  }
-
-  get party(): WorkParty {
-    return this.#connection.work;
-  }
-
-  stillConnected(): boolean {
-    return this.#connection.open === this.#open;
-  }
-
-  onReceipt(receipt: Receipt): void {
-    this.#open.receipts?.took(receipt);
-  }
-
-  /** The client may come back and send it again before it is routed to the end, and it goes on in any case. */
-  onBegun(): void {
-    this.#begun = true;
-    this.#open.session.receiver.accept(this.#packet.packetIdentifier);
-  }
-
-  /** One commit holds the message and the identifier, else a crash between two makes a duplicate. */
-  onRouted(outcome: number | "full"): void {
-    const { packetIdentifier } = this.#packet;
-    const { receiver } = this.#open.session;
-    if (outcome === "full") this.#begun && receiver.release(packetIdentifier);
-    else if (!this.#begun) receiver.accept(packetIdentifier);
-  }
 }
 
 /** Whether a message, or that it was received, has to outlive the process. */
@@ -273,10 +239,22 @@ function needsStore({ context }: Connection, open: SignedIn, packet: ReceivedPub
 
 /** A 3.x client would take silence for a slow network. */
 function denyUnstored(connection: Connection, open: SignedIn, packet: ReceivedPublish, fault: StoreError): void {
-  const reasonCode = reasonCodeOf(fault);
-  const reasonString = "messages cannot be stored now";
-  if (open.version === 5) return deny(connection, open, packet, { reasonCode, reasonString });
-  connection.close({ reasonCode, reason: reasonString });
+  denyFault(connection, open, packet, {
+    reasonCode: reasonCodeOf(fault),
+    reasonString: "messages cannot be stored now",
+  });
+}
+
+/** The store fails, the cluster's log is out of reach, or the message is too large for it. */
+function denyFault(
+  connection: Connection,
+  open: SignedIn,
+  packet: ReceivedPublish,
+  denied: Omit<Denied, "allowed">,
+): void {
+  if (open.version === 5 || packet.qos === 0) return deny(connection, open, packet, denied);
+  const { reasonCode, reasonString } = denied;
+  connection.close({ reasonCode, reason: reasonString ?? "" });
 }
 
 function acknowledge(connection: Connection, open: SignedIn, packet: ReceivedPublish, outcome: PublishOutcome): void {
@@ -284,7 +262,9 @@ function acknowledge(connection: Connection, open: SignedIn, packet: ReceivedPub
   // The client will send it again, and then it has to count as new.
   if (outcome === "abandoned" || qos === 0) return;
   if (outcome === "full") return deny(connection, open, packet, queuesFull);
-  if (typeof outcome === "object" && !outcome.allowed) return deny(connection, open, packet, outcome);
+  if (typeof outcome === "object" && !outcome.allowed) {
+    return outcome.isFault ? denyFault(connection, open, packet, outcome) : deny(connection, open, packet, outcome);
+  }
   const subscribers = typeof outcome === "object" ? outcome.subscribers : outcome;
   const words = typeof outcome === "object" ? outcome.words : undefined;
   const reasonCode = subscribers === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;

@@ -10,6 +10,7 @@ import type { Ledger } from "../ledger.ts";
 import { type Line, type LineEnds, Wire } from "../network.ts";
 import { DROPS_BY_POLICY } from "../simulation.ts";
 import { Process, type World } from "../world.ts";
+import type { Deaths } from "./deaths.ts";
 import type { Links } from "./links.ts";
 import { type LogEngine, LogWay } from "./log.ts";
 import { ProcessLog } from "./log.ts";
@@ -21,6 +22,7 @@ export interface NodeWorld {
   readonly ledger: Ledger;
   readonly links: Links;
   readonly engine: LogEngine;
+  readonly deaths: Deaths;
   readonly schedule: ClusterSchedule;
   readonly logger: Logger;
 }
@@ -40,6 +42,9 @@ export class ClusterNode {
   /** A process is there, perhaps on its way up. */
   isRunning = false;
   #frozenUntilMs = -Infinity;
+  /** It says that it is cut off from the log, which may last for longer than what was wrong; and when it said the opposite. */
+  #isCutOff = false;
+  #backAtMs = -Infinity;
   readonly #shared: NodeWorld;
   readonly #cluster: string;
   readonly #index: number;
@@ -68,7 +73,8 @@ export class ClusterNode {
   /** When its word was last not sure to be in the log. */
   get troubledAtMs(): number {
     const { nowMs } = this.#shared.world;
-    return this.way.isTroubled || this.process.frozen ? nowMs : Math.max(this.way.troubledAtMs, this.#frozenUntilMs);
+    if (this.way.isTroubled || this.process.frozen || this.#isCutOff) return nowMs;
+    return Math.max(this.way.troubledAtMs, this.#frozenUntilMs, this.#backAtMs);
   }
 
   /** Resolves when what the process loads is there; all else takes the time of the world. */
@@ -76,6 +82,7 @@ export class ClusterNode {
     if (this.isRunning) return;
     const { world, schedule, links } = this.#shared;
     this.isRunning = true;
+    this.#isCutOff = false;
     this.#starts++;
     const process = this.process = new Process(world, 1_000_000 * this.#starts, schedule.slowness);
     process.skewMs = schedule.nodes[this.#index]!.skewMs;
@@ -114,22 +121,35 @@ export class ClusterNode {
   }
 
   #logger(process: Process): Logger {
-    const { logger, world, ledger } = this.#shared;
+    const { logger, world, ledger, deaths } = this.#shared;
     const say = (text: string) => `${(world.nowMs / 1000).toFixed(3).padStart(9)} s  node ${this.name}: ${text}`;
     const hear = (text: string) => {
-      if (!text.includes("was declared dead") || process !== this.process) return;
+      if (process !== this.process) return;
+      if (text.includes("is cut off from the log")) this.#isCutOff = true;
+      if (text.includes("reaches the log again")) {
+        this.#isCutOff = false;
+        this.#backAtMs = world.nowMs;
+      }
+      if (!text.includes("was declared dead")) return;
       this.#evictions++;
+      deaths.knows(this.name);
       ledger.crashed = true;
     };
     return {
       debugEnabled: logger.debugEnabled === true,
       debug: (text) => logger.debug(say(text)),
-      info: (text) => logger.info(say(text)),
+      info: (text) => {
+        hear(text);
+        logger.info(say(text));
+      },
       warn: (text) => {
         hear(text);
         logger.warn(say(text));
       },
-      error: (text) => logger.error(say(text)),
+      error: (text) => {
+        hear(text);
+        logger.error(say(text));
+      },
     };
   }
 

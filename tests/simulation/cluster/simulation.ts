@@ -7,6 +7,7 @@ import { Ledger } from "../ledger.ts";
 import { type ClientWorld, hash } from "../profile.ts";
 import { actOn, type Outcome } from "../simulation.ts";
 import { World } from "../world.ts";
+import { Deaths } from "./deaths.ts";
 import { Links } from "./links.ts";
 import { LogEngine } from "./log.ts";
 import { ClusterNode } from "./node.ts";
@@ -16,6 +17,9 @@ import type { ClusterAction, ClusterSchedule } from "./schedule.ts";
 /** Time for everything to come in at the end: for what is not seen to be under way, and for what is. */
 const SETTLE_MS = 60_000;
 const MOST_SETTLE_MS = 900_000;
+
+/** What a node has said is at its client by then. */
+const WAY_MS = 1000;
 
 /** A client goes to another node no sooner. */
 const MOVE_MS = 1500;
@@ -40,6 +44,7 @@ class ClusterSimulation {
   readonly #world = new World();
   readonly #ledger = new Ledger();
   readonly #engine = new LogEngine(this.#world);
+  readonly #deaths = new Deaths(this.#engine, () => this.#ledger.now);
   readonly #links: Links;
   readonly #nodes: readonly ClusterNode[];
   readonly #clients: readonly SimulatedClient[];
@@ -59,6 +64,7 @@ class ClusterSimulation {
       ledger: this.#ledger,
       links: this.#links,
       engine: this.#engine,
+      deaths: this.#deaths,
       schedule,
       logger,
     };
@@ -67,6 +73,10 @@ class ClusterSimulation {
     this.#nodes = nodes.map((_, i) => new ClusterNode(i, this.#cluster, shared, random(`log ${i}`)));
     this.#places = profiles.map(() => new Place(this.#nodes[0]!));
     this.#clients = profiles.map((profile, i) => new SimulatedClient(profile, this.#clientWorld(this.#places[i]!)));
+    this.#ledger.placeOf = (client) => {
+      const { name } = this.#places[profiles.findIndex(({ name }) => name === client)]!.node;
+      return { node: name, unawareSince: this.#deaths.since(name) };
+    };
     this.#world.onEvent = () => this.#events++;
   }
 
@@ -77,7 +87,7 @@ class ClusterSimulation {
       seed: this.#schedule.seed,
       life: () => place.node.life,
       dial: (line, random, ends) => place.node.dial(line, random, ends),
-      storeFailedAtMs: () => place.node.troubledAtMs,
+      storeFailedAtMs: () => place.node.troubledAtMs + WAY_MS,
       cluster: {
         mustBeginAnew: () => place.node !== place.welcomeAt,
         welcomed: (will) => {

@@ -1,0 +1,71 @@
+/** A QoS 2 message that is sent again, or refused late, is not acknowledged before the other nodes have it. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { hooks } from "../support/test_broker.ts";
+import { Nodes } from "./nodes.ts";
+import { freePort, LinkProxy } from "./proxy.ts";
+
+const TIMEOUT_MS = 5000;
+
+Deno.test("a QoS 2 message that comes again over another connection is acknowledged when the log has it, in order", async () => {
+  await using nodes = await Nodes.start(2);
+  const [a, b] = nodes.all;
+  const subscriber = await nodes.connect(b!);
+  await subscriber.subscribe("#", 2);
+  const who = { clientIdentifier: "again", sessionExpiryIntervalSeconds: 1000, cleanStart: false };
+  const first = await nodes.connect(a!, who);
+  nodes.silence("a");
+  const packets = ["1", "2"].map((payload) => first.publishPacket("r", payload, { qos: 2, retain: true }));
+  await first.sendPacket(...packets);
+  await first.expectNothing();
+  await a!.lose(first);
+  const second = await nodes.connect(a!, who);
+  assertEquals(second.connack.sessionPresent, true);
+  await second.sendPacket(...packets.map((packet) => ({ ...packet, dup: true })));
+  await second.expectNothing();
+  // What goes another way must not overtake it.
+  await second.sendPublish("r", "3", { qos: 2, packetIdentifier: 3 });
+  nodes.silence();
+  await nodes.pass(2000);
+  for (const packetIdentifier of [1, 2, 3]) await second.expectAck("Pubrec", packetIdentifier, 0);
+  for (const payload of ["1", "2", "3"]) await subscriber.takeMessage({ topicName: "r", payload });
+  await subscriber.expectNothing();
+});
+
+Deno.test("a client of 3.1.1 whose message has waited is not told that it was taken when the log is out of reach by then", async () => {
+  await using nodes = await Nodes.start(0);
+  const port = freePort();
+  await using proxy = new LinkProxy(port);
+  const a = await nodes.add("a");
+  const b = await nodes.add("b", { bind: `127.0.0.1:${port}`, advertise: proxy.address });
+  const subscriber = await nodes.connect(b);
+  await subscriber.subscribe("t", 1);
+  const publisher = await a.connect({ clientIdentifier: "old" });
+  proxy.freeze();
+  nodes.silence("a", "b");
+  await publisher.sendPublish("t", "by the link", { qos: 2 });
+  await publisher.sendPublish("r", "by the log, when that has come", { qos: 2, retain: true });
+  await nodes.pass(TIMEOUT_MS + 1000);
+  assertMatch(a.broker.observability.metrics(null).body, /^amqtt_cluster_cut_off 1$/m);
+  proxy.thaw();
+  await publisher.expectAck("Pubrec", 1, 0);
+  await publisher.expectClosed();
+  assertEquals([...a.broker.retained.keys()], []);
+  // So that the node can say goodbye.
+  nodes.silence();
+  await nodes.pass(2000);
+});
+
+Deno.test("the program's message is waited for, too, when a plugin has put another one in its place", async () => {
+  const transform = hooks({ transformMessage: (message) => ({ ...message, payload: new Uint8Array([50]) }) });
+  await using nodes = await Nodes.start(1, { config: { plugins: [transform] } });
+  const [a] = nodes.all;
+  nodes.silence("a");
+  let isThere = false;
+  const publishing = a!.broker.publish("r", "1", { qos: 1, retain: true }).then(() => isThere = true);
+  await nodes.pass(1000);
+  assertEquals(isThere, false);
+  nodes.silence();
+  await nodes.pass(2000);
+  await publishing;
+  assertEquals(a!.broker.retained.get("r")?.payload, new Uint8Array([50]));
+});
