@@ -9,6 +9,16 @@ interface Held {
   readonly send: () => void;
 }
 
+/** A message that is to go to other nodes. */
+export interface NodesTurn {
+  readonly way: NodesWay;
+  /** Acknowledgements that may be held back. */
+  readonly mostHeld: number;
+  /** Asked when it has had to wait: its connection has ended. */
+  isOver(): boolean;
+  publish(): void | Promise<void>;
+}
+
 /**
  * Holds back one client's acknowledgements until the other nodes of the cluster have its messages: in the order of its
  * messages, whatever came from whom first.
@@ -47,6 +57,15 @@ export class ReceiptGate {
     if (this.#way !== way && this.#pending > 0) return (this.#allArrived ??= Promise.withResolvers()).promise;
     this.#way = way;
     return undefined;
+  }
+
+  /** Publishes a message when it may, and resolves when the next packet may be read; `undefined`: now. */
+  inTurn(turn: NodesTurn): void | Promise<void> {
+    if (turn.isOver()) return;
+    const waits = this.enter(turn.way);
+    if (waits) return waits.then(() => this.inTurn(turn));
+    const published = turn.publish();
+    return published ? published.then(() => this.pause(turn.mostHeld)) : this.pause(turn.mostHeld);
   }
 
   /** Sends the acknowledgement of the message that is being handled when its turn has come. */

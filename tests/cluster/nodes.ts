@@ -48,11 +48,11 @@ export class Nodes implements AsyncDisposable {
     return broker.connect5({ clientIdentifier: `client ${++this.#clients}`, ...options });
   }
 
-  /** Starts one more. */
-  async add(node: string, own: BrokerConfig["cluster"] = {}): Promise<TestBroker> {
+  /** Starts one more. @param own its keys of the section `cluster` @param more and of its config */
+  async add(node: string, own: BrokerConfig["cluster"] = {}, more: BrokerConfig = {}): Promise<TestBroker> {
     const { config, cluster, log = { type: "memory" } } = this.#options;
     const section = { name: this.name, node, bind: "127.0.0.1:0", log, ...cluster, ...own };
-    const broker = new TestBroker({ ...config, cluster: section }, this.clock);
+    const broker = new TestBroker({ ...config, ...more, cluster: section }, this.clock);
     this.all.push(broker);
     await broker.broker.start();
     return broker;

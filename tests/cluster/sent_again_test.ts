@@ -1,6 +1,8 @@
 /** A QoS 2 message that is sent again, or refused late, is not acknowledged before the other nodes have it. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { hooks } from "../support/test_broker.ts";
+import { until } from "../support/durable_broker.ts";
+import { Relay } from "../support/relay.ts";
+import { hooks, startBroker } from "../support/test_broker.ts";
 import { Nodes } from "./nodes.ts";
 import { freePort, LinkProxy } from "./proxy.ts";
 
@@ -69,3 +71,39 @@ Deno.test("the program's message is waited for, too, when a plugin has put anoth
   await publishing;
   assertEquals(a!.broker.retained.get("r")?.payload, new Uint8Array([50]));
 });
+
+for (const qos of [1, 2] as const) {
+  Deno.test(`QoS ${qos}: what a bridge brings is answered when the other nodes have it, also if it comes again`, async () => {
+    await using remote = await startBroker();
+    const { hostname, port } = remote.broker.addresses.tcp!;
+    await using relay = new Relay({ hostname, port });
+    const topics = [{ filter: "t/#", direction: "in" as const, qos }];
+    await using nodes = await Nodes.start(0);
+    const linkPort = freePort();
+    await using proxy = new LinkProxy(linkPort);
+    const b = await nodes.add("b", { bind: `127.0.0.1:${linkPort}`, advertise: proxy.address });
+    const subscriber = await nodes.connect(b);
+    await subscriber.subscribe("t/#", qos);
+    const { broker: a } = await nodes.add("a", {}, { bridges: { out: { address: relay.address, topics } } });
+    const bridge = () => a.bridges()[0]!;
+    await until("the bridge is there", () => bridge().state === "connected");
+    proxy.freeze();
+    const publisher = await remote.connect5();
+    await publisher.publish("t/1", "1", { qos });
+    await until("it has come", () => bridge().messagesReceived === 1);
+    if (qos === 2) {
+      relay.cut();
+      for (let i = 0; i < 50 && relay.connections < 2; i++) await nodes.pass(100, 100);
+      await until("the bridge is back", () => bridge().state === "connected");
+      // It comes behind what is sent again.
+      await publisher.publish("t/1", "2");
+      await until("the next has come", () => bridge().messagesReceived === 2);
+    }
+    // Time for an answer that should not come.
+    await nodes.pass(100, 5);
+    assertEquals(remote.broker.statistics.inflightOutbound, 1);
+    proxy.thaw();
+    await subscriber.takeMessage({ payload: "1", qos });
+    await until("the remote is answered", () => remote.broker.statistics.inflightOutbound === 0);
+  });
+}

@@ -381,8 +381,10 @@ export class Ledger implements ClientLedger {
     } else if (shares.size > 1) return;
     const stream = `${sent.publisher} ${sent.topicName} ${sent.qos} ${qos}`;
     const before = last.get(stream) ?? 0;
-    // What was dropped by a limit, or came before there was a subscription, comes behind others if its publisher sends it again.
-    const isLate = session.before.has(payload) || this.#messages.get(payload)!.isLate;
+    // What was dropped by a limit, came before there was a subscription, or was lost on the way at QoS 0, comes behind others
+    // if its publisher sends it again.
+    const { isLate: isKnownLate, mayRepeat } = this.#messages.get(payload)!;
+    const isLate = session.before.has(payload) || isKnownLate || (qos === 0 && sent.qos > 0 && mayRepeat);
     if (sent.number < before && isPromised && !isLate && !this.#isDropped(client, payload)) {
       this.fault(`${client} got ${payload} after number ${before}`);
     }

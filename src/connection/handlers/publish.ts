@@ -13,7 +13,7 @@ import type { PublishCallbacks, PublishOutcome } from "../../routing/publish_pip
 import { mountedBody, mountedName } from "../mountpoint.ts";
 import { ReceiptGate } from "../receipt_gate.ts";
 import { type MessageRefusal, reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
-import { QoS2Publication } from "./qos2_publication.ts";
+import { QoS2Publication } from "../qos2_publication.ts";
 
 /** With `queue-policy: drop-newest` the publisher is told that nobody has its message. */
 const queuesFull = {
@@ -211,15 +211,12 @@ function publishToNodes(
   }
   const gate = open.receipts ??= new ReceiptGate();
   const way = cluster!.goesByLog(message) ? "log" : "link";
-  const goOn = (): void | Promise<void> => {
-    if (connection.open !== open) return;
-    const waits = gate.enter(way);
-    if (waits) return waits.then(goOn);
-    const pause = () => gate.pause(connection.listener.limits.maxInflight);
-    const published = publish(connection, open, packet, message);
-    return published ? published.then(pause) : pause();
-  };
-  return goOn();
+  return gate.inTurn({
+    way,
+    mostHeld: connection.listener.limits.maxInflight,
+    isOver: () => connection.open !== open,
+    publish: () => publish(connection, open, packet, message),
+  });
 }
 
 /** At QoS 0 and 1 the same ones for all messages of a connection, which saves an object for each. */

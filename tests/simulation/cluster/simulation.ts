@@ -35,6 +35,7 @@ export async function simulateCluster(schedule: ClusterSchedule, logger: Logger 
 class Place {
   /** Where it is or was welcome last, and where it goes next. */
   welcomeAt: ClusterNode | undefined;
+  /** When it has connected last, of its own accord or not. */
   wentAtMs = -Infinity;
   constructor(public node: ClusterNode) {}
 }
@@ -86,7 +87,11 @@ class ClusterSimulation {
       ledger: this.#ledger,
       seed: this.#schedule.seed,
       life: () => place.node.life,
-      dial: (line, random, ends) => place.node.dial(line, random, ends),
+      dial: (line, random, ends) => {
+        const wire = place.node.dial(line, random, ends);
+        if (wire !== undefined) place.wentAtMs = this.#world.nowMs;
+        return wire;
+      },
       storeFailedAtMs: () => place.node.troubledAtMs + WAY_MS,
       cluster: {
         mustBeginAnew: () => place.node !== place.welcomeAt,
@@ -153,7 +158,6 @@ class ClusterSimulation {
     if (waitMs > 0) return this.#world.after(waitMs, () => this.#goTo(action, node));
     if (place.node !== node) this.#ledger.moves(client.profile.name);
     place.node = node;
-    place.wentAtMs = this.#world.nowMs;
     actOn(client, action);
   }
 

@@ -1,9 +1,9 @@
 /** What a QoS 2 message that comes again waits for, in a cluster. */
 import { assertEquals } from "@std/assert";
-import type { Connection, SignedIn } from "../../../src/connection/connection.ts";
-import { QoS2Publication } from "../../../src/connection/handlers/qos2_publication.ts";
-import { Receipt } from "../../../src/receipt.ts";
-import { Receiver } from "../../../src/session/receiver.ts";
+import type { Connection, SignedIn } from "../../src/connection/connection.ts";
+import { QoS2Publication } from "../../src/connection/qos2_publication.ts";
+import { Receipt } from "../../src/receipt.ts";
+import { Receiver } from "../../src/session/receiver.ts";
 
 function publicationOf(receiver: Receiver, cluster: unknown): QoS2Publication {
   const connection = { context: { cluster } } as unknown as Connection;

@@ -1,11 +1,20 @@
-import { Receipt } from "../../receipt.ts";
-import type { PublishCallbacks } from "../../routing/publish_pipeline.ts";
-import type { WorkParty } from "../../work_budget.ts";
-import type { Connection, SignedIn } from "../connection.ts";
+import { Receipt } from "../receipt.ts";
+import type { PublishCallbacks } from "../routing/publish_pipeline.ts";
+import type { WorkParty } from "../work_budget.ts";
+import type { ConnectionContext } from "./connection_context.ts";
+import type { SignedIn } from "./connection_state.ts";
 
-/** What goes along with a client's QoS 2 message on its way. */
+/** The connection that a message came by. */
+export interface PublishingConnection {
+  readonly context: Pick<ConnectionContext, "cluster">;
+  readonly work: WorkParty;
+  /** `undefined`: it is over. */
+  readonly open: SignedIn | undefined;
+}
+
+/** What goes along with a QoS 2 message on its way. */
 export class QoS2Publication implements PublishCallbacks {
-  readonly #connection: Connection;
+  readonly #connection: PublishingConnection;
   readonly #open: SignedIn;
   readonly #packetIdentifier: number;
   #begun = false;
@@ -13,7 +22,7 @@ export class QoS2Publication implements PublishCallbacks {
   #underWay: Receipt | undefined;
   #receipt: Receipt | undefined;
 
-  constructor(connection: Connection, open: SignedIn, packetIdentifier: number) {
+  constructor(connection: PublishingConnection, open: SignedIn, packetIdentifier: number) {
     this.#connection = connection;
     this.#open = open;
     this.#packetIdentifier = packetIdentifier;
