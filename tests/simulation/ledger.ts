@@ -14,6 +14,7 @@ interface Entry {
   acknowledged: boolean;
   /** Its publisher has sent it to two sessions. */
   mayRepeat: boolean;
+  wasSentAgain: boolean;
   /** It has left by another node than what its publisher sent later. */
   isLate: boolean;
   /** Where it was published. */
@@ -134,6 +135,7 @@ export class Ledger implements ClientLedger {
       expires,
       acknowledged: false,
       mayRepeat: false,
+      wasSentAgain: false,
       isLate: false,
       place: this.placeOf?.(sent.publisher),
     });
@@ -158,6 +160,11 @@ export class Ledger implements ClientLedger {
   /** The publisher cannot know whether this has come already. */
   mayRepeat(sent: Sent): void {
     this.#messages.get(payloadOf(sent))!.mayRepeat = true;
+  }
+
+  /** The publisher sends it again, since it has heard nothing. */
+  sentAgain(sent: Sent): void {
+    this.#messages.get(payloadOf(sent))!.wasSentAgain = true;
   }
 
   /** In a cluster: the publisher has given it up, and goes on in another session, perhaps of another node. */
@@ -383,8 +390,8 @@ export class Ledger implements ClientLedger {
     const before = last.get(stream) ?? 0;
     // What was dropped by a limit, came before there was a subscription, or was lost on the way at QoS 0, comes behind others
     // if its publisher sends it again.
-    const { isLate: isKnownLate, mayRepeat } = this.#messages.get(payload)!;
-    const isLate = session.before.has(payload) || isKnownLate || (qos === 0 && sent.qos > 0 && mayRepeat);
+    const { isLate: isKnownLate, wasSentAgain } = this.#messages.get(payload)!;
+    const isLate = session.before.has(payload) || isKnownLate || (qos === 0 && wasSentAgain);
     if (sent.number < before && isPromised && !isLate && !this.#isDropped(client, payload)) {
       this.fault(`${client} got ${payload} after number ${before}`);
     }

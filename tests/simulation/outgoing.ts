@@ -86,9 +86,12 @@ export class Outgoing {
   /** The client is back in its session. */
   resend(): void {
     this.#asked.clear();
-    for (const [packetIdentifier, { packet, released }] of this.#outbound) {
+    for (const [packetIdentifier, { packet, released, sent }] of this.#outbound) {
       if (released) this.#sendPubrel(packetIdentifier);
-      else this.#send({ ...packet, dup: true });
+      else {
+        this.#ledger.sentAgain(sent);
+        this.#send({ ...packet, dup: true });
+      }
     }
   }
 

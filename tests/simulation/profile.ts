@@ -55,6 +55,8 @@ export interface ClientLedger {
   acknowledged(sent: Sent): void;
   /** The publisher cannot know whether this has come already. */
   mayRepeat(sent: Sent): void;
+  /** The publisher sends it again, since it has heard nothing. */
+  sentAgain(sent: Sent): void;
   /** The publisher has given it up, and goes on in another session. */
   mayComeLate(sent: Sent): void;
   /** A client is told that it has a new session. */

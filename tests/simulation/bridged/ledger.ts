@@ -105,6 +105,9 @@ export class BridgedLedger implements ClientLedger {
     this.#messages.get(payloadOf(sent))!.mayRepeat = true;
   }
 
+  /** What is passed on at QoS 0 is not promised here. */
+  sentAgain(): void {}
+
   /** Each client stays with its broker. */
   mayComeLate(): void {}
 
