@@ -116,6 +116,7 @@ function differences(limits: ResolvedLimits, from: ResolvedLimits): string[] {
 
 /** Keys of a listener that name a file or folder. */
 const TLS_FILES = ["certfile", "keyfile", "keyfilePassphraseFile", "cafile", "capath", "crlfile"] as const;
+const NATS_FILES = ["passwordFile", "tokenFile", "credentialsFile", "cafile", "certfile", "keyfile"] as const;
 
 /** Something that the config names and that cannot be used. */
 interface Problem {
@@ -171,7 +172,7 @@ interface NamedFile {
   readonly folder: boolean;
 }
 
-function namedFiles({ listeners, plugins, persistence, baseDirectory }: ResolvedConfig): NamedFile[] {
+function namedFiles({ listeners, plugins, persistence, cluster, baseDirectory }: ResolvedConfig): NamedFile[] {
   const files = listeners.flatMap(({ name, tls }) =>
     TLS_FILES.flatMap((key): NamedFile[] => {
       const path = tls?.[key];
@@ -180,6 +181,11 @@ function namedFiles({ listeners, plugins, persistence, baseDirectory }: Resolved
         : [{ place: formatKeyPath(["listeners", name, toHyphens(key)]), path, folder: key === "capath" }];
     })
   );
+  const access = { ...cluster?.log.access, ...cluster?.log.access.tls };
+  for (const key of NATS_FILES) {
+    const place = formatKeyPath(["cluster", "log", toHyphens(key)]);
+    if (access[key] !== undefined) files.push({ place, path: access[key], folder: false });
+  }
   for (const { specifier, options, place } of plugins) {
     if (specifier === "auth.file") {
       files.push({ place, path: (options as { readonly passwordFile: string }).passwordFile, folder: false });

@@ -31,7 +31,7 @@ export async function openLog(
   const { epoch, ending } = time;
   if (log.type === "memory") return sharedMemoryLog(name, epoch);
   const { openNatsLog } = await import("../log/nats_log.ts");
-  const options = { servers: log.servers, cluster: name, replicas: log.replicas, logger };
+  const options = { servers: log.servers, access: log.access, cluster: name, replicas: log.replicas, logger };
   for (let attempt = 1;; attempt++) {
     try {
       return await unlessEnding(openNatsLog(options), ending);

@@ -57,12 +57,15 @@ export const natsServers = value<readonly string[]>(
       complain({ message: `must be a list of servers, such as ["nats://10.0.0.1:4222"]: got ${show(input)}` });
       return undefined;
     }
+    if (new Set(input.map((server) => String(server).startsWith("tls://"))).size > 1) {
+      complain({ message: "must be all tls:// or all nats://: got both" });
+    }
     input.forEach((server: unknown, index) => {
       if (typeof server === "string" && /^(nats|tls):\/\/[^\s/@]+$/.test(server)) return;
       if (typeof server === "string" && server.includes("@")) {
         // Not shown: there may be a password in it.
         const message =
-          "must be a server such as nats://10.0.0.1:4222: got one with a user name, which cannot be used yet";
+          "must be a server such as nats://10.0.0.1:4222: got one with a user name, which username and password-file are for";
         return complain({ message, path: [index] });
       }
       complain({ message: `must be a server such as nats://10.0.0.1:4222: got ${show(server)}`, path: [index] });

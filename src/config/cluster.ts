@@ -2,15 +2,14 @@
 import { resolve } from "node:path";
 import { isLoopback } from "../transport/address.ts";
 import type { ResolvedCluster, ResolvedConfig, ResolvedTls } from "./config.ts";
-import type { KeyPath } from "./key_path.ts";
-import { defaultCluster, defaultClusterLog } from "./keys.ts";
+import { resolveClusterLog } from "./cluster_log.ts";
+import { defaultCluster } from "./keys.ts";
 import { type Report, show } from "./report.ts";
-import { type BrokerValues, clusterLogSchema, clusterSchema, type ClusterValues } from "./schema.ts";
+import { type BrokerValues, clusterSchema, type ClusterValues } from "./schema.ts";
 import { readSection, type Section } from "./section.ts";
 import { isMapping } from "./mapping.ts";
 
 const DEFAULT_PORT = 7883;
-const DEFAULT_SERVERS = ["nats://127.0.0.1:4222"];
 
 /** Reads `cluster`; `undefined` without the section, or if it has no name. */
 export function resolveCluster(
@@ -36,7 +35,7 @@ export function resolveCluster(
   if (values.advertise !== undefined && !/^(\[[^\]]+\]|[^:\s]+):\d{1,5}$/.test(values.advertise)) {
     report.fault(pathOf("advertise"), `must be host:port: got ${show(values.advertise)}`);
   }
-  const log = readLog(values.log, pathOf("log"), report);
+  const log = resolveClusterLog(values.log, pathOf("log"), baseDirectory, report);
   const tls = readTls(section, hostname, baseDirectory, report);
   const { failureTimeout, onPartition, maxLinkBytes } = { ...defaultCluster, ...values };
   const { name = "", node, advertise } = values;
@@ -46,11 +45,6 @@ export function resolveCluster(
 
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
-}
-
-function readLog(input: unknown, path: KeyPath, report: Report): ResolvedCluster["log"] {
-  const { values } = readSection(clusterLogSchema, input ?? {}, path, report);
-  return { ...defaultClusterLog, servers: DEFAULT_SERVERS, ...values };
 }
 
 /** Both ends of a link show a certificate of the same authority. */

@@ -1,5 +1,6 @@
 /** The configuration's shape where it is about a cluster. */
 import type { TlsSource as ResolvedTls } from "../transport/tls/files.ts";
+import type { NatsAccess } from "../log/access.ts";
 import type { Duration, Size } from "./units.ts";
 
 /**
@@ -12,10 +13,36 @@ export interface ClusterLogConfig {
    * `nats`, a stream of NATS JetStream; or `memory`, for several brokers in one process, as tests have them. @default "nats"
    */
   readonly type?: "nats" | "memory";
-  /** Addresses of NATS servers. @default one at `nats://127.0.0.1:4222` */
+  /** Addresses of NATS servers, all `nats://` or all `tls://`. @default one at `nats://127.0.0.1:4222` */
   readonly servers?: readonly string[];
   /** How many servers keep the log, 1 to 5; the same in all nodes. @default 3 */
   readonly replicas?: number;
+  /** User name at the servers, with `password` or `passwordFile`. @default none */
+  readonly username?: string;
+  /** Password at the servers. */
+  readonly password?: string;
+  /** Path of a file whose first line is the password, read anew for each connection. */
+  readonly passwordFile?: string;
+  /** Path of a file whose first line is a token, for servers that ask for one, read anew for each connection. */
+  readonly tokenFile?: string;
+  /** Path of a file with a user's JWT and nkey seed (`.creds`), read anew for each connection. */
+  readonly credentialsFile?: string;
+  /** Path of a file with authorities for the servers' certificates, PEM; turns TLS on. @default those of the runtime */
+  readonly cafile?: string;
+  /** Path of a client certificate, PEM; turns TLS on. */
+  readonly certfile?: string;
+  /** Path of its private key, PEM. @default `certfile`, in which it may stand */
+  readonly keyfile?: string;
+}
+
+/**
+ * The section `log` of `cluster`, complete.
+ *
+ * @category Config
+ */
+export interface ResolvedClusterLog extends Required<Pick<ClusterLogConfig, "type" | "servers" | "replicas">> {
+  /** How a node signs in at the servers. */
+  readonly access: NatsAccess;
 }
 
 /**
@@ -68,7 +95,7 @@ export interface ResolvedCluster {
   /** This node's name; `undefined`: the host's. */
   readonly node: string | undefined;
   /** The log that all nodes read. */
-  readonly log: Required<ClusterLogConfig>;
+  readonly log: ResolvedClusterLog;
   /** Where others connect. */
   readonly hostname: string;
   /** 0: any free one. */

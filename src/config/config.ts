@@ -30,7 +30,8 @@ export type {
   ResolvedBridge,
   ResolvedBridgeTopic,
 } from "./bridge_config.ts";
-export type { ClusterConfig, ClusterLogConfig, ResolvedCluster } from "./cluster_config.ts";
+export type { ClusterConfig, ClusterLogConfig, ResolvedCluster, ResolvedClusterLog } from "./cluster_config.ts";
+export type { NatsAccess, NatsTls } from "../log/access.ts";
 export type { BrokerLimits, ConnectionLimits, ResolvedLimits } from "./limits.ts";
 export type {
   ClientCertificateRequest,

@@ -79,3 +79,6 @@ export type TopicCheckValues = z.output<typeof topicCheckSchema>;
 
 /** What the `cluster` section says. */
 export type ClusterValues = z.output<typeof clusterSchema>;
+
+/** What `log` of `cluster` says. */
+export type ClusterLogValues = z.output<typeof clusterLogSchema>;

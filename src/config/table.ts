@@ -41,6 +41,7 @@ import {
   flag,
   logCategories,
   logLevels,
+  mqttText,
   nodeName,
   secret,
   text,
@@ -211,6 +212,19 @@ export const clusterLogKeys = {
   ),
   servers: key("addresses of NATS servers", natsServers, { shown: "nats://127.0.0.1:4222" }),
   replicas: quantity("servers", 3, [1, 5], "that keep the log; the same in all nodes"),
+  username: key("user name at the servers, with one of the next two", mqttText, { shown: "none" }),
+  password: key("password at the servers", secret),
+  passwordFile: key("file whose first line is the password, read anew for each connection", filePath),
+  tokenFile: key(
+    "file whose first line is a token, for servers that ask for one, read anew for each connection",
+    filePath,
+  ),
+  credentialsFile: key("file with a user's JWT and nkey seed (`.creds`), read anew for each connection", filePath),
+  cafile: key("authorities for the servers' certificates, PEM; turns TLS on, as addresses `tls://…` do", filePath, {
+    shown: "those of the runtime",
+  }),
+  certfile: key("client certificate, PEM; turns TLS on", filePath),
+  keyfile: key("its private key, PEM; may stand in the same file", filePath, { shown: "certfile" }),
 } as const;
 
 /** The section `log`. */

@@ -9,16 +9,20 @@ import {
   type JetStreamManager,
   jetstreamManager,
 } from "@nats-io/jetstream";
-import { connect, createInbox, type NatsConnection } from "@nats-io/transport-node";
+import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 import { errorText } from "../error_text.ts";
 import type { Logger } from "../logger.ts";
 import { checkPosition, checkStart, type Log, LogError, type LogRecord } from "./log.ts";
+import type { NatsAccess } from "./access.ts";
+import { signIn } from "./nats_sign_in.ts";
 import { NatsTail } from "./nats_tail.ts";
 
 /** Which stream, and where. */
 export interface NatsLogOptions {
   /** Addresses of the servers, `nats://host:port`; each is tried when another does not answer. */
   readonly servers: readonly string[];
+  /** How to sign in there. @default not at all */
+  readonly access?: NatsAccess;
   /** The cluster's name: letters, digits, `-` and `_`. */
   readonly cluster: string;
   /** How many servers keep the log, 1 to 5. */
@@ -41,13 +45,15 @@ const SETTLE_MS = 5_000;
 /**
  * Connects, and makes the stream if there is none.
  *
- * @throws {Error} that says what is wrong: no server answers, JetStream is off, or the stream has another number of replicas
+ * @throws {Error} that says what is wrong: no server answers, JetStream is off, the stream has another number of replicas, or
+ * the servers refuse the node
  */
 export async function openNatsLog(options: NatsLogOptions): Promise<Log> {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(options.cluster)) {
     throw new Error(`log: cluster name ${JSON.stringify(options.cluster)}: expected 1 to 64 letters, digits, - or _`);
   }
-  const connection = await connect({
+  const { access = {}, logger } = options;
+  const connection = await signIn(access, {
     servers: [...options.servers],
     maxReconnectAttempts: -1,
     reconnectTimeWait: PAUSE_MS,
@@ -57,7 +63,7 @@ export async function openNatsLog(options: NatsLogOptions): Promise<Log> {
     maxPingOut: 2,
     timeout: ANSWER_MS,
     name: `amqtt ${options.cluster}`,
-  });
+  }, logger);
   try {
     const manager = await jetstreamManager(connection, { timeout: ATTEMPT_MS });
     const log = new NatsLog(connection, manager, options);

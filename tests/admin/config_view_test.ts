@@ -47,6 +47,16 @@ Deno.test("each value of the config tells its file and line, its variables, or t
   });
 });
 
+Deno.test("the password of a node at its log is hidden, and the file of one is told", () => {
+  const shown = (log: object) => {
+    const config = resolveConfig({ cluster: { name: "x", log } }, { baseDirectory: "/base" });
+    return configEntries(config).find(({ key }) => key === "cluster")!.value;
+  };
+  const password = shown({ username: "node", password: "hush" });
+  assert(password.includes('"username":"node","password":"(hidden)"') && !password.includes("hush"), password);
+  assert(shown({ username: "node", passwordFile: "p" }).includes('"passwordFile":"/base/p"'));
+});
+
 Deno.test("a config of a program tells values and defaults, and no places", () => {
   const entries = configEntries(resolveConfig({ maxSessions: 5 }, { baseDirectory: Deno.cwd() }));
   const entry = entries.find(({ key }) => key === "max-sessions")!;

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/main.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite_store.ts";
 import { makeAuthority } from "../support/certificates.ts";
@@ -118,6 +118,30 @@ plugins:
     "b.yaml:7:7: auth: passwd is not there",
     "b.yaml:9:5: plugins[0]: mine.ts is not there",
   ]);
+});
+
+Deno.test("--check misses files that sign a node in at its log", async () => {
+  const { exitCode, error } = await check(
+    `cluster:
+  name: x
+  log:
+    username: node
+    password-file: nats-password
+    cafile: ca.pem
+`,
+    {},
+  );
+  assertEquals(exitCode, 2);
+  assertEquals(error, [
+    "b.yaml:5:20: cluster.log.password-file: nats-password is not there",
+    "b.yaml:6:13: cluster.log.cafile: ca.pem is not there",
+  ]);
+});
+
+Deno.test("--check shows no password of a node", async () => {
+  const { exitCode, out, error } = await check("cluster: {name: x, log: {username: node, password: hush}}", {});
+  assertEquals(exitCode, 0);
+  assert(![...out, ...error].some((line) => line.includes("hush")));
 });
 
 Deno.test("--check prints where sessions and messages are kept", async () => {

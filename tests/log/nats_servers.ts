@@ -22,21 +22,28 @@ export class NatsServers implements AsyncDisposable {
   /**
    * Starts so many servers; they may still be electing.
    *
-   * @param options whether they are MQTT brokers themselves
+   * @param options whether they are MQTT brokers themselves, and more arguments and lines of the config for each
    */
-  static async start(count: number, { mqtt = false } = {}): Promise<NatsServers> {
+  static async start(
+    count: number,
+    { mqtt = false, more = [], lines = "" }: {
+      readonly mqtt?: boolean;
+      readonly more?: readonly string[];
+      readonly lines?: string;
+    } = {},
+  ): Promise<NatsServers> {
     const folder = await Deno.makeTempDir({ prefix: "nats-" });
     const ports = freePorts(count * 3);
     const mqttPorts = ports.splice(2 * count);
     const routes = ports.slice(count).map((port) => `nats://127.0.0.1:${port}`).join(",");
     const config = (index: number) => join(folder, `s${index}.conf`);
     for (const [index, port] of mqttPorts.entries()) {
-      await Deno.writeTextFile(config(index), mqtt ? `mqtt { host: "127.0.0.1", port: ${port} }\n` : "");
+      await Deno.writeTextFile(config(index), mqtt ? `mqtt { host: "127.0.0.1", port: ${port} }\n` : lines);
     }
     const servers = Array.from({ length: count }, (_, index): Server => {
       const name = `s${index}`;
       const args = ["-js", "-a", "127.0.0.1", "-p", `${ports[index]}`, "-n", name, "-sd", join(folder, name)];
-      args.push("-c", config(index));
+      args.push("-c", config(index), ...more);
       if (count > 1) {
         args.push(
           "--cluster_name",
@@ -71,6 +78,11 @@ export class NatsServers implements AsyncDisposable {
     const server = this.#server(name);
     server.process = spawn(server.args);
     await patiently(`server ${name}`, listening(server.port));
+  }
+
+  /** Writes the config that one gets when it is started anew. */
+  async configure(name: string, lines: string): Promise<void> {
+    await Deno.writeTextFile(join(this.folder, `${name}.conf`), lines);
   }
 
   /** Has one stand still, until it is let go on. */
