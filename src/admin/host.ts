@@ -95,8 +95,8 @@ export interface AdminHost {
   observe(observers: Observers): () => void;
   /** Whether that is a user's password; `undefined`: nobody knows passwords. */
   checkPassword(attempt: PasswordAttempt): Promise<boolean> | undefined;
-  /** Whether a user has a password now. */
-  hasPassword(username: string): boolean;
+  /** What tells a user's password of now from others, without telling it; `undefined`: there is none. */
+  passwordMark(username: string): string | undefined;
   disconnect(clientIdentifier: string, reasonCode?: ReasonCode, reasonString?: string): boolean;
   endSession(clientIdentifier: string): boolean;
   subscribeClient(clientIdentifier: string, topicFilter: string, qos: QoS): boolean;

@@ -250,7 +250,7 @@ function makeHost(parts: AdministrationParts, { inspection, reload, own, config 
     session: (clientIdentifier) => inProcess.session(clientIdentifier),
     observe: (observers) => brokerParts.observe("admin", observers),
     checkPassword: (attempt) => checkPassword(brokerParts, attempt),
-    hasPassword: (username) => passwordUsers(brokerParts)?.hasUser?.(username) ?? false,
+    passwordMark: (username) => passwordUsers(brokerParts)?.passwordMark?.(username),
     disconnect: (clientIdentifier, reasonCode, reasonString) =>
       inProcess.disconnect(clientIdentifier, reasonCode, reasonString === undefined ? undefined : { reasonString }),
     endSession: (clientIdentifier) => inProcess.endSession(clientIdentifier),

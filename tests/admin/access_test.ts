@@ -271,6 +271,29 @@ Deno.test("a session ends with its user's line in the password file", async () =
   assertEquals([await roleOf(ada), await roleOf(bob)], ["admin", 401]);
 });
 
+Deno.test("a session ends when its user gets another password, and the sessions of others go on", async () => {
+  await using temporary = await temporaryFolder();
+  const { broker, passwordFile, signIn, roleOf } = await startWithUsers(temporary.path, {
+    ada: "admin",
+    bob: "viewer",
+  });
+  await using _ = broker;
+  const [ada, bob] = [await signIn("ada"), await signIn("bob")];
+  const stream = await fetch(`${urlOf(broker)}api/v1/streams/events`, { headers: { cookie: bob } });
+  await setPassword(passwordFile, "bob", "another");
+  await broker.broker.reload();
+  assertEquals([await roleOf(ada), await roleOf(bob)], ["admin", 401]);
+  broker.clock.advance(1000);
+  await stream.text();
+  // The same password is a new entry, too, and who has signed in with it stays.
+  await setPassword(passwordFile, "bob", "right");
+  await broker.broker.reload();
+  assertEquals(await roleOf(bob), 401);
+  const again = await signIn("bob");
+  await broker.broker.reload();
+  assertEquals(await roleOf(again), "viewer");
+});
+
 Deno.test("users who are listed first by a reload end the sessions by link, if their passwords are known", async () => {
   await using temporary = await temporaryFolder();
   const { broker, reload, roleOf } = await startWithUsers(temporary.path, {});

@@ -31,7 +31,8 @@ export class Access {
     this.#host = host;
     this.#sessions = new LoginSessions({
       epoch: () => host.epoch(),
-      rightsOf: (name, way) => way === "password" ? this.#rightsOfUser(name) : this.#rightsOfLink(),
+      rightsOf: (name, { way, passwordMark }) =>
+        way === "password" ? this.#rightsOfUser(name, passwordMark) : this.#rightsOfLink(),
     });
     this.#attempts = new Attempts(() => host.now());
     this.#bearerAttempts = new Attempts(() => host.now());
@@ -74,12 +75,14 @@ export class Access {
     this.#checkAttempts(hostname);
     const attempt = { username, password, hostname, signal: new AbortController().signal };
     const succeed = this.#attempts.fail(hostname);
+    // From before the check: a password that is changed meanwhile is not the one that was checked.
+    const passwordMark = this.#host.passwordMark(username);
     // Whoever is not listed takes as long, and gets the same answer.
     const right = await this.#host.checkPassword(attempt) ?? false;
-    const rights = right ? this.#rightsOfUser(username) : undefined;
+    const rights = right ? this.#rightsOfUser(username, passwordMark) : undefined;
     if (rights) {
       succeed();
-      return this.#sessions.begin(rights, "password", this.#config.sessionTimeout);
+      return this.#sessions.begin(rights, { way: "password", passwordMark }, this.#config.sessionTimeout);
     }
     throw this.#failed(
       `user ${quote(username)}`,
@@ -102,7 +105,8 @@ export class Access {
     }
     succeed();
     this.#linkToken = undefined;
-    return this.#sessions.begin({ name: "link", role: "admin", payloads: true }, "link", this.#config.sessionTimeout);
+    const rights = { name: "link", role: "admin", payloads: true } as const;
+    return this.#sessions.begin(rights, { way: "link" }, this.#config.sessionTimeout);
   }
 
   /** Ends the session that a request has a cookie of. */
@@ -150,10 +154,11 @@ export class Access {
     }
   }
 
-  /** `undefined`: the user is not listed, or has no password any longer. */
-  #rightsOfUser(name: string): Rights | undefined {
+  /** `undefined`: the user is not listed, or does not have that password any longer. */
+  #rightsOfUser(name: string, passwordMark: string | undefined): Rights | undefined {
     const role = Object.hasOwn(this.#config.users, name) ? this.#config.users[name] : undefined;
-    if (role === undefined || !this.#host.hasPassword(name)) return undefined;
+    if (role === undefined || passwordMark === undefined) return undefined;
+    if (this.#host.passwordMark(name) !== passwordMark) return undefined;
     return { name, role, payloads: this.#seesPayloads(role) };
   }
 

@@ -9,22 +9,29 @@ export type SignInWay = "password" | "link";
 /** Who somebody is, and what they may do. */
 export type Rights = Pick<Identity, "name" | "role" | "payloads">;
 
+/** How a session has begun. */
+export interface SignInMeans {
+  readonly way: SignInWay;
+  /** What tells the password that it has begun with from others; `undefined`: there was none. */
+  readonly passwordMark?: string;
+}
+
 /** What login sessions are begun and kept by. */
 export interface LoginSessionsParts {
   /** Milliseconds since the Unix epoch. */
   epoch(): number;
   /** What somebody who has signed in may do now; `undefined`: they may not be here any longer. */
-  rightsOf(name: string, way: SignInWay): Rights | undefined;
+  rightsOf(name: string, means: SignInMeans): Rights | undefined;
 }
 
 interface LoginSession {
-  readonly way: SignInWay;
+  readonly means: SignInMeans;
   readonly identity: Identity;
 }
 
 /**
- * Who is signed in with a browser. A session ends with its time, at sign-out, with the rights of who has it, or with the
- * process.
+ * Who is signed in with a browser. A session ends with its time, at sign-out, with the rights or the password of who has it,
+ * or with the process.
  */
 export class LoginSessions {
   readonly #sessions = new Map<string, LoginSession>();
@@ -35,10 +42,10 @@ export class LoginSessions {
   }
 
   /** Begins a session. */
-  begin(rights: Rights, way: SignInWay, timeoutSeconds: number): Identity {
+  begin(rights: Rights, means: SignInMeans, timeoutSeconds: number): Identity {
     const expiresAtMs = this.#parts.epoch() + timeoutSeconds * 1000;
     const identity = { ...rights, csrf: secret(), sessionKey: secret(), expiresAtMs };
-    this.#sessions.set(identity.sessionKey, { way, identity });
+    this.#sessions.set(identity.sessionKey, { means, identity });
     for (const key of this.#sessions.keys()) {
       if (this.#sessions.size <= MAXIMUM_SESSIONS) break;
       this.#sessions.delete(key);
@@ -50,9 +57,9 @@ export class LoginSessions {
   get(key: string): Identity | undefined {
     const session = this.#sessions.get(key);
     if (!session) return undefined;
-    const { way, identity } = session;
+    const { means, identity } = session;
     const { expiresAtMs = Infinity } = identity;
-    const rights = expiresAtMs > this.#parts.epoch() ? this.#parts.rightsOf(identity.name, way) : undefined;
+    const rights = expiresAtMs > this.#parts.epoch() ? this.#parts.rightsOf(identity.name, means) : undefined;
     if (rights) return { ...identity, ...rights };
     this.#sessions.delete(key);
     return undefined;

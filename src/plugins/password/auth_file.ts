@@ -54,8 +54,8 @@ interface AuthFileParts {
 
 /** What the broker asks the plugin beside hooks. */
 export interface PasswordUsers {
-  /** Whether a user stands in the password file, as it was read last. */
-  hasUser(username: string): boolean;
+  /** Another text for each entry that a user has had in the password file, as it was read last; `undefined`: none. */
+  passwordMark(username: string): string | undefined;
 }
 
 class AuthFile implements Plugin, PasswordUsers {
@@ -96,8 +96,8 @@ class AuthFile implements Plugin, PasswordUsers {
     }
   }
 
-  hasUser(username: string): boolean {
-    return this.#store.has(username);
+  passwordMark(username: string): string | undefined {
+    return this.#store.mark(username);
   }
 
   authenticate(signIn: SignIn): Decision | SignInRefusal | Promise<Decision | SignInRefusal> {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type PasswordTable, readPasswordFile } from "../password_file.ts";
 import { deriveSecret, keepSecret } from "./decoy_secret.ts";
 import { Decoys } from "./decoys.ts";
@@ -46,8 +47,13 @@ export class PasswordStore {
     return this.#table.size;
   }
 
-  has(username: string): boolean {
-    return this.#table.has(username);
+  /**
+   * A text that is another one as soon as the user's line holds another hash, and that gives nothing of it away;
+   * `undefined`: no such user.
+   */
+  mark(username: string): string | undefined {
+    const hash = this.#table.get(username);
+    return hash && createHash("sha256").update(JSON.stringify(hash)).digest("base64");
   }
 
   /** Whether a user has a hash that is computed on a thread of our own. */
