@@ -24,7 +24,12 @@ export async function signIn(
   logger: Logger,
 ): Promise<NatsConnection> {
   let fault: Error | undefined;
-  const tell = (error: Error) => void (fault = error);
+  let isConnected = false;
+  const refusals = new Refusals(access, logger);
+  const tell = (error: Error) => {
+    if (isConnected) refusals.tell(error);
+    else fault = error;
+  };
   const { tls } = access;
   for (const key of ["cafile", "certfile", "keyfile"] as const) {
     if (tls?.[key] !== undefined) readText(key, tls[key]);
@@ -40,7 +45,8 @@ export async function signIn(
       ...authenticator && { authenticator },
       ...toldTls && { tls: toldTls },
     });
-    void tellRefusals(connection, access, logger);
+    isConnected = true;
+    void refusals.follow(connection);
     return connection;
   } catch (cause) {
     const text = refusalText(fault ?? cause, access);
@@ -65,14 +71,28 @@ function refusalText(error: unknown, access: NatsAccess): string | undefined {
 }
 
 /** Says it when servers refuse the node later on; once until it is connected again. */
-async function tellRefusals(connection: NatsConnection, access: NatsAccess, logger: Logger): Promise<void> {
-  let told = false;
-  for await (const status of connection.status()) {
-    if (status.type === "reconnect") told = false;
-    const text = status.type === "error" ? refusalText(status.error, access) : undefined;
-    if (text === undefined || told) continue;
-    told = true;
-    logger.error(text);
+class Refusals {
+  #told = false;
+  readonly #access: NatsAccess;
+  readonly #logger: Logger;
+
+  constructor(access: NatsAccess, logger: Logger) {
+    this.#access = access;
+    this.#logger = logger;
+  }
+
+  async follow(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === "reconnect") this.#told = false;
+      if (status.type === "error") this.tell(status.error);
+    }
+  }
+
+  tell(error: Error): void {
+    const text = refusalText(error, this.#access);
+    if (text === undefined || this.#told) return;
+    this.#told = true;
+    this.#logger.error(text);
   }
 }
 

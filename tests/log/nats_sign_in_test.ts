@@ -4,7 +4,7 @@ import { openLog } from "../../src/cluster/open_log.ts";
 import type { NatsAccess } from "../../src/log/access.ts";
 import { openNatsLog } from "../../src/log/nats_log.ts";
 import { resolved } from "../config/support.ts";
-import { makeAuthority, writeServerCertificate } from "../support/certificates.ts";
+import { type Authority, makeAuthority, writeServerCertificate } from "../support/certificates.ts";
 import { patiently } from "../support/patience.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
@@ -207,6 +207,42 @@ Deno.test({
       };
       await patiently("the log", answered());
       assert(!started.logger.lines.some((line) => /first-one|second-one/.test(line)));
+    } finally {
+      await log.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "NATS TLS: a node whose certificate is refused later on goes on, tells it, and takes the file's new one",
+  ignore,
+  async fn() {
+    await using folder = await temporaryFolder();
+    const authority = makeAuthority();
+    const { certfile, keyfile } = await writeServerCertificate(folder.path, authority);
+    const [cafile, clientCa] = [`${folder.path}/ca.pem`, `${folder.path}/client-ca.pem`];
+    const issue = async (issuer: Authority) => {
+      await Deno.writeTextFile(clientCa, issuer.certificate);
+      return issuer.issue({ commonName: "node-a", usage: "client" });
+    };
+    await Deno.writeTextFile(cafile, authority.certificate);
+    const first = await issue(makeAuthority("First"));
+    const lines = `tls { cert_file: "${certfile}", key_file: "${keyfile}", ca_file: "${clientCa}", verify: true }\n`;
+    await using started = await start({ lines }, "tls");
+    const own = await started.file("node.pem", `${first.certificate}${first.key}`);
+    const log = await started.open({ tls: { cafile, certfile: own, keyfile: own } });
+    try {
+      await log.append(Uint8Array.of(1));
+      await started.servers.kill("s0");
+      const second = await issue(makeAuthority("Second"));
+      await started.servers.restart("s0");
+      const told = await patiently("the refusal", started.logger.line(/^error.*no TLS to the NATS servers/));
+      assertStringIncludes(told, `look at certfile "${own}"`);
+      await started.file("node.pem", `${second.certificate}${second.key}`);
+      const answered = async (): Promise<void> => {
+        await log.end().catch(() => retryPause().then(answered));
+      };
+      await patiently("the log", answered());
     } finally {
       await log.close();
     }
