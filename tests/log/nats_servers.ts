@@ -3,8 +3,16 @@ import { join } from "@std/path";
 import { patiently } from "../support/patience.ts";
 
 /** Whether `nats-server` is installed; where it is not, tests that need it are skipped, and counted as such. */
-export const natsInstalled: boolean = await new Deno.Command("nats-server", { args: ["--version"], stdout: "null" })
-  .output().then(({ success }) => success, () => false);
+export const natsInstalled: boolean = await isInstalled();
+
+async function isInstalled(): Promise<boolean> {
+  try {
+    return (await new Deno.Command("nats-server", { args: ["--version"], stdout: "null" }).output()).success;
+  } catch {
+    // What is not there is thrown at once.
+    return false;
+  }
+}
 
 interface Server {
   readonly name: string;
