@@ -2,6 +2,7 @@
 import type { Transport } from "../../src/transport/transport.ts";
 import type { Random } from "../support/random.ts";
 import type { Process, World } from "./world.ts";
+import { isUnchanged, type PendingRead, type PendingWrite, takePiece } from "./pieces.ts";
 
 /** How a connection behaves. */
 export interface Line {
@@ -18,19 +19,6 @@ export interface Line {
 export interface LineEnds {
   readonly onBytes: (bytes: Uint8Array) => void;
   readonly onEnd: () => void;
-}
-
-interface PendingRead {
-  readonly into: Uint8Array;
-  readonly resolve: (count: number | null) => void;
-  readonly reject: (error: Error) => void;
-}
-
-interface PendingWrite {
-  readonly bytes: Uint8Array;
-  readonly copy: Uint8Array;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
 }
 
 /** A connection between a simulated client and the broker's process. */
@@ -178,13 +166,7 @@ export class Wire {
   }
 
   #fill(into: Uint8Array): number | null {
-    const first = this.#inbox[0]!;
-    if (first === null) return null;
-    const count = Math.min(into.length, first.length, this.#line.pieceBytes);
-    into.set(first.subarray(0, count));
-    if (count === first.length) this.#inbox.shift();
-    else this.#inbox[0] = first.subarray(count);
-    return count;
+    return takePiece(this.#inbox, into, this.#line.pieceBytes);
   }
 
   #brokerReads(into: Uint8Array): Promise<number | null> {
@@ -212,7 +194,7 @@ export class Wire {
     const swallowed = this.#clientGone && !this.#isDead;
     if (!swallowed && this.#waitingBytes > 0 && this.#waitingBytes + write.copy.length > this.#line.windowBytes) return;
     this.#write = undefined;
-    if (!isSame(write.bytes, write.copy)) this.onFault("bytes changed while they were being written");
+    if (!isUnchanged(write)) this.onFault("bytes changed while they were being written");
     if (!swallowed) {
       this.#waitingBytes += write.copy.length;
       this.#toClient(write.copy);
@@ -243,9 +225,4 @@ export class Wire {
       write?.reject(error);
     });
   }
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

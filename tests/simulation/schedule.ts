@@ -3,6 +3,7 @@ import type { QoS } from "../../src/packet/packets.ts";
 import { Random } from "../support/random.ts";
 import type { ConnectWish, Leaving, Profile } from "./profile.ts";
 import type { Line } from "./network.ts";
+import { drawWeighted, type Weighted } from "./weighted.ts";
 
 /** Something that happens. */
 export type Happening =
@@ -96,12 +97,10 @@ export function drawLine(random: Random): Line {
   };
 }
 
-type Draw = (random: Random) => Happening;
-
 class Drawer {
   readonly #random: Random;
   readonly #profiles: readonly Profile[];
-  readonly #kinds: readonly (readonly [weight: number, draw: Draw])[];
+  readonly #kinds: Weighted<Happening>;
   #atMs = 0;
   /** Who is likely to be connected. */
   readonly #present = new Set<number>();
@@ -151,12 +150,7 @@ class Drawer {
   }
 
   #any(): Happening {
-    let rest = this.#random.next() * this.#kinds.reduce((sum, [weight]) => sum + weight, 0);
-    for (const [weight, draw] of this.#kinds) {
-      rest -= weight;
-      if (rest < 0) return draw(this.#random);
-    }
-    return this.#connect(0);
+    return drawWeighted(this.#random, this.#kinds) ?? this.#connect(0);
   }
 
   #connect(client: number): Happening {

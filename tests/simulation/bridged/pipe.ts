@@ -4,22 +4,10 @@ import type { Transport } from "../../../src/transport/transport.ts";
 import type { Random } from "../../support/random.ts";
 import type { Line } from "../network.ts";
 import type { Process, World } from "../world.ts";
+import { isUnchanged, type PendingRead, type PendingWrite, takePiece } from "../pieces.ts";
 
 /** The two ends: who has connected, and who was connected to. */
 export type End = "caller" | "called";
-
-interface PendingRead {
-  readonly into: Uint8Array;
-  readonly resolve: (count: number | null) => void;
-  readonly reject: (error: Error) => void;
-}
-
-interface PendingWrite {
-  readonly bytes: Uint8Array;
-  readonly copy: Uint8Array;
-  readonly resolve: (count: number) => void;
-  readonly reject: (error: Error) => void;
-}
 
 /** One direction: what is written at one end and read at the other. */
 class Flow {
@@ -35,7 +23,7 @@ class Flow {
   #waitingBytes = 0;
   #lastAtMs = 0;
   #read: PendingRead | undefined;
-  #write: PendingWrite | undefined;
+  #write: PendingWrite<number> | undefined;
   #readerBroken: Error | undefined;
   #writerBroken: Error | undefined;
   #isDead = false;
@@ -127,7 +115,7 @@ class Flow {
     if (room < Math.min(write.copy.length, windowBytes / 2)) return;
     this.#write = undefined;
     const count = Math.min(room, write.copy.length);
-    if (!isSame(write)) this.onFault("bytes changed while they were written");
+    if (!isUnchanged(write)) this.onFault("bytes changed while they were written");
     if (!isSwallowed) {
       this.#waitingBytes += count;
       this.#send(write.copy.subarray(0, count));
@@ -155,21 +143,12 @@ class Flow {
   }
 
   #fill(into: Uint8Array): number | null {
-    const first = this.#inbox[0]!;
-    if (first === null) return null;
-    const count = Math.min(into.length, first.length, this.#line.pieceBytes);
-    into.set(first.subarray(0, count));
-    if (count === first.length) this.#inbox.shift();
-    else this.#inbox[0] = first.subarray(count);
+    const count = takePiece(this.#inbox, into, this.#line.pieceBytes);
+    if (count === null) return null;
     this.#waitingBytes -= count;
     this.#letWrite();
     return count;
   }
-}
-
-function isSame({ bytes, copy }: PendingWrite): boolean {
-  for (let i = 0; i < copy.length; i++) if (bytes[i] !== copy[i]) return false;
-  return true;
 }
 
 /** What a {@linkcode Pipe} joins. */

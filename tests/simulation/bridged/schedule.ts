@@ -4,6 +4,7 @@ import { Random } from "../../support/random.ts";
 import type { Line } from "../network.ts";
 import type { Leaving, Profile } from "../profile.ts";
 import type { End } from "./pipe.ts";
+import { drawWeighted, type Weighted } from "../weighted.ts";
 
 /** The broker that has the bridge, and the one that it leads to. */
 export type Side = "here" | "there";
@@ -139,13 +140,11 @@ function drawCrossings(random: Random): Crossing[] {
   ];
 }
 
-type Draw = (random: Random) => Happening;
-
 class Drawer {
   readonly #random: Random;
   readonly #members: readonly Member[];
   readonly #crossings: readonly Crossing[];
-  readonly #kinds: readonly (readonly [weight: number, draw: Draw])[];
+  readonly #kinds: Weighted<Happening>;
   #atMs = 0;
 
   constructor(random: Random, members: readonly Member[], crossings: readonly Crossing[]) {
@@ -187,12 +186,7 @@ class Drawer {
   }
 
   #any(): Happening {
-    let rest = this.#random.next() * this.#kinds.reduce((sum, [weight]) => sum + weight, 0);
-    for (const [weight, draw] of this.#kinds) {
-      rest -= weight;
-      if (rest < 0) return draw(this.#random);
-    }
-    return { type: "cut" };
+    return drawWeighted(this.#random, this.#kinds) ?? { type: "cut" };
   }
 
   #leave(client: number): Happening {

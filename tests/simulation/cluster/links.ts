@@ -3,6 +3,7 @@ import type { LinkCarrier } from "../../../src/cluster/connections.ts";
 import type { Transport } from "../../../src/transport/transport.ts";
 import type { Random } from "../../support/random.ts";
 import type { Process, World } from "../world.ts";
+import { isUnchanged, type PendingRead, type PendingWrite, takePiece } from "../pieces.ts";
 
 /** How the way between two nodes is. */
 export interface LinkWay {
@@ -168,19 +169,6 @@ class LinkConnection {
   }
 }
 
-interface PendingRead {
-  readonly into: Uint8Array;
-  readonly resolve: (count: number | null) => void;
-  readonly reject: (error: Error) => void;
-}
-
-interface PendingWrite {
-  readonly bytes: Uint8Array;
-  readonly copy: Uint8Array;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 class LinkEnd {
   readonly transport: Transport;
   peer!: LinkEnd;
@@ -253,7 +241,7 @@ class LinkEnd {
     const { peer, way } = this;
     if (peer.#unread > 0 && peer.#unread + write.copy.length > way.windowBytes) return;
     this.#write = undefined;
-    if (!isSame(write.bytes, write.copy)) this.#links.onFault("bytes changed while a link was writing them");
+    if (!isUnchanged(write)) this.#links.onFault("bytes changed while a link was writing them");
     peer.#unread += write.copy.length;
     // What is written at once may come in two parts.
     const cut = way.pieceBytes < 1000 ? this.#links.random.between(0, write.copy.length) : write.copy.length;
@@ -303,12 +291,8 @@ class LinkEnd {
   }
 
   #fill(into: Uint8Array): number | null {
-    const first = this.#inbox[0]!;
-    if (first === null) return null;
-    const count = Math.min(into.length, first.length, this.way.pieceBytes);
-    into.set(first.subarray(0, count));
-    if (count === first.length) this.#inbox.shift();
-    else this.#inbox[0] = first.subarray(count);
+    const count = takePiece(this.#inbox, into, this.way.pieceBytes);
+    if (count === null) return null;
     this.#unread -= count;
     if (this.peer.#write !== undefined) this.#links.world.after(0, () => this.peer.letWrite());
     return count;
@@ -329,8 +313,4 @@ class LinkEnd {
       this.letWrite();
     });
   }
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.every((byte, i) => byte === b[i]);
 }

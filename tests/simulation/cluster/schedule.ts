@@ -4,6 +4,7 @@ import type { Leaving, Profile } from "../profile.ts";
 import { drawProfile, type Happening, tellAction as tellOfClient, tellProfile } from "../schedule.ts";
 import type { LinkWay } from "./links.ts";
 import type { LogDistance } from "./log.ts";
+import { drawWeighted, type Weighted } from "../weighted.ts";
 
 type OfClient = Exclude<Extract<Happening, { readonly client: number }>, { readonly type: "connect" }>;
 
@@ -72,12 +73,10 @@ export function drawClusterSchedule(seed: number): ClusterSchedule {
   };
 }
 
-type Draw = () => ClusterHappening;
-
 class Drawer {
   readonly #random: Random;
   readonly #profiles: readonly Profile[];
-  readonly #kinds: readonly (readonly [weight: number, draw: Draw])[];
+  readonly #kinds: Weighted<ClusterHappening>;
   #atMs = 0;
   /** Who is likely to be connected. */
   readonly #present = new Set<number>();
@@ -136,12 +135,7 @@ class Drawer {
   }
 
   #any(): ClusterHappening {
-    let rest = this.#random.next() * this.#kinds.reduce((sum, [weight]) => sum + weight, 0);
-    for (const [weight, draw] of this.#kinds) {
-      rest -= weight;
-      if (rest < 0) return draw();
-    }
-    return this.#connect(0);
+    return drawWeighted(this.#random, this.#kinds) ?? this.#connect(0);
   }
 
   #connect(client: number): ClusterHappening {
