@@ -51,10 +51,19 @@ async function live(url: string, clients: MqttJsClients): Promise<() => Promise<
   return publish;
 }
 
+/** Takes a picture of what the page shows once the broker has told its figures, while the house goes on. */
 async function take(page: Page, name: string, height: number): Promise<void> {
   await page.setViewportSize({ width: 1200, height });
-  await page.waitForTimeout(2500);
+  await publishFor(2500);
   await page.screenshot({ path: `${folder}${name}.png` });
+}
+
+async function publishFor(ms: number): Promise<void> {
+  const end = Date.now() + ms;
+  while (Date.now() < end) {
+    await publish();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 
 if (chromiumPath === undefined) throw new Error("Chromium is not installed");
@@ -72,11 +81,7 @@ await using clients = new MqttJsClients();
 const publish = await live(`mqtt://127.0.0.1:${broker.addresses["tcp"]!.port}`, clients);
 await using browser = await TestBrowser.launch();
 const page = await browser.open(broker.adminUrl!);
-const end = Date.now() + RUN_MS;
-while (Date.now() < end) {
-  await publish();
-  await new Promise((resolve) => setTimeout(resolve, 500));
-}
+await publishFor(RUN_MS);
 await take(page, "overview", 1000);
 for (const [view, name, height] of [["topics", "topics", 860], ["client?id=phone", "client", 860]] as const) {
   const path = view === "topics" ? "topics?name=house/kitchen/temperature" : view;
