@@ -106,12 +106,18 @@ export class Search {
     while (those.length > 0) {
       const batch = those.splice(0, batchSize);
       const limitMs = batch.reduce((sum, { ms }) => sum + LIMIT_FACTOR * ms, LEAST_LIMIT_MS);
-      const { passed } = await this.#parts.runs.withMutant(batch.map(({ file }) => file), number, limitMs);
+      const run = { files: batch.map(({ file }) => file), limitMs };
+      const isNoticed = await this.#fails(run, number) && !await this.#fails(run, 0);
       if (this.#parts.signal.aborted) return false;
-      if (!passed) return this.#foundBy(batch, file);
+      if (isNoticed) return this.#foundBy(batch, file);
       batchSize = Math.min(2 * batchSize, MOST_AT_ONCE);
     }
     return false;
+  }
+
+  /** On a machine with other work tests may fail without a mutant: then they say nothing about it. */
+  async #fails({ files, limitMs }: { files: readonly string[]; limitMs: number }, mutant: number): Promise<boolean> {
+    return !(await this.#parts.runs.withMutant(files, mutant, limitMs)).passed;
   }
 
   #foundBy(tests: readonly Test[], file: string): true {
