@@ -29,7 +29,7 @@ export interface WriteQueueParts {
   readonly store: Store;
   readonly logger: Logger;
   readonly times: Times;
-  /** Asked with each batch for what goes in front of it, so that its times are right after a restart. @default nothing */
+  /** Asked with each batch for what goes with it, so that its times are right after a restart. @default nothing */
   readonly clock?: () => ClockChange | undefined;
   /** Highest message id that was ever given. */
   readonly lastMessageId: number;
@@ -316,7 +316,8 @@ export class WriteQueue {
       }
     }
     const clock = changes.length > 0 ? this.#parts.clock?.() : undefined;
-    if (clock) changes.unshift(clock);
+    // The last: what was appended of the clock has waited, perhaps while the clock was set once more.
+    if (clock) changes.push(clock);
     // What the same batch lets go again is not in the store for those who need it later.
     for (const message of unneeded) message.storedId = 0;
     this.#entries = [];

@@ -15,7 +15,7 @@ export const times = { toStored: (ms: number) => ms, fromStored: (ms: number) =>
 
 /** A write queue on an open store in memory. */
 export async function journalOf(
-  waits: Pick<WriteQueueParts, "retryMs" | "lastingRetryMs" | "opened" | "now"> = { retryMs: 0 },
+  waits: Pick<WriteQueueParts, "retryMs" | "lastingRetryMs" | "opened" | "now" | "clock"> = { retryMs: 0 },
 ) {
   const store = new MemoryStore();
   await store.open();

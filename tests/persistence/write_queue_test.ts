@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { CommitWaiter, WriteQueue } from "../../src/persistence/write_queue.ts";
-import { type Change, StoreError } from "../../src/store/store.ts";
+import { type Change, type ClockChange, StoreError } from "../../src/store/store.ts";
 import { Message } from "../../src/message.ts";
 import { parseTopicName } from "../../src/packet/topic.ts";
 import { until } from "../support/durable_broker.ts";
@@ -30,6 +30,20 @@ Deno.test("What one turn changes is one batch, and what comes while it is stored
   store.release();
   await writeQueue.settled();
   assertEquals([told, writeQueue.committed, numbers(store.changes)], [[3, 5], 5, [1, 2, 3, 4, 5]]);
+});
+
+Deno.test("Of two steps of the clock in one batch the later one is what the store knows", async () => {
+  const clock = { type: "clock", at: 1000, epoch: 0 } as const;
+  const now: { clock?: ClockChange } = {};
+  const { store, writeQueue } = await journalOf({ retryMs: 0, clock: () => now.clock });
+  store.hold();
+  writeQueue.append(change(1));
+  await until("the store to be asked", () => store.held === 1);
+  writeQueue.append({ ...clock, epoch: 10_000 });
+  now.clock = { ...clock, at: 1100, epoch: 70_100 };
+  store.release();
+  await writeQueue.settled();
+  assertEquals(store.changes.filter(({ type }) => type === "clock").at(-1), now.clock);
 });
 
 Deno.test("What is noted while somebody holds the write queue back is one batch, which the next holder waits for", async () => {
