@@ -52,6 +52,7 @@ export async function checkStart(config: ResolvedConfig): Promise<StartFindings>
   const places = [
     ...config.listeners.map(({ name, tls }) => ({ place: formatKeyPath(["listeners", name]), tls })),
     ...adminListeners(config).map(({ place, listener: { tls } }) => ({ place, tls })),
+    { place: "cluster", tls: config.cluster?.tls },
   ];
   for (const { place, tls } of places) await checkTlsMaterial(place, tls, faults, warnings);
   await checkTokens(config, faults);

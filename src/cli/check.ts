@@ -1,4 +1,3 @@
-import { isAbsolute, resolve } from "node:path";
 import type { ResolvedConfig, ResolvedLimits } from "../config/config.ts";
 import { ConfigError, formatPosition, type Position } from "../config/config_error.ts";
 import { formatKeyPath } from "../config/key_path.ts";
@@ -14,6 +13,7 @@ import { checkSqliteFile } from "../store/sqlite/load.ts";
 import { formatAddress } from "./address.ts";
 import { ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
+import { findMissing, LISTENER_FILES, type Problem } from "./named_files.ts";
 import type { CliServices } from "./services.ts";
 import { host } from "../runtime/host.ts";
 
@@ -114,29 +114,19 @@ function differences(limits: ResolvedLimits, from: ResolvedLimits): string[] {
   return changed.map((key) => `${toHyphens(key)}: ${formatValue(limitKeys[key], limits[key])}`);
 }
 
-/** Keys of a listener that name a file or folder. */
-const TLS_FILES = ["certfile", "keyfile", "keyfilePassphraseFile", "cafile", "capath", "crlfile"] as const;
-const NATS_FILES = ["passwordFile", "tokenFile", "credentialsFile", "cafile", "certfile", "keyfile"] as const;
-
-/** Something that the config names and that cannot be used. */
-interface Problem {
-  /** Key path. */
-  readonly place: string;
-  readonly problem: string;
-}
-
 /** What cannot be started anyhow is left out, so that one fault is told once. */
 function without(missing: readonly Problem[], config: ResolvedConfig): ResolvedConfig {
   const isMissing = (place: string) => missing.some((problem) => problem.place === place);
   const below = (listener: string) =>
-    TLS_FILES.some((key) => isMissing(formatKeyPath(["listeners", listener, toHyphens(key)])));
-  const { listeners, plugins, persistence } = config;
+    LISTENER_FILES.some((key) => isMissing(formatKeyPath(["listeners", listener, toHyphens(key)])));
+  const { listeners, plugins, persistence, cluster } = config;
   // The file of a database is looked at from outside.
   const keepsStore = persistence.type === "module" && !isMissing("persistence.type");
   return {
     ...config,
     listeners: listeners.filter(({ name }) => !below(name)),
     plugins: plugins.filter(({ place }) => !isMissing(place)),
+    cluster: missing.some(({ place }) => place.startsWith("cluster.")) ? undefined : cluster,
     persistence: keepsStore ? persistence : { type: "memory" },
   };
 }
@@ -155,61 +145,4 @@ async function lookAtDatabase(
   if (finding === undefined) return { faults: [], warnings: [] };
   const problem = { place: "persistence.path", problem: finding.text };
   return finding.kind === "fault" ? { faults: [problem], warnings: [] } : { faults: [], warnings: [problem] };
-}
-
-async function findMissing(config: ResolvedConfig): Promise<Problem[]> {
-  const missing: Problem[] = [];
-  for (const { place, path, folder } of namedFiles(config)) {
-    const problem = await problemOf(path, folder);
-    if (problem !== undefined) missing.push({ place, problem });
-  }
-  return missing;
-}
-
-interface NamedFile {
-  readonly place: string;
-  readonly path: string;
-  readonly folder: boolean;
-}
-
-function namedFiles({ listeners, plugins, persistence, cluster, baseDirectory }: ResolvedConfig): NamedFile[] {
-  const files = listeners.flatMap(({ name, tls }) =>
-    TLS_FILES.flatMap((key): NamedFile[] => {
-      const path = tls?.[key];
-      return path === undefined
-        ? []
-        : [{ place: formatKeyPath(["listeners", name, toHyphens(key)]), path, folder: key === "capath" }];
-    })
-  );
-  const access = { ...cluster?.log.access, ...cluster?.log.access.tls };
-  for (const key of NATS_FILES) {
-    const place = formatKeyPath(["cluster", "log", toHyphens(key)]);
-    if (access[key] !== undefined) files.push({ place, path: access[key], folder: false });
-  }
-  for (const { specifier, options, place } of plugins) {
-    if (specifier === "auth.file") {
-      files.push({ place, path: (options as { readonly passwordFile: string }).passwordFile, folder: false });
-    } else files.push(...namedModule(place, specifier, baseDirectory));
-  }
-  if (persistence.type === "module") {
-    files.push(...namedModule("persistence.type", persistence.specifier, baseDirectory));
-  }
-  return files;
-}
-
-/** The file of a module, if it is named by its path. */
-function namedModule(place: string, specifier: string, baseDirectory: string): NamedFile[] {
-  const isPath = specifier.startsWith(".") || isAbsolute(specifier);
-  return isPath ? [{ place, path: resolve(baseDirectory, specifier), folder: false }] : [];
-}
-
-async function problemOf(path: string, folder: boolean): Promise<string | undefined> {
-  try {
-    const { isDirectory } = await host.stat(path);
-    if (isDirectory === folder) return undefined;
-    return `${path} must be a ${folder ? "folder" : "file"}: got a ${folder ? "file" : "folder"}`;
-  } catch (error) {
-    if (error instanceof host.errors.NotFound) return `${path} is not there`;
-    return `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`;
-  }
 }

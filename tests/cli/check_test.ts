@@ -120,6 +120,54 @@ plugins:
   ]);
 });
 
+Deno.test("--check misses files of bridges and of links between nodes", async () => {
+  const { certificate, key } = makeAuthority().issue({ commonName: "node-a", notAfter: inDays(90) });
+  const { exitCode, error } = await check(
+    `bridges:
+  cloud:
+    address: broker.example
+    ssl: on
+    cafile: cloud.pem
+    certfile: mine.pem
+    username: house
+    password-file: secret
+    topics: [{filter: "a/#", direction: out}]
+cluster:
+  name: x
+  node: a
+  certfile: node.pem
+  keyfile: gone.pem
+  cafile: nodes.pem
+`,
+    { "mine.pem": certificate + key, "node.pem": certificate },
+  );
+  assertEquals(exitCode, 2);
+  assertEquals(error, [
+    "b.yaml:5:13: bridges.cloud.cafile: cloud.pem is not there",
+    "b.yaml:8:20: bridges.cloud.password-file: secret is not there",
+    "b.yaml:14:12: cluster.keyfile: gone.pem is not there",
+    "b.yaml:15:11: cluster.cafile: nodes.pem is not there",
+  ]);
+});
+
+Deno.test("--check matches the certificate and the key of a node", async () => {
+  const authority = makeAuthority();
+  const one = authority.issue({ commonName: "node-a", notAfter: inDays(90) });
+  const other = authority.issue({ commonName: "node-b", notAfter: inDays(90) });
+  const { exitCode, error } = await check(
+    `cluster:
+  name: x
+  node: a
+  certfile: node.pem
+  keyfile: key.pem
+  cafile: nodes.pem
+`,
+    { "node.pem": one.certificate, "key.pem": other.key, "nodes.pem": authority.certificate },
+  );
+  assertEquals(exitCode, 2);
+  assertMatch(error.join("\n"), /^b\.yaml:\d+:\d+: cluster(\.keyfile)?: .*key\.pem/);
+});
+
 Deno.test("--check misses files that sign a node in at its log", async () => {
   const { exitCode, error } = await check(
     `cluster:
