@@ -2,6 +2,7 @@ import { basename, fromFileUrl, join, resolve } from "@std/path";
 import { makeAuthority } from "../support/certificates.ts";
 import { joined } from "./bridged.ts";
 import { clustered, natsCluster, type NodeOfCluster } from "./clustered.ts";
+import { rabbitCluster, rabbitVersion } from "./rabbitmq.ts";
 import type { Setup } from "./scenarios.ts";
 
 /** A broker that runs, in a process and a folder of its own. */
@@ -178,8 +179,11 @@ const nats: Broker = {
   start: natsCluster,
 };
 
+/** For what crosses a cluster only. */
+const rabbitmq: Broker = { name: "rabbitmq", version: rabbitVersion, start: rabbitCluster };
+
 /** The broker first, then its peers, in the order they take turns. */
-export const brokers: readonly Broker[] = [ours, aedes, mosquitto, nats, relay];
+export const brokers: readonly Broker[] = [ours, aedes, mosquitto, nats, rabbitmq, relay];
 
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -7,8 +7,8 @@ import { cpuPerMessage, type Scenario, scenarios as allScenarios } from "./scena
 export const USAGE = `usage: deno task bench [options]
   --quick            a few scenarios, one second and one run each
   --only TEXT        the scenario of that name, or all whose name holds the text; may be given several times
-  --brokers LIST     of ours,aedes,mosquitto (these), relay, and nats for what crosses a cluster; the first is held
-                     against the others
+  --brokers LIST     of ours,aedes,mosquitto (these), relay, and nats and rabbitmq for what crosses a cluster;
+                     the first is held against the others
   --against FOLDER   another checkout of this broker, a peer named after its folder; may be given several times. Without
                      --brokers it runs against ours alone. Adds the range of the ratios run by run, and --cpu
   --cpu              adds the broker's processor time for each message, where /proc tells

@@ -88,7 +88,7 @@ interface Extras {
 function scenario(name: string, load: string, extras: Extras = {}): Scenario {
   const { metrics = [throughput], setup = {}, without = [], isQuick = false } = extras;
   const ways = { transport: "tcp", persistence: "memory", admin: "off", ...setup } as const;
-  const others = ways.cluster ? without : [...without, clusterPeer];
+  const others = ways.cluster ? without : [...without, ...clusterPeers];
   return { name, load: load.split(" "), metrics, without: others, isQuick, setup: ways };
 }
 
@@ -122,8 +122,8 @@ const durable = "pubsub --qos 1 --durable";
 const bridging = ["aedes", "relay"];
 /** Brokers that have no cluster. */
 const single = ["aedes", "mosquitto", "relay"];
-/** The peer that is there for its cluster only. */
-const clusterPeer = "nats";
+/** Peers that are there for their clusters only. */
+const clusterPeers = ["nats", "rabbitmq"];
 
 /** All that is measured, in the order of the table. */
 export const scenarios: readonly Scenario[] = [

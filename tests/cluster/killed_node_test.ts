@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { Broker } from "../../src/broker/broker.ts";
-import { natsInstalled, NatsServers, retryPause } from "../log/nats_servers.ts";
+import { natsInstalled, NatsServers } from "../log/nats_servers.ts";
+import { retryPause } from "../support/ports.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { freePort } from "./proxy.ts";
 

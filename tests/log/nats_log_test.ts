@@ -8,7 +8,8 @@ import { openNatsLog } from "../../src/log/nats_log.ts";
 import { assertUnreadable, type LogEngine, numbered, numberOf, take, testLog } from "./contract.ts";
 import { patiently } from "../support/patience.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
-import { natsInstalled, NatsServers, retryPause } from "./nats_servers.ts";
+import { natsInstalled, NatsServers } from "./nats_servers.ts";
+import { retryPause } from "../support/ports.ts";
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
 const cluster = "plant-7";

@@ -1,6 +1,7 @@
 /** Real NATS servers with JetStream, on ports of their own and in a folder that is removed. */
 import { join } from "@std/path";
 import { patiently } from "../support/patience.ts";
+import { freePorts, listening } from "../support/ports.ts";
 
 /** Whether `nats-server` is installed; where it is not, tests that need it are skipped, and counted as such. */
 export const natsInstalled: boolean = await isInstalled();
@@ -122,27 +123,4 @@ export class NatsServers implements AsyncDisposable {
 function spawn(args: readonly string[]): Deno.ChildProcess {
   const options: Deno.CommandOptions = { args: [...args], stdin: "null", stdout: "null", stderr: "null" };
   return new Deno.Command("nats-server", options).spawn();
-}
-
-/** Ports that nobody listened on just now, all different. */
-function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map(({ addr }) => addr.port);
-  for (const listener of listeners) listener.close();
-  return ports;
-}
-
-async function listening(port: number): Promise<void> {
-  for (;;) {
-    try {
-      return (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-    } catch {
-      await retryPause();
-    }
-  }
-}
-
-/** Between two looks at a process that tells nothing by itself. */
-export function retryPause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 50));
 }

@@ -9,7 +9,8 @@ import { patiently } from "../support/patience.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
 import { makeAccount } from "./nats_accounts.ts";
-import { natsInstalled, NatsServers, retryPause } from "./nats_servers.ts";
+import { natsInstalled, NatsServers } from "./nats_servers.ts";
+import { retryPause } from "../support/ports.ts";
 
 const ignore = !natsInstalled;
 
