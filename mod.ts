@@ -23,6 +23,7 @@ export {
   type AdminRequestOptions,
   type AdminUser,
   Broker,
+  type BrokerConstructor,
   type BrokerEnvironment,
   type Clock,
   type DuplexSocket,
@@ -92,6 +93,15 @@ export type {
   TopicCheckConfig,
   UsernameFromCertificate,
 } from "./src/config/config.ts";
+export type {
+  AnyOptions,
+  CheckedAuth,
+  CheckedConfig,
+  CheckedPlugin,
+  CheckedPlugins,
+  CheckedTopicCheck,
+  OptionsOf,
+} from "./src/config/checked_config.ts";
 export { checkConfig } from "./src/config/check.ts";
 export { ConfigError, type ConfigFault, type Position } from "./src/config/config_error.ts";
 export type { KeyPath } from "./src/config/key_path.ts";

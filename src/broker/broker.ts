@@ -1,5 +1,18 @@
-import type { BrokerConfig, ResolvedConfig } from "../config/config.ts";
-import { resolveConfig } from "../config/resolve.ts";
+import type { ClientEvent } from "../admin/event.ts";
+import type { TopicsView } from "../admin/topics_view.ts";
+import type { CheckedConfig } from "../config/checked_config.ts";
+import type { RetainedDeletion } from "../embedding/inspection.ts";
+import type { LocalClient, LocalClientOptions } from "../embedding/local_client.ts";
+import type {
+  BrokerEventListener,
+  BrokerEventName,
+  BrokerEvents,
+  EventsOptions,
+  ListenOptions,
+} from "../embedding/program_events.ts";
+import type { RequestHandler, RequestOptions, RespondOptions } from "../embedding/requests.ts";
+import type { ReceivedMessage, Subscribed, SubscribeOptions } from "../embedding/subscribing.ts";
+import type { BridgeSnapshot } from "../hooks/figures.ts";
 import type {
   BrokerStatistics,
   ClientSnapshot,
@@ -8,50 +21,22 @@ import type {
   PublishResult,
   SessionSnapshot,
 } from "../hooks/plugin.ts";
-import type { BridgeSnapshot } from "../hooks/figures.ts";
-import type { Bridge } from "../bridge/bridge.ts";
 import type { ApplicationMessage, Payload } from "../message.ts";
+import type { Observability } from "../metrics/observability.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 import type { DuplexSocket } from "../runtime/duplex.ts";
+import type { BrokerEnvironment } from "../runtime/environment.ts";
 import type { ByteStream } from "../transport/stream.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { UpgradeHead } from "../transport/websocket/handed_socket.ts";
-import { quote } from "../quote.ts";
-import type { ClientEvent } from "../admin/event.ts";
-import type { TopicsView } from "../admin/topics_view.ts";
-import type { BrokerEnvironment } from "../runtime/environment.ts";
-import { checkSignal, whenAborted } from "../embedding/aborting.ts";
-import type { RetainedDeletion } from "../embedding/inspection.ts";
-import {
-  type BrokerEventListener,
-  type BrokerEventName,
-  type BrokerEvents,
-  type EventsOptions,
-  type ListenOptions,
-  ProgramEvents,
-} from "../embedding/program_events.ts";
-import type { RequestHandler, RequestOptions, RespondOptions } from "../embedding/requests.ts";
-import type { ReceivedMessage, Subscribed, SubscribeOptions } from "../embedding/subscribing.ts";
 import type { AdminRequestOptions } from "./administration.ts";
-import type { LocalClient, LocalClientOptions } from "../embedding/local_client.ts";
-import type { Observability } from "../metrics/observability.ts";
+import { Broker as BrokerImplementation, type StartOptions } from "./broker_implementation.ts";
+import type { Accepted, HandInOptions, UpgradeOptions } from "./hand_ins.ts";
 import type { ListenerAddress } from "./listeners.ts";
-import { observe } from "./observed.ts";
-import { nothingReloaded, reload, type ReloadReport } from "./reload.ts";
-import {
-  type Accepted,
-  acceptStream,
-  type HandInOptions,
-  upgradeNodeSocket,
-  type UpgradeOptions,
-  upgradeWebRequest,
-} from "./hand_ins.ts";
-import { makeRun, openRun, type Run } from "./run.ts";
-import { PLUGIN_PATIENCE_MS, shutDown } from "./shutdown.ts";
-import { within } from "../runtime/within.ts";
-import { host } from "../runtime/host.ts";
+import type { ReloadReport } from "./reload.ts";
 
 export type { AdminRequestOptions, AdminUser } from "./administration.ts";
+export type { StartOptions } from "./broker_implementation.ts";
 export type { ListenerAddress } from "./listeners.ts";
 export type { Accepted, HandInOptions, UpgradeOptions } from "./hand_ins.ts";
 export type { DuplexSocket } from "../runtime/duplex.ts";
@@ -69,16 +54,6 @@ export type { Machine } from "../runtime/machine.ts";
 export type { MetricsPage, Observability } from "../metrics/observability.ts";
 
 /**
- * How a broker is started.
- *
- * @category Broker
- */
-export interface StartOptions {
-  /** Shuts the broker down when it is aborted, also while it starts. @default only {@linkcode Broker.shutdown} does */
-  readonly signal?: AbortSignal;
-}
-
-/**
  * An MQTT broker. It may be started again after a shutdown: what its store holds is back then, everything else begins
  * anew.
  *
@@ -93,64 +68,12 @@ export interface StartOptions {
  * await broker.publish("hello", "world", { qos: 1, retain: true });
  * ```
  */
-export class Broker implements AsyncDisposable {
-  readonly #environment: BrokerEnvironment;
-  /** Listeners of the program, who outlive a run. */
-  readonly #events = new ProgramEvents();
-  readonly #observability = observe({
-    brokerParts: () => this.#run.brokerParts,
-    listeners: () => this.#run.listeners,
-    adminListeners: () => this.#run.administration.listeners,
-    bridges: () => this.bridges(),
-    state: () => this.#state,
-  });
-  #config: ResolvedConfig;
-  #run: Run;
-  #state: "new" | "starting" | "started" | "stopping" | "stopped" = "new";
-  #opening: Promise<void> | undefined;
-  #stopping: Promise<void> | undefined;
-  #forgetSignal = () => {};
-
-  /**
-   * Checks the config; nothing is opened or read yet.
-   *
-   * @param config without it the command line's defaults; for a parsed YAML file see {@linkcode Broker.fromYaml}
-   * @throws {ConfigError} with every fault of the config
-   */
-  constructor(config: BrokerConfig = {}, environment: BrokerEnvironment = {}) {
-    const baseDirectory = environment.baseDirectory ?? host.cwd();
-    this.#environment = environment;
-    this.#config = resolveConfig(config, { baseDirectory });
-    this.#run = this.#makeRun();
-  }
-
-  /**
-   * Makes a broker of a config whose keys are spelt as in YAML files: `max-packet-size`. It may come from a YAML or JSON
-   * file, or from {@linkcode loadConfigFile}.
-   *
-   * @throws {ConfigError} with every fault of the config
-   *
-   * @example
-   * ```ts
-   * import { Broker, loadConfigFile } from "@amqtt/broker";
-   *
-   * const { config, baseDirectory } = await loadConfigFile("examples/acl.yaml");
-   * await using broker = Broker.fromYaml(config, { baseDirectory });
-   * ```
-   */
-  static fromYaml(config: Readonly<Record<string, unknown>>, environment: BrokerEnvironment = {}): Broker {
-    return new Broker(config as BrokerConfig, environment);
-  }
-
+export interface Broker extends AsyncDisposable {
   /** What it listens on, by listener name; listeners without a socket are left out. */
-  get addresses(): Readonly<Record<string, ListenerAddress>> {
-    return this.#run.listeners.addresses;
-  }
+  readonly addresses: Readonly<Record<string, ListenerAddress>>;
 
   /** The clients that are connected now. */
-  get clients(): ClientSnapshot[] {
-    return this.#run.inProcess.clients;
-  }
+  readonly clients: ClientSnapshot[];
 
   /**
    * The sessions, with or without a connected client, each as it is when its turn comes. Meant for a loop, since there may
@@ -166,19 +89,13 @@ export class Broker implements AsyncDisposable {
    * }
    * ```
    */
-  sessions(): IterableIterator<SessionSnapshot> {
-    return this.#run.inProcess.sessions();
-  }
+  sessions(): IterableIterator<SessionSnapshot>;
 
   /** One client's session as it is now; `undefined`: it has none. */
-  session(clientIdentifier: string): SessionSnapshot | undefined {
-    return this.#run.inProcess.session(clientIdentifier);
-  }
+  session(clientIdentifier: string): SessionSnapshot | undefined;
 
   /** The bridges as they are now, in the config's order. */
-  bridges(): BridgeSnapshot[] {
-    return this.#run.bridges?.snapshots ?? [];
-  }
+  bridges(): BridgeSnapshot[];
 
   /**
    * Ends a bridge's connection, and makes no other one until it is resumed or the broker is started again. What is
@@ -187,9 +104,7 @@ export class Broker implements AsyncDisposable {
    * @param name its key in `bridges`
    * @throws {Error} if there is no such bridge, or the broker is not started
    */
-  pauseBridge(name: string): void {
-    this.#bridge("pause", name).pause();
-  }
+  pauseBridge(name: string): void;
 
   /**
    * Connects a bridge that was paused, at once. Does nothing if it was not.
@@ -197,9 +112,7 @@ export class Broker implements AsyncDisposable {
    * @param name its key in `bridges`
    * @throws {Error} if there is no such bridge, or the broker is not started
    */
-  resumeBridge(name: string): void {
-    this.#bridge("resume", name).resume();
-  }
+  resumeBridge(name: string): void;
 
   /**
    * Ends a bridge's connection if there is one, and connects it without a wait, also if it was paused.
@@ -207,26 +120,13 @@ export class Broker implements AsyncDisposable {
    * @param name its key in `bridges`
    * @throws {Error} if there is no such bridge, or the broker is not started
    */
-  reconnectBridge(name: string): void {
-    this.#bridge("reconnect", name).reconnect();
-  }
-
-  #bridge(action: string, name: string): Bridge {
-    if (this.#state !== "started") throw new Error(`Cannot ${action} bridge ${quote(name)}: the broker is not started`);
-    const bridge = this.#run.bridges?.get(name);
-    if (!bridge) throw new Error(`Cannot ${action} bridge ${quote(name)}: there is none of this name in bridges`);
-    return bridge;
-  }
+  reconnectBridge(name: string): void;
 
   /** The retained messages by topic name, as of now. */
-  get retained(): ReadonlyMap<string, ApplicationMessage> {
-    return this.#run.inProcess.retained;
-  }
+  readonly retained: ReadonlyMap<string, ApplicationMessage>;
 
   /** Counters since the start, and figures: a frozen snapshot as of now. */
-  get statistics(): BrokerStatistics {
-    return this.#run.brokerParts.statistics.snapshot();
-  }
+  readonly statistics: BrokerStatistics;
 
   /**
    * Metrics, and how the broker is, for who asks over HTTP.
@@ -241,9 +141,7 @@ export class Broker implements AsyncDisposable {
    * const response = new Response(body, { headers: { "Content-Type": contentType } });
    * ```
    */
-  get observability(): Observability {
-    return this.#observability;
-  }
+  readonly observability: Observability;
 
   /**
    * Loads the plugins and opens the listeners, with the config that was given last. After a shutdown, or a start that
@@ -254,38 +152,16 @@ export class Broker implements AsyncDisposable {
    * @throws {Error} if the broker is running or not quite shut down, a plugin does not load, or a listener cannot be
    * opened; everything is closed again then
    */
-  async start({ signal }: StartOptions = {}): Promise<void> {
-    checkSignal(signal, "Cannot start the broker");
-    signal?.throwIfAborted();
-    this.#beginRun();
-    this.#state = "starting";
-    const run = this.#run;
-    this.#forgetSignal = whenAborted(signal, () => void this.shutdown().catch(() => {}));
-    this.#opening = openRun(run);
-    try {
-      await this.#opening;
-      if (this.#stopping) throw new Error("Cannot start the broker: it was shut down meanwhile");
-      this.#state = "started";
-    } catch (error) {
-      await this.shutdown();
-      signal?.throwIfAborted();
-      throw error;
-    }
-    await run.brokerParts.hooks.afterStart();
-  }
+  start(options?: StartOptions): Promise<void>;
 
   /**
    * Publishes the wills, closes every connection in bounded time, and frees everything. May be called again. What
    * {@linkcode Broker.sessions} and the like tell stays until the next start.
    */
-  shutdown(): Promise<void> {
-    return this.#stopping ??= this.#stop(this.#run);
-  }
+  shutdown(): Promise<void>;
 
   /** {@linkcode Broker.shutdown}, for `await using`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.shutdown();
-  }
+  [Symbol.asyncDispose](): Promise<void>;
 
   /**
    * Reads certificates, password files and permissions again without dropping anybody. What is faulty is logged, and
@@ -307,21 +183,11 @@ export class Broker implements AsyncDisposable {
    * console.log(needsRestart, failed); // [ "max-inflight" ] []
    * ```
    */
-  async reload(config?: BrokerConfig): Promise<ReloadReport> {
-    const { brokerParts, listeners, administration } = this.#run;
-    const running = brokerParts.config;
-    const now = config && resolveConfig(config, { baseDirectory: running.baseDirectory });
-    this.#config = now ?? this.#config;
-    if (this.#state !== "started") return nothingReloaded;
-    const { hooks } = brokerParts;
-    const report = await reload(running, now, {
-      sockets: [listeners, administration.listeners],
-      hooks,
-      administration,
-    });
-    administration.renewLink();
-    return report;
-  }
+  reload<
+    Plugins extends readonly unknown[] = never,
+    SignInPlugins extends readonly unknown[] = never,
+    TopicPlugins extends readonly unknown[] = never,
+  >(config?: CheckedConfig<Plugins, SignInPlugins, TopicPlugins>): Promise<ReloadReport>;
 
   /**
    * Publishes a message; no permission is asked. Resolves when it is routed, and at QoS 1 and 2 stored where it has to be.
@@ -344,10 +210,7 @@ export class Broker implements AsyncDisposable {
    * console.log(subscribers); // 0: nobody listens yet
    * ```
    */
-  publish(topicName: string, payload: Payload, options?: PublishOptions): Promise<PublishResult> {
-    const fault = this.#stoppedFault(`Cannot publish to ${quote(String(topicName))}`);
-    return fault ? Promise.reject(fault) : this.#run.inProcess.publish(topicName, payload, options);
-  }
+  publish(topicName: string, payload: Payload, options?: PublishOptions): Promise<PublishResult>;
 
   /**
    * Subscribes the program itself, from this call on. Messages wait in a queue of `queue-limit` messages and
@@ -372,9 +235,7 @@ export class Broker implements AsyncDisposable {
    * }
    * ```
    */
-  subscribe(topicFilter: string, options?: SubscribeOptions): Subscribed {
-    return this.#run.inProcess.subscribe(topicFilter, options);
-  }
+  subscribe(topicFilter: string, options?: SubscribeOptions): Subscribed;
 
   /**
    * Sends a request and waits for its response (MQTT 5.0 §4.10): from another part of the program, or from a client of MQTT
@@ -399,10 +260,7 @@ export class Broker implements AsyncDisposable {
    * console.log(new TextDecoder().decode(reply.payload)); // HELLO
    * ```
    */
-  request(topicName: string, body: Payload, options?: RequestOptions): Promise<ReceivedMessage> {
-    const fault = this.#stoppedFault(`Cannot request ${quote(String(topicName))}`);
-    return fault ? Promise.reject(fault) : this.#run.inProcess.requests.request(topicName, body, options);
-  }
+  request(topicName: string, body: Payload, options?: RequestOptions): Promise<ReceivedMessage>;
 
   /**
    * Responds to requests (MQTT 5.0 §4.10), of the program and of clients. A client gets no response at a topic that it may not
@@ -426,11 +284,7 @@ export class Broker implements AsyncDisposable {
    * stop.abort();
    * ```
    */
-  respond(topicFilter: string, handler: RequestHandler, options?: RespondOptions): Disposable {
-    const fault = this.#stoppedFault(`Cannot respond to ${quote(String(topicFilter))}`);
-    if (fault) throw fault;
-    return this.#run.inProcess.requests.respond(topicFilter, handler, options);
-  }
+  respond(topicFilter: string, handler: RequestHandler, options?: RespondOptions): Disposable;
 
   /**
    * Tells a listener of what happens, from this call on, also before a start and over several. Nothing is slower for events
@@ -453,9 +307,7 @@ export class Broker implements AsyncDisposable {
     event: Name,
     listener: BrokerEventListener<Name>,
     options?: ListenOptions,
-  ): Disposable {
-    return this.#events.on(event, listener, options);
-  }
+  ): Disposable;
 
   /**
    * What happens, as a loop, from this call on. Events wait in a queue of `limit`; when that is full the oldest goes, and
@@ -480,9 +332,7 @@ export class Broker implements AsyncDisposable {
    * }
    * ```
    */
-  events<Name extends BrokerEventName>(names: readonly Name[], options?: EventsOptions): BrokerEvents<Name> {
-    return this.#events.events(names, options);
-  }
+  events<Name extends BrokerEventName>(names: readonly Name[], options?: EventsOptions): BrokerEvents<Name>;
 
   /**
    * Opens a client inside the broker: a session with subscriptions and acknowledgements of its own, without a socket. It
@@ -508,10 +358,7 @@ export class Broker implements AsyncDisposable {
    * }
    * ```
    */
-  openClient(clientIdentifier: string, options: LocalClientOptions = {}): Promise<LocalClient> {
-    if (this.#state === "started") return this.#run.inProcess.openClient(clientIdentifier, options);
-    return Promise.reject(new Error(`Cannot open client ${clientIdentifier}: the broker is ${this.#state}`));
-  }
+  openClient(clientIdentifier: string, options?: LocalClientOptions): Promise<LocalClient>;
 
   /**
    * Cuts a client off, at the end of this turn of the event loop; session and will are treated as after a lost connection.
@@ -521,9 +368,7 @@ export class Broker implements AsyncDisposable {
    * @returns false if no such client is connected, or it is being cut off already
    * @throws {Error} if the reason code is none that a server says in DISCONNECT, or a property is wrong; the client stays
    */
-  disconnect(clientIdentifier: string, reasonCode?: ReasonCode, properties?: DisconnectProperties): boolean {
-    return this.#run.inProcess.disconnect(clientIdentifier, reasonCode, properties);
-  }
+  disconnect(clientIdentifier: string, reasonCode?: ReasonCode, properties?: DisconnectProperties): boolean;
 
   /**
    * Takes a connection from the host program: a unix socket, one end of a pair, any stream of bytes.
@@ -532,10 +377,7 @@ export class Broker implements AsyncDisposable {
    * @throws {Error} if the broker is not started, there is no such listener, none is named where several are external, or
    * the connection is no stream; the connection is closed then
    */
-  // deno-lint-ignore require-await -- what is thrown is to reject
-  async accept(connection: ByteStream | Transport, options: HandInOptions = {}): Promise<Accepted> {
-    return acceptStream(this.#handInPlace ?? this.#state, connection, options);
-  }
+  accept(connection: ByteStream | Transport, options?: HandInOptions): Promise<Accepted>;
 
   /**
    * Takes a WebSocket request from the host's own web server, where the runtime can turn a `Request` into a WebSocket, as
@@ -560,9 +402,7 @@ export class Broker implements AsyncDisposable {
    * console.log(response.status, await response.text()); // 426: a WebSocket is expected
    * ```
    */
-  upgrade(request: Request, options: UpgradeOptions = {}): Response {
-    return upgradeWebRequest(this.#handInPlace, request, options);
-  }
+  upgrade(request: Request, options?: UpgradeOptions): Response;
 
   /**
    * Takes a WebSocket request from a web server of `node:http` or `node:https`: what its event `upgrade` tells. The socket
@@ -590,37 +430,20 @@ export class Broker implements AsyncDisposable {
     request: UpgradeHead,
     socket: DuplexSocket,
     head: Uint8Array,
-    options: UpgradeOptions = {},
-  ): Promise<Accepted | undefined> {
-    return upgradeNodeSocket(() => this.#handInPlace, { request, socket, head }, options);
-  }
-
-  /** `undefined`: the broker does not run. */
-  get #handInPlace(): Run | undefined {
-    return this.#state === "started" ? this.#run : undefined;
-  }
-
-  /** What is wrong with asking for something after a shutdown; `undefined`: nothing. */
-  #stoppedFault(place: string): Error | undefined {
-    if (this.#state !== "stopped") return undefined;
-    return new Error(`${place}: the broker is shut down, and takes messages again once start() was called`);
-  }
+    options?: UpgradeOptions,
+  ): Promise<Accepted | undefined>;
 
   /**
    * What was published last to each topic, and by whom. Remembered from the start with a section `admin`, else from the
    * first time that this, {@linkcode Broker.timeline} or {@linkcode Broker.admin} is asked for.
    */
-  get topics(): TopicsView {
-    return this.#run.administration.topics;
-  }
+  readonly topics: TopicsView;
 
   /**
    * The last events of a client in words, oldest first, also if it never got in; remembered as {@linkcode Broker.topics}.
    * Empty: nothing is remembered of it.
    */
-  timeline(clientIdentifier: string): readonly ClientEvent[] {
-    return this.#run.administration.timeline(clientIdentifier);
-  }
+  timeline(clientIdentifier: string): readonly ClientEvent[];
 
   /**
    * Deletes the retained messages that a topic filter matches. Subscribers are told, as if each had been cleared by an
@@ -629,9 +452,7 @@ export class Broker implements AsyncDisposable {
    * @param options.dryRun only tells how many there are. @default false
    * @throws {TopicError} if the topic filter is wrong
    */
-  deleteRetained(topicFilter: string, options: { readonly dryRun?: boolean } = {}): Promise<RetainedDeletion> {
-    return this.#run.administration.inspection.deleteRetained(topicFilter, options);
-  }
+  deleteRetained(topicFilter: string, options?: { readonly dryRun?: boolean }): Promise<RetainedDeletion>;
 
   /**
    * Answers a request to the admin API under the host's own web server. Nothing is opened for it.
@@ -647,53 +468,73 @@ export class Broker implements AsyncDisposable {
    * console.log(await response.json());
    * ```
    */
-  async admin(request: Request, options: AdminRequestOptions = {}): Promise<Response> {
-    if (this.#state === "started") return await this.#run.administration.answer(request, options);
-    return new Response("The broker is not running\n", { status: 503 });
-  }
+  admin(request: Request, options?: AdminRequestOptions): Promise<Response>;
 
   /**
    * The address of the admin page of the section `admin`; it holds a one-time token if no users are listed and nobody has
    * used it. `undefined`: nothing listens.
    */
-  get adminUrl(): string | undefined {
-    return this.#run.administration.link;
-  }
-
-  /** Makes sure that a start may begin, and that there is a run which was not ended. */
-  #beginRun(): void {
-    if (this.#state === "stopped") {
-      this.#run = this.#makeRun();
-      this.#stopping = undefined;
-    } else if (this.#state !== "new" || this.#stopping) {
-      const state = this.#stopping ? "being shut down" : `${this.#state} already`;
-      throw new Error(`Cannot start the broker: it is ${state}`);
-    }
-  }
-
-  #makeRun(): Run {
-    return makeRun(this.#config, this.#environment, {
-      events: this.#events,
-      reload: () => this.reload(),
-      observability: () => this.#observability,
-    });
-  }
-
-  async #stop(run: Run): Promise<void> {
-    const { brokerParts } = run;
-    // A start under way is let finish, so that nothing is opened behind this; a store is not waited for.
-    if (this.#state === "starting") brokerParts.ending.abort();
-    await this.#opening?.catch(() => {});
-    if (this.#state === "started") {
-      await within(PLUGIN_PATIENCE_MS, brokerParts.hooks.beforeShutdown(), brokerParts.machine);
-    }
-    this.#state = "stopping";
-    try {
-      await shutDown(run);
-    } finally {
-      this.#state = "stopped";
-      this.#forgetSignal();
-      this.#events.endLoops();
-    }
-  }
+  readonly adminUrl: string | undefined;
 }
+
+/**
+ * {@linkcode Broker} as a class: what stands behind `new`, `instanceof` and `extends`. It is told of apart from what a
+ * broker can do, since a class cannot have its constructor check the options of each plugin, as this one does.
+ *
+ * @category Broker
+ */
+export interface BrokerConstructor {
+  /**
+   * Checks the config; nothing is opened or read yet.
+   *
+   * @param config without it the command line's defaults; for a parsed YAML file see
+   * {@linkcode BrokerConstructor.fromYaml}. Of plugins that stand in it the compiler checks the options
+   * @throws {ConfigError} with every fault of the config
+   */
+  new <
+    Plugins extends readonly unknown[] = never,
+    SignInPlugins extends readonly unknown[] = never,
+    TopicPlugins extends readonly unknown[] = never,
+  >(
+    config?: CheckedConfig<Plugins, SignInPlugins, TopicPlugins>,
+    environment?: BrokerEnvironment,
+  ): Broker;
+
+  /** What every broker has; for `instanceof`. */
+  readonly prototype: Broker;
+
+  /**
+   * Makes a broker of a config whose keys are spelt as in YAML files: `max-packet-size`. It may come from a YAML or JSON
+   * file, or from {@linkcode loadConfigFile}.
+   *
+   * @throws {ConfigError} with every fault of the config
+   *
+   * @example
+   * ```ts
+   * import { Broker, loadConfigFile } from "@amqtt/broker";
+   *
+   * const { config, baseDirectory } = await loadConfigFile("examples/acl.yaml");
+   * await using broker = Broker.fromYaml(config, { baseDirectory });
+   * ```
+   */
+  fromYaml(config: Readonly<Record<string, unknown>>, environment?: BrokerEnvironment): Broker;
+}
+
+/**
+ * Makes a broker; also a class to extend.
+ *
+ * @category Broker
+ *
+ * @example
+ * ```ts
+ * import { Broker } from "@amqtt/broker";
+ *
+ * const greeter = ({ greeting }: { readonly greeting: string }) => ({ afterStart: () => console.log(greeting) });
+ * await using broker = new Broker({
+ *   listeners: { tcp: { bind: "127.0.0.1:0" } },
+ *   plugins: [[greeter, { greeting: "hi" }], "event_logger"], // { greeting: 5 } would not compile.
+ * });
+ * await broker.start();
+ * ```
+ */
+export const Broker: BrokerConstructor = BrokerImplementation;

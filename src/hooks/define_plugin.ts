@@ -37,7 +37,7 @@ export interface DefinedHooks<Output> extends Omit<Plugin, "reload"> {
 export interface DefinedPlugin<Input> {
   /** Checks the options and makes the hooks; this is what a `PluginFactory` does. */
   (options: unknown, context: PluginContext): Promise<Plugin>;
-  /** The plugin with options whose type is checked, for a list of plugins. */
+  /** The plugin with options whose type is checked, for a list of plugins whose own type does not tell what it holds. */
   with(options: Input): readonly [plugin: DefinedPlugin<Input>, options: Input];
 }
 
@@ -61,7 +61,7 @@ export interface DefinedPlugin<Input> {
  *
  * await using broker = new Broker({
  *   listeners: { tcp: { bind: "127.0.0.1:0" } },
- *   plugins: [greeter.with({ greeting: "hi" })], // or [greeter, { greeting: "hi" }], or greeter alone
+ *   plugins: [[greeter, { greeting: "hi" }]], // or greeter alone
  * });
  * await broker.start();
  * ```

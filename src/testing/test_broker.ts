@@ -1,4 +1,5 @@
 import { Broker, type BrokerEnvironment } from "../broker/broker.ts";
+import type { CheckedConfig } from "../config/checked_config.ts";
 import type { BrokerConfig } from "../config/config.ts";
 import type { ApplicationMessage } from "../message.ts";
 import { HandClock } from "./hand_clock.ts";
@@ -32,11 +33,15 @@ const DEFAULTS: BrokerConfig = {
  * console.log(new TextDecoder().decode((await heard).payload));
  * ```
  */
-export async function startTestBroker(
-  config: BrokerConfig = {},
+export async function startTestBroker<
+  Plugins extends readonly unknown[] = never,
+  SignInPlugins extends readonly unknown[] = never,
+  TopicPlugins extends readonly unknown[] = never,
+>(
+  config: CheckedConfig<Plugins, SignInPlugins, TopicPlugins> = {},
   environment: Omit<BrokerEnvironment, "clock"> = {},
 ): Promise<TestBroker> {
-  const broker = new TestBroker(config, environment);
+  const broker = new TestBroker(config as BrokerConfig, environment);
   await broker.start();
   return broker;
 }
