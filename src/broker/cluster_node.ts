@@ -58,7 +58,8 @@ export async function openNode(parts: NodeParts, config: ResolvedCluster): Promi
     node: config.node ?? hostname(),
     failureTimeoutMs: config.failureTimeout * 1000,
     maxLinkBytes: config.maxLinkBytes,
-    ...ground,
+    log: ground.log,
+    carrier: ground.carrier,
     clock,
     machine,
     work,
@@ -86,6 +87,7 @@ export async function openNode(parts: NodeParts, config: ResolvedCluster): Promi
   const node = new JoinedNode(parts, config, cluster);
   parts.context.cluster = node;
   router.nodes = cluster.logged;
+  ground.watch?.(() => cluster.snapshot());
   const forget = whenAborted(parts.ending.signal, () => void cluster.cut().catch(() => {}));
   try {
     await cluster.join();
@@ -132,6 +134,8 @@ class JoinedNode implements BrokerNode {
   readonly #parts: NodeParts;
   readonly #config: ResolvedCluster;
   readonly #cluster: Cluster;
+  /** Whose figures are on `$SYS`. */
+  readonly #shownNodes = new Set<string>();
 
   constructor(parts: NodeParts, config: ResolvedCluster, cluster: Cluster) {
     this.#parts = parts;
@@ -215,7 +219,7 @@ class JoinedNode implements BrokerNode {
   }
 
   #figures(): Record<string, string | number> {
-    const { name, node, nodes, cutOff, logPosition, links } = this.snapshot();
+    const { name, node, nodes, cutOff, logPosition, links, shards, shardHandovers } = this.snapshot();
     const figures: Record<string, string | number> = {
       "name": name,
       "node": node,
@@ -223,7 +227,14 @@ class JoinedNode implements BrokerNode {
       "nodes/live": nodes.join(" "),
       "log/position": logPosition,
       "log/state": cutOff ? "cut-off" : "ok",
+      "shards/ownerless": shards.filter(({ owner }) => owner === undefined).length,
+      "shards/handovers": shardHandovers,
     };
+    // A node that is gone is told to own none, as its figure is retained.
+    for (const one of nodes) this.#shownNodes.add(one);
+    for (const one of this.#shownNodes) {
+      figures[`nodes/${one}/shards`] = shards.filter(({ owner }) => owner === one).length;
+    }
     for (const link of links) {
       const place = `links/${link.node}`;
       figures[`${place}/state`] = stateOf(link);

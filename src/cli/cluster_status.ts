@@ -1,6 +1,6 @@
 /** What a node of a cluster says of it, for people. */
 import { errorText } from "../error_text.ts";
-import type { ClusterSnapshot } from "../hooks/figures.ts";
+import type { ClusterShardSnapshot, ClusterSnapshot } from "../hooks/figures.ts";
 import { host } from "../runtime/host.ts";
 import { ExitCode } from "./exit_code.ts";
 import { PATIENCE_MS } from "./health.ts";
@@ -52,12 +52,13 @@ export async function clusterStatus(
 }
 
 function show(
-  { name, node, nodes, cutOff, logPosition, logSilenceSeconds, links }: ClusterSnapshot,
+  { name, node, nodes, cutOff, logPosition, logSilenceSeconds, links, shards }: ClusterSnapshot,
   io: CliIo,
 ): number {
   io.out(`cluster ${name}, seen by node ${node}: ${nodes.length} live (${nodes.join(", ")})`);
   const heard = `own word heard ${logSilenceSeconds.toFixed(1)} s ago`;
   io.out(`log: position ${logPosition}, ${cutOff ? "cut off" : "ok"}, ${heard}`);
+  io.out(`shards: ${shardsText(nodes, shards)}`);
   for (const { node, connected, throughLog, waitingBytes, creditBytes, roundTripSeconds, messagesDropped } of links) {
     const roundTrip = roundTripSeconds == null ? "not measured" : `${(roundTripSeconds * 1000).toFixed(1)} ms`;
     const rest =
@@ -66,4 +67,12 @@ function show(
     io.out(`link to ${node}: ${state}, ${rest}`);
   }
   return !cutOff && links.every(({ connected }) => connected) ? ExitCode.Success : ExitCode.Failure;
+}
+
+/** How many each node owns. */
+function shardsText(nodes: readonly string[], shards: readonly ClusterShardSnapshot[]): string {
+  const countOf = (node: string | null) => shards.filter(({ owner }) => (owner ?? null) === node).length;
+  const owned = nodes.map((node) => `${node} owns ${countOf(node)}`);
+  const ownerless = countOf(null);
+  return [...owned, ...ownerless > 0 ? [`${ownerless} without an owner`] : []].join(", ");
 }

@@ -8,7 +8,7 @@ import type { Transport } from "../transport/transport.ts";
 /** Bytes in front of the frames. */
 export const BATCH_HEAD_BYTES = 12;
 /** The version that is written, and the only one that is read. */
-export const LINK_VERSION = 2;
+export const LINK_VERSION = 3;
 const MARK = 0xa7;
 /** What a reader begins with, and goes back to after a larger batch. */
 const READ_BYTES = 256 * 1024;

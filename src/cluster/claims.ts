@@ -1,21 +1,33 @@
 /**
- * Which node has the session of a client identifier. Each identifier has an owner among the live nodes, by rendezvous hash;
- * who signs a client in asks there, and the owner has the node that had it before close it. What an owner knows is told to
- * it anew when the owner changes.
+ * Which node has the session of a client identifier. The owner of its shard decides; who signs a client in asks there, and
+ * the owner has the node that had it before close it. What an owner knows is told to it anew when the owner changes. What
+ * is asked names the epoch, so that nobody is answered by a node that is no longer the owner, or does not know it yet.
  */
-import { BytesError, ByteSink, ByteSource } from "./bytes.ts";
+import { ClaimAnswers } from "./claim_answers.ts";
+import { decodeAnswer, encodeQuestion, QuestionType } from "./claim_questions.ts";
 import type { Life } from "./cluster_state.ts";
+import { Holders } from "./holders.ts";
 import type { Link } from "./link.ts";
+import { shardOf, ShardTerms, type Tenure } from "./shards.ts";
 
-const CLAIM = 1, KICK = 2, HELD = 3, RELEASE = 4;
 /** So many identifiers are told at once. */
 const HELD_AT_ONCE = 1000;
+/** Owners that are not, or no longer, are asked so often for one client. */
+const MOST_ASKED = 4;
 
 /** What {@linkcode Claims} work with. */
 export interface ClaimsParts {
   readonly node: string;
+  /** Who this node is now. */
+  life(): Life;
   /** The nodes that live. */
   nodes(): readonly Life[];
+  /** Who decides about a shard, as far as the log was read; `undefined`: nobody. */
+  tenure(shard: number): Tenure | undefined;
+  /** Up to which position the log was read. */
+  position(): number;
+  /** Resolves when it was read so far, or cannot be; `undefined`: it was. */
+  readUpTo(position: number): Promise<void> | undefined;
   link(node: string): Pick<Link, "connected" | "ask"> | undefined;
   /** Milliseconds since the epoch. */
   epoch(): number;
@@ -31,10 +43,10 @@ export interface ClaimsParts {
   readonly patienceMs: number;
 }
 
-interface Holding {
-  readonly node: string;
-  /** When it was claimed, milliseconds since the epoch. */
-  readonly sinceMs: number;
+/** Whose answer is waited for, and whether it came in time. */
+interface Attempt {
+  readonly startedMs: number;
+  isLate: boolean;
 }
 
 /** Claims of one identifier from when they are made to when their clients have signed in. */
@@ -43,6 +55,8 @@ interface Begun {
   /** Since when the owner gives it to this node, and since when to another. */
   grantedMs: number;
   takenMs: number;
+  /** The term of the shard in which that was: see {@linkcode ShardTerms}. */
+  term: number;
 }
 
 /** The claims of this node's clients, and those of all others that this node decides about. */
@@ -52,15 +66,20 @@ export class Claims {
   readonly #own = new Map<string, number>();
   /** Those whose owner does not know of them yet. */
   readonly #untold = new Set<string>();
-  /** By client identifier, of those that this node owns. */
-  readonly #holders = new Map<string, Holding>();
-  /** Claims of one identifier are decided one after the other. */
-  readonly #deciding = new Map<string, Promise<number>>();
+  readonly #holders: Holders;
+  readonly #terms: ShardTerms;
+  readonly #answers: ClaimAnswers;
   readonly #begun = new Map<string, Begun>();
-  #lastMs = 0;
+  /** Shards that have another owner, of which nobody was told yet. */
+  readonly #changed = new Set<number>();
 
   constructor(parts: ClaimsParts) {
     this.#parts = parts;
+    this.#terms = new ShardTerms(parts.tenure);
+    const decides = (shard: number, epoch: number) => this.#decides(shard, epoch);
+    const kickHere = (clientIdentifier: string, sinceMs: number) => this.#kick(clientIdentifier, sinceMs);
+    this.#holders = new Holders({ ...parts, decides, kickHere, patiently: (answer) => this.#patiently(answer) });
+    this.#answers = new ClaimAnswers({ ...parts, decides, kickHere, holders: this.#holders });
   }
 
   /** How many identifiers this node decides about. */
@@ -74,11 +93,11 @@ export class Claims {
    * @returns why the client is not to be let in; `undefined`: it is
    */
   async claim(clientIdentifier: string): Promise<string | undefined> {
-    const begun = this.#begun.get(clientIdentifier) ?? { count: 0, grantedMs: 0, takenMs: 0 };
+    const begun = this.#begun.get(clientIdentifier) ?? { count: 0, grantedMs: 0, takenMs: 0, term: 0 };
     this.#begun.set(clientIdentifier, begun);
     begun.count++;
-    const grantedMs = await this.#grant(clientIdentifier);
-    begun.grantedMs = Math.max(begun.grantedMs, grantedMs);
+    const { sinceMs, term } = await this.#grant(clientIdentifier);
+    if (sinceMs > begun.grantedMs) [begun.grantedMs, begun.term] = [sinceMs, term];
     // By the end of the turn the client has signed in, or never will.
     this.#parts.soon(() => {
       if (--begun.count > 0 || this.#begun.get(clientIdentifier) !== begun) return;
@@ -88,15 +107,41 @@ export class Claims {
     return isTaken(begun) ? "the client connected anew, to another node" : undefined;
   }
 
-  /** Since when this node has it; 0: the owner does not know. */
-  async #grant(clientIdentifier: string): Promise<number> {
-    const owner = this.#ownerOf(clientIdentifier);
-    if (owner === this.#parts.node) return await this.#decide(clientIdentifier, owner);
-    const link = this.#parts.link(owner);
-    // It is told when it can be reached.
-    if (link?.connected !== true) return 0;
-    const answer = await this.#patiently(link.ask(question(CLAIM, [clientIdentifier], () => this.#parts.epoch())));
-    return answer === undefined || answer.length === 0 ? 0 : new ByteSource(answer).number();
+  /** Since when this node has it, by whose word; 0: the owner does not know. It is told when it can be reached. */
+  async #grant(clientIdentifier: string): Promise<{ sinceMs: number; term: number }> {
+    const shard = shardOf(clientIdentifier);
+    const attempt = { startedMs: this.#parts.epoch(), isLate: false };
+    for (let asked = 0; asked < MOST_ASKED && !attempt.isLate; asked++) {
+      const term = this.#terms.of(shard);
+      const answer = await this.#askOwner(clientIdentifier, shard, attempt);
+      if (answer === undefined) break;
+      const isSame = term === this.#terms.of(shard);
+      if (isSame && answer.results[0]! > 0) return { sinceMs: answer.results[0]!, term };
+      // Whoever was asked knows more of the log, or nothing better is to be had.
+      if (!isSame) continue;
+      const read = this.#parts.readUpTo(answer.position);
+      if (read === undefined) break;
+      await this.#patiently(read, attempt);
+    }
+    return { sinceMs: 0, term: 0 };
+  }
+
+  /** `undefined`: it is not reached. */
+  async #askOwner(clientIdentifier: string, shard: number, attempt: Attempt) {
+    const { node, link, epoch, position } = this.#parts;
+    const tenure = this.#parts.tenure(shard);
+    if (tenure === undefined) return undefined;
+    if (tenure.owner.node === node) {
+      const sinceMs = await this.#holders.decide(clientIdentifier, node, tenure.epoch);
+      return { results: [sinceMs], position: position() };
+    }
+    const owner = link(tenure.owner.node);
+    if (owner?.connected !== true) return undefined;
+    const answer = await this.#patiently(
+      owner.ask(this.#question(QuestionType.Claim, [clientIdentifier], epoch)),
+      attempt,
+    );
+    return decodeAnswer(answer, 1);
   }
 
   /** A client has signed in here. */
@@ -108,7 +153,8 @@ export class Claims {
     if (begun !== undefined && isTaken(begun)) {
       return this.#parts.soon(() => this.#kick(clientIdentifier, begun.takenMs));
     }
-    if (grantedMs === 0 && this.#ownerOf(clientIdentifier) !== this.#parts.node) this.#untold.add(clientIdentifier);
+    if (grantedMs > 0 && begun?.term === this.#terms.of(shardOf(clientIdentifier))) return;
+    this.#untold.add(clientIdentifier);
   }
 
   /** A session has ended here; there may be another one by the end of the turn. */
@@ -124,21 +170,38 @@ export class Claims {
   /** Nobody here has it any longer, or is about to: the owner need not know of it. */
   #releaseUnused(clientIdentifier: string): void {
     if (this.#own.has(clientIdentifier) || this.#begun.has(clientIdentifier)) return;
-    const { node } = this.#parts;
-    const owner = this.#ownerOf(clientIdentifier);
-    if (owner === node) this.#release(clientIdentifier, node);
-    else void this.#parts.link(owner)?.ask(question(RELEASE, [clientIdentifier]));
+    const { node, tenure, link } = this.#parts;
+    const owner = tenure(shardOf(clientIdentifier))?.owner.node;
+    if (owner === undefined) return;
+    if (owner === node) this.#holders.release(clientIdentifier, node);
+    else void link(owner)?.ask(this.#question(QuestionType.Release, [clientIdentifier]));
   }
 
-  /** Nodes have come or gone: those who own what they did not own before are told. */
-  nodesChanged(): void {
-    const live = new Set(this.#parts.nodes().map(({ node }) => node));
-    for (const [clientIdentifier, { node }] of this.#holders) {
-      if (!live.has(node) || this.#ownerOf(clientIdentifier) !== this.#parts.node) {
-        this.#holders.delete(clientIdentifier);
-      }
+  /**
+   * Nodes have come or gone, or a shard has another owner: who owns what it did not own before is told.
+   *
+   * @param shard the only one whose owner may be another; `undefined`: any
+   */
+  ownersChanged(shard?: number): void {
+    const { nodes, soon } = this.#parts;
+    const isAny = shard === undefined;
+    if (isAny) this.#holders.forgetDead(new Set(nodes().map(({ node }) => node)));
+    const isQuiet = this.#changed.size === 0;
+    for (const one of isAny ? this.#terms.shards() : [shard]) {
+      const change = this.#terms.look(one);
+      // Who decides before its claim has come by goes on with what it knows.
+      if (change === "owner") this.#holders.forgetShard(one);
+      if (change !== undefined) this.#changed.add(one);
     }
-    for (const clientIdentifier of this.#own.keys()) this.#untold.add(clientIdentifier);
+    // Many change at a time.
+    if (isQuiet && this.#changed.size > 0) soon(() => this.#tellNewOwners());
+  }
+
+  #tellNewOwners(): void {
+    for (const clientIdentifier of this.#own.keys()) {
+      if (this.#changed.has(shardOf(clientIdentifier))) this.#untold.add(clientIdentifier);
+    }
+    this.#changed.clear();
     this.tick();
   }
 
@@ -153,10 +216,11 @@ export class Claims {
   /** Tells owners what they do not know yet. Called regularly. */
   tick(): void {
     if (this.#untold.size === 0) return;
-    const byOwner = Map.groupBy(this.#untold, (clientIdentifier) => this.#ownerOf(clientIdentifier));
+    const { node, tenure } = this.#parts;
+    const byOwner = Map.groupBy(this.#untold, (clientIdentifier) => tenure(shardOf(clientIdentifier))?.owner.node);
     for (const [owner, clientIdentifiers] of byOwner) {
-      const link = this.#parts.link(owner);
-      if (owner !== this.#parts.node && link?.connected !== true) continue;
+      const link = owner === undefined || owner === node ? undefined : this.#parts.link(owner);
+      if (owner !== node && link?.connected !== true) continue;
       for (let at = 0; at < clientIdentifiers.length; at += HELD_AT_ONCE) {
         this.#tell(link, clientIdentifiers.slice(at, at + HELD_AT_ONCE));
       }
@@ -166,8 +230,30 @@ export class Claims {
   #tell(link: Pick<Link, "ask"> | undefined, clientIdentifiers: readonly string[]): void {
     for (const clientIdentifier of clientIdentifiers) this.#untold.delete(clientIdentifier);
     const sinceMs = (clientIdentifier: string) => this.#own.get(clientIdentifier) ?? 0;
-    if (link !== undefined) return void link.ask(question(HELD, clientIdentifiers, sinceMs));
-    for (const one of clientIdentifiers) this.#heard(one, { node: this.#parts.node, sinceMs: sinceMs(one) });
+    if (link === undefined) {
+      const { node, tenure } = this.#parts;
+      for (const one of clientIdentifiers) {
+        this.#holders.heard(one, { node, sinceMs: sinceMs(one) }, tenure(shardOf(one))!.epoch);
+      }
+      return;
+    }
+    void link.ask(this.#question(QuestionType.Held, clientIdentifiers, sinceMs)).then((answer) => {
+      // A node that is dead by now has an heir, who is told.
+      const results = decodeAnswer(answer, clientIdentifiers.length)?.results;
+      for (const [i, one] of clientIdentifiers.entries()) {
+        if (results?.[i] === 0 && this.#own.has(one)) this.#untold.add(one);
+      }
+    });
+  }
+
+  #question(type: QuestionType, clientIdentifiers: readonly string[], sinceMs = (_: string) => 0): Uint8Array {
+    const { tenure, position } = this.#parts;
+    const asked = clientIdentifiers.map((clientIdentifier) => ({
+      clientIdentifier,
+      sinceMs: Math.max(0, Math.floor(sinceMs(clientIdentifier))),
+      epoch: tenure(shardOf(clientIdentifier))?.epoch ?? 0,
+    }));
+    return encodeQuestion({ type, position: position(), asked });
   }
 
   /**
@@ -175,57 +261,30 @@ export class Claims {
    *
    * @throws {BytesError} if it asks nothing that is known
    */
-  async answer(peer: Life, bytes: Uint8Array): Promise<Uint8Array> {
-    const source = new ByteSource(bytes);
-    const kind = source.u8();
-    const asked = source.list(() => [source.text(), source.number()] as const);
-    const out = new ByteSink();
-    for (const [clientIdentifier, sinceMs] of asked) {
-      if (kind === CLAIM) out.number(await this.#asked(clientIdentifier, { node: peer.node, sinceMs }));
-      else if (kind === KICK) this.#kick(clientIdentifier, sinceMs);
-      else if (kind === HELD) this.#heard(clientIdentifier, { node: peer.node, sinceMs });
-      else if (kind === RELEASE) this.#release(clientIdentifier, peer.node);
-      else throw new BytesError(`a question of type ${kind} is nothing that is known`);
-    }
-    return out.take();
+  answer({ node }: Life, bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#answers.to(node, bytes);
   }
 
-  /** What comes so late that nobody waits for the answer is void, 0: its node says what it has. */
-  #asked(clientIdentifier: string, { node, sinceMs }: Holding): number | Promise<number> {
-    const { epoch, patienceMs } = this.#parts;
-    return epoch() - sinceMs < patienceMs ? this.#decide(clientIdentifier, node) : 0;
+  /** Whether this node decides about a shard in that epoch, as far as it has read the log. */
+  #decides(shard: number, epoch: number): boolean {
+    const tenure = this.#parts.tenure(shard);
+    const { node, incarnation } = this.#parts.life();
+    return tenure?.epoch === epoch && tenure.owner.node === node && tenure.owner.incarnation === incarnation;
   }
 
-  /** Gives an identifier to a node, once the one that had it has closed it. @returns since when it is that node's */
-  #decide(clientIdentifier: string, node: string): Promise<number> {
-    const before = this.#deciding.get(clientIdentifier) ?? Promise.resolve();
-    const decided = before.then(async () => {
-      const holder = this.#holders.get(clientIdentifier);
-      // No two are of one time, so that it is known which was the later.
-      const sinceMs = Math.max(this.#lastMs + 1, (holder?.sinceMs ?? 0) + 1, Math.floor(this.#parts.epoch()));
-      this.#lastMs = sinceMs;
-      this.#holders.set(clientIdentifier, { node, sinceMs });
-      if (holder !== undefined && holder.node !== node) await this.#takeFrom(holder.node, clientIdentifier, sinceMs);
-      return sinceMs;
-    }).finally(() => {
-      if (this.#deciding.get(clientIdentifier) === decided) this.#deciding.delete(clientIdentifier);
-    });
-    this.#deciding.set(clientIdentifier, decided);
-    return decided;
-  }
-
-  async #takeFrom(node: string, clientIdentifier: string, sinceMs: number): Promise<void> {
-    if (node === this.#parts.node) return this.#kick(clientIdentifier, sinceMs);
-    const link = this.#parts.link(node);
-    // Who is not reached now is told all the same, when it is.
-    const closed = link?.ask(question(KICK, [clientIdentifier], () => sinceMs));
-    if (link?.connected && closed) await this.#patiently(closed);
-  }
-
-  /** A node that is cut off or frozen holds up no sign-in for longer: what it was asked comes to it when it is back. */
-  async #patiently<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
+  /**
+   * A node that is cut off or frozen holds up no sign-in for longer: what it was asked comes to it when it is back.
+   *
+   * @param attempt what it is a part of, which may not take longer as a whole
+   */
+  async #patiently<Answer>(answer: Promise<Answer>, attempt?: Attempt): Promise<Answer | undefined> {
+    const { patienceMs, after, epoch } = this.#parts;
     const late = Promise.withResolvers<undefined>();
-    const cancel = this.#parts.after(this.#parts.patienceMs, () => late.resolve(undefined));
+    const passedMs = attempt === undefined ? 0 : Math.min(patienceMs, Math.max(0, epoch() - attempt.startedMs));
+    const cancel = after(patienceMs - passedMs, () => {
+      if (attempt !== undefined) attempt.isLate = true;
+      late.resolve(undefined);
+    });
     const first = await Promise.race([answer, late.promise]);
     cancel();
     return first;
@@ -240,70 +299,8 @@ export class Claims {
     // It is released like any other that ends: the owner may have heard of it on the way.
     this.#parts.kick(clientIdentifier);
   }
-
-  #heard(clientIdentifier: string, holding: Holding): void {
-    this.#inTurn(clientIdentifier, () => this.#compare(clientIdentifier, holding));
-  }
-
-  /** A node says that it has an identifier. Where two have it the older one closes it. */
-  #compare(clientIdentifier: string, holding: Holding): void {
-    const known = this.#holders.get(clientIdentifier);
-    if (known === undefined || known.node === holding.node) {
-      // It may have claimed it anew since.
-      if (known === undefined || known.sinceMs < holding.sinceMs) this.#holders.set(clientIdentifier, holding);
-      return;
-    }
-    const [older, newer] = known.sinceMs <= holding.sinceMs ? [known, holding] : [holding, known];
-    this.#holders.set(clientIdentifier, newer);
-    void this.#takeFrom(older.node, clientIdentifier, newer.sinceMs);
-  }
-
-  #release(clientIdentifier: string, node: string): void {
-    this.#inTurn(clientIdentifier, () => {
-      if (this.#holders.get(clientIdentifier)?.node === node) this.#holders.delete(clientIdentifier);
-    });
-  }
-
-  /** Behind what was said of the identifier before, since a claim takes its time. */
-  #inTurn(clientIdentifier: string, run: () => void): void {
-    const deciding = this.#deciding.get(clientIdentifier);
-    if (deciding === undefined) run();
-    else void deciding.then(run);
-  }
-
-  /** The node whose name and the identifier have the highest hash together. */
-  #ownerOf(clientIdentifier: string): string {
-    let owner = this.#parts.node;
-    let highest = -1;
-    for (const { node } of this.#parts.nodes()) {
-      const hash = hashPair(node, clientIdentifier);
-      if (hash > highest) [owner, highest] = [node, hash];
-    }
-    return owner;
-  }
 }
 
 function isTaken({ grantedMs, takenMs }: Begun): boolean {
   return grantedMs > 0 && takenMs >= grantedMs;
-}
-
-function hashPair(node: string, clientIdentifier: string): number {
-  let hash = 0x811c9dc5;
-  for (const text of [clientIdentifier, node]) {
-    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-    hash ^= hash >>> 15;
-  }
-  hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);
-  hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35);
-  return (hash ^ hash >>> 16) >>> 0;
-}
-
-function question(kind: number, clientIdentifiers: readonly string[], sinceMs = (_: string) => 0): Uint8Array {
-  const sink = new ByteSink();
-  sink.u8(kind);
-  sink.list(clientIdentifiers, (clientIdentifier) => {
-    sink.text(clientIdentifier);
-    sink.number(Math.max(0, Math.floor(sinceMs(clientIdentifier))));
-  });
-  return sink.take();
 }

@@ -10,7 +10,7 @@ import type { Logged } from "./logged.ts";
 import { lowest } from "./membership.ts";
 import { type NodeHost, NodeRooms } from "./node_rooms.ts";
 import type { Peers } from "./peers.ts";
-import { RECORD_VERSION } from "./record.ts";
+import { OLDEST_RECORD_VERSION, RECORD_VERSION } from "./record.ts";
 import { type Unheard, unheardWills } from "./unheard_wills.ts";
 
 /** A node waits for the others for so many failure timeouts before it lets clients in. */
@@ -87,6 +87,8 @@ export class Cluster {
       silenceMs: this.#rooms.membership.silenceMs,
       roundTripMs: this.#speaker.roundTripMs,
       links: this.#rooms.peers.links(),
+      state: this.#rooms.state,
+      handovers: this.#rooms.shards.handovers,
     });
   }
 
@@ -246,9 +248,8 @@ export class Cluster {
       return life.incarnation > this.#life.incarnation && this.#life.incarnation > 0 ? this.#giveWay() : undefined;
     }
     if (!isOwn) {
-      if (!this.#joined) return;
-      this.#rooms.peers.add(life, address, false);
-      return this.#rooms.claims.nodesChanged();
+      if (this.#joined) this.#rooms.peers.add(life, address, false);
+      return;
     }
     this.#joined = true;
     for (const writer of this.#rooms.state.writers()) {
@@ -260,7 +261,6 @@ export class Cluster {
     const isOwn = life.node === this.#life.node && life.incarnation === this.#life.incarnation;
     this.#forget(plain(life), timeMs);
     if (isOwn && !this.#isLeaving) return this.#evict();
-    if (this.#joined) this.#rooms.claims.nodesChanged();
     this.#rooms.wills.sayAgain();
     this.#parts.logger.info(`cluster: node ${quote(life.node)} is gone`);
     this.#publishDue();
@@ -322,7 +322,7 @@ export class Cluster {
     this.#life = { node, incarnation: Math.max(known + 1, this.#parts.clock.epoch()) };
     this.#speaker = this.#makeSpeaker();
     const { address } = this.#parts.carrier;
-    this.#speaker.say({ type: "up", oldest: RECORD_VERSION, newest: RECORD_VERSION, address });
+    this.#speaker.say({ type: "up", oldest: OLDEST_RECORD_VERSION, newest: RECORD_VERSION, address });
   }
 
   #makeSpeaker(): LogSpeaker {

@@ -1,6 +1,6 @@
 /** A cluster as one of its nodes sees it, in the words of figures. */
-import type { ClusterSnapshot } from "../hooks/figures.ts";
-import type { Life } from "./cluster_state.ts";
+import type { ClusterShardSnapshot, ClusterSnapshot } from "../hooks/figures.ts";
+import type { ClusterState, Life } from "./cluster_state.ts";
 import type { Link } from "./link.ts";
 
 /** What a node knows. */
@@ -13,6 +13,8 @@ export interface Seen {
   readonly silenceMs: number;
   readonly roundTripMs: number | undefined;
   readonly links: Iterable<Link>;
+  readonly state: Pick<ClusterState, "shards" | "shard" | "isLive">;
+  readonly handovers: number;
 }
 
 /** Tells it. */
@@ -36,7 +38,16 @@ export function clusterSnapshot(seen: Seen): ClusterSnapshot {
       roundTripSeconds: secondsOf(link.roundTripMs),
       messagesDropped: link.dropped,
     })),
+    shards: shardsOf(seen.state),
+    shardHandovers: seen.handovers,
   };
+}
+
+function shardsOf(state: Seen["state"]): ClusterShardSnapshot[] {
+  return Array.from({ length: state.shards }, (_, shard) => {
+    const { owner, epoch } = state.shard(shard)!;
+    return { shard, owner: owner && state.isLive(owner) ? owner.node : undefined, epoch };
+  });
 }
 
 function secondsOf(ms: number | undefined): number | undefined {

@@ -140,11 +140,16 @@ export class ClusterState {
     return this.#shards[shard]?.accepted.get(session)?.has(packetIdentifier) === true;
   }
 
-  /** Begins with what a snapshot says of the nodes, in place of all that was read. */
-  restore(writers: Iterable<Writer>): void {
+  /** Begins with what a snapshot says of the nodes and shards, in place of all that was read. @param shards from 0 on */
+  restore(writers: Iterable<Writer>, shards: readonly Pick<Shard, "owner" | "epoch">[]): void {
     this.#writers.clear();
     for (const writer of writers) this.#writers.set(writer.node, { ...writer });
     this.#live = undefined;
+    for (const [number, shard] of this.#shards.entries()) {
+      const { owner, epoch } = shards[number] ?? { owner: undefined, epoch: 0 };
+      Object.assign(shard, { owner, epoch, applied: 0 });
+      shard.accepted.clear();
+    }
   }
 
   /** Takes in the next record of the log. */

@@ -1,5 +1,6 @@
 /** What a node stands on: its way to the log, and its connections to the others. */
 import type { ResolvedCluster } from "../config/config.ts";
+import type { ClusterSnapshot } from "../hooks/figures.ts";
 import type { Log } from "../log/log.ts";
 import type { Logger } from "../logger.ts";
 import type { LinkCarrier } from "./connections.ts";
@@ -10,6 +11,8 @@ import { openTcpCarrier } from "./tcp_carrier.ts";
 export interface Ground {
   readonly log: Log;
   readonly carrier: LinkCarrier;
+  /** Told how to see the cluster as the node does. */
+  readonly watch?: (see: () => ClusterSnapshot) => void;
 }
 
 /** Gives a node its ground. */

@@ -44,6 +44,10 @@ export interface LogMeaningParts {
   begun(life: Life, former: Writer | undefined, address: string, timeMs: number): void;
   /** A life is over. */
   ended(life: Life, timeMs: number): void;
+  /** Who lives or owns shards has changed. @param shard the one whose owner that is; `undefined`: perhaps of all */
+  ownersChanged(shard?: number): void;
+  /** A word about a shard has come by. @param isOwn of this life @param counts it has changed the owner */
+  shardPassed(shard: number, isOwn: boolean, counts: boolean): void;
   /** A piece of what goes through the log from one node to another. */
   onParcel(life: Life, parcel: Parcel): void;
 }
@@ -58,7 +62,7 @@ export class LogMeaning {
 
   /** Takes in the next record. @param size its length in bytes */
   take(record: ClusterRecord, timeMs: number, size: number): void {
-    const { state, shortener, life: own, seen, heard, begun, ended, spoke } = this.#parts;
+    const { state, shortener, life: own, seen, heard, begun, ended, spoke, shardPassed, ownersChanged } = this.#parts;
     const { writer: node, incarnation, n, body } = record;
     const former = body.type === "up" ? state.writer(node) : undefined;
     const verdict = state.apply(record);
@@ -66,6 +70,7 @@ export class LogMeaning {
     const life = { node, incarnation };
     const isOwn = node === own().node && incarnation === own().incarnation;
     const receipts = isOwn ? seen(n) : [];
+    if (body.type === "claim" || body.type === "yield") shardPassed(body.shard, isOwn, verdict.is === "counts");
     if (verdict.is !== "counts") return;
     heard(node);
     if (body.type !== "snapshot") shortener.grew(size);
@@ -79,13 +84,16 @@ export class LogMeaning {
         if (entry.type === "message" && verdict.entries[at] === "counts") this.#takeEntry(entry.content, life, timeMs);
       });
     }
+    if (body.type === "up" || body.type === "down") ownersChanged();
+    else if (body.type === "claim" || body.type === "yield") ownersChanged(body.shard);
     for (const receipt of receipts) receipt.arrived();
   }
 
   /** Begins with a snapshot. */
   restore(parts: readonly Snapshot[]): void {
-    const { state, shortener } = this.#parts;
-    state.restore(parts[0]!.writers);
+    const { state, shortener, ownersChanged } = this.#parts;
+    state.restore(parts[0]!.writers, parts[0]!.shards);
+    ownersChanged();
     for (const { node, incarnation, timeMs, isOrphan, content } of parts.flatMap(({ items }) => items)) {
       this.#takeEntry(content, { node, incarnation }, timeMs, isOrphan);
     }
@@ -94,8 +102,9 @@ export class LogMeaning {
 
   /** What is known is too old: the log, read anew, will tell what holds. */
   forgetAll(): void {
-    const { wills, retained, router, state } = this.#parts;
-    state.restore([]);
+    const { wills, retained, router, state, ownersChanged } = this.#parts;
+    state.restore([], []);
+    ownersChanged();
     wills.clear();
     for (const { topicName } of [...retained]) {
       if (!topicName.startsWith("$")) router.retain(Message.of({ topicName, payload: NOTHING, retain: true }));

@@ -22,7 +22,7 @@ export interface LogShortenerParts {
   readonly clock: Clock;
   /** What is retained; `$` topics are each node's own. */
   readonly retained: Iterable<Message>;
-  readonly state: Pick<ClusterState, "writers" | "live">;
+  readonly state: Pick<ClusterState, "writers" | "live" | "shards" | "shard">;
   readonly wills: Pick<WillBook, "all">;
   /** Up to which position this node has read. */
   position(): number;
@@ -83,6 +83,11 @@ export class LogShortener {
     const parts = snapshotParts({
       position: position(),
       writers: Array.from(state.writers(), (writer) => ({ ...writer })),
+      // The present values: they go on changing while the parts are said.
+      shards: Array.from({ length: state.shards }, (_, number) => {
+        const { owner, epoch } = state.shard(number)!;
+        return { owner, epoch };
+      }),
       retained: [...retained].filter(({ topicName }) => !topicName.startsWith("$")),
       wills: [...wills.all()],
       nowMs: clock.now(),

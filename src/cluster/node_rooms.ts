@@ -12,6 +12,7 @@ import type { LogSpeaker } from "./log_speaker.ts";
 import { Logged } from "./logged.ts";
 import { Membership } from "./membership.ts";
 import { Peers } from "./peers.ts";
+import { ShardKeeper, SHARDS, tenureOf } from "./shards.ts";
 import { SnapshotReader } from "./snapshots.ts";
 import { WillBook } from "./will_book.ts";
 
@@ -39,13 +40,14 @@ export interface NodeHost {
 
 /** See the module. */
 export class NodeRooms {
-  readonly state = new ClusterState(0);
+  readonly state = new ClusterState(SHARDS);
   readonly names = new TopicNames();
   readonly wills = new WillBook();
   readonly snapshots = new SnapshotReader();
   readonly membership: Membership;
   readonly peers: Peers;
   readonly claims: Claims;
+  readonly shards: ShardKeeper;
   readonly shortener: LogShortener;
   readonly detours: Detours;
   readonly connections: Connections;
@@ -88,7 +90,11 @@ export class NodeRooms {
     });
     this.claims = new Claims({
       node,
+      life: () => host.life,
       nodes: () => this.state.live,
+      tenure: (shard) => tenureOf(this.state, shard),
+      position: () => this.reader.position,
+      readUpTo: (position) => this.reader.readUpTo(position),
       link: (name) => this.peers.link(name),
       epoch: () => clock.epoch(),
       hasSession: (clientIdentifier) => parts.hasSession(clientIdentifier),
@@ -96,6 +102,13 @@ export class NodeRooms {
       soon,
       after: (ms, run) => machine.after(ms, run),
       patienceMs: parts.failureTimeoutMs,
+    });
+    this.shards = new ShardKeeper({
+      state: this.state,
+      life: () => host.life,
+      speaks: () => host.joined,
+      say: (change) => host.speaker().say(change),
+      soon,
     });
     this.shortener = new LogShortener({
       log: parts.log,
@@ -127,6 +140,11 @@ export class NodeRooms {
       heard: (name) => this.membership.heard(name),
       begun: (life, former, address, timeMs) => host.begun(life, former, address, timeMs),
       ended: (life, timeMs) => host.ended(life, timeMs),
+      ownersChanged: (shard) => {
+        this.claims.ownersChanged(shard);
+        this.shards.look();
+      },
+      shardPassed: (shard, isOwn, counts) => this.shards.passed(shard, isOwn, counts),
       onParcel: (life, parcel) => this.detours.take(life, parcel),
     });
     this.reader = new LogReader({

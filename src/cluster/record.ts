@@ -1,6 +1,6 @@
 /**
  * What nodes tell each other through the log, and how it stands in the log's bytes: `A7`, the version, the CRC-32 of all
- * that follows, then the fields.
+ * that follows (begun with the version from version 2 on), then the fields.
  */
 import { crc32 } from "node:zlib";
 import { BytesError, ByteSink, ByteSource } from "./bytes.ts";
@@ -74,6 +74,8 @@ export interface Snapshot {
   readonly isLast: boolean;
   /** All nodes that were ever up; in part 0 only. */
   readonly writers: readonly SnapshotWriter[];
+  /** All shards, from 0 on; in part 0 only. Up to version 1 there are none. */
+  readonly shards: readonly SnapshotShard[];
   readonly items: readonly SnapshotItem[];
 }
 
@@ -84,6 +86,12 @@ export interface SnapshotWriter {
   readonly live: boolean;
   readonly next: number;
   readonly address: string;
+}
+
+/** Who owns a shard, perhaps a life that is over, and in which epoch; `undefined`: it was never claimed. */
+export interface SnapshotShard {
+  readonly owner: { readonly node: string; readonly incarnation: number } | undefined;
+  readonly epoch: number;
 }
 
 /** What a node once said, and what still holds. */
@@ -150,8 +158,9 @@ export interface Unreadable {
   readonly text: string;
 }
 
-/** The version that is written, and the only one that is read. */
-export const RECORD_VERSION = 1;
+/** The version that is written, and the oldest that is read. */
+export const RECORD_VERSION = 2;
+export const OLDEST_RECORD_VERSION = 1;
 const MARK = 0xa7;
 const HEAD_BYTES = 6;
 const bodies = ["up", "heartbeat", "down", "claim", "yield", "batch", "snapshot"] as const;
@@ -167,7 +176,7 @@ export function encodeRecord({ writer, incarnation, n, body }: ClusterRecord): U
   writeBody(sink, body);
   const bytes = sink.take();
   const view = new DataView(bytes.buffer, 0, HEAD_BYTES);
-  view.setUint32(2, crc32(bytes.subarray(HEAD_BYTES)));
+  view.setUint32(2, checksum(bytes, RECORD_VERSION));
   return bytes;
 }
 
@@ -176,23 +185,30 @@ export function decodeRecord(bytes: Uint8Array): ClusterRecord | Unreadable {
   if (bytes.length < HEAD_BYTES || bytes[0] !== MARK) {
     return { unreadable: "foreign", text: `${bytes.length} bytes are no record of this cluster` };
   }
-  if (bytes[1] !== RECORD_VERSION) {
-    return { unreadable: "version", text: `a record of version ${bytes[1]}, expected ${RECORD_VERSION}` };
+  const version = bytes[1]!;
+  if (version < OLDEST_RECORD_VERSION || version > RECORD_VERSION) {
+    const expected = `${OLDEST_RECORD_VERSION} to ${RECORD_VERSION}`;
+    return { unreadable: "version", text: `a record of version ${version}, expected ${expected}` };
   }
   const told = new DataView(bytes.buffer, bytes.byteOffset, HEAD_BYTES).getUint32(2);
-  const found = crc32(bytes.subarray(HEAD_BYTES));
+  const found = checksum(bytes, version);
   if (told !== found) return { unreadable: "damaged", text: `a record's checksum is ${told}, expected ${found}` };
   try {
-    return readRecord(new ByteSource(bytes, HEAD_BYTES));
+    return readRecord(new ByteSource(bytes, HEAD_BYTES), version);
   } catch (error) {
     if (error instanceof BytesError) return { unreadable: "damaged", text: `a record is damaged: ${error.message}` };
     throw error;
   }
 }
 
-function readRecord(source: ByteSource): ClusterRecord {
+/** A wrong version is found by it, too. */
+function checksum(bytes: Uint8Array, version: number): number {
+  return crc32(bytes.subarray(HEAD_BYTES), version === 1 ? 0 : version);
+}
+
+function readRecord(source: ByteSource, version: number): ClusterRecord {
   const [writer, incarnation, n] = [source.text(), source.number(), source.number()];
-  const body = readBody(source);
+  const body = readBody(source, version);
   if (source.remaining > 0) throw new BytesError(`${source.remaining} bytes are left`);
   return { writer, incarnation, n, body };
 }
@@ -225,7 +241,7 @@ function writeBody(sink: ByteSink, body: RecordBody): void {
   }
 }
 
-function readBody(source: ByteSource): RecordBody {
+function readBody(source: ByteSource, version: number): RecordBody {
   const type = bodies[source.u8()];
   switch (type) {
     case "up":
@@ -239,7 +255,7 @@ function readBody(source: ByteSource): RecordBody {
     case "yield":
       return { type, shard: source.number(), epoch: source.number(), to: source.text() };
     case "snapshot":
-      return readSnapshot(source);
+      return readSnapshot(source, version);
     case "batch":
       return { type, entries: source.list(() => readEntry(source)) };
     default:
@@ -247,7 +263,7 @@ function readBody(source: ByteSource): RecordBody {
   }
 }
 
-function writeSnapshot(sink: ByteSink, { position, part, isLast, writers, items }: Snapshot): void {
+function writeSnapshot(sink: ByteSink, { position, part, isLast, writers, shards, items }: Snapshot): void {
   sink.number(position);
   sink.number(part);
   sink.u8(isLast ? 1 : 0);
@@ -258,6 +274,14 @@ function writeSnapshot(sink: ByteSink, { position, part, isLast, writers, items 
     sink.number(next);
     sink.text(address);
   });
+  sink.list(shards, ({ owner, epoch }) => {
+    sink.u8(owner === undefined ? 0 : 1);
+    if (owner !== undefined) {
+      sink.text(owner.node);
+      sink.number(owner.incarnation);
+    }
+    sink.number(epoch);
+  });
   sink.list(items, ({ node, incarnation, timeMs, isOrphan, content }) => {
     sink.text(node);
     sink.number(incarnation);
@@ -267,7 +291,7 @@ function writeSnapshot(sink: ByteSink, { position, part, isLast, writers, items 
   });
 }
 
-function readSnapshot(source: ByteSource): Snapshot {
+function readSnapshot(source: ByteSource, version: number): Snapshot {
   const [position, part, isLast] = [source.number(), source.number(), source.u8() === 1];
   const writers = source.list(() => ({
     node: source.text(),
@@ -276,6 +300,10 @@ function readSnapshot(source: ByteSource): Snapshot {
     next: source.number(),
     address: source.text(),
   }));
+  const shards = version < 2 ? [] : source.list(() => ({
+    owner: source.u8() === 0 ? undefined : { node: source.text(), incarnation: source.number() },
+    epoch: source.number(),
+  }));
   const items = source.list(() => ({
     node: source.text(),
     incarnation: source.number(),
@@ -283,7 +311,7 @@ function readSnapshot(source: ByteSource): Snapshot {
     isOrphan: source.u8() === 1,
     content: source.bytes(),
   }));
-  return { type: "snapshot", position, part, isLast, writers, items };
+  return { type: "snapshot", position, part, isLast, writers, shards, items };
 }
 
 /** What kind of entry follows. */

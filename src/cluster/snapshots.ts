@@ -4,7 +4,7 @@
  */
 import type { Message } from "../message.ts";
 import type { StoredWill } from "../store/store.ts";
-import type { Writer } from "./cluster_state.ts";
+import type { Shard, Writer } from "./cluster_state.ts";
 import { encodeMessage, encodeWill } from "./entries.ts";
 import type { Snapshot, SnapshotItem } from "./record.ts";
 
@@ -15,6 +15,8 @@ const PART_BYTES = 256 * 1024;
 export interface SnapshotSource {
   readonly position: number;
   readonly writers: Iterable<Writer>;
+  /** From 0 on. */
+  readonly shards: readonly Pick<Shard, "owner" | "epoch">[];
   readonly retained: Iterable<Message>;
   readonly wills: Iterable<{ readonly key: string; readonly stored: StoredWill; readonly dueAt: number | undefined }>;
   /** The clock that messages expire by. */
@@ -32,9 +34,10 @@ export function* snapshotParts(source: SnapshotSource): Generator<Snapshot, void
   const writers = Array.from(source.writers, ({ node, incarnation, live, next, address }) => {
     return { node, incarnation, live, next, address };
   });
+  const head = { writers, shards: source.shards };
   const close = (isLast: boolean): Snapshot => {
-    const own = part === 0 ? writers : [];
-    const snapshot = { type: "snapshot", position, part: part++, isLast, writers: own, items } as const;
+    const own = part === 0 ? head : { writers: [], shards: [] };
+    const snapshot = { type: "snapshot", position, part: part++, isLast, ...own, items } as const;
     items = [];
     bytes = 0;
     return snapshot;

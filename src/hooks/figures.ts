@@ -207,6 +207,16 @@ export interface ClusterLinkSnapshot {
   readonly messagesDropped: number;
 }
 
+/** One of the shards that all client identifiers are divided into. */
+export interface ClusterShardSnapshot {
+  /** Its number, from 0 on. */
+  readonly shard: number;
+  /** The live node that owns it and so decides who has its identifiers; `undefined`: none does at the moment. */
+  readonly owner: string | undefined;
+  /** How often it was given to a node; the same on all nodes that have read the log as far. */
+  readonly epoch: number;
+}
+
 /** A cluster as one of its nodes sees it. */
 export interface ClusterSnapshot {
   /** The cluster's name. */
@@ -225,4 +235,8 @@ export interface ClusterSnapshot {
   readonly logRoundTripSeconds: number | undefined;
   /** The links to the other nodes. */
   readonly links: readonly ClusterLinkSnapshot[];
+  /** All shards, from 0 on. */
+  readonly shards: readonly ClusterShardSnapshot[];
+  /** How often a shard went from one owner to another, as far as this process has read of it. */
+  readonly shardHandovers: number;
 }

@@ -27,6 +27,21 @@ export const clusterFamilies: readonly Family[] = [
     "What this node's last word took from being said to being read in the log.",
     ofCluster(({ logRoundTripSeconds }) => logRoundTripSeconds),
   ),
+  gauge(
+    "amqtt_cluster_shards",
+    "Shards of client identifiers that this node owns; of all nodes together there are 64.",
+    ofCluster(({ shards, node }) => shards.filter(({ owner }) => owner === node).length),
+  ),
+  gauge(
+    "amqtt_cluster_shards_ownerless",
+    "Shards that no live node owns; more than 0 for longer than the log takes is a fault.",
+    ofCluster(({ shards }) => shards.filter(({ owner }) => owner === undefined).length),
+  ),
+  counter(
+    "amqtt_cluster_shard_handovers",
+    "Shards that went from one owner to another, whoever that was.",
+    ofCluster(({ shardHandovers }) => shardHandovers),
+  ),
   gauge("amqtt_cluster_link_up", "1 if there is a link.", ofLinks(({ connected }) => Number(connected)), PEER),
   gauge(
     "amqtt_cluster_link_through_log",

@@ -27,17 +27,31 @@ Deno.test("the admin API shows a cluster as the node sees it, metrics have it, a
     ["b", true],
     ["c", true],
   ]);
+  const ownersOf = async () => {
+    const { shards } = await user.get("/cluster");
+    return Map.groupBy(shards, ({ owner }: { owner: string | null }) => owner);
+  };
+  await nodes.shardsShared("a", "b", "c");
+  const countOf = (node: string | null, owners: Awaited<ReturnType<typeof ownersOf>>) => owners.get(node)!.length;
+  const owners = await ownersOf();
   assert(shown.logPosition >= 3 && shown.links[0].sentBytes > 0);
   const { body } = a!.broker.observability.metrics(null);
   assertStringIncludes(body, "amqtt_cluster_nodes 3");
   assertStringIncludes(body, 'amqtt_cluster_link_up{peer="c"} 1');
+  assertStringIncludes(body, `amqtt_cluster_shards ${countOf("a", owners)}\n`);
+  assertStringIncludes(body, "amqtt_cluster_shards_ownerless 0\n");
+  assertEquals(/^amqtt_cluster_shard_handovers_total (\d+)$/m.exec(body)?.[1] !== "0", true);
   const told = await status(await user.ask("/cluster"), "http://node:1/admin");
   assertEquals([told.exitCode, told.asked], [0, ["http://node:1/admin/api/v1/cluster"]]);
   assertEquals(told.out[0], `cluster ${nodes.name}, seen by node a: 3 live (a, b, c)`);
-  assertStringIncludes(told.out[3]!, "link to c: linked");
+  const parts = ["a", "b", "c"].map((node) => `${node} owns ${countOf(node, owners)}`);
+  assertEquals(told.out[2], `shards: ${parts.join(", ")}`);
+  assertStringIncludes(told.out[4]!, "link to c: linked");
   await c!.broker.shutdown();
   await nodes.pass(1000);
   assertEquals((await user.get("/cluster")).nodes, ["a", "b"]);
+  await nodes.shardsShared("a", "b");
+  assertEquals([...(await ownersOf()).keys()].sort(), ["a", "b"]);
   nodes.silence("a", "b");
   await nodes.pass(6000);
   const cut = await status(await user.ask("/cluster"));

@@ -148,6 +148,8 @@ export class FakeServices implements CliServices {
       logSilenceSeconds: 0,
       logRoundTripSeconds: null,
       links: [],
+      shards: [{ shard: 0, owner: "a", epoch: 1 }],
+      shardHandovers: 0,
     };
     return Promise.resolve({ status: 200, text: url.endsWith("/cluster") ? JSON.stringify(cluster) : "ok\n" });
   }

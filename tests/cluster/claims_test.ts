@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Claims } from "../../src/cluster/claims.ts";
 import type { Link } from "../../src/cluster/link.ts";
+import { desiredOwner } from "../../src/cluster/shards.ts";
 
 const PATIENCE_MS = 5000;
 
@@ -21,10 +22,15 @@ class Party {
 
   #claims(node: string, names: readonly string[]): Claims {
     const own: string[] = [];
+    const lives = names.map((name) => ({ node: name, incarnation: 1 }));
     this.sessions.set(node, own);
     return new Claims({
       node,
-      nodes: () => names.map((name) => ({ node: name, incarnation: 1 })),
+      life: () => ({ node, incarnation: 1 }),
+      nodes: () => lives,
+      tenure: (shard) => ({ owner: desiredOwner(lives, shard)!, epoch: 1 }),
+      position: () => 1,
+      readUpTo: () => undefined,
       link: (name) => this.#link(node, name),
       epoch: () => this.nowMs,
       hasSession: (id) => own.includes(id),

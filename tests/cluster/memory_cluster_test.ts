@@ -5,6 +5,8 @@ import { Nodes } from "./nodes.ts";
 import { encodeRecord } from "../../src/cluster/record.ts";
 import { PacketType } from "../../src/packet/packets.ts";
 import { LogError } from "../../src/log/log.ts";
+import type { ClusterSnapshot } from "../../src/hooks/figures.ts";
+import { AdminUser } from "../admin/support.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { until } from "../support/durable_broker.ts";
 import type { TestBroker } from "../support/test_broker.ts";
@@ -13,6 +15,11 @@ import { freePort, LinkProxy } from "./proxy.ts";
 testCluster("a cluster over a log in memory", (count, options) => Nodes.start(count, options));
 
 const TIMEOUT_MS = 5000;
+
+/** Who owns the shards, as a node sees it. */
+async function shardsOf(broker: TestBroker): Promise<ClusterSnapshot["shards"]> {
+  return (await new AdminUser(broker, "viewer").get("/cluster")).shards;
+}
 
 Deno.test("a node whose word is not heard is declared dead; the others go on, and its will comes once", async () => {
   await using nodes = await Nodes.start(3);
@@ -328,15 +335,40 @@ Deno.test("the log is cut off when it is long, and who comes later knows all the
   await shorten(nodes, [a!, b!]);
   assert(nodes.engine.first > 20_000, `the log begins at ${nodes.engine.first}`);
   await publisher.publish("r/3", "newer", { qos: 1, retain: true });
+  const before = await shardsOf(a!);
   const c = await nodes.add("c");
   const reader = await nodes.connect(c);
   await reader.subscribe("#", 1);
+  await nodes.shardsShared("a", "b", "c");
+  for (const broker of nodes.all) assertEquals(await shardsOf(broker), await shardsOf(a!));
+  for (const [i, { owner, epoch }] of (await shardsOf(c)).entries()) {
+    assertEquals(epoch, before[i]!.epoch + Number(owner !== before[i]!.owner));
+  }
   await reader.takeMessage({ topicName: "r/1", payload: "kept", retain: true });
   await reader.takeMessage({ topicName: "r/3", payload: "newer", retain: true });
   await reader.expectNothing();
   nodes.silence("b");
   await nodes.pass(2 * TIMEOUT_MS);
   await reader.takeMessage({ topicName: "w", payload: "dead" });
+});
+
+Deno.test("$SYS tells how many shards each node owns, and that one that is gone owns none", async () => {
+  await using nodes = await Nodes.start(3, { config: { sysInterval: 10 } });
+  const [a, , c] = nodes.all;
+  await nodes.shardsShared("a", "b", "c");
+  const reader = await nodes.connect(a!);
+  await nodes.pass(10_000);
+  const own = (node: string) => shardsOf(a!).then((shards) => shards.filter(({ owner }) => owner === node).length);
+  await reader.subscribe("$SYS/cluster/nodes/c/shards", 1);
+  await reader.takeMessage({ payload: `${await own("c")}` });
+  await reader.subscribe("$SYS/cluster/shards/ownerless", 1);
+  await reader.takeMessage({ payload: "0" });
+  await c!.broker.shutdown();
+  await nodes.shardsShared("a", "b");
+  await nodes.pass(10_000);
+  await reader.takeMessage({ topicName: "$SYS/cluster/shards/ownerless", payload: "0" });
+  await reader.takeMessage({ topicName: "$SYS/cluster/nodes/c/shards", payload: "0" });
+  assertEquals(await own("a") + await own("b"), 64);
 });
 
 Deno.test("a node that comes later lets nobody in before it knows all that clients of the others are subscribed to", async () => {

@@ -3,6 +3,8 @@ import type { BrokerConfig, ClusterLogConfig } from "../../src/config/config.ts"
 import { sharedMemoryEngine } from "../../src/log/memory_log.ts";
 import type { MemoryEngine } from "../../src/log/memory_log.ts";
 import { decodeRecord } from "../../src/cluster/record.ts";
+import { desiredOwner, SHARDS } from "../../src/cluster/shards.ts";
+import { until } from "../support/durable_broker.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import type { ConnectOptions, RawClient } from "../support/raw_client.ts";
 import { TestBroker } from "../support/test_broker.ts";
@@ -64,6 +66,21 @@ export class Nodes implements AsyncDisposable {
       const record = decodeRecord(bytes);
       return "writer" in record && names.includes(record.writer) ? "lost" : undefined;
     };
+  }
+
+  /** Resolves when each of these nodes owns the shards that it should, and all have read so. */
+  async shardsShared(...names: string[]): Promise<void> {
+    const lives = names.map((node) => ({ node, incarnation: 1 }));
+    const owned = Map.groupBy(Array(SHARDS).keys(), (shard) => desiredOwner(lives, shard)!.node);
+    const brokers = this.all.slice(0, names.length);
+    const figure = ({ broker }: TestBroker, name: string) =>
+      new RegExp(`^amqtt_cluster_${name} (\\d+)$`, "m").exec(broker.observability.metrics(null).body)?.[1];
+    await until("each node owns its shards", () => {
+      const positions = new Set(brokers.map((broker) => figure(broker, "log_position")));
+      return positions.size === 1 && brokers.every((broker, i) => {
+        return figure(broker, "shards") === `${owned.get(names[i]!)!.length}`;
+      });
+    });
   }
 
   /** Moves the clock on by so much, in steps that let everybody act on each. */

@@ -2,7 +2,13 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ByteSink } from "../../src/cluster/bytes.ts";
-import { type ClusterRecord, decodeRecord, encodeRecord, type RecordBody } from "../../src/cluster/record.ts";
+import {
+  type ClusterRecord,
+  decodeRecord,
+  encodeRecord,
+  RECORD_VERSION,
+  type RecordBody,
+} from "../../src/cluster/record.ts";
 
 const number = fc.oneof(fc.nat(300), fc.maxSafeNat());
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => new Uint8Array(array));
@@ -35,6 +41,13 @@ const body: fc.Arbitrary<RecordBody> = fc.oneof(
     isLast: fc.boolean(),
     writers: fc.array(
       fc.record({ node: text, incarnation: number, live: fc.boolean(), next: number, address: text }),
+      { maxLength: 3 },
+    ),
+    shards: fc.array(
+      fc.record({
+        owner: fc.option(fc.record({ node: text, incarnation: number }), { nil: undefined }),
+        epoch: number,
+      }),
       { maxLength: 3 },
     ),
     items: fc.array(
@@ -79,8 +92,8 @@ Deno.test("a record that was cut, or has something behind it, is not read", () =
 async function withHead(fields: Uint8Array): Promise<Uint8Array> {
   const { crc32 } = await import("node:zlib");
   const all = new Uint8Array(6 + fields.length);
-  all.set([0xa7, 1]);
-  new DataView(all.buffer).setUint32(2, crc32(fields));
+  all.set([0xa7, RECORD_VERSION]);
+  new DataView(all.buffer).setUint32(2, crc32(fields, RECORD_VERSION));
   all.set(fields, 6);
   return all;
 }
@@ -113,6 +126,24 @@ Deno.test("a number of items above what the bytes can hold is refused before roo
   assertEquals(decoded, { unreadable: "damaged", text: "a record is damaged: it ends too early" });
 });
 
+Deno.test("a record of the version before is read: its snapshots know of no shards", async () => {
+  const { crc32 } = await import("node:zlib");
+  const fields = new ByteSink();
+  fields.text("a");
+  for (const number of [7, 3]) fields.number(number);
+  fields.u8(6);
+  for (const number of [100, 0]) fields.number(number);
+  fields.u8(1);
+  // Neither nodes nor items.
+  for (const number of [0, 0]) fields.number(number);
+  const bytes = Uint8Array.from([0xa7, 1, 0, 0, 0, 0, ...fields.take()]);
+  new DataView(bytes.buffer).setUint32(2, crc32(bytes.subarray(6)));
+  const body = { type: "snapshot", position: 100, part: 0, isLast: true, writers: [], shards: [], items: [] };
+  assertEquals(decodeRecord(bytes), { writer: "a", incarnation: 7, n: 3, body } as ClusterRecord);
+  bytes[1] = 2;
+  assertEquals("unreadable" in decodeRecord(bytes), true);
+});
+
 Deno.test("what is wrong with bytes that are no record is told", () => {
   const good = encodeRecord({ writer: "a", incarnation: 1, n: 0, body: { type: "heartbeat", safe: 4 } });
   assertEquals(decodeRecord(new Uint8Array(3)), {
@@ -121,7 +152,7 @@ Deno.test("what is wrong with bytes that are no record is told", () => {
   });
   const newer = good.slice();
   newer[1] = 9;
-  assertEquals(decodeRecord(newer), { unreadable: "version", text: "a record of version 9, expected 1" });
+  assertEquals(decodeRecord(newer), { unreadable: "version", text: "a record of version 9, expected 1 to 2" });
   const damaged = good.slice();
   damaged[8]! ^= 1;
   const told = decodeRecord(damaged);

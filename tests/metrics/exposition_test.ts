@@ -70,10 +70,15 @@ Deno.test("every family has its lines, each of a name once, and those without a 
     logSilenceSeconds: 0.5,
     logRoundTripSeconds: 0.25,
     links: [{ ...link, roundTripSeconds: 0.125, messagesDropped: 18 }],
+    shards: ["a", "b", "a", undefined].map((owner, shard) => ({ shard, owner, epoch: 1 })),
+    shardHandovers: 19,
   };
   const full = readPage(openMetrics(figures({ listeners, ceilings, bridges: [bridge], cluster, store, statistics })));
   assertEquals(full.samples.get('amqtt_bridge_up{bridge="cloud"}'), 0);
   assertEquals(full.samples.get("amqtt_cluster_nodes"), 2);
+  assertEquals(full.samples.get("amqtt_cluster_shards"), 2);
+  assertEquals(full.samples.get("amqtt_cluster_shards_ownerless"), 1);
+  assertEquals(full.samples.get("amqtt_cluster_shard_handovers_total"), 19);
   assertEquals(full.samples.get('amqtt_cluster_link_round_trip_seconds{peer="b"}'), 0.125);
   assertEquals(full.samples.get('amqtt_bridge_queued{bridge="cloud"}'), 9);
   assertEquals([...full.types.keys()], families.map(({ name }) => name));

@@ -1,10 +1,11 @@
 /** Which nodes the log says to be dead while they do not know it. */
 import { ClusterState } from "../../../src/cluster/cluster_state.ts";
 import { decodeRecord } from "../../../src/cluster/record.ts";
+import { SHARDS } from "../../../src/cluster/shards.ts";
 import type { LogEngine } from "./log.ts";
 
 export class Deaths {
-  readonly #state = new ClusterState(0);
+  readonly #state = new ClusterState(SHARDS);
   readonly #unaware = new Map<string, number>();
   readonly #now: () => number;
 

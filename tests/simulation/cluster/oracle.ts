@@ -2,6 +2,7 @@
 import { ClusterState } from "../../../src/cluster/cluster_state.ts";
 import { decodeEntry } from "../../../src/cluster/entries.ts";
 import { decodeRecord } from "../../../src/cluster/record.ts";
+import { SHARDS } from "../../../src/cluster/shards.ts";
 import { WillBook } from "../../../src/cluster/will_book.ts";
 import { TopicNames } from "../../../src/packet/topic_names.ts";
 import type { LogEngine } from "./log.ts";
@@ -18,7 +19,7 @@ export interface Word {
 
 /** Reads it all. */
 export function wordOfLog({ records }: LogEngine): Word {
-  const state = new ClusterState(0);
+  const state = new ClusterState(SHARDS);
   const names = new TopicNames();
   const wills = new WillBook();
   const retained = new Map<string, string>();
