@@ -8,6 +8,7 @@ import { Random } from "../support/random.ts";
 import { Disturbances } from "./disturbances.ts";
 import { FaultClient, Sequence } from "./fault_client.ts";
 import { freePort, LinkProxy } from "./proxy.ts";
+import { type AdminPlace, makeAdminPlace, ShardLedger } from "./shard_ledger.ts";
 import { type Ledger, type Mourned, pause, Station } from "./station.ts";
 
 const NODES = ["a", "b", "c"] as const;
@@ -47,6 +48,7 @@ export class FaultsRun implements Ledger {
   #stations: Station[] = [];
   #proxies: LinkProxy[] = [];
   #claimed: FaultClient[] = [];
+  #shards = new ShardLedger(new Map());
 
   constructor(options: FaultsOptions) {
     this.#options = options;
@@ -79,15 +81,19 @@ export class FaultsRun implements Ledger {
   }
 
   async #start(folder: string, servers: readonly string[]): Promise<void> {
+    const places = new Map<Station, AdminPlace>();
     for (const node of NODES) {
       const port = freePort();
       const proxy = new LinkProxy(port);
       this.#proxies.push(proxy);
       const file = join(folder, `${node}.yaml`);
+      const tokens = join(folder, `${node}.tokens`);
+      const admin = await makeAdminPlace(freePort(), tokens);
       const config = {
         listeners: { tcp: { bind: "127.0.0.1:0" } },
         plugins: [],
         auth: { "allow-anonymous": true },
+        admin: { bind: `127.0.0.1:${admin.port}`, "tokens-file": tokens },
         cluster: {
           name: "faults",
           node,
@@ -98,8 +104,11 @@ export class FaultsRun implements Ledger {
         },
       };
       await Deno.writeTextFile(file, JSON.stringify(config));
-      this.#stations.push(new Station(node, file, this));
+      const station = new Station(node, file, this);
+      this.#stations.push(station);
+      places.set(station, admin);
     }
+    this.#shards = new ShardLedger(places);
     await Promise.all(this.#stations.map((station) => station.start()));
     await this.#tendAll();
   }
@@ -110,13 +119,18 @@ export class FaultsRun implements Ledger {
     await pause(this.#random.between(50, 200));
     const before = this.sequence.next();
     const claiming = this.#claimTwice();
+    const watch = { isOver: false };
+    const watching = this.#watchShards(watch);
     const what = await disturbances.strike();
     await claiming;
     await this.#tendAll();
+    watch.isOver = true;
+    await watching;
     await Promise.all(this.#stations.map((station) => station.pausePublishing()));
     await this.#heard(n);
     await this.#account(before);
     await this.#compareRetained();
+    await this.#compareShards();
     await this.#claim();
     for (const kind of what) {
       const key = `faults: ${kind}`;
@@ -195,6 +209,23 @@ export class FaultsRun implements Ledger {
       await reader!.end();
     }
     if (new Set(sets).size > 1) this.broken.push(`retained sets differ: ${sets.join("\n")}`);
+  }
+
+  /** Whatever happens, two nodes never name two owners of a shard in one epoch. */
+  async #watchShards(watch: { readonly isOver: boolean }): Promise<void> {
+    while (!watch.isOver) {
+      await this.#shards.look();
+      await pause(20);
+    }
+  }
+
+  /** When all is well again all name one live owner of each shard. */
+  async #compareShards(): Promise<void> {
+    let problem: string | undefined;
+    await this.#within(() => `${problem}`, async () => (problem = await this.#shards.look()) === undefined);
+    this.broken.push(...this.#shards.faults);
+    this.figures["owners of shards"] = this.#shards.tenures;
+    this.figures["views of shards"] = this.#shards.answers;
   }
 
   /** One identifier at two nodes at once, while something fails: who sees it first is not known. */

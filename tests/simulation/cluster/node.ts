@@ -2,6 +2,7 @@
 import { fromFileUrl } from "@std/path";
 import { Broker } from "../../../src/broker/broker.ts";
 import { simulateGround } from "../../../src/cluster/ground.ts";
+import type { ClusterSnapshot } from "../../../src/hooks/figures.ts";
 import type { Logger } from "../../../src/logger.ts";
 import type { DropReason } from "../../../src/message.ts";
 import type { Random } from "../../support/random.ts";
@@ -54,6 +55,7 @@ export class ClusterNode {
   #starts = 0;
   #evictions = 0;
   #unsureWills: string[] = [];
+  #see: (() => ClusterSnapshot) | undefined;
 
   constructor(index: number, cluster: string, shared: NodeWorld, random: Random) {
     const { world, schedule, engine } = shared;
@@ -77,12 +79,19 @@ export class ClusterNode {
     return Math.max(this.way.troubledAtMs, this.#frozenUntilMs, this.#backAtMs);
   }
 
+  /** The cluster as it sees it; `undefined`: it is not there, or knows that it sees nothing. */
+  get view(): ClusterSnapshot | undefined {
+    const view = this.isUp ? this.#see?.() : undefined;
+    return view?.cutOff === false ? view : undefined;
+  }
+
   /** Resolves when what the process loads is there; all else takes the time of the world. */
   async start(): Promise<void> {
     if (this.isRunning) return;
     const { world, schedule, links } = this.#shared;
     this.isRunning = true;
     this.#isCutOff = false;
+    this.#see = undefined;
     this.#starts++;
     const process = this.process = new Process(world, 1_000_000 * this.#starts, schedule.slowness);
     process.skewMs = schedule.nodes[this.#index]!.skewMs;
@@ -91,7 +100,8 @@ export class ClusterNode {
     simulateGround(this.#cluster, () => {
       isOpen.resolve();
       const [log, carrier] = [new ProcessLog(process, this.way), links.carrier(this.name, process)];
-      return Promise.resolve({ log, carrier });
+      const watch = (see: () => ClusterSnapshot) => void (this.#see = see);
+      return Promise.resolve({ log, carrier, watch });
     });
     const started = broker.start().then(
       () => this.#started(process, broker),

@@ -12,11 +12,15 @@ import { Links } from "./links.ts";
 import { LogEngine } from "./log.ts";
 import { ClusterNode } from "./node.ts";
 import { wordOfLog } from "./oracle.ts";
+import { Owners } from "./owners.ts";
 import type { ClusterAction, ClusterSchedule } from "./schedule.ts";
 
 /** Time for everything to come in at the end: for what is not seen to be under way, and for what is. */
 const SETTLE_MS = 60_000;
 const MOST_SETTLE_MS = 900_000;
+
+/** How often it is looked at who owns what. */
+const LOOK_AFTER_EVENTS = 100;
 
 /** What a node has said is at its client by then. */
 const WAY_MS = 1000;
@@ -46,6 +50,7 @@ class ClusterSimulation {
   readonly #ledger = new Ledger();
   readonly #engine = new LogEngine(this.#world);
   readonly #deaths = new Deaths(this.#engine, () => this.#ledger.now);
+  readonly #owners = new Owners(this.#engine);
   readonly #links: Links;
   readonly #nodes: readonly ClusterNode[];
   readonly #clients: readonly SimulatedClient[];
@@ -78,7 +83,9 @@ class ClusterSimulation {
       const { name } = this.#places[profiles.findIndex(({ name }) => name === client)]!.node;
       return { node: name, unawareSince: this.#deaths.since(name) };
     };
-    this.#world.onEvent = () => this.#events++;
+    this.#world.onEvent = () => {
+      if (++this.#events % LOOK_AFTER_EVENTS === 0) this.#lookAtOwners();
+    };
   }
 
   #clientWorld(place: Place): ClientWorld {
@@ -205,8 +212,20 @@ class ClusterSimulation {
     });
   }
 
+  /** Where two nodes have read as far they name the same owners. */
+  #lookAtOwners(): void {
+    for (const { view } of this.#nodes) {
+      const problem = view && this.#owners.problemOf(view);
+      if (problem !== undefined) this.#ledger.fault(problem);
+    }
+  }
+
   #lookAtNodes(): void {
     const ledger = this.#ledger;
+    this.#lookAtOwners();
+    const views = this.#nodes.map(({ view }) => view).filter((view) => view !== undefined);
+    const problem = views.length < this.#nodes.length ? "a node does not see the log" : Owners.problemAtRest(views);
+    if (problem !== undefined) ledger.fault(problem);
     for (const client of this.#clients) {
       const { name } = client.profile;
       const where = this.#nodes.filter(({ broker }) =>
