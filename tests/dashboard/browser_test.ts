@@ -308,6 +308,8 @@ browserTest(
     await page.getByRole("link", { name: "Cluster" }).click();
     await page.getByRole("heading", { name: nodes.name }).waitFor();
     await page.getByRole("row", { name: "b linked" }).waitFor();
+    await nodes.shardsShared("a", "b");
+    for (const node of ["a", "b"]) await page.getByRole("row", { name: new RegExp(`^${node} \\d\\d \\d`) }).waitFor();
     await assertAccessible(page, "cluster");
     await using alone = await startBroker({ admin: { bind: "127.0.0.1:0" } });
     await using other = await browser.open(alone.broker.adminUrl!);

@@ -30,6 +30,41 @@ const columns: readonly Column<ClusterLink>[] = [
   },
 ];
 
+/** Numbers that follow each other are told by the first and last. */
+function ranges(numbers: readonly number[]): string {
+  const parts: [first: number, last: number][] = [];
+  for (const one of numbers) {
+    const part = parts.at(-1);
+    if (part?.[1] === one - 1) part[1] = one;
+    else parts.push([one, one]);
+  }
+  return parts.map(([first, last]) => first === last ? `${first}` : `${first}–${last}`).join(", ");
+}
+
+interface Owned {
+  /** `null`: nobody. */
+  readonly owner: string | null;
+  readonly shards: readonly number[];
+}
+
+/** What each node that lives owns, and what nobody does. */
+function ownedBy({ nodes, shards }: Cluster): readonly Owned[] {
+  const of = (node: string | null) => ({
+    owner: node,
+    shards: shards.filter(({ owner }) => owner === node).map(({ shard }) => shard),
+  });
+  return [...nodes.map(of), of(null)].filter(({ owner, shards }) => owner !== null || shards.length > 0);
+}
+
+const shardColumns: readonly Column<Owned>[] = [
+  {
+    title: t.node,
+    cell: (one) => one.owner === null ? <span class="bad">{t.ownerless}</span> : <Name of={one.owner} />,
+  },
+  { title: t.owned, right: true, cell: (one) => number(one.shards.length) },
+  { title: t.which, cell: (one) => ranges(one.shards) },
+];
+
 export function ClusterView() {
   const { data, error, status } = useFetch<Cluster>("/cluster", {}, REFRESH_MS);
   if (status === NOT_FOUND) return <p class="quiet">{t.none}</p>;
@@ -47,10 +82,15 @@ export function ClusterView() {
                 fact(t.position, number(data.logPosition)),
                 fact(t.heard, t.ago(duration(data.logSilenceSeconds))),
                 fact(t.logRoundTrip, seconds(data.logRoundTripSeconds)),
+                fact(t.handovers, number(data.shardHandovers)),
               ]}
             />
           </Card>
           <Table label={t.links} columns={columns} items={data.links} />
+          <Card title={t.shards}>
+            <p class="quiet">{t.shardsHint}</p>
+            <Table label={t.shards} columns={shardColumns} items={ownedBy(data)} />
+          </Card>
         </>
       )}
     </>
