@@ -13,8 +13,8 @@ import { type CodeBlock, codeBlocks, readManual, root } from "./manual.ts";
 
 const manual = await readManual();
 
-/** `text` is for what is only looked at. `ts` is checked and run by `deno test --doc`, or, with `ignore`, as a file. */
-const languages: ReadonlySet<string> = new Set(["sh", "yaml", "ts", "text", "mermaid", "ini", "js", "promql"]);
+/** `text` is for what is only looked at, `nats` is run by the tests of the log. `ts` is checked and run by `deno test --doc`, or, with `ignore`, as a file. */
+const languages: ReadonlySet<string> = new Set(["sh", "yaml", "ts", "text", "mermaid", "ini", "js", "promql", "nats"]);
 
 /** Programs of others that the manual calls. */
 const foreignPrograms: ReadonlySet<string> = new Set([
