@@ -35,6 +35,7 @@ export class Bridge {
   readonly #session: BridgeSession;
   readonly #door: RemoteDoor;
   readonly #backoff: Backoff;
+  /** Messages that have crossed; those of the present connection are not among the sent ones. */
   readonly #counts = { sent: 0, received: 0 };
   readonly #gone = new AbortController();
   /** Its connections are made one after the other here. */
@@ -88,7 +89,7 @@ export class Bridge {
       clientIdentifier: this.clientIdentifier,
       messagesQueued: sender?.queued ?? 0,
       messagesInflight: sender?.inflight ?? 0,
-      messagesSent: this.#counts.sent,
+      messagesSent: this.#counts.sent + (this.#link?.publishesSent ?? 0),
       messagesReceived: this.#counts.received,
     });
   }
@@ -251,6 +252,7 @@ export class Bridge {
     const reason = await link.ended;
     await serving;
     this.#link = undefined;
+    this.#counts.sent += link.publishesSent;
     this.#backoff.lasted(clock.now() - sinceMs);
     if (wasGood) this.#status.disconnected(reason);
     if (OWN_WISH.has(reason)) this.#backoff.reset();
@@ -260,8 +262,7 @@ export class Bridge {
   async #makeLink({ transport, connack, reader, version }: Entered): Promise<RemoteLink | undefined> {
     const { context, bridge } = this.#parts;
     try {
-      const isNew = !connack.sessionPresent;
-      const local = await this.#session.takeFor(isNew);
+      const local = await this.#session.takeFor(!connack.sessionPresent);
       const onRefused = (text: string) => this.#status.refused(text);
       const subscriptions = new RemoteSubscriptions(this.#session.memoryOf(local), this.#map.remoteFilters, onRefused);
       return new RemoteLink(context, {
@@ -271,7 +272,6 @@ export class Bridge {
         reader,
         version,
         granted: connack.properties ?? {},
-        isNew,
         crossings: this.#crossings,
         subscriptions,
         counts: this.#counts,

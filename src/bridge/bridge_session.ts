@@ -62,7 +62,10 @@ export class BridgeSession {
     const limits = context.senderLimits.get(context.config.handedIn.limits);
     session.sender.limitTo({ ...limits, queueQoS0: bridge.queueQos0 });
     const now = () => context.clock.now();
-    session.admit = (message) => this.#crossings.admit(message, now);
+    session.admission = {
+      concernsAll: !this.#map.takesAllPlain,
+      admit: (message) => this.#crossings.admit(message, now),
+    };
     this.memoryOf(local).subscribeHere(this.#map.localFilters, !present);
     return local;
   }

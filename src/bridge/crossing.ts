@@ -3,9 +3,8 @@ import { expiryTime, Message } from "../message.ts";
 import type { ReceivedPublish } from "../packet/decode.ts";
 import type { ProtocolVersion, QoS } from "../packet/packets.ts";
 import type { TopicName } from "../packet/topic.ts";
-import { type Delivery, NewDelivery } from "../session/delivery.ts";
 import { hopsOf, ONE_HOP, withHops } from "./hops.ts";
-import type { TopicMap } from "./topic_map.ts";
+import type { Crossing, TopicMap } from "./topic_map.ts";
 
 /** What the remote takes. */
 export interface RemoteCapabilities {
@@ -28,37 +27,17 @@ export class Crossings {
   admit(message: Message, now: () => number): Message | undefined {
     const crossing = this.#map.out(message.topicName);
     if (!crossing || hopsOf(message.body) >= this.#maxHops) return undefined;
-    const { maximumAge } = crossing.topic;
-    if (maximumAge === 0) return message;
-    const endsAtMs = now() + maximumAge * 1000;
-    if (endsAtMs >= (message.expiresAtMs ?? Infinity)) return message;
-    const { topicName, body: payload, qos, retain, publisher } = message;
-    return Message.of({ topicName, payload, qos, retain, publisher, expiresAtMs: endsAtMs });
+    return crossing.topic.maximumAge === 0 ? message : endingBy(message, now() + crossing.topic.maximumAge * 1000);
   }
 
   /** A message as the remote gets it; `undefined`: it is not for the remote, by the topics as they are now. */
-  out(message: Message, version: ProtocolVersion): Shown | undefined {
-    const { body } = message;
+  out(message: Message, remote: RemoteCapabilities): Shown | undefined {
     const crossing = this.#map.out(message.topicName);
-    const hops = hopsOf(body);
+    const hops = hopsOf(message.body);
     if (!crossing || hops >= this.#maxHops) return undefined;
-    const { topicName } = crossing;
     // With nothing changed it can be passed on as it was received.
-    if (version !== 5) return topicName === message.topicName ? message : { topicName, body };
-    if (hops === 0) return { topicName, body, extraProperties: ONE_HOP };
-    return { topicName, body: withHops(body, hops + 1) };
-  }
-
-  /** A delivery of what {@linkcode Crossings.out} shows, with the flags and the QoS that the remote takes. */
-  deliveryFor(delivery: Delivery, { maximumQoS, retainAvailable }: RemoteCapabilities): Delivery {
-    const { message, qos, retain } = delivery;
-    // Its maximum age is this broker's own business.
-    const hasOwnEnd = message.expiresAtMs === undefined || message.body.hasExpiry;
-    const isRetained = retain && retainAvailable && this.#map.out(message.topicName)?.topic.retain === "keep";
-    if (hasOwnEnd && qos <= maximumQoS && retain === isRetained) return delivery;
-    const endless = hasOwnEnd ? message : new Message(message.topicName, message.body, message.qos, message.retain);
-    const common = { subscriptionIdentifiers: undefined };
-    return new NewDelivery(endless, Math.min(qos, maximumQoS) as QoS, isRetained, common);
+    const isAsItIs = remote.version !== 5 && crossing.topicName === message.topicName && !message.retain;
+    return isAsItIs ? message : rewritten(message, crossing, hops, remote);
   }
 
   /**
@@ -77,4 +56,27 @@ export class Crossings {
     // The copy outlives the read buffer.
     return new Message(topicName, withHops(body, hops + 1), packet.qos, retain, publisher, expiresAtMs);
   }
+}
+
+/** The message with an end, if it has none that is earlier. */
+function endingBy(message: Message, endsAtMs: number): Message {
+  const { topicName, body: payload, qos, retain, publisher, expiresAtMs = Infinity } = message;
+  if (endsAtMs >= expiresAtMs) return message;
+  return Message.of({ topicName, payload, qos, retain, publisher, expiresAtMs: endsAtMs });
+}
+
+function rewritten(
+  { body, retain, expiresAtMs }: Message,
+  { topicName, topic }: Crossing,
+  hops: number,
+  { version, retainAvailable }: RemoteCapabilities,
+): Shown {
+  return {
+    topicName,
+    body: version !== 5 || hops === 0 ? body : withHops(body, hops + 1),
+    extraProperties: version === 5 && hops === 0 ? ONE_HOP : undefined,
+    isUnretained: retain && !(retainAvailable && topic.retain === "keep"),
+    // Its maximum age is this broker's own business.
+    hidesExpiry: expiresAtMs !== undefined && !body.hasExpiry,
+  };
 }

@@ -14,7 +14,10 @@ const NAMED = ONE_HOP.subarray(0, 3 + HOPS.length);
 /** How many bridges a message has crossed, as it says. */
 export function hopsOf(body: PublishBody): number {
   // Most have crossed none, and their properties need not be read for that.
-  if (!body.mayHave(NAMED)) return 0;
+  return body.constantsSizeBytes === 0 || !body.mayHave(NAMED) ? 0 : hopsSaid(body);
+}
+
+function hopsSaid(body: PublishBody): number {
   const said = body.properties?.userProperties?.find(([name]) => name === HOPS)?.[1];
   const hops = Number(said ?? 0);
   // Who says nonsense is not let round in circles.

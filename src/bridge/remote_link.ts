@@ -7,23 +7,21 @@ import { PacketWriter } from "../connection/packet_writer.ts";
 import { Throttle } from "../connection/throttle.ts";
 import { type LocalSession, PROGRAM, signedIn } from "../embedding/local_session.ts";
 import { errorText } from "../error_text.ts";
-import type { DropReason } from "../message.ts";
 import { receiveFromServer, type ServerPacket } from "../packet/decode_server.ts";
 import { encodeGoodbye, encodePingreq } from "../packet/encode_client.ts";
 import type { FrameReader } from "../packet/frame_reader.ts";
-import { type ConnackProperties, PacketType, type ProtocolVersion } from "../packet/packets.ts";
+import { type ConnackProperties, PacketType, type ProtocolVersion, type QoS } from "../packet/packets.ts";
 import { protocolError } from "../packet/protocol_error.ts";
 import { describeReasonCode, ReasonCode } from "../packet/reason_code.ts";
 import { quote } from "../quote.ts";
-import type { Delivery } from "../session/delivery.ts";
 import type { OutboundLink } from "../session/sender.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { WorkParty } from "../work_budget.ts";
 import type { Crossings, RemoteCapabilities } from "./crossing.ts";
 import { InboundMessages } from "./inbound_messages.ts";
 import { Later } from "./later.ts";
+import { LoweringLink } from "./lowering_link.ts";
 import { OutboundAnswers } from "./outbound_answers.ts";
-import { OutboundMessages } from "./outbound_messages.ts";
 import type { RemoteSubscriptions } from "./remote_subscriptions.ts";
 import { RemoteView } from "./remote_view.ts";
 import { RemoteWatch } from "./remote_watch.ts";
@@ -38,12 +36,10 @@ export interface RemoteLinkOptions {
   readonly version: ProtocolVersion;
   /** What the remote has said in CONNACK. */
   readonly granted: ConnackProperties;
-  /** Nothing was ever sent in the remote's session. */
-  readonly isNew: boolean;
   readonly crossings: Crossings;
   readonly subscriptions: RemoteSubscriptions;
-  /** Messages that have crossed. */
-  readonly counts: { sent: number; received: number };
+  /** Messages that have come. */
+  readonly counts: { received: number };
   /** Told what the remote refuses. */
   readonly onRefused: (text: string) => void;
 }
@@ -53,7 +49,7 @@ export interface RemoteLinkOptions {
  * the session's, under the packet identifiers that the remote knows, and so are the remote's own QoS 2 identifiers. What
  * outlives the process is stored before the other side hears of it.
  */
-export class RemoteLink implements ClientConnection, OutboundLink {
+export class RemoteLink implements ClientConnection {
   readonly context: ConnectionContext;
   readonly listener: ResolvedListener;
   readonly work: WorkParty;
@@ -68,7 +64,6 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   readonly #answers: OutboundAnswers;
   readonly #watch: RemoteWatch;
   readonly #ended = Promise.withResolvers<string>();
-  readonly #outbound: OutboundMessages;
   #open: SignedIn | undefined;
 
   /** @param context in which no plugin is asked */
@@ -80,7 +75,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
     this.#options = options;
     this.#remote = {
       version,
-      maximumQoS: Math.min(granted.maximumQoS ?? 2, bridge.maximumQos) as 0 | 1 | 2,
+      maximumQoS: Math.min(granted.maximumQoS ?? 2, bridge.maximumQos) as QoS,
       retainAvailable: granted.retainAvailable ?? true,
     };
     this.#open = signedIn(local);
@@ -97,7 +92,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       subscribeTimeoutSeconds: context.config.limits.connectTimeout,
       nowMs: context.clock.now(),
     });
-    this.#view = new RemoteView(options.crossings, version);
+    this.#view = new RemoteView(options.crossings, this.#remote);
     this.#writer = this.#makeWriter();
     this.#throttle = new Throttle(context, this.#outbox, this.#writer);
     this.#inbound = new InboundMessages(context, local.session, options.crossings, options.counts);
@@ -108,16 +103,6 @@ export class RemoteLink implements ClientConnection, OutboundLink {
       random: () => context.machine.random(),
       sendPubrel: (packetIdentifier) => this.#writer.sendPubrel(packetIdentifier),
       onRefused: options.onRefused,
-    });
-    this.#outbound = new OutboundMessages({
-      sender: local.session.sender,
-      writer: this.#writer,
-      remote: this.#remote,
-      crossings: options.crossings,
-      counts: options.counts,
-      isNew: options.isNew,
-      clock: context.clock,
-      later: new Later(context.work, this, (reason) => this.#giveUp(reason)),
     });
     context.connectionBySession.set(local.session, this);
   }
@@ -140,6 +125,11 @@ export class RemoteLink implements ClientConnection, OutboundLink {
     return this.#outbox.waitingBytes + (transport.bufferedBytes ?? 0) + reader.capacityBytes + this.#writer.heldBytes;
   }
 
+  /** Messages that were sent. */
+  get publishesSent(): number {
+    return this.#writer.publishesSent;
+  }
+
   get waitingBytes(): number {
     return this.#outbox.waitingBytes;
   }
@@ -152,7 +142,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   async serve(): Promise<void> {
     try {
       await this.#handleFrames();
-      while (!this.closed) await this.#read();
+      await this.#read();
     } catch (error) {
       this.close({ reasonCode: ReasonCode.ProtocolError, reason: errorText(error), silent: true });
     }
@@ -166,7 +156,7 @@ export class RemoteLink implements ClientConnection, OutboundLink {
     try {
       await subscriptions.bring(this.#outbox, this.#remote, (packetIdentifier) => sender.uses(packetIdentifier));
       this.#watch.subscribed();
-      this.#open?.session.attach(this);
+      this.#open?.session.attach(this.#way());
       if (this.#open) void sendRetained(this, this.#open);
     } catch (error) {
       this.#giveUp(errorText(error));
@@ -205,32 +195,15 @@ export class RemoteLink implements ClientConnection, OutboundLink {
     this.#giveUp("the connection was cut");
   }
 
-  get congested(): boolean {
-    return this.#outbox.congested;
-  }
-
-  get receiveMaximum(): number {
-    return this.#writer.receiveMaximum;
-  }
-
-  get isSelective(): boolean {
-    return false;
-  }
-
-  refusal(delivery: Delivery): DropReason | undefined {
-    return this.#outbound.refusal(delivery);
-  }
-
-  sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
-    this.#outbound.sendPublish(delivery, packetIdentifier, dup);
-  }
-
-  pauses(sent: number, resume: () => void): boolean {
-    return this.#writer.pauses(sent, resume);
-  }
-
-  sendPubrel(packetIdentifier: number): void {
-    this.#outbound.sendPubrel(packetIdentifier);
+  /** The session's way to the remote: that of any client, if the remote takes all that one takes. */
+  #way(): OutboundLink {
+    if (this.#remote.maximumQoS === 2) return this.#writer;
+    return new LoweringLink({
+      sender: this.#options.local.session.sender,
+      writer: this.#writer,
+      maximumQoS: this.#remote.maximumQoS,
+      later: new Later(this.context.work, this, (reason) => this.#giveUp(reason)),
+    });
   }
 
   #makeWriter(): PacketWriter {
@@ -261,22 +234,21 @@ export class RemoteLink implements ClientConnection, OutboundLink {
   async #read(): Promise<void> {
     const { transport, reader } = this.#options;
     const { work, statistics, memory, clock } = this.context;
-    const count = await transport.read(reader.space());
-    if (this.closed) return;
-    if (count === null) {
-      const reason = "the remote closed the connection";
-      return this.close({ reasonCode: ReasonCode.UnspecifiedError, reason, silent: true });
+    while (!this.closed) {
+      const count = await transport.read(reader.space());
+      if (this.closed) return;
+      if (count === null) return this.#giveUp("the remote closed the connection");
+      this.#watch.heard(clock.now());
+      statistics.bytesReceived += count;
+      reader.filled(count);
+      memory.received(count);
+      const beganAtMs = work.begin();
+      if (work.mustWait(this.work)) await work.turn(this.work);
+      await this.#handleFrames();
+      const sliceIsOver = work.lookAfter(this.work, beganAtMs);
+      for (const pause of this.#throttle.pauses()) await Promise.race([pause, this.ended]);
+      if (sliceIsOver) await work.turn(this.work);
     }
-    this.#watch.heard(clock.now());
-    statistics.bytesReceived += count;
-    reader.filled(count);
-    memory.received(count);
-    const beganAtMs = work.begin();
-    if (work.mustWait(this.work)) await work.turn(this.work);
-    await this.#handleFrames();
-    const sliceIsOver = work.lookAfter(this.work, beganAtMs);
-    for (const pause of this.#throttle.pauses()) await Promise.race([pause, this.ended]);
-    if (sliceIsOver) await work.turn(this.work);
   }
 
   async #handleFrames(): Promise<void> {

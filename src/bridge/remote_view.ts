@@ -1,31 +1,32 @@
 import type { Shown, View } from "../connection/client_view.ts";
 import type { Message } from "../message.ts";
-import type { ProtocolVersion } from "../packet/packets.ts";
-import type { Crossings } from "./crossing.ts";
+import type { Crossings, RemoteCapabilities } from "./crossing.ts";
 
 /** Shows messages to one remote. */
 export class RemoteView implements View {
   readonly #crossings: Crossings;
-  readonly #version: ProtocolVersion;
+  readonly #remote: RemoteCapabilities;
   /** It is asked whether a message may be sent, and how, one right after the other. */
   #last: Message | undefined;
   #shown: Shown | undefined;
 
-  /** @param version that the remote speaks */
-  constructor(crossings: Crossings, version: ProtocolVersion) {
+  constructor(crossings: Crossings, remote: RemoteCapabilities) {
     this.#crossings = crossings;
-    this.#version = version;
+    this.#remote = remote;
   }
 
   show(message: Message): Shown | undefined {
     if (this.#last === message) return this.#shown;
-    const shown = this.#crossings.out(message, this.#version);
+    const shown = this.#crossings.out(message, this.#remote);
+    // Only a body that was made need not be made twice: the rest costs less than to remember it.
+    if (shown === undefined || shown.body === message.body) return shown;
     this.#shown = shown;
-    this.#last = shown && message;
+    this.#last = message;
     return shown;
   }
 
   forget(): void {
+    if (this.#last === undefined) return;
     this.#last = undefined;
     this.#shown = undefined;
   }

@@ -25,62 +25,91 @@ const REMEMBERED_LENGTH = 256;
 
 /** What crosses a bridge, and what it is called on the other side. Of topics that overlap the first holds. */
 export class TopicMap {
-  readonly #out: readonly ResolvedBridgeTopic[];
-  readonly #in: readonly ResolvedBridgeTopic[];
-  readonly #known = { out: new Map<TopicName, Crossing | undefined>(), in: new Map<TopicName, Crossing | undefined>() };
+  readonly #out: Way;
+  readonly #in: Way;
   /** What is to be subscribed to here … */
   readonly localFilters: readonly BridgeFilter[];
   /** … and at the remote. */
   readonly remoteFilters: readonly BridgeFilter[];
+  /** Whatever matches the local filters crosses as it is, unless its properties are against it. */
+  readonly takesAllPlain: boolean;
 
   constructor(topics: readonly ResolvedBridgeTopic[]) {
-    this.#out = topics.filter(({ direction }) => direction !== "in");
-    this.#in = topics.filter(({ direction }) => direction !== "out");
-    this.localFilters = filtersOf(this.#out, "local");
-    this.remoteFilters = filtersOf(this.#in, "remote");
+    const out = topics.filter(({ direction }) => direction !== "in");
+    const inward = topics.filter(({ direction }) => direction !== "out");
+    this.localFilters = filtersOf(out, "local");
+    this.remoteFilters = filtersOf(inward, "remote");
+    this.takesAllPlain = out.every(takesAll);
+    this.#out = new Way(out, (topicName, topic) => {
+      return isExcluded(topic, topicName) ? undefined : translate(topicName, topic.local, topic.remote);
+    });
+    this.#in = new Way(inward, (topicName, topic) => {
+      const name = translate(topicName, topic.remote, topic.local);
+      return name === undefined || isExcluded(topic, name) || isReserved(name) ? undefined : name;
+    });
   }
 
   /** How a message that was published here crosses; `undefined`: it does not. */
   out(topicName: TopicName): Crossing | undefined {
-    return this.#known.out.get(topicName) ?? remembered(this.#known.out, topicName, () =>
-      find(this.#out, (topic) => {
-        if (isExcluded(topic, topicName)) return undefined;
-        return translate(topicName, topic.local, topic.remote);
-      }));
+    return this.#out.of(topicName);
   }
 
   /** How a message of the remote's crosses; `undefined`: it does not. */
   in(topicName: TopicName): Crossing | undefined {
-    return this.#known.in.get(topicName) ?? remembered(this.#known.in, topicName, () =>
-      find(this.#in, (topic) => {
-        const name = translate(topicName, topic.remote, topic.local);
-        return name === undefined || isExcluded(topic, name) || isReserved(name) ? undefined : name;
-      }));
+    return this.#in.of(topicName);
   }
 }
 
-function remembered(
-  known: Map<TopicName, Crossing | undefined>,
-  topicName: TopicName,
-  find: () => Crossing | undefined,
-): Crossing | undefined {
-  if (topicName.length > REMEMBERED_LENGTH) return find();
-  if (known.has(topicName)) return known.get(topicName);
-  if (known.size >= REMEMBERED) known.clear();
-  const crossing = find();
-  known.set(topicName, crossing);
-  return crossing;
+/** Finds what a message of a topic is called on the other side; `undefined`: the topic is not for it. */
+type NameBy = (topicName: TopicName, topic: ResolvedBridgeTopic) => TopicName | undefined;
+
+/** One direction. */
+class Way {
+  readonly #topics: readonly ResolvedBridgeTopic[];
+  readonly #nameBy: NameBy;
+  readonly #known = new Map<TopicName, Crossing | undefined>();
+  /** The name that was asked for last: each message is asked for several times in a row. */
+  #lastName: TopicName | undefined;
+  #last: Crossing | undefined;
+
+  constructor(topics: readonly ResolvedBridgeTopic[], nameBy: NameBy) {
+    this.#topics = topics;
+    this.#nameBy = nameBy;
+  }
+
+  of(topicName: TopicName): Crossing | undefined {
+    return topicName === this.#lastName ? this.#last : this.#look(topicName);
+  }
+
+  #look(topicName: TopicName): Crossing | undefined {
+    if (topicName.length > REMEMBERED_LENGTH) return this.#find(topicName);
+    let crossing = this.#known.get(topicName);
+    if (crossing === undefined && !this.#known.has(topicName)) {
+      if (this.#known.size >= REMEMBERED) this.#known.clear();
+      crossing = this.#find(topicName);
+      this.#known.set(topicName, crossing);
+    }
+    this.#lastName = topicName;
+    this.#last = crossing;
+    return crossing;
+  }
+
+  #find(topicName: TopicName): Crossing | undefined {
+    for (const topic of this.#topics) {
+      const name = this.#nameBy(topicName, topic);
+      // The same string, if it is, is compared at once.
+      if (name !== undefined) return { topicName: name === topicName ? topicName : name, topic };
+    }
+    return undefined;
+  }
 }
 
-function find(
-  topics: readonly ResolvedBridgeTopic[],
-  nameBy: (topic: ResolvedBridgeTopic) => TopicName | undefined,
-): Crossing | undefined {
-  for (const topic of topics) {
-    const topicName = nameBy(topic);
-    if (topicName !== undefined) return { topicName, topic };
-  }
-  return undefined;
+/** Whether all that matches a topic crosses, and has a name on the other side: one without a level of its own may be empty. */
+function takesAll({ local, remote, exclude, maximumAge }: ResolvedBridgeTopic): boolean {
+  const isRenamed = remote.levels.length !== local.levels.length ||
+    remote.levels.some((level, i) => level !== local.levels[i]);
+  const hasLevel = remote.levels.some((level) => typeof level === "string" && level !== "");
+  return exclude.length === 0 && maximumAge === 0 && (!isRenamed || hasLevel);
 }
 
 function isExcluded({ exclude }: ResolvedBridgeTopic, topicName: TopicName): boolean {

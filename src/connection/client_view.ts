@@ -10,6 +10,10 @@ import { type Mountpoint, unmountedBody, unmountedName } from "./mountpoint.ts";
 export interface Shown extends Pick<Message, "topicName" | "body"> {
   /** Properties that it has beside those of its body, encoded; 5.0 only. */
   readonly extraProperties?: Uint8Array;
+  /** It is sent as if it were not retained. */
+  readonly isUnretained?: boolean;
+  /** It is not told when it ends. */
+  readonly hidesExpiry?: boolean;
 }
 
 /** How messages look to one who is sent them. */

@@ -187,7 +187,7 @@ export class PacketWriter implements OutboundLink {
   }
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): void {
-    const { message, qos, retain } = delivery;
+    const { message, qos } = delivery;
     const shown = this.#view === undefined ? message : this.#view.show(message);
     // What is kept from the client was refused just before.
     if (shown === undefined) return;
@@ -196,7 +196,7 @@ export class PacketWriter implements OutboundLink {
     // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
     const alias = this.#aliases && !held ? this.#aliasFor(delivery, shown) : undefined;
     const asReceived = alias === undefined && shown === message && delivery.subscriptionIdentifiers === undefined &&
-      message.body.writeAsReceived(out, publishFirstByte(qos, retain, dup), packetIdentifier, this.version);
+      message.body.writeAsReceived(out, publishFirstByte(qos, delivery.retain, dup), packetIdentifier, this.version);
     if (!asReceived) {
       encodeCopy(out, this.#copy(delivery, shown, packetIdentifier, dup, alias), shown.body, this.version);
     }
@@ -239,15 +239,15 @@ export class PacketWriter implements OutboundLink {
     dup: boolean,
     alias: ChosenAlias | undefined,
   ): PublishCopy {
-    const { message, qos, retain, subscriptionIdentifiers } = delivery;
+    const { message, qos, subscriptionIdentifiers } = delivery;
     return {
       topicName: alias === undefined || alias.isNew ? shown.topicName : "",
       topicAlias: alias?.alias,
       qos,
-      retain,
+      retain: delivery.retain && shown.isUnretained !== true,
       dup,
       packetIdentifier,
-      messageExpiryIntervalSeconds: this.#secondsLeft(message),
+      messageExpiryIntervalSeconds: shown.hidesExpiry === true ? undefined : this.#secondsLeft(message),
       subscriptionIdentifiers,
       extraProperties: shown.extraProperties,
     };

@@ -39,6 +39,8 @@ export class Sender {
   #sequence = 0;
   /** What an earlier run has left may have come through shared subscriptions. */
   #restoredMayBeShared = false;
+  /** What is under way is sent as if for the first time. */
+  #isAnew = false;
   /** How often the client has gone. */
   #detachments = 0;
   /** What has waited with a sequence up to this one has waited for the client to come back. */
@@ -214,6 +216,7 @@ export class Sender {
    */
   startAnew(): void {
     this.#inflight.forgetReleased();
+    this.#isAnew = true;
   }
 
   /** The client has signed in: what is under way stays in memory until it is attached, and as long as it is. */
@@ -235,6 +238,7 @@ export class Sender {
   detach(): void {
     this.#link = undefined;
     this.#isHeld = false;
+    this.#isAnew = false;
     this.#expected = false;
     this.#inflight.detach();
     this.#promises?.detach();
@@ -503,7 +507,7 @@ export class Sender {
     const refusal = link.refusal(delivery);
     // Its delivery has begun, so its time does not count any longer (MQTT 5.0 §3.3.2.3.3).
     if (refusal === undefined || refusal === "message-expired") {
-      link.sendPublish(delivery, packetIdentifier, true);
+      link.sendPublish(delivery, packetIdentifier, !this.#isAnew);
       return true;
     }
     if (delivery.qos === 1) {

@@ -59,6 +59,14 @@ export interface SessionOptions {
   readonly promises?: Iterable<readonly [TopicFilter, Subscription, RetainedPosition]>;
 }
 
+/** Says what is for a session of all that matches its subscriptions. */
+export interface Admission {
+  /** It also has something to say about messages without properties. */
+  readonly concernsAll: boolean;
+  /** What becomes of a message; `undefined`: it is not for this session. */
+  admit(message: Message): Message | undefined;
+}
+
 /** What the broker remembers of a client (MQTT 3.1.1 §4.1, MQTT 5.0 §4.1). No I/O, no timers. */
 export class Session implements Subscriber {
   readonly clientIdentifier: string;
@@ -81,8 +89,8 @@ export class Session implements Subscriber {
   readonly durable: boolean;
   /** It is over: {@linkcode Session.end} was called. */
   ended = false;
-  /** What becomes of a message that is offered; `undefined` as result: it is not for this session. @default it stays as it is */
-  admit: ((message: Message) => Message | undefined) | undefined = undefined;
+  /** Asked about what is offered. @default nobody: it stays as it is */
+  admission: Admission | undefined = undefined;
 
   constructor(options: SessionOptions) {
     this.clientIdentifier = options.clientIdentifier;
@@ -180,7 +188,16 @@ export class Session implements Subscriber {
 
   /** A message matched the session's subscriptions. It is sent with RETAIN 0 unless asked otherwise (§3.3.1.3). */
   offer(message: Message, route: Route): boolean {
-    const admitted = this.admit === undefined ? message : this.admit(message);
+    const { admission } = this;
+    // What is seldom asked about is asked elsewhere, so that the engine keeps the way of all others short.
+    if (admission !== undefined && (admission.concernsAll || message.body.constantsSizeBytes > 0)) {
+      return this.#offerAdmitted(admission, message, route);
+    }
+    return this.sender.offer(deliveryOf(message, route));
+  }
+
+  #offerAdmitted(admission: Admission, message: Message, route: Route): boolean {
+    const admitted = admission.admit(message);
     return admitted === undefined || this.sender.offer(deliveryOf(admitted, route));
   }
 

@@ -88,6 +88,33 @@ Deno.test("A message to a remote of 5.0 keeps its properties in their order, and
   ]);
 });
 
+Deno.test("With retain: drop a message crosses without its RETAIN flag, in each version", async () => {
+  for (const version of ["3.1.1", "5"] as const) {
+    const topics = [{ filter: "keep/#", ...out }, { filter: "drop/#", retain: "drop", ...out }] as const;
+    const messages = await crossed(version, topics, [
+      { topicName: "keep/a", retain: true },
+      { topicName: "drop/a", retain: true },
+    ]);
+    assertEquals(messages.map(({ topicName, retain }) => retain === (topicName === "keep/a")), Array(12).fill(true));
+  }
+});
+
+Deno.test("What would have no name at the remote, or is excluded, does not cross, and is not dropped", async () => {
+  for (const exclude of [[], ["house/b"]]) {
+    await using remote = new FakeRemote();
+    const topics = [{ filter: "#", localPrefix: "house/", exclude, ...out }];
+    await using here = await startBroker({ bridges: { house: { address: remote.address, topics } } });
+    const client = await here.connect({ protocolVersion: 5 });
+    for (const topicName of ["house", "house/b", "house/a"]) await client.publish(topicName, topicName, { qos: 1 });
+    await until("it is connected", () => {
+      if (here.broker.bridges()[0]!.state === "waiting") here.clock.advance(1000);
+      return remote.payloads.includes("house/a");
+    });
+    assertEquals(remote.payloads, exclude.length > 0 ? ["house/a"] : ["house/b", "house/a"]);
+    assertEquals(Object.values(here.broker.statistics.messagesDropped).filter((count) => count > 0), []);
+  }
+});
+
 Deno.test("A message that has crossed too many bridges, or says nonsense of it, does not cross another", async () => {
   const said = (hops: string) => ({ userProperties: [[HOPS, hops]] }) as MessageProperties;
   await using remote = new FakeRemote();
