@@ -131,7 +131,6 @@ export class MessageQueue {
 
   /** The next one in memory; `undefined` if there is none, though there may be a tail that is being read. */
   shift(): Delivery | undefined {
-    if (this.length === 0) return undefined;
     this.#departs();
     const first = this.#atMostOnce.peek();
     const second = this.#acknowledged.peek();

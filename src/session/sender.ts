@@ -30,6 +30,8 @@ export class Sender {
   readonly #inflight: Inflight;
   /** `undefined`: no message has had to wait yet. */
   #waiting: Waiting | undefined;
+  /** Something may wait there: who was offline once is served as quickly afterwards as who never was. */
+  #mayWait = false;
   /** `undefined`: no subscription has brought anything retained yet. */
   #promises: RetainedPromises | undefined;
   #link: OutboundLink | undefined;
@@ -77,7 +79,7 @@ export class Sender {
 
   /** Messages that wait. */
   get queued(): number {
-    return (this.#waiting?.length ?? 0) + (this.#promises?.waiting ?? 0);
+    return (this.#mayWait ? this.inQueue : 0) + (this.#promises?.waiting ?? 0);
   }
 
   /** Messages in its queue, which {@linkcode Sender.queueLimit} is for: what is still to come of the retained ones is not there. */
@@ -347,10 +349,16 @@ export class Sender {
       const retained = this.#promises?.next(hasRoom);
       if (retained && retained.qos > 0) this.#enter(retained);
       // What is retained comes first, found or not.
-      const delivery = retained ?? (hasRoom && !this.#promises?.isPending ? this.#waiting?.shift() : undefined);
+      const delivery = retained ?? (hasRoom && this.#mayWait && !this.#promises?.isPending ? this.#next() : undefined);
       if (!delivery) return;
       this.#send(link, delivery);
     }
+  }
+
+  #next(): Delivery | undefined {
+    const delivery = this.#waiting?.shift();
+    this.#mayWait = delivery !== undefined || this.inQueue > 0;
+    return delivery;
   }
 
   /** Whether others have their turn before more is sent: it goes on then. */
@@ -445,6 +453,7 @@ export class Sender {
   /** The room for what waits, which there is from now on. */
   #wait(): Waiting {
     const { now } = this.#options;
+    this.#mayWait = true;
     return this.#waiting ??= new Waiting({
       limits: this.#limits.queue,
       log: this.#log,
@@ -460,7 +469,7 @@ export class Sender {
     if (link?.congested) return this.#options.onDrop(delivery.message, "max-outbound-bytes");
     const { topicName } = delivery.message;
     if (
-      link && !this.#isHeld && !this.#waiting?.holdsQoS0(topicName, this.#attachedAt) &&
+      link && !this.#isHeld && !(this.#mayWait && this.#waiting?.holdsQoS0(topicName, this.#attachedAt)) &&
       !this.#promises?.owes(topicName)
     ) {
       return this.#send(link, delivery);
