@@ -36,6 +36,8 @@ export interface Trail {
   readonly isOwn?: boolean;
   /** Others have to say that they have it. */
   readonly receipt?: Receipt;
+  /** Nodes' groups of which nobody could take it: it is not for them again. */
+  readonly notTakenBy?: readonly object[];
   /** The will in the cluster's log that it is. */
   readonly will?: string;
 }

@@ -171,10 +171,12 @@ class JoinedNode implements BrokerNode {
     return this.#cluster.logged.refusalOfWills;
   }
 
-  subscribed(withRetained: boolean): Promise<void> | undefined {
-    const taken = this.#cluster.routesTaken();
-    if (!withRetained) return taken;
-    return Promise.all([taken, this.#cluster.caughtUp()]).then(() => {});
+  subscribed(): Promise<void> | undefined {
+    return this.#cluster.routesTaken();
+  }
+
+  caughtUp(): Promise<void> {
+    return this.#cluster.caughtUp();
   }
 
   claim(clientIdentifier: string): Promise<string | undefined> {

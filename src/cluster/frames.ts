@@ -106,7 +106,15 @@ export function writeMessage(
     return;
   }
   const { topicName, retain } = message;
-  encodeCopy(out, { topicName, qos, retain, dup: false, packetIdentifier }, body, 5);
+  // Without it the other node would take these bytes for what each of its clients may be sent.
+  const messageExpiryIntervalSeconds = expiresAtMs === undefined ? undefined : intervalOf(message, now);
+  encodeCopy(out, { topicName, qos, retain, dup: false, packetIdentifier, messageExpiryIntervalSeconds }, body, 5);
+}
+
+/** The message expiry interval as it came; else what is left of it. */
+function intervalOf({ body, expiresAtMs }: Message, now: () => number): number {
+  const given = body.hasExpiry ? body.properties?.messageExpiryIntervalSeconds : undefined;
+  return given ?? Math.max(0, Math.ceil((expiresAtMs! - now()) / 1000));
 }
 
 /**

@@ -51,6 +51,7 @@ export interface LinkObserver {
 
 /** Who a message for a group was given to. */
 export interface Seat extends Subscriber {
+  /** The same for all members at a node. */
   readonly group: GroupName;
 }
 

@@ -121,7 +121,8 @@ export class LogMeaning {
   #takeEntry(content: Uint8Array, life: Life, timeMs: number, isOrphan = false): void {
     const { clock, logger, work, names, wills } = this.#parts;
     work.steps += 4;
-    const nowMs = clock.now() - (clock.epoch() - timeMs);
+    // Where the log's clock is ahead of this one's, nothing lasts longer than it was given.
+    const nowMs = clock.now() - Math.max(0, clock.epoch() - timeMs);
     try {
       const entry = decodeEntry(content, names, { life, nowMs });
       if (isOrphan && entry.type === "will") wills.setOrphan(entry.key, entry.stored, timeMs);

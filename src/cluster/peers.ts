@@ -6,7 +6,7 @@ import type { Subscriptions } from "../topics/subscriptions.ts";
 import type { Chores, WorkBudget } from "../work_budget.ts";
 import type { Life } from "./cluster_state.ts";
 import type { Connections } from "./connections.ts";
-import type { CarriedMessage, RouteChange } from "./frames.ts";
+import type { CarriedMessage, GroupName, RouteChange } from "./frames.ts";
 import { Link, type LinkObserver, type LinkParts, type Seat } from "./link.ts";
 import { RemoteRoutes } from "./remote_node.ts";
 import { LocalRoutes } from "./routes.ts";
@@ -132,7 +132,12 @@ export class Peers implements LinkObserver {
 
   onMessage(_link: Link, { message, group }: CarriedMessage): boolean | Promise<boolean> {
     const { router } = this.#parts;
-    if (group !== undefined) return router.publishToGroup(message, group.topicFilter, group.shareName);
+    if (group !== undefined) {
+      const taken = router.publishToGroup(message, group.topicFilter, group.shareName);
+      // At QoS 0 it does not go back.
+      if (!taken && message.qos === 0) this.#giveUp(message, group);
+      return taken;
+    }
     const routed = router.publish(message);
     return routed instanceof Promise ? routed.then(() => true) : true;
   }
@@ -163,8 +168,16 @@ export class Peers implements LinkObserver {
   onReturn(message: Message, seat: Seat): void {
     const { router, subscriptions } = this.#parts;
     const { topicFilter, shareName } = seat.group;
+    message.trail = { ...message.trail, notTakenBy: [...message.trail?.notTakenBy ?? [], seat.group] };
     const share = subscriptions.shareGroup(topicFilter, shareName);
-    if (share) router.handOver(message, share, seat, { onlyConnected: false });
+    if (share && router.handOver(message, share, seat, { onlyConnected: false })) return;
+    this.#giveUp(message, seat.group);
+  }
+
+  /** Nobody can take it: all that are left have too little room, or nobody is left. */
+  #giveUp(message: Message, { topicFilter, shareName }: GroupName): void {
+    const share = this.#parts.subscriptions.shareGroup(topicFilter, shareName);
+    this.#parts.onDrop(message, share === undefined ? "session-ended" : "maximum-packet-size");
   }
 
   readUpTo(position: number): Promise<void> | undefined {

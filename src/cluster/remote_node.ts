@@ -49,9 +49,11 @@ class RemoteSeat implements Seat {
     return this.#link.connected && !this.#link.detours && !this.#link.isFull ? "ready" : "busy";
   }
 
-  /** What comes from another node stays here. */
+  /** What comes from another node stays here; what the peer has given back would come back again. */
   refuses({ trail }: Message): boolean {
-    return trail?.fromNode !== undefined && trail.isOwn !== true;
+    if (trail === undefined) return false;
+    if (trail.fromNode !== undefined && trail.isOwn !== true) return true;
+    return trail.notTakenBy?.includes(this.group) ?? false;
   }
 
   offer(message: Message): boolean {
@@ -146,8 +148,9 @@ export class RemoteRoutes {
     const seats = this.#groups.get(key) ?? [];
     if (seats.length > 0) this.#hash ^= hashOf({ topicFilter, shareName, weight: seats.length });
     if (weight > 0) this.#hash ^= hashOf({ topicFilter, shareName, weight });
+    const group = seats[0]?.group ?? { shareName, topicFilter };
     while (seats.length < weight) {
-      const seat = new RemoteSeat(this.#link, { shareName, topicFilter });
+      const seat = new RemoteSeat(this.#link, group);
       seats.push(seat);
       this.#subscriptions.add(seat, { topicFilter, shareName, ...OPTIONS });
     }

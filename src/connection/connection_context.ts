@@ -90,12 +90,10 @@ export interface ClusterNode {
   refusalOf(message: Message): string | undefined;
   /** Why a client cannot leave a will; `undefined`: it can. */
   readonly refusalOfWills: string | undefined;
-  /**
-   * Resolves when what was subscribed to is known to all other nodes; `undefined`: it is.
-   *
-   * @param withRetained and when all that was retained before has come by, too
-   */
-  subscribed(withRetained: boolean): Promise<void> | undefined;
+  /** Resolves when what was subscribed to is known to all other nodes; `undefined`: it is. */
+  subscribed(): Promise<void> | undefined;
+  /** Resolves when all that was retained on any node before has come by. */
+  caughtUp(): Promise<void>;
   /**
    * Has other nodes close their connection of this client identifier.
    *

@@ -113,8 +113,8 @@ export class Router {
    * @returns false if none of them can take it
    */
   publishToGroup(message: Message, topicFilter: TopicFilter, shareName: string): boolean {
-    const share = this.#subscriptions.shareGroup(topicFilter, shareName);
-    const route = share && this.#choose(message, share);
+    // Not to one that would drop it: the node that it came from may know others.
+    const route = this.#subscriptions.shareGroup(topicFilter, shareName)?.choose(message, undefined, this.#work);
     if (!route) return false;
     route.subscriber.offer(message, route);
     this.#observer.messageRouted?.(message, 1);
@@ -220,8 +220,9 @@ export class Router {
     if (options.onlyConnected && !share.hasConnectedOther(from)) return false;
     let given = message;
     let route = share.choose(message, from, this.#work);
-    // Nobody is left here who could take what came from another node: this one chooses anew.
-    if (!route && isChosenElsewhere(message)) {
+    // Nobody is left here who could take what came from another node: this one chooses anew. At QoS 0 nobody would say
+    // that it cannot take it either, and it would go to and fro.
+    if (!route && message.qos > 0 && isChosenElsewhere(message)) {
       const { topicName, body, qos, retain, publisher, expiresAtMs } = message.keep();
       given = new Message(topicName, body, qos, retain, publisher, expiresAtMs);
       route = share.choose(given, from, this.#work);

@@ -119,6 +119,42 @@ export function testCluster(
     await staying.takeMessage({ topicName: "t", payload: "1" });
   });
 
+  test("what no member of a group can take, on whatever node, is given up and answered", async () => {
+    await using nodes = await start(2);
+    const [a, b] = nodes.all;
+    const members = [];
+    for (const broker of [a!, b!, b!, a!, b!]) {
+      const member = await nodes.connect(broker, { maximumPacketSizeBytes: 100 });
+      await member.subscribe("$share/g/t", 1);
+      members.push(member);
+    }
+    const publisher = await nodes.connect(a!);
+    for (const qos of [0, 1, 2] as QoS[]) await publisher.publish("t", "x".repeat(200), { qos });
+    // All that was on its way is there when this is answered.
+    for (const member of members) await member.subscribe("other", 1);
+    const dropped = () =>
+      nodes.all.reduce((sum, { broker }) => sum + broker.statistics.messagesDropped["maximum-packet-size"], 0);
+    assertEquals(dropped(), 3);
+    for (const member of members) await member.expectNothing();
+  });
+
+  test("a client of another node is told what is left of a message's expiry interval, live and retained", async () => {
+    await using nodes = await start(2);
+    const [a, b] = nodes.all;
+    const live = await nodes.connect(b!);
+    await live.subscribe("t", 1);
+    const publisher = await nodes.connect(a!);
+    const properties = { messageExpiryIntervalSeconds: 100, contentType: "x" };
+    await publisher.publish("t", "1", { qos: 1, properties });
+    await live.takeMessage({ payload: "1", properties });
+    await publisher.publish("t", "2", { qos: 1, retain: true, properties });
+    await live.takeMessage({ payload: "2", properties });
+    nodes.clock.advance(1000);
+    const late = await nodes.connect(b!);
+    await late.subscribe("t", 1);
+    await late.takeMessage({ payload: "2", properties: { ...properties, messageExpiryIntervalSeconds: 99 } });
+  });
+
   test("all nodes retain the same, whoever published, and a node that comes later as well", async () => {
     await using nodes = await start(2);
     const [a, b] = nodes.all;

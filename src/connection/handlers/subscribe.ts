@@ -46,9 +46,13 @@ export function handleSubscribe(connection: Connection, open: SignedIn, packet: 
   const goOn = (asked: readonly Asked[]) => {
     const wanted = asked.map(([one]) => one);
     const authorizations = asked.map(([, authorization]) => authorization);
-    const subscribeAs = (all: readonly Authorization[]) => {
+    const subscribeNow = (all: readonly Authorization[]) => {
       if (connection.open === open) return subscribe(connection, open, packet, wanted, all);
     };
+    // What was retained anywhere before comes as retained or not at all, not as what is published now.
+    const caughtUp = connection.context.cluster?.caughtUp();
+    const subscribeAs = (all: readonly Authorization[]) =>
+      caughtUp ? caughtUp.then(() => subscribeNow(all)) : subscribeNow(all);
     const isDecided = !authorizations.some((authorization) => authorization instanceof Promise);
     return isDecided ? subscribeAs(authorizations as Authorization[]) : Promise.all(authorizations).then(subscribeAs);
   };
@@ -121,9 +125,7 @@ function* subscribing(
   logRefusals(connection, open, wanted, reasonCodes);
   const properties = firstWords(refusals) ?? firstWords(permissions);
   const finish = () => acknowledge(connection, open, packet, wanted, { reasonCodes, properties });
-  const waits = connection.context.cluster?.subscribed(
-    wanted.some(({ request }) => request.retainHandling !== 2),
-  );
+  const waits = connection.context.cluster?.subscribed();
   return waits ? waits.then(finish) : finish();
 }
 
