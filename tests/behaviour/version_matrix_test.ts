@@ -110,7 +110,7 @@ for (const [publisherVersion, publisherName] of versions) {
         for (const combination of combinations()) {
           await checkLive(pair, combination);
           await checkOnSubscribe(pair, combination);
-          await publisher.publish(topicOf(combination), "", { retain: true });
+          await publisher.publish(topicOf(combination), "", { retain: true, qos: 1 });
           await checkAway(pair, combination);
         }
       },

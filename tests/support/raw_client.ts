@@ -48,6 +48,10 @@ type Acknowledgement = "Puback" | "Pubrec" | "Pubrel" | "Pubcomp";
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class RawClient {
+  /** Waits until what others have sent before is here, where that goes another way than this connection. */
+  othersArrived: (() => Promise<void>) | undefined;
+  /** Waits until what was retained at QoS 0 is so everywhere, of which a broker tells nobody. */
+  retainedArrived: (() => Promise<void>) | undefined;
   readonly #duplex: Duplex;
   readonly #inbox: PacketInbox;
   #protocolVersion: ProtocolVersion = 4;
@@ -115,6 +119,7 @@ export class RawClient {
     }
     await this.sendPacket({ type: PacketType.Pingreq });
     await this.#inbox.pick("Pingresp");
+    if (flags.retain) await this.retainedArrived?.();
     return 0;
   }
 
@@ -226,6 +231,7 @@ export class RawClient {
 
   /** Shows that nothing else is on its way: the answer to a PINGREQ comes next. */
   async expectNothing(): Promise<void> {
+    await this.othersArrived?.();
     await this.sendPacket({ type: PacketType.Pingreq });
     await this.expect("Pingresp");
   }

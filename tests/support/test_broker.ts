@@ -9,7 +9,7 @@ import { memoryPair } from "../../src/transport/memory.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { Hooks } from "./hooks_plugin.ts";
 import { patiently } from "./patience.ts";
-import { type ConnectOptions, RawClient } from "./raw_client.ts";
+import { type ConnectOptions, type Duplex, RawClient } from "./raw_client.ts";
 
 /** Keeps what is logged, one `level: message` a line. */
 export class CollectingLogger implements Logger {
@@ -66,6 +66,8 @@ export class TestBroker implements AsyncDisposable {
   readonly broker: Broker;
   readonly clock: FakeClock;
   readonly log = new CollectingLogger();
+  /** Makes one that logs to the same place, by the same clock, and whose clients {@linkcode TestBroker.lose} knows as well. */
+  protected readonly make: (config: BrokerConfig) => Broker;
   readonly #clients: RawClient[] = [];
   readonly #identifiers = new Map<RawClient, string>();
   readonly #awaitedEnds = new Map<string, () => void>();
@@ -76,23 +78,24 @@ export class TestBroker implements AsyncDisposable {
     const observer = hooks({
       clientDisconnected: ({ clientIdentifier }) => this.#awaitedEnds.get(clientIdentifier)?.(),
     });
-    this.broker = new Broker(
-      { ...DEFAULTS, plugins: [observer], ...config },
-      { clock, machine, logger: this.log, baseDirectory },
-    );
+    const options = { clock, machine, logger: this.log, baseDirectory };
+    this.make = (own) => new Broker({ ...DEFAULTS, plugins: [observer], ...own }, options);
+    this.broker = this.make(config);
+  }
+
+  /** Starts what clients connect to. */
+  async start(): Promise<void> {
+    await this.broker.start();
   }
 
   /** A connection in memory on which nothing was said yet. */
   open(listener = "memory"): RawClient {
-    const [ours, brokers] = memoryPair();
-    this.broker.accept(brokers, { listener }).catch(() => ours.close());
-    return this.#keep(new RawClient(ours));
+    return this.keep(new RawClient(inMemory(this.broker, listener)));
   }
 
   /** A TCP connection on which nothing was said yet. */
   async openTcp(listener = "tcp"): Promise<RawClient> {
-    const { hostname, port } = this.broker.addresses[listener]!;
-    return this.#keep(new RawClient(await Deno.connect({ hostname, port })));
+    return this.keep(new RawClient(await overTcp(this.broker, listener)));
   }
 
   /** A client that is signed in, with an identifier of its own unless one is given. */
@@ -129,16 +132,35 @@ export class TestBroker implements AsyncDisposable {
     await this.broker.shutdown();
   }
 
-  #keep(client: RawClient): RawClient {
+  /** It is ended with the broker. */
+  protected keep(client: RawClient): RawClient {
     this.#clients.push(client);
     return client;
   }
 }
 
+/** A connection in memory to a broker. */
+export function inMemory(broker: Broker, listener: string): Duplex {
+  const [ours, brokers] = memoryPair();
+  broker.accept(brokers, { listener }).catch(() => ours.close());
+  return ours;
+}
+
+/** A TCP connection to a broker. */
+export function overTcp(broker: Broker, listener: string): Promise<Duplex> {
+  const { hostname, port } = broker.addresses[listener]!;
+  return Deno.connect({ hostname, port });
+}
+
+/** What {@linkcode startBroker} starts: one broker, unless a suite puts something else in its place. */
+export const started = {
+  make: (config: BrokerConfig, machine?: Machine): TestBroker => new TestBroker(config, undefined, machine),
+};
+
 /** Starts a broker; keys of `config` take the place of the defaults above. */
 export async function startBroker(config: BrokerConfig = {}, machine?: Machine): Promise<TestBroker> {
-  const broker = new TestBroker(config, undefined, machine);
-  await broker.broker.start();
+  const broker = started.make(config, machine);
+  await broker.start();
   return broker;
 }
 
