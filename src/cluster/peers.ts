@@ -171,7 +171,8 @@ export class Peers implements LinkObserver {
     message.trail = { ...message.trail, notTakenBy: [...message.trail?.notTakenBy ?? [], seat.group] };
     const share = subscriptions.shareGroup(topicFilter, shareName);
     if (share && router.handOver(message, share, seat, { onlyConnected: false })) return;
-    this.#giveUp(message, seat.group);
+    // What a dead node had is lost with it, as its sessions are.
+    if (!seat.ended) this.#giveUp(message, seat.group);
   }
 
   /** Nobody can take it: all that are left have too little room, or nobody is left. */
