@@ -28,6 +28,10 @@ interface Link {
   readonly aliases: Map<number, string>;
   /** Identifiers of the broker's QoS 1 and 2 messages that are not acknowledged to their end. */
   readonly open: Set<number>;
+  /** As the ledger counts. */
+  readonly connectedAt: number;
+  /** The place of what was sent again last. */
+  lastAgain: number;
 }
 
 /** A client gives up what is not answered. */
@@ -40,6 +44,9 @@ export class SimulatedClient {
   readonly #outgoing: Outgoing;
   /** QoS 2 messages whose identifiers the broker has not released. */
   readonly #received = new Map<number, string>();
+  /** In which order the broker's QoS 1 and 2 messages of the session have come, by their identifiers. */
+  readonly #places = new Map<number, { readonly text: string; readonly place: number }>();
+  #lastPlace = 0;
   #link: Link | undefined;
   #connections = 0;
   #ackDelayMs = 0;
@@ -82,7 +89,8 @@ export class SimulatedClient {
     const will = willDelay === undefined ? undefined : `will of ${name} ${number}`;
     const expirySeconds = clean && version !== 5 ? 0 : profile.expirySeconds;
     const [rest, aliases, open] = [new Uint8Array(), new Map<number, string>(), new Set<number>()];
-    this.#link = { wire, expirySeconds, clean, will, willDelay, welcome: false, rest, aliases, open };
+    const state = { welcome: false, rest, aliases, open, connectedAt: ledger.now, lastAgain: 0 };
+    this.#link = { wire, expirySeconds, clean, will, willDelay, ...state };
     this.#belief.connecting(clean);
     if (will !== undefined) ledger.wills.armed(will);
     if (clean) ledger.sessionEnds(name);
@@ -151,7 +159,8 @@ export class SimulatedClient {
   }
 
   #connectPacket({ clean, will, willDelay }: Link): InboundPacket {
-    const { name, version, expirySeconds, keepAliveSeconds, receiveMaximum, topicAliasMaximum } = this.profile;
+    const { name, version, expirySeconds, keepAliveSeconds, receiveMaximum, topicAliasMaximum, maximumPacketBytes } =
+      this.profile;
     const isNew = version === 5;
     return connectPacket({
       protocolVersion: version,
@@ -159,6 +168,7 @@ export class SimulatedClient {
       clean,
       keepAliveSeconds,
       ...isNew && { sessionExpiryIntervalSeconds: expirySeconds, receiveMaximum, topicAliasMaximum },
+      ...isNew && { maximumPacketSizeBytes: maximumPacketBytes },
       ...will !== undefined && {
         will: {
           topicName: `w/${name}`,
@@ -244,6 +254,7 @@ export class SimulatedClient {
       // To that one everything is new.
       if (this.#belief.mayHaveBegunAnew) {
         this.#received.clear();
+        this.#places.clear();
         this.#outgoing.doubt();
       }
       ledger.sessionGoesOn(name, isTransient);
@@ -258,12 +269,15 @@ export class SimulatedClient {
     const topicName = this.#topicOf(link, packet);
     const payload = new TextDecoder().decode(packet.payload).replace(/\.+$/, "");
     if (qos > 0) link.open.add(packetIdentifier);
-    const { version, receiveMaximum } = this.profile;
+    const { version, receiveMaximum, maximumPacketBytes = Infinity } = this.profile;
+    if (packet.payload.length > maximumPacketBytes) this.#fault(`got ${payload}, which is too large for it`);
+    if (qos > 0) this.#checkOrder(link, packet, `${topicName} ${payload}`);
     if (version === 5 && link.open.size > receiveMaximum) {
       this.#fault(`has ${link.open.size} messages under way (receive maximum ${receiveMaximum})`);
     }
     const isNew = qos < 2 || this.#isNew(packetIdentifier, `${topicName} ${payload}`);
-    if (isNew && payload !== "") this.#shared.ledger.delivered(this.profile.name, { topicName, payload, qos, retain });
+    const arrived = { topicName, payload, qos, retain, isAgain: packet.dup, connectedAt: link.connectedAt };
+    if (isNew && payload !== "") this.#shared.ledger.delivered(this.profile.name, arrived);
     if (qos === 0) return;
     const acknowledge = () => {
       if (this.#link !== link) return;
@@ -272,6 +286,17 @@ export class SimulatedClient {
     };
     if (this.#ackDelayMs === 0) acknowledge();
     else this.#shared.world.after(this.#ackDelayMs, acknowledge);
+  }
+
+  /** What is sent again comes in the order in which it was sent ([MQTT-4.6.0-1] 3.1.1, [MQTT-4.6.0-1] 5.0). */
+  #checkOrder(link: Link, { packetIdentifier, dup }: PublishPacket, text: string): void {
+    const known = this.#places.get(packetIdentifier);
+    if (!dup || known?.text !== text) {
+      this.#places.set(packetIdentifier, { text, place: ++this.#lastPlace });
+      return;
+    }
+    if (known.place < link.lastAgain) this.#fault(`got ${text} again after what was sent later`);
+    link.lastAgain = known.place;
   }
 
   /** A QoS 2 message is known by its identifier until that is released. */
@@ -296,6 +321,7 @@ export class SimulatedClient {
   #forget(): void {
     this.#shared.ledger.sessionEnds(this.profile.name);
     this.#received.clear();
+    this.#places.clear();
     this.#outgoing.forget();
   }
 

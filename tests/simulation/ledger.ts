@@ -4,91 +4,13 @@
  */
 import { matches, parseTopicFilter, parseTopicName } from "../../src/packet/topic.ts";
 import type { QoS } from "../../src/packet/packets.ts";
-import type { ClientLedger } from "./profile.ts";
+import type { ClientPlace, Entry, Group, Live, RetainedBook, SessionBook, Subscription } from "./books.ts";
+import { missingOf } from "./groups.ts";
+import type { ClientLedger, MessageForm } from "./profile.ts";
 import { type Arrived, payloadOf, type Sent, type Wanted, Wills } from "./promises.ts";
 
-interface Entry {
-  readonly sent: Sent;
-  readonly attemptedAt: number;
-  readonly expires: boolean;
-  acknowledged: boolean;
-  /** Its publisher has sent it to two sessions. */
-  mayRepeat: boolean;
-  wasSentAgain: boolean;
-  /** It has left by another node than what its publisher sent later. */
-  isLate: boolean;
-  /** Where it was published. */
-  readonly place: ClientPlace | undefined;
-}
-
-/** Where in a cluster a client is. */
-export interface ClientPlace {
-  readonly node: string;
-  /** Since when the others take that node for dead, while it does not know it; `undefined`: they do not, or it does. */
-  readonly unawareSince: number | undefined;
-}
-
-interface Subscription {
-  readonly wanted: Wanted;
-  readonly share: string | undefined;
-  readonly topicFilter: string;
-  /** When SUBACK came; `undefined`: not yet. */
-  since: number | undefined;
-  /** SUBACK is still to come on this connection. */
-  awaits: boolean;
-  /** When UNSUBACK came, or UNSUBSCRIBE left. */
-  endedAt: number | undefined;
-  endsAt: number | undefined;
-  /** Topics whose retained message is promised, with the least number. */
-  readonly retained: Map<string, number>;
-}
-
-/** A message that did not come as a retained one. */
-interface Live {
-  readonly sent: Sent;
-  readonly qos: QoS;
-  readonly payload: string;
-  /** It was sent after SUBACK. */
-  readonly isPromised: boolean;
-}
-
-interface SessionBook {
-  readonly client: string;
-  /** `undefined`: there is one broker. */
-  readonly node: string | undefined;
-  readonly transient: boolean;
-  /** When the client was told of the session that came after it, so that it was over for sure. */
-  followedAt: number;
-  readonly subscriptions: Subscription[];
-  readonly got: Map<string, number>;
-  /** What came before the client lost sight of its session. */
-  readonly before: Set<string>;
-  /** What came at a lower QoS than 2, too. */
-  readonly notOnce: Set<string>;
-  readonly gotRetained: Set<string>;
-  readonly last: Map<string, number>;
-  over: boolean;
-}
-
-/** What is retained for a topic: the number of the last message that was accepted and of the last that was tried. */
-interface RetainedBook {
-  acknowledged: number;
-  attempted: number;
-  readonly clears: Set<number>;
-  uncertain: boolean;
-  /** Who publishes there, at which QoS. */
-  stream: string | undefined;
-}
-
-interface Group {
-  readonly members: Set<SessionBook>;
-  readonly got: Map<string, number>;
-  readonly notOnce: Set<string>;
-  hasTransient: boolean;
-  /** Somebody has given up what it had got. */
-  isVague: boolean;
-}
-
+/** Bytes of a PUBLISH that are not payload. */
+const MOST_HEADER_BYTES = 50;
 /** Texts that are told at most. */
 const MOST_FAULTS = 20;
 
@@ -104,12 +26,14 @@ export class Ledger implements ClientLedger {
   #faultCount = 0;
   #now = 0;
   #deliveries = 0;
-  /** The broker died without warning. */
-  crashed = false;
+  /** When the broker died last without warning. */
+  #crashedAt = -Infinity;
   /** Sessions are lost with their nodes, and what they have been given with them. */
   isCluster = false;
   /** Where in the cluster a client is now. */
   placeOf: ((client: string) => ClientPlace) | undefined;
+  /** Bytes of the largest packets that clients take; who is not there takes any. */
+  packetLimits: ReadonlyMap<string, number> = new Map();
   /** Messages that may be missing, since a stated limit has dropped that many. */
   allowed_ = 0;
 
@@ -128,12 +52,16 @@ export class Ledger implements ClientLedger {
   }
 
   /** A publisher begins to send. */
-  attempted(sent: Sent, expires: boolean): void {
+  attempted(sent: Sent, { bytes, expirySeconds }: MessageForm): void {
+    const expires = expirySeconds !== undefined;
     this.#messages.set(payloadOf(sent), {
       sent,
       attemptedAt: ++this.#now,
       expires,
+      bytes,
       acknowledged: false,
+      acknowledgedAt: Infinity,
+      isForNow: expirySeconds === 0,
       mayRepeat: false,
       wasSentAgain: false,
       isLate: false,
@@ -153,7 +81,9 @@ export class Ledger implements ClientLedger {
   /** The publisher has PUBACK or PUBREC, without a refusal. */
   acknowledged(sent: Sent): void {
     this.#now++;
-    this.#messages.get(payloadOf(sent))!.acknowledged = true;
+    const entry = this.#messages.get(payloadOf(sent))!;
+    entry.acknowledged = true;
+    entry.acknowledgedAt = Math.min(entry.acknowledgedAt, this.#now);
     if (sent.retain) this.#retainedBook(sent.topicName).acknowledged = sent.number;
   }
 
@@ -184,6 +114,16 @@ export class Ledger implements ClientLedger {
   /** The broker tells why it gives a message up for a client; `undefined`: for all. */
   dropped(client: string | undefined, payload: string): void {
     this.#dropped.add(`${client ?? "*"} ${payload}`);
+  }
+
+  /** The broker tells that a client cannot be given a message, since it takes no packets of that size. */
+  tooLarge(client: string, payload: string): void {
+    if (!this.#isTooLarge(client, payload)) this.fault(`${payload} was too large for ${client}, which takes it`);
+  }
+
+  /** The broker has died without warning. */
+  brokerDied(): void {
+    this.#crashedAt = ++this.#now;
   }
 
   /** A client is told that it has a new session. */
@@ -247,26 +187,34 @@ export class Ledger implements ClientLedger {
       wanted,
       share,
       topicFilter,
+      askedAt: this.#now,
       since: undefined,
       awaits: true,
       endedAt: undefined,
       endsAt: undefined,
+      replacedAt: undefined,
       retained,
     });
     if (share === undefined) return;
     const group = this.#group(share);
     group.members.add(session);
-    group.hasTransient ||= session.transient;
   }
 
   /** A client has SUBACK. */
   subscribed(client: string, wanted: Wanted, refused: boolean): void {
     this.#now++;
-    const one = this.#current.get(client)?.subscriptions.findLast((known) => known.wanted === wanted);
-    if (!one) return;
+    const all = this.#current.get(client)?.subscriptions ?? [];
+    const place = all.findLastIndex((known) => known.wanted === wanted);
+    if (place < 0) return;
+    const one = all[place]!;
     one.awaits = false;
     if (refused) one.endsAt = one.endedAt = this.#now;
-    else one.since = this.#now;
+    else {
+      one.since = this.#now;
+      for (const former of all.slice(0, place)) {
+        if (former.wanted.filter === wanted.filter) former.replacedAt ??= this.#now;
+      }
+    }
   }
 
   /** A client sends UNSUBSCRIBE. */
@@ -295,7 +243,7 @@ export class Ledger implements ClientLedger {
   delivered(client: string, arrived: Arrived): void {
     this.#now++;
     this.#deliveries++;
-    const { topicName, payload, qos, retain } = arrived;
+    const { topicName, payload, qos, retain, isAgain, connectedAt } = arrived;
     if (topicName.startsWith("w/")) return this.wills.delivered(client, payload);
     const session = this.#current.get(client);
     const entry = this.#messages.get(payload);
@@ -314,6 +262,11 @@ export class Ledger implements ClientLedger {
       this.fault(`${client} got ${payload} at QoS ${qos}`);
     }
     if (possible.every(({ awaits }) => awaits)) this.fault(`${client} got ${payload} before SUBACK`);
+    // What is sent again had begun to be sent then, and what is shared may come from another member.
+    const isOwn = possible.every(({ share }) => share === undefined);
+    if (entry.isForNow && !this.isCluster && isOwn && !isAgain && entry.acknowledgedAt < connectedAt) {
+      this.fault(`${client} got ${payload}, which was for who was there at once`);
+    }
     if (retain) return this.#gotRetained(session, sent, qos, payload);
     const isPromised = possible.some(({ since }) => since !== undefined && since < entry.attemptedAt);
     this.#gotLive(session, possible, { sent, qos, payload, isPromised });
@@ -378,7 +331,7 @@ export class Ledger implements ClientLedger {
       const inGroup = (group.got.get(payload) ?? 0) + 1;
       group.got.set(payload, inGroup);
       // A node that was frozen and is dead for the others may have given it to its member as well.
-      const mayBeTwice = this.isCluster && this.crashed;
+      const mayBeTwice = this.isCluster && this.#crashedAt > -Infinity;
       if (inGroup > 1 && qos === 2 && !mayBeTwice && !group.isVague && !group.notOnce.has(payload)) {
         this.fault(`the members of ${[...shares][0]} got ${payload} twice`);
       }
@@ -406,6 +359,7 @@ export class Ledger implements ClientLedger {
         if (!acknowledged || sent.qos === 0 || attemptedAt < since || expires || sent.clears && sent.retain) continue;
         if (!matchesTopic(topicFilter, sent.topicName) || (wanted.noLocal && sent.publisher === client)) continue;
         if (got.has(payload) || gotRetained.has(payload) || this.#isDropped(client, payload)) continue;
+        if (this.#isTooLarge(client, payload)) continue;
         if (place !== undefined && place.node !== node && isUnknownTo(place, since)) continue;
         missing.push(`${client} has not got ${payload}, which was acknowledged`);
       }
@@ -424,35 +378,24 @@ export class Ledger implements ClientLedger {
     return missing;
   }
 
-  /** A group in which somebody has stayed all the time gets everything. */
   #missingOf(share: string, group: Group): string[] {
     const { topicFilter } = [...group.members][0]!.subscriptions.find((one) => one.share === share)!;
-    const stayed = [...group.members].flatMap(({ over, subscriptions, transient }) =>
-      over || transient
-        ? []
-        : subscriptions.filter((one) => one.share === share && one.since !== undefined && one.endsAt === undefined)
-    );
-    const since = Math.min(...stayed.map((one) => one.since!));
-    // Who has subscribed at QoS 0 takes messages that may be lost.
-    const all = [...group.members].flatMap(({ subscriptions }) => subscriptions).filter((one) => one.share === share);
-    const least = Math.min(...all.map(({ wanted }) => wanted.qos));
-    if (stayed.length === 0 || least === 0) return [];
-    if ((group.hasTransient || this.isCluster) && this.crashed) return [];
-    return [...this.#messages].filter(([payload, { sent, attemptedAt, acknowledged, expires }]) =>
-      acknowledged && attemptedAt > since && !expires && sent.qos > 0 && !sent.clears &&
-      matchesTopic(topicFilter, sent.topicName) &&
-      !group.got.has(payload) && !this.#isDroppedForGroup(group, payload) &&
-      // What was under way at QoS 2 to a member whose session has ended is nobody else's.
-      !(sent.qos === 2 && [...group.members].some((member) => mayHaveLeft(member, share, attemptedAt)))
-    ).map(([payload]) => `no member of ${share} has got ${payload}, which was acknowledged`);
+    return missingOf(share, group, this.#messages, {
+      isFor: (topicName) => matchesTopic(topicFilter, topicName),
+      crashedAt: this.#crashedAt,
+      isCluster: this.isCluster,
+      isDropped: (client, payload) => this.#isDropped(client, payload),
+      isTooLarge: (client, payload) => this.#isTooLarge(client, payload),
+    });
   }
 
   #isDropped(client: string, payload: string): boolean {
     return this.#dropped.has(`${client} ${payload}`) || this.#dropped.has(`* ${payload}`);
   }
 
-  #isDroppedForGroup({ members }: Group, payload: string): boolean {
-    return [...members].some(({ client }) => this.#isDropped(client, payload));
+  #isTooLarge(client: string, payload: string): boolean {
+    const limit = this.packetLimits.get(client) ?? Infinity;
+    return limit < (this.#messages.get(payload)?.bytes ?? 0) + MOST_HEADER_BYTES;
   }
 
   #promiseRetained(topicFilter: string, retained: Map<string, number>): void {
@@ -476,7 +419,7 @@ export class Ledger implements ClientLedger {
   #group(share: string): Group {
     let group = this.#groups.get(share);
     if (!group) {
-      group = { members: new Set(), got: new Map(), notOnce: new Set(), hasTransient: false, isVague: false };
+      group = { members: new Set(), got: new Map(), notOnce: new Set(), isVague: false };
       this.#groups.set(share, group);
     }
     return group;
@@ -490,10 +433,6 @@ function isUnknownTo({ unawareSince }: ClientPlace, subscribedAt: number): boole
 
 function isMatch({ topicFilter }: Subscription, topicName: string): boolean {
   return matchesTopic(topicFilter, topicName);
-}
-
-function mayHaveLeft({ over, followedAt, subscriptions }: SessionBook, share: string, at: number): boolean {
-  return (over && followedAt > at) || subscriptions.some((one) => one.share === share && one.endsAt !== undefined);
 }
 
 const known = new Map<string, boolean>();

@@ -139,13 +139,14 @@ export class Outgoing {
     this.#numbers.set(stream, number);
     const sent: Sent = { publisher: name, topicName, qos, number, retain, clears };
     const identifier = qos === 0 ? 0 : this.#identifier();
-    const expires = version === 5 && expirySeconds !== undefined;
-    const packet = publishPacket(identifier, topicName, clears ? "" : payloadOf(sent).padEnd(bytes, "."), {
+    const messageExpiryIntervalSeconds = version === 5 ? expirySeconds : undefined;
+    const payload = clears ? "" : payloadOf(sent).padEnd(bytes, ".");
+    const packet = publishPacket(identifier, topicName, payload, {
       qos,
       retain,
-      ...expires && { properties: { messageExpiryIntervalSeconds: expirySeconds } },
+      ...messageExpiryIntervalSeconds !== undefined && { properties: { messageExpiryIntervalSeconds } },
     });
-    this.#ledger.attempted(sent, expires);
+    this.#ledger.attempted(sent, { bytes: payload.length, expirySeconds: messageExpiryIntervalSeconds });
     if (qos > 0) this.#outbound.set(identifier, { sent, packet, released: false });
     this.#send(packet);
   }

@@ -17,6 +17,8 @@ export interface Profile {
   readonly keepAliveSeconds: number;
   /** Milliseconds after which it comes back by itself; `undefined`: it waits to be told. */
   readonly returnsAfterMs: number | undefined;
+  /** Bytes of the largest packet that it takes. @default any */
+  readonly maximumPacketBytes?: number;
   readonly line: Line;
 }
 
@@ -40,6 +42,13 @@ export interface PublishWish {
   readonly bytes: number;
 }
 
+/** What else is known of a message that is sent. */
+export interface MessageForm {
+  readonly bytes: number;
+  /** `undefined`: it never expires. */
+  readonly expirySeconds: number | undefined;
+}
+
 /** How a client goes. */
 export type Leaving = "disconnect" | "disconnect-with-will" | "close" | "cut" | "vanish";
 
@@ -50,7 +59,7 @@ export interface ClientLedger {
   readonly now: number;
   fault(text: string): void;
   /** A publisher begins to send. */
-  attempted(sent: Sent, expires: boolean): void;
+  attempted(sent: Sent, form: MessageForm): void;
   /** The publisher has PUBACK or PUBREC, without a refusal. */
   acknowledged(sent: Sent): void;
   /** The publisher cannot know whether this has come already. */

@@ -26,6 +26,10 @@ export interface Arrived {
   readonly payload: string;
   readonly qos: QoS;
   readonly retain: boolean;
+  /** It has DUP. */
+  readonly isAgain: boolean;
+  /** When its connection began, as the ledger counts. */
+  readonly connectedAt: number;
 }
 
 /** What stands in the payload of a message, and what a cleared one is known by. */

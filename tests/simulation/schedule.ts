@@ -3,6 +3,7 @@ import type { QoS } from "../../src/packet/packets.ts";
 import { Random } from "../support/random.ts";
 import type { ConnectWish, Leaving, Profile } from "./profile.ts";
 import type { Line } from "./network.ts";
+import { drawTheme, LONG_SECONDS, type Theme } from "./themes.ts";
 import { drawWeighted, type Weighted } from "./weighted.ts";
 
 /** Something that happens. */
@@ -55,14 +56,16 @@ export interface Schedule {
   readonly actions: readonly Action[];
 }
 
-const LONG_SECONDS = 1_000_000;
-
 /** Draws a run. */
 export function drawSchedule(seed: number): Schedule {
   const random = new Random(seed);
-  const profiles = Array.from({ length: random.between(2, 6) }, (_, i) => drawProfile(random, i));
+  const theme = drawTheme(random);
+  const profiles = Array.from(
+    { length: random.between(theme.fewestClients, 6) },
+    (_, i) => drawThemed(random, i, theme),
+  );
   const isTight = random.chance(0.15);
-  const draw = new Drawer(random, profiles);
+  const draw = new Drawer(random, profiles, theme);
   const world = {
     queueLimit: isTight ? random.between(2, 8) : 10_000,
     maxInflight: random.pick([2, 10, 1000]),
@@ -71,6 +74,13 @@ export function drawSchedule(seed: number): Schedule {
   const actions = draw.all(random.between(30, 250));
   const crowd = !isTight && random.chance(0.1) ? random.between(2000, 3000) : 0;
   return { seed, profiles, ...world, actions, crowd };
+}
+
+function drawThemed(random: Random, index: number, theme: Theme): Profile {
+  const profile = theme.profile(drawProfile(random, index), random);
+  const isLimited = random.chance(theme.limitedChance) && profile.version === 5;
+  if (index < theme.staying) return { ...profile, expirySeconds: LONG_SECONDS };
+  return isLimited ? { ...profile, maximumPacketBytes: random.pick([200, 1000]) } : profile;
 }
 
 export function drawProfile(random: Random, index: number): Profile {
@@ -100,30 +110,33 @@ export function drawLine(random: Random): Line {
 class Drawer {
   readonly #random: Random;
   readonly #profiles: readonly Profile[];
+  readonly #theme: Theme;
   readonly #kinds: Weighted<Happening>;
   #atMs = 0;
   /** Who is likely to be connected. */
   readonly #present = new Set<number>();
 
-  constructor(random: Random, profiles: readonly Profile[]) {
+  constructor(random: Random, profiles: readonly Profile[], theme: Theme) {
     this.#random = random;
     this.#profiles = profiles;
+    this.#theme = theme;
     const client = () => random.between(0, profiles.length - 1);
     // Some runs are without some kinds, so that others come up together more often.
     const often = (weight: number) => random.chance(0.7) ? weight : 0;
+    const times = (kind: keyof Theme["often"], weight: number) => weight * (theme.often[kind] ?? 1);
     this.#kinds = [
       [2, () => this.#connect(client())],
-      [3, () => ({ type: "leave", client: client(), how: this.#leaving() })],
+      [times("leave", 3), () => ({ type: "leave", client: client(), how: this.#leaving() })],
       [16, () => this.#publish(client())],
-      [often(5), () => this.#retain(client())],
-      [6, () => this.#subscribe(client())],
+      [times("retain", often(5)), () => this.#retain(client())],
+      [times("subscribe", 6), () => this.#subscribe(client())],
       [often(1.5), () => ({ type: "unsubscribe", client: client(), filter: this.#filter(client()) })],
       [often(1), () => ({ type: "pause", client: client(), ms: random.between(100, 8000) })],
-      [often(1), () => ({ type: "acknowledge-late", client: client(), ms: random.pick([0, 50, 1000, 5000]) })],
+      [times("acknowledge-late", often(1)), () => this.#acknowledgeLate(client())],
       [often(0.7), () => ({ type: "hostile", kind: random.pick(hostileKinds), salt: random.between(0, 1e6) })],
       [often(1), () => ({ type: "latency", ms: random.pick([0, 3, 30, 400]) })],
       [often(0.7), () => this.#fail()],
-      [often(1), () => ({ type: "crash", downMs: random.pick([10, 500, 5000]) })],
+      [times("crash", often(1)), () => ({ type: "crash", downMs: random.pick([10, 500, 5000]) })],
       [often(0.5), () => ({ type: "shutdown", downMs: random.pick([10, 500, 5000]) })],
       [often(0.5), () => ({ type: "step", ms: random.pick([-86_400_000, -5000, 60_000, 864_000_000]) })],
     ];
@@ -157,7 +170,8 @@ class Drawer {
     const random = this.#random;
     this.#present.add(client);
     const isTransient = this.#profiles[client]!.expirySeconds === 0;
-    const clean = isTransient || random.chance(0.08);
+    const { cleanChance, staying } = this.#theme;
+    const clean = isTransient || random.chance(client < staying ? 0 : cleanChance);
     const willDelay = random.chance(0.5) ? random.pick([0, 0, 2, 30]) : undefined;
     return { type: "connect", client, wish: { clean, willDelay } };
   }
@@ -166,15 +180,19 @@ class Drawer {
     return this.#random.pick(["disconnect", "disconnect", "disconnect-with-will", "close", "cut", "cut", "vanish"]);
   }
 
+  #acknowledgeLate(client: number): Happening {
+    return { type: "acknowledge-late", client, ms: this.#random.pick([0, 50, 1000, 5000]) };
+  }
+
   #publish(client: number): Happening {
     const random = this.#random;
     return {
       type: "publish",
       client,
-      topicName: `${random.pick(["a", "b", "s", "s"])}/${random.between(0, 2)}`,
+      topicName: `${random.pick(this.#theme.topicRoots)}/${random.between(0, 2)}`,
       qos: random.pick([0, 1, 1, 2, 2]),
-      count: random.pick([1, 1, 2, 5, 20]),
-      bytes: random.pick([0, 0, 0, 300, 5000]),
+      count: random.pick(this.#theme.counts),
+      bytes: random.pick(this.#theme.bytes),
       retain: false,
       clears: false,
       ...random.chance(0.1) && { expirySeconds: random.pick([0, 1, 5, 60]) },
@@ -194,15 +212,15 @@ class Drawer {
     const random = this.#random;
     const noLocal = random.chance(0.1) && this.#profiles[client]!.version === 5;
     const filter = this.#filter(client);
-    const qos = random.pick([0, 1, 1, 2, 2, 2] as const);
+    const qos = random.pick(this.#theme.atMostOnce ? [0, 1, 1, 2, 2, 2] as const : [1, 2] as const);
     return { type: "subscribe", client, filter, qos, noLocal: noLocal && !filter.startsWith("$") };
   }
 
   /** A client's filters do not overlap: what comes for which is known then. */
   #filter(client: number): string {
     const random = this.#random;
-    const root = random.pick(["a", "b", "r", "s"]);
-    if (root === "s") return `$share/g${client % 2}/s/+`;
+    const root = random.pick(this.#theme.filterRoots);
+    if (root === "s") return `$share/g${client % this.#theme.groups}/s/+`;
     if (root === "r") return "r/#";
     return client % 3 === 0 ? `${root}/#` : `${root}/${random.between(0, 2)}`;
   }
@@ -225,12 +243,13 @@ export function tell({ seed, profiles, queueLimit, maxInflight, slowness, crowd,
 }
 
 export function tellProfile(
-  { name, version, expirySeconds, receiveMaximum, keepAliveSeconds, returnsAfterMs, line }: Profile,
+  { name, version, expirySeconds, receiveMaximum, maximumPacketBytes, keepAliveSeconds, returnsAfterMs, line }: Profile,
 ) {
   const session = expirySeconds === 0 ? "ends with its connection" : `lives ${expirySeconds} s`;
   const back = returnsAfterMs === undefined ? "" : `, comes back by itself after ${returnsAfterMs} ms`;
+  const size = maximumPacketBytes === undefined ? "" : `packets of ${maximumPacketBytes} B at most, `;
   const delays = `${line.delayMs} to ${line.delayMs + line.jitterMs} ms each way`;
-  return `${name}: ${version === 5 ? "5.0" : "3.1.1"}, session ${session}, receive maximum ${receiveMaximum}, ` +
+  return `${name}: ${version === 5 ? "5.0" : "3.1.1"}, session ${session}, receive maximum ${receiveMaximum}, ${size}` +
     `keep-alive ${keepAliveSeconds} s${back}, ${delays}, ${line.pieceBytes} B at once, window ${line.windowBytes} B`;
 }
 

@@ -96,6 +96,9 @@ class Simulation {
     };
     this.#clients = profiles.map((profile) => new SimulatedClient(profile, shared));
     this.#watch = new SimulatedClient(WATCH, shared);
+    this.#ledger.packetLimits = new Map(
+      profiles.flatMap(({ name, maximumPacketBytes: bytes }) => bytes === undefined ? [] : [[name, bytes] as const]),
+    );
     this.#world.onEvent = () => {
       this.#events++;
       house.lookAtWork();
@@ -144,7 +147,7 @@ class Simulation {
   }
 
   #processEnds(how: "kill" | "shutdown"): void {
-    if (how === "kill") this.#ledger.crashed = true;
+    if (how === "kill") this.#ledger.brokerDied();
     this.#lookAtClock();
   }
 
@@ -170,6 +173,7 @@ class Simulation {
   #dropped(client: string | undefined, payload: Uint8Array, reason: DropReason): void {
     const text = new TextDecoder().decode(payload).replace(/\.+$/, "");
     if (reason === "queue-limit") this.#ledger.allowed_++;
+    if (reason === "maximum-packet-size") return this.#ledger.tooLarge(`${client}`, text);
     if (reason !== "session-ended") this.#ledger.dropped(client, text);
     if (!DROPS_BY_POLICY.has(reason)) this.#ledger.fault(`${text} was dropped for ${client}: ${reason}`);
     if (reason === "queue-limit" && this.#schedule.queueLimit === 10_000) {

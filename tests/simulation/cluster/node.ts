@@ -143,7 +143,7 @@ export class ClusterNode {
       if (!text.includes("was declared dead")) return;
       this.#evictions++;
       deaths.knows(this.name);
-      ledger.crashed = true;
+      ledger.brokerDied();
     };
     return {
       debugEnabled: logger.debugEnabled === true,
@@ -225,7 +225,7 @@ export class ClusterNode {
     const { ledger, links, world } = this.#shared;
     const { process } = this;
     this.isUp = this.isRunning = false;
-    ledger.crashed = true;
+    ledger.brokerDied();
     this.#excuseWills();
     process.kill();
     links.processEnded(process, isTold);
@@ -256,7 +256,7 @@ export class ClusterNode {
     const { process, broker } = this;
     const { world, ledger } = this.#shared;
     this.isUp = false;
-    ledger.crashed = true;
+    ledger.brokerDied();
     // It waits some seconds for the log, and ends.
     if (this.way.isTroubled) this.#excuseWills();
     process.notice(() => {
