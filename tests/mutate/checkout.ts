@@ -24,6 +24,25 @@ function exists(path: string): boolean {
   }
 }
 
+/**
+ * Copies files of the checkout into `folder`.
+ *
+ * @param textFor another text for a file; `undefined`: it stays as it is. @default all do
+ */
+export async function copyFiles(
+  folder: string,
+  files: readonly string[],
+  textFor: (file: string) => Promise<string> | undefined = () => undefined,
+): Promise<void> {
+  for (const file of files) {
+    const target = join(folder, file);
+    await Deno.mkdir(dirname(target), { recursive: true });
+    const text = textFor(file);
+    if (text) await Deno.writeTextFile(target, await text);
+    else await Deno.copyFile(join(root, file), target);
+  }
+}
+
 /** Makes the copy in `folder`. The number of a mutant is its place among them, from 1. */
 export async function copyCheckout(
   folder: string,
@@ -32,18 +51,15 @@ export async function copyCheckout(
 ): Promise<void> {
   const numbers = new Map(mutants.map((mutant, index) => [mutant, index + 1]));
   const mutantsByFile = Map.groupBy(mutants, ({ file }) => file);
-  for (const file of files) {
-    const target = join(folder, file);
-    await Deno.mkdir(dirname(target), { recursive: true });
+  const switched = async (file: string, its: readonly Mutant[]) => {
+    const switches = relative(dirname(file), "tests/mutate/switch.ts").replaceAll("\\", "/");
+    const source = await Deno.readTextFile(join(root, file));
+    return withSwitches(source, its, { numberOf: (mutant) => numbers.get(mutant)!, switches });
+  };
+  await copyFiles(folder, files, (file) => {
     const its = mutantsByFile.get(file);
-    if (!its) await Deno.copyFile(join(root, file), target);
-    else {
-      const switches = relative(dirname(file), "tests/mutate/switch.ts").replaceAll("\\", "/");
-      const source = await Deno.readTextFile(join(root, file));
-      const text = withSwitches(source, its, { numberOf: (mutant) => numbers.get(mutant)!, switches });
-      await Deno.writeTextFile(target, text);
-    }
-  }
+    return its && switched(file, its);
+  });
   await shortenPatience(join(folder, "tests/support/patience.ts"));
 }
 
