@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run -A
+#!/usr/bin/env -S deno run -A --v8-flags=--max-inlined-bytecode-size-cumulative=5000
 /**
  * The command line: `cli.ts [FILE]` runs a broker, `cli.ts --help` tells the rest.
  *

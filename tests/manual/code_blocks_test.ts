@@ -72,12 +72,28 @@ async function checkCommand([program, ...args]: readonly string[]): Promise<void
   assert(foreignPrograms.has(program!), `${program} is no program that the manual may call`);
 }
 
+/** What `deno task start` gives the engine. */
+const engineFlag = /--v8-flags=\S+/.exec(configuration.tasks.start)?.[0];
+
+Deno.test("whatever starts the broker quickly gives the engine the same flags, and it knows them", async () => {
+  assert(engineFlag !== undefined);
+  for (const file of ["cli.ts", "examples/amqtt-broker.service", "docs/operating.md"]) {
+    const text = await Deno.readTextFile(join(root, file));
+    assertEquals(text.match(/--v8-flags=\S+/g), [engineFlag], file);
+  }
+  assertEquals(/--v8-flags=\S+/.exec(configuration.tasks.compile)?.[0], engineFlag);
+  const args = ["eval", engineFlag, ""];
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+  assert(success, new TextDecoder().decode(stderr));
+});
+
 async function checkDeno([command, ...args]: readonly string[]): Promise<void> {
   if (command === "task") return await checkTask(args);
   if (command === "run") {
     const at = args.findIndex((arg) => !arg.startsWith("-"));
     for (const flag of args.slice(0, at)) {
-      assert(/^(-A|--no-prompt|--cached-only|--allow-(net|read|write|env)=\S+)$/.test(flag), `flag ${flag}`);
+      const isKnown = /^(-A|--no-prompt|--cached-only|--allow-(net|read|write|env)=\S+)$/.test(flag);
+      assert(isKnown || flag === engineFlag, `flag ${flag}`);
     }
     const script = args[at]!;
     if (!script.startsWith("/")) await Deno.stat(join(root, script));
