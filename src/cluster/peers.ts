@@ -175,10 +175,11 @@ export class Peers implements LinkObserver {
     if (!seat.ended) this.#giveUp(message, seat.group);
   }
 
-  /** Nobody can take it: all that are left have too little room, or nobody is left. */
+  /** Nobody can take it: those who are left here have too little room, or nobody is left here. */
   #giveUp(message: Message, { topicFilter, shareName }: GroupName): void {
-    const share = this.#parts.subscriptions.shareGroup(topicFilter, shareName);
-    this.#parts.onDrop(message, share === undefined ? "session-ended" : "maximum-packet-size");
+    const members = this.#parts.subscriptions.shareGroup(topicFilter, shareName)?.members ?? [];
+    const isAnybodyHere = members.some(({ subscriber }) => subscriber.isNode !== true);
+    this.#parts.onDrop(message, isAnybodyHere ? "maximum-packet-size" : "session-ended");
   }
 
   readUpTo(position: number): Promise<void> | undefined {
