@@ -24,7 +24,11 @@ function offline(payloadBytes: readonly number[]): { sessions: Sessions; all: Se
   return { sessions, all, totalBytes: all.reduce((sum, { heldBytes }) => sum + heldBytes, sessions.baseBytes) };
 }
 
-function ceiling(sessions: Sessions, maximumBytes: number): { memory: MemoryCeiling; logger: CollectingLogger } {
+function ceiling(
+  sessions: Sessions,
+  maximumBytes: number,
+  others: () => number = () => 0,
+): { memory: MemoryCeiling; logger: CollectingLogger } {
   const logger = new CollectingLogger();
   const refusals = new Refusals({ logger, clock: new FakeClock(), statistics: { refused: noRefusals() } });
   const connectionBySession = new Map<Session, Connection>();
@@ -36,6 +40,7 @@ function ceiling(sessions: Sessions, maximumBytes: number): { memory: MemoryCeil
       connectionBySession,
       logger,
       refusals,
+      others,
     }),
     logger,
   };
@@ -67,6 +72,27 @@ Deno.test("Below the ceiling nothing is given up; near it publishers are to be r
   for (const session of [...sessions].slice(0, 1)) sessions.end(session);
   memory.look();
   assertEquals(memory.near, false);
+});
+
+Deno.test("What nobody can give up stays counted", () => {
+  const { sessions, totalBytes } = offline([1000]);
+  const othersBytes = 10_000;
+  const { memory } = ceiling(sessions, 5000, () => othersBytes);
+  memory.look();
+  assertEquals([memory.totalBytes < othersBytes + totalBytes, memory.totalBytes >= othersBytes], [true, true]);
+  assertEquals([memory.near, memory.admit(1)], [true, false]);
+});
+
+Deno.test("What is held is added up again when clients have sent an eighth of the room that is left, and not before", () => {
+  const { sessions } = offline([]);
+  let looked = 0;
+  const maximumBytes = 80 * 2 ** 20;
+  const { memory } = ceiling(sessions, maximumBytes, () => (looked++, 0));
+  memory.look();
+  memory.received(maximumBytes / 8 - 1);
+  assertEquals(looked, 1);
+  memory.received(maximumBytes / 128);
+  assertEquals(looked, 2);
 });
 
 Deno.test("Sessions that hold nothing are not looked through", () => {
