@@ -185,7 +185,7 @@ export class Claims {
   ownersChanged(shard?: number): void {
     const { nodes, soon } = this.#parts;
     const isAny = shard === undefined;
-    if (isAny) this.#holders.forgetDead(new Set(nodes().map(({ node }) => node)));
+    if (isAny) this.#holders.forgetDead(nodes());
     const isQuiet = this.#changed.size === 0;
     for (const one of isAny ? this.#terms.shards() : [shard]) {
       const change = this.#terms.look(one);

@@ -1,5 +1,6 @@
 /** Which node has which client identifier, as the owner of their shards knows it; it decides one claim after the other. */
 import { encodeQuestion, QuestionType } from "./claim_questions.ts";
+import type { Life } from "./cluster_state.ts";
 import type { Link } from "./link.ts";
 import { shardOf, SHARDS } from "./shards.ts";
 
@@ -32,6 +33,8 @@ export class Holders {
   /** Claims of one identifier are decided one after the other: what was said of it last. */
   readonly #deciding = new Map<string, Promise<unknown>>();
   #lastMs = 0;
+  /** By node, which life of it was known last. */
+  #lives: ReadonlyMap<string, number> = new Map();
 
   constructor(parts: HoldersParts) {
     this.#parts = parts;
@@ -47,10 +50,14 @@ export class Holders {
     this.#holders[shard]!.clear();
   }
 
-  /** What nodes had that do not live is free. */
-  forgetDead(live: ReadonlySet<string>): void {
+  /** What lives had that are over is free, whether or not their nodes have begun others since. */
+  forgetDead(live: readonly Life[]): void {
+    const before = this.#lives;
+    const lives = new Map(live.map(({ node, incarnation }) => [node, incarnation]));
+    this.#lives = lives;
+    const isOver = (node: string) => !lives.has(node) || (before.has(node) && before.get(node) !== lives.get(node));
     for (const holders of this.#holders) {
-      for (const [clientIdentifier, { node }] of holders) if (!live.has(node)) holders.delete(clientIdentifier);
+      for (const [clientIdentifier, { node }] of holders) if (isOver(node)) holders.delete(clientIdentifier);
     }
   }
 

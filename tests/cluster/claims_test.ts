@@ -1,6 +1,7 @@
 /** Who has a client identifier, where questions come late or not at all. */
 import { assert, assertEquals } from "@std/assert";
 import { Claims } from "../../src/cluster/claims.ts";
+import type { Life } from "../../src/cluster/cluster_state.ts";
 import type { Link } from "../../src/cluster/link.ts";
 import { desiredOwner } from "../../src/cluster/shards.ts";
 
@@ -13,22 +14,32 @@ class Party {
   nowMs = 100_000;
   isHeld = false;
   isConnected = true;
+  lives: readonly Life[];
   readonly #held: (() => void)[] = [];
   readonly #timers: { readonly atMs: number; readonly run: () => void }[] = [];
 
   constructor(names: readonly string[]) {
-    for (const name of names) this.nodes.set(name, this.#claims(name, names));
+    this.lives = names.map((node) => ({ node, incarnation: 1 }));
+    for (const name of names) this.nodes.set(name, this.#claims(name));
+    for (const claims of this.nodes.values()) claims.ownersChanged();
   }
 
-  #claims(node: string, names: readonly string[]): Claims {
+  /** The process of a node ends without a word, and another one comes in its place before the others have missed it. */
+  restart(node: string): void {
+    this.lives = this.lives.map((life) => life.node === node ? { node, incarnation: life.incarnation + 1 } : life);
+    this.nodes.set(node, this.#claims(node));
+    for (const claims of this.nodes.values()) claims.ownersChanged();
+  }
+
+  #claims(node: string): Claims {
     const own: string[] = [];
-    const lives = names.map((name) => ({ node: name, incarnation: 1 }));
+    const life = this.lives.find((life) => life.node === node)!;
     this.sessions.set(node, own);
     return new Claims({
       node,
-      life: () => ({ node, incarnation: 1 }),
-      nodes: () => lives,
-      tenure: (shard) => ({ owner: desiredOwner(lives, shard)!, epoch: 1 }),
+      life: () => life,
+      nodes: () => this.lives,
+      tenure: (shard) => ({ owner: desiredOwner(this.lives, shard)!, epoch: 1 }),
       position: () => 1,
       readUpTo: () => undefined,
       link: (name) => this.#link(node, name),
@@ -117,6 +128,19 @@ Deno.test("a node that is not reached at the time is told later that another has
   party.isConnected = true;
   await party.pass(1000);
   for (const id of ids) assertEquals(party.where(id), ["b"], id);
+});
+
+Deno.test("what a node had is nobody's when its process was replaced before anybody has missed it", async () => {
+  const party = new Party(["a", "b", "c"]);
+  for (const id of ids) await party.signIn("a", id);
+  await party.signIn("b", "stays");
+  await party.pass(10);
+  party.restart("a");
+  await party.pass(1000);
+  const held = () => [...party.nodes.values()].reduce((sum, claims) => sum + claims.held, 0);
+  assertEquals(held(), 1);
+  for (const id of ids) assertEquals(await party.signIn("a", id), undefined);
+  assertEquals(held(), 1 + ids.length);
 });
 
 Deno.test("a client whose identifier was given to another node while it signs in is not let in", async () => {
