@@ -3,15 +3,15 @@
  * the owner has the node that had it before close it. What an owner knows is told to it anew when the owner changes. What
  * is asked names the epoch, so that nobody is answered by a node that is no longer the owner, or does not know it yet.
  */
+import type { Chores, WorkSteps } from "../work_budget.ts";
 import { ClaimAnswers } from "./claim_answers.ts";
 import { decodeAnswer, encodeQuestion, QuestionType } from "./claim_questions.ts";
 import type { Life } from "./cluster_state.ts";
 import { Holders } from "./holders.ts";
 import type { Link } from "./link.ts";
 import { shardOf, ShardTerms, type Tenure } from "./shards.ts";
+import { Untold } from "./untold.ts";
 
-/** So many identifiers are told at once. */
-const HELD_AT_ONCE = 1000;
 /** Owners that are not, or no longer, are asked so often for one client. */
 const MOST_ASKED = 4;
 
@@ -39,6 +39,10 @@ export interface ClaimsParts {
   soon(run: () => void): void;
   /** Calls `run` once, in `ms` milliseconds, unless what is returned is called before. */
   after(ms: number, run: () => void): () => void;
+  /** Does what takes its time, while others have their turn. */
+  readonly chores: Pick<Chores, "add">;
+  /** Told what that takes. */
+  readonly work: WorkSteps;
   /** How long another node may take to answer before it counts as one that is not reached. */
   readonly patienceMs: number;
 }
@@ -65,13 +69,11 @@ export class Claims {
   /** This node's sessions: since when. */
   readonly #own = new Map<string, number>();
   /** Those whose owner does not know of them yet. */
-  readonly #untold = new Set<string>();
+  readonly #untold: Untold;
   readonly #holders: Holders;
   readonly #terms: ShardTerms;
   readonly #answers: ClaimAnswers;
   readonly #begun = new Map<string, Begun>();
-  /** Shards that have another owner, of which nobody was told yet. */
-  readonly #changed = new Set<number>();
 
   constructor(parts: ClaimsParts) {
     this.#parts = parts;
@@ -80,6 +82,14 @@ export class Claims {
     const kickHere = (clientIdentifier: string, sinceMs: number) => this.#kick(clientIdentifier, sinceMs);
     this.#holders = new Holders({ ...parts, decides, kickHere, patiently: (answer) => this.#patiently(answer) });
     this.#answers = new ClaimAnswers({ ...parts, decides, kickHere, holders: this.#holders });
+    const { node } = parts;
+    const sinceMs = (clientIdentifier: string) => this.#own.get(clientIdentifier) ?? 0;
+    this.#untold = new Untold({
+      ...parts,
+      own: this.#own,
+      heard: (clientIdentifier, sinceMs, epoch) => this.#holders.heard(clientIdentifier, { node, sinceMs }, epoch),
+      question: (clientIdentifiers) => this.#question(QuestionType.Held, clientIdentifiers, sinceMs),
+    });
   }
 
   /** How many identifiers this node decides about. */
@@ -183,26 +193,14 @@ export class Claims {
    * @param shard the only one whose owner may be another; `undefined`: any
    */
   ownersChanged(shard?: number): void {
-    const { nodes, soon } = this.#parts;
     const isAny = shard === undefined;
-    if (isAny) this.#holders.forgetDead(nodes());
-    const isQuiet = this.#changed.size === 0;
+    if (isAny) this.#holders.forgetDead(this.#parts.nodes());
     for (const one of isAny ? this.#terms.shards() : [shard]) {
       const change = this.#terms.look(one);
       // Who decides before its claim has come by goes on with what it knows.
       if (change === "owner") this.#holders.forgetShard(one);
-      if (change !== undefined) this.#changed.add(one);
+      if (change !== undefined) this.#untold.ownerChanged(one);
     }
-    // Many change at a time.
-    if (isQuiet && this.#changed.size > 0) soon(() => this.#tellNewOwners());
-  }
-
-  #tellNewOwners(): void {
-    for (const clientIdentifier of this.#own.keys()) {
-      if (this.#changed.has(shardOf(clientIdentifier))) this.#untold.add(clientIdentifier);
-    }
-    this.#changed.clear();
-    this.tick();
   }
 
   /** All sessions of this node have ended. */
@@ -215,35 +213,7 @@ export class Claims {
 
   /** Tells owners what they do not know yet. Called regularly. */
   tick(): void {
-    if (this.#untold.size === 0) return;
-    const { node, tenure } = this.#parts;
-    const byOwner = Map.groupBy(this.#untold, (clientIdentifier) => tenure(shardOf(clientIdentifier))?.owner.node);
-    for (const [owner, clientIdentifiers] of byOwner) {
-      const link = owner === undefined || owner === node ? undefined : this.#parts.link(owner);
-      if (owner !== node && link?.connected !== true) continue;
-      for (let at = 0; at < clientIdentifiers.length; at += HELD_AT_ONCE) {
-        this.#tell(link, clientIdentifiers.slice(at, at + HELD_AT_ONCE));
-      }
-    }
-  }
-
-  #tell(link: Pick<Link, "ask"> | undefined, clientIdentifiers: readonly string[]): void {
-    for (const clientIdentifier of clientIdentifiers) this.#untold.delete(clientIdentifier);
-    const sinceMs = (clientIdentifier: string) => this.#own.get(clientIdentifier) ?? 0;
-    if (link === undefined) {
-      const { node, tenure } = this.#parts;
-      for (const one of clientIdentifiers) {
-        this.#holders.heard(one, { node, sinceMs: sinceMs(one) }, tenure(shardOf(one))!.epoch);
-      }
-      return;
-    }
-    void link.ask(this.#question(QuestionType.Held, clientIdentifiers, sinceMs)).then((answer) => {
-      // A node that is dead by now has an heir, who is told.
-      const results = decodeAnswer(answer, clientIdentifiers.length)?.results;
-      for (const [i, one] of clientIdentifiers.entries()) {
-        if (results?.[i] === 0 && this.#own.has(one)) this.#untold.add(one);
-      }
-    });
+    this.#untold.tick();
   }
 
   #question(type: QuestionType, clientIdentifiers: readonly string[], sinceMs = (_: string) => 0): Uint8Array {

@@ -55,6 +55,8 @@ export class Holders {
     const before = this.#lives;
     const lives = new Map(live.map(({ node, incarnation }) => [node, incarnation]));
     this.#lives = lives;
+    // Who comes makes nobody look at all that others have.
+    if ([...before].every(([node, incarnation]) => lives.get(node) === incarnation)) return;
     const isOver = (node: string) => !lives.has(node) || (before.has(node) && before.get(node) !== lives.get(node));
     for (const holders of this.#holders) {
       for (const [clientIdentifier, { node }] of holders) if (isOver(node)) holders.delete(clientIdentifier);

@@ -101,6 +101,8 @@ export class NodeRooms {
       kick: (clientIdentifier) => parts.kick(clientIdentifier),
       soon,
       after: (ms, run) => machine.after(ms, run),
+      chores,
+      work,
       patienceMs: parts.failureTimeoutMs,
     });
     this.shards = new ShardKeeper({

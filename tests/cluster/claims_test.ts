@@ -15,6 +15,8 @@ class Party {
   isHeld = false;
   isConnected = true;
   lives: readonly Life[];
+  /** What is to be done by and by. @default it is done at once */
+  chores: Iterator<void, void>[] | undefined;
   readonly #held: (() => void)[] = [];
   readonly #timers: { readonly atMs: number; readonly run: () => void }[] = [];
 
@@ -52,6 +54,8 @@ class Party {
         this.#timers.push(timer);
         return () => void this.#timers.splice(this.#timers.indexOf(timer), this.#timers.includes(timer) ? 1 : 0);
       },
+      chores: { add: (work) => this.chores ? void this.chores.push(work) : done(work) },
+      work: { steps: 0 },
       patienceMs: PATIENCE_MS,
     });
   }
@@ -87,6 +91,10 @@ class Party {
   where(id: string): string[] {
     return [...this.sessions].filter(([, own]) => own.includes(id)).map(([node]) => node);
   }
+}
+
+function done(work: Iterator<void, void>): void {
+  while (!work.next().done);
 }
 
 /** Identifiers of different owners. */
@@ -141,6 +149,32 @@ Deno.test("what a node had is nobody's when its process was replaced before anyb
   assertEquals(held(), 1);
   for (const id of ids) assertEquals(await party.signIn("a", id), undefined);
   assertEquals(held(), 1 + ids.length);
+});
+
+Deno.test("new owners are told by and by, and not of who has gone meanwhile", async () => {
+  const party = new Party(["a", "b"]);
+  await party.pass(10);
+  const many = Array.from({ length: 3000 }, (_, i) => `client ${i}`);
+  for (const id of many) await party.signIn("a", id);
+  await party.pass(10);
+  party.chores = [];
+  party.restart("b");
+  await party.pass(10);
+  const [telling] = party.chores;
+  // All are marked, and half of them looked at.
+  for (let step = 0; step < 4500; step++) assert(!telling!.next().done);
+  const held = () => party.nodes.get("a")!.held + party.nodes.get("b")!.held;
+  await party.pass(10);
+  const before = held();
+  assert(before < many.length, `${before}`);
+  for (const id of many) {
+    party.sessions.get("a")!.pop();
+    party.nodes.get("a")!.sessionEnded(id);
+  }
+  await party.pass(10);
+  for (const work of party.chores) done(work);
+  await party.pass(10);
+  assertEquals(held(), 0);
 });
 
 Deno.test("a client whose identifier was given to another node while it signs in is not let in", async () => {

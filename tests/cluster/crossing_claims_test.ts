@@ -131,6 +131,8 @@ class Node {
         net.timers.add(run);
         return () => void net.timers.delete(run);
       },
+      chores: { add: (work) => void Array.from({ [Symbol.iterator]: () => work }) },
+      work: { steps: 0 },
       patienceMs: 1000,
     });
   }
