@@ -4,14 +4,15 @@ import { quote } from "../quote.ts";
 import type { ClusterParts } from "./cluster_parts.ts";
 import { clusterSnapshot } from "./cluster_snapshot.ts";
 import type { Life, Writer } from "./cluster_state.ts";
-import { encodeMessage, encodeWillEnd } from "./entries.ts";
+import { encodeWillEnd } from "./entries.ts";
 import { LogSpeaker } from "./log_speaker.ts";
 import type { Logged } from "./logged.ts";
 import { lowest } from "./membership.ts";
 import { type NodeHost, NodeRooms } from "./node_rooms.ts";
 import type { Peers } from "./peers.ts";
 import { OLDEST_RECORD_VERSION, RECORD_VERSION } from "./record.ts";
-import { type Unheard, unheardWills } from "./unheard_wills.ts";
+import type { StoredWill } from "../store/store.ts";
+import { unheardWills } from "./unheard_wills.ts";
 
 /** A node waits for the others for so many failure timeouts before it lets clients in. */
 const PATIENCE_TIMEOUTS = 3;
@@ -24,7 +25,7 @@ export class Cluster {
   #speaker: LogSpeaker;
   #joined = false;
   /** What a life that is over has left to the next. */
-  #unheard: Unheard | undefined;
+  #unheard: readonly StoredWill[] = [];
   #reading: Promise<void> | undefined;
   #stopTimer = () => {};
   /** Resolves when this node's own life, or its peers, are known. */
@@ -297,11 +298,8 @@ export class Cluster {
   #beginAnew(): void {
     this.#begin();
     const unheard = this.#unheard;
-    this.#unheard = undefined;
-    for (const message of unheard?.messages ?? []) {
-      this.#speaker.tell(encodeMessage(message, this.#parts.clock.now()));
-    }
-    for (const stored of unheard?.wills ?? []) {
+    this.#unheard = [];
+    for (const stored of unheard) {
       this.#rooms.logged.will(stored);
       this.#parts.publishWill(stored, this.#rooms.logged.willKey(stored.clientIdentifier));
     }

@@ -1,20 +1,12 @@
 /** The wills of a life that was over before the others heard of them. */
-import type { Message } from "../message.ts";
 import type { TopicNames } from "../packet/topic_names.ts";
 import type { StoredWill } from "../store/store.ts";
 import type { Life } from "./cluster_state.ts";
 import { decodeEntry, encodeWill } from "./entries.ts";
 
-/** What is left to say of them. */
-export interface Unheard {
-  /** Of clients that were connected to the end. */
-  readonly wills: readonly StoredWill[];
-  /** Wills that were published already, in vain. */
-  readonly messages: readonly Message[];
-}
-
 /**
- * Those that nobody else can publish: no other node has heard of the will.
+ * Those that nobody else can publish, in the order in which they are due: no other node has heard of the will. Some were
+ * published already, in vain, and the others are of clients that were connected to the end.
  *
  * @param unseen what the life has said and what has not come by in the log
  * @param place whose life it was, and now, by the clock that messages expire by
@@ -25,9 +17,9 @@ export function unheardWills(
   names: TopicNames,
   place: { readonly life: Life; readonly nowMs: number },
   heard: (key: string) => StoredWill | undefined,
-): Unheard {
+): StoredWill[] {
   const wills = new Map<string, StoredWill>();
-  const messages: Message[] = [];
+  const published: StoredWill[] = [];
   const ended = new Set<string>();
   for (const content of unseen) {
     const entry = decodeEntry(content, names, place);
@@ -41,9 +33,11 @@ export function unheardWills(
     const key = entry.type === "will-end" ? entry.key : entry.will;
     if (key === undefined) continue;
     ended.add(key);
-    if (wills.delete(key) && entry.type === "message") messages.push(entry.message);
+    const will = wills.get(key);
+    if (will !== undefined && entry.type === "message") published.push(will);
+    wills.delete(key);
   }
-  return { wills: [...wills.values()], messages };
+  return [...published, ...wills.values()];
 }
 
 function isSame(a: StoredWill, b: StoredWill): boolean {
