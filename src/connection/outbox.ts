@@ -84,7 +84,7 @@ export class Outbox {
 
   /** Nothing should be added until there is room. */
   get congested(): boolean {
-    if (this.waitingBytes + this.heldBytes < this.#options.maximumBytes) return false;
+    if (this.#buffer.size + this.#underWayBytes + this.heldBytes < this.#options.maximumBytes) return false;
     this.#wasCongested = true;
     return true;
   }
@@ -105,11 +105,14 @@ export class Outbox {
 
   /** Where to append; what is appended leaves at the end of this turn. */
   open(): OutputBuffer {
-    if (!this.#scheduled && !this.#writing) {
-      this.#scheduled = true;
-      queueMicrotask(() => this.#start());
-    }
+    if (!this.#scheduled && !this.#writing) this.#schedule();
     return this.#buffer;
+  }
+
+  /** Once a turn; a closure in {@linkcode Outbox.open} would cost each packet something. */
+  #schedule(): void {
+    this.#scheduled = true;
+    queueMicrotask(() => this.#start());
   }
 
   /** Resolves when nothing waits any longer, or the peer can take no more. */

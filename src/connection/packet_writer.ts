@@ -152,10 +152,14 @@ export class PacketWriter implements OutboundLink {
     reasonCode: ReasonCode = ReasonCode.Success,
     properties?: ReasonProperties,
   ): void {
-    if (properties && this.version === 5) return this.send({ type, packetIdentifier, reasonCode, properties });
-    encodeAck(this.#forAnswer(), type, packetIdentifier, reasonCode, this.version);
-    this.#context.statistics.sent.running[type]!++;
-    this.#context.hooks.packetSent?.(this.#owner.client, { type, packetIdentifier, reasonCode });
+    const { version } = this;
+    if (properties !== undefined && version === 5) {
+      return this.send({ type, packetIdentifier, reasonCode, properties });
+    }
+    encodeAck(this.#forAnswer(), type, packetIdentifier, reasonCode, version);
+    const { statistics, hooks } = this.#context;
+    statistics.sent.running[type]!++;
+    if (hooks.packetSent !== undefined) hooks.packetSent(this.#owner.client, { type, packetIdentifier, reasonCode });
   }
 
   get congested(): boolean {
@@ -172,6 +176,12 @@ export class PacketWriter implements OutboundLink {
   }
 
   refusal(delivery: Delivery): DropReason | undefined {
+    const { message } = delivery;
+    const isForAll = !this.isSelective && message.expiresAtMs === undefined && surelyFits(message, message);
+    return isForAll ? undefined : this.#refusalOf(delivery);
+  }
+
+  #refusalOf(delivery: Delivery): DropReason | undefined {
     const { message } = delivery;
     const shown = this.#view === undefined ? message : this.#view.show(message);
     if (shown === undefined) return "receive-denied";
@@ -191,19 +201,29 @@ export class PacketWriter implements OutboundLink {
     const shown = this.#view === undefined ? message : this.#view.show(message);
     // What is kept from the client was refused just before.
     if (shown === undefined) return;
-    const held = this.#gate && this.#heldBack(this.#gate, delivery);
+    const held = this.#gate === undefined ? undefined : this.#heldBack(this.#gate, delivery);
     const out = held ?? this.#outbox.open();
     // What waits for a commit is overtaken by others, so that it must not bring an alias that they use.
-    const alias = this.#aliases && !held ? this.#aliasFor(delivery, shown) : undefined;
+    const alias = this.#aliases !== undefined && held === undefined ? this.#aliasFor(delivery, shown) : undefined;
     const asReceived = alias === undefined && shown === message && delivery.subscriptionIdentifiers === undefined &&
       message.body.writeAsReceived(out, publishFirstByte(qos, delivery.retain, dup), packetIdentifier, this.version);
-    if (!asReceived) {
-      encodeCopy(out, this.#copy(delivery, shown, packetIdentifier, dup, alias), shown.body, this.version);
-    }
-    this.#context.statistics.sent.running[PacketType.Publish]!++;
+    if (!asReceived) this.#writeCopy(out, delivery, shown, packetIdentifier, dup, alias);
+    const { statistics, hooks } = this.#context;
+    statistics.sent.running[PacketType.Publish]!++;
     this.publishesSent++;
-    if (this.#context.hooks.packetSent) this.#tell(shown, this.#copy(delivery, shown, packetIdentifier, dup, alias));
-    this.#view?.forget();
+    if (hooks.packetSent !== undefined) this.#tell(shown, this.#copy(delivery, shown, packetIdentifier, dup, alias));
+    if (this.#view !== undefined) this.#view.forget();
+  }
+
+  #writeCopy(
+    out: OutputBuffer,
+    delivery: Delivery,
+    shown: Shown,
+    packetIdentifier: number,
+    dup: boolean,
+    alias: ChosenAlias | undefined,
+  ): void {
+    encodeCopy(out, this.#copy(delivery, shown, packetIdentifier, dup, alias), shown.body, this.version);
   }
 
   pauses(sent: number, resume: () => void): boolean {
@@ -229,7 +249,7 @@ export class PacketWriter implements OutboundLink {
   }
 
   #forAnswer(): OutputBuffer {
-    return this.#gate?.forAnswer() ?? this.#outbox.open();
+    return this.#gate === undefined ? this.#outbox.open() : this.#gate.forAnswer();
   }
 
   #copy(

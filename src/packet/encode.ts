@@ -95,12 +95,14 @@ export function encodeAck(
   }
   const withReasonCode = version === 5 && reasonCode !== ReasonCode.Success;
   out.reserve(5);
-  const { bytes } = out;
-  bytes[out.length++] = firstByte;
-  bytes[out.length++] = withReasonCode ? 3 : 2;
-  bytes[out.length++] = packetIdentifier >>> 8;
-  bytes[out.length++] = packetIdentifier;
-  if (withReasonCode) bytes[out.length++] = reasonCode;
+  const { bytes, length } = out;
+  bytes[length] = firstByte;
+  bytes[length + 1] = withReasonCode ? 3 : 2;
+  bytes[length + 2] = packetIdentifier >>> 8;
+  bytes[length + 3] = packetIdentifier;
+  // Where there is none, what comes next takes its place.
+  bytes[length + 4] = reasonCode;
+  out.length = length + (withReasonCode ? 5 : 4);
 }
 
 function encodeLongAck(out: OutputBuffer, firstByte: number, packet: AckPacket): void {

@@ -92,8 +92,19 @@ export class IdentifierMap<Value> {
     return Math.imul(packetIdentifier, SCATTER) >>> this.#shift;
   }
 
-  /** No entry may be cut off from its home by a free slot: those behind come nearer, if that is not past their home. */
   #free(slot: number): void {
+    const identifiers = this.#identifiers;
+    const free = identifiers[slot + 1 & identifiers.length - 1] === 0 ? slot : this.#closeUp(slot);
+    identifiers[free] = 0;
+    this.#values[free] = undefined;
+  }
+
+  /**
+   * No entry may be cut off from its home by a free slot: those behind come nearer, if that is not past their home.
+   *
+   * @returns the slot that is to be free instead
+   */
+  #closeUp(slot: number): number {
     const identifiers = this.#identifiers;
     const mask = identifiers.length - 1;
     let free = slot;
@@ -105,8 +116,7 @@ export class IdentifierMap<Value> {
       this.#turns[free] = this.#turns[next]!;
       free = next;
     }
-    identifiers[free] = 0;
-    this.#values[free] = undefined;
+    return free;
   }
 
   #emptied(): void {

@@ -105,7 +105,7 @@ export class Inflight {
   /** The message with this identifier; `undefined`: there is none in memory. */
   message(packetIdentifier: number): Delivery | undefined {
     const entry = this.#entries.get(packetIdentifier);
-    return entry?.message && entry;
+    return entry?.message === undefined ? undefined : entry as Delivery;
   }
 
   /** The oldest so many that are in memory, by packet identifier. */
@@ -122,7 +122,7 @@ export class Inflight {
   /** As {@linkcode Inflight.message}, if it is of this QoS. */
   messageAt(qos: QoS, packetIdentifier: number): Delivery | undefined {
     const delivery = this.message(packetIdentifier);
-    return delivery?.qos === qos ? delivery : undefined;
+    return delivery !== undefined && delivery.qos === qos ? delivery : undefined;
   }
 
   /** What is left of a message that the client has; `undefined`: there is nothing that waits to be released so. */
@@ -141,7 +141,7 @@ export class Inflight {
 
   /** It is over: frees the identifier, and with it the quota. */
   remove(packetIdentifier: number, delivery: Delivery | Released): void {
-    this.sentAgain(packetIdentifier);
+    if (this.#again !== undefined) this.sentAgain(packetIdentifier);
     if (this.#entries.delete(packetIdentifier) && delivery.message) this.#count(delivery.message, -1);
     this.#log?.settled(delivery);
   }

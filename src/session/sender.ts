@@ -155,10 +155,7 @@ export class Sender {
       this.#offerAtMostOnce(link, delivery);
       return true;
     }
-    if (
-      !link || this.#isHeld || this.queued > 0 || !this.#hasRoom(link) ||
-      this.#promises?.owes(delivery.message.topicName)
-    ) {
+    if (link === undefined || this.#isHeld || this.#isBehind(delivery) || !this.#hasRoom(link)) {
       return this.#queue(delivery);
     }
     this.#enter(delivery);
@@ -260,7 +257,7 @@ export class Sender {
    */
   puback(packetIdentifier: number, reasonCode: ReasonCode = ReasonCode.Success): boolean {
     const delivery = this.#inflight.messageAt(1, packetIdentifier);
-    if (!delivery) return this.#unknown("PUBACK", packetIdentifier);
+    if (delivery === undefined) return this.#unknown("PUBACK", packetIdentifier);
     if (reasonCode >= ReasonCode.UnspecifiedError) this.#options.onDrop(delivery.message, "refused-by-client");
     this.#settle(packetIdentifier, delivery);
     return true;
@@ -337,10 +334,25 @@ export class Sender {
     return true;
   }
 
+  /** Whether something waits that a QoS 1 or 2 message must not overtake. */
+  #isBehind(delivery: Delivery): boolean {
+    // Mostly nothing can wait, and the engine has to take in no more than this where a message is offered.
+    return (this.#mayWait || this.#promises !== undefined) && this.#mustWait(delivery);
+  }
+
+  #mustWait(delivery: Delivery): boolean {
+    return this.queued > 0 || (this.#promises?.owes(delivery.message.topicName) ?? false);
+  }
+
   /** Sends what waits as far as there is room: what has to be sent again, what is retained, what is queued. */
   pump(): void {
     const link = this.#link;
-    if (!link || this.#isHeld) return;
+    if (link === undefined || this.#isHeld) return;
+    // After most acknowledgements nothing can wait.
+    if (this.#mayWait || this.#promises !== undefined || this.#inflight.isResending) this.#sendOn(link);
+  }
+
+  #sendOn(link: OutboundLink): void {
     if (this.#inflight.isResending) this.#resend(link);
     // A hook that is told of a drop may close a client of the program, so the link is looked at each time.
     for (let sent = 0; link === this.#link && !this.#inflight.isResending && !link.congested; sent++) {
