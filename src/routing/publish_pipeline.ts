@@ -41,6 +41,8 @@ export interface PublishPipelineParts {
   readonly clock: Clock;
 }
 
+const NO_CALLBACKS: PublishCallbacks = {};
+
 /** The broker alone speaks on $SYS. */
 const reserved: Denied = Object.freeze({ allowed: false, reasonCode: ReasonCode.NotAuthorized });
 
@@ -64,27 +66,39 @@ export class PublishPipeline {
   fromClient(
     client: ClientSnapshot,
     message: Message,
-    callbacks: PublishCallbacks = {},
+    callbacks: PublishCallbacks = NO_CALLBACKS,
   ): PublishOutcome | Promise<PublishOutcome> {
-    this.#parts.hooks.messageReceived?.(client, message.snapshot());
+    const { messageReceived } = this.#parts.hooks;
+    if (messageReceived !== undefined) messageReceived(client, message.snapshot());
     const authorization = this.authorize(client, message);
-    if (authorization instanceof Promise) {
-      return authorization.then((authorization) =>
-        stillConnected(callbacks) ? this.#proceed(client, message, authorization, callbacks) : "abandoned"
-      );
-    }
+    if (authorization === allowed) return this.#transform(client, message, callbacks);
+    if (authorization instanceof Promise) return this.#proceedLater(client, message, authorization, callbacks);
     return this.#proceed(client, message, authorization, callbacks);
   }
 
   /** Takes a message of the broker, a plugin or the host program: transformation and routing. */
-  publish(message: Message, callbacks: PublishCallbacks = {}): PublishOutcome | Promise<PublishOutcome> {
+  publish(message: Message, callbacks: PublishCallbacks = NO_CALLBACKS): PublishOutcome | Promise<PublishOutcome> {
     return this.#transform(undefined, message, callbacks);
   }
 
   /** Whether a client may publish a message. A will is asked about at CONNECT, before it is one. */
   authorize(client: ClientSnapshot, message: Message): Authorization | Promise<Authorization> {
-    if (message.topicName === "$SYS" || message.topicName.startsWith("$SYS/")) return reserved;
-    return this.#parts.hooks.authorizePublish?.(client, message.snapshot()) ?? allowed;
+    const { topicName } = message;
+    if (topicName.charCodeAt(0) === DOLLAR && isReserved(topicName)) return reserved;
+    const { authorizePublish } = this.#parts.hooks;
+    return authorizePublish === undefined ? allowed : authorizePublish(client, message.snapshot()) ?? allowed;
+  }
+
+  /** The engine lets what a closure holds on to cost time in the whole function around it, so that it has its own. */
+  #proceedLater(
+    client: ClientSnapshot,
+    message: Message,
+    authorization: Promise<Authorization>,
+    callbacks: PublishCallbacks,
+  ): Promise<PublishOutcome> {
+    return authorization.then((authorization) =>
+      stillConnected(callbacks) ? this.#proceed(client, message, authorization, callbacks) : "abandoned"
+    );
   }
 
   #proceed(
@@ -123,9 +137,18 @@ export class PublishPipeline {
     message: Message,
     callbacks: PublishCallbacks,
   ): PublishOutcome | Promise<PublishOutcome> {
-    const { hooks } = this.#parts;
-    if (!hooks.transformMessage) return this.#route(message, callbacks);
-    const result = hooks.transformMessage(message.snapshot(), client);
+    const { transformMessage } = this.#parts.hooks;
+    if (transformMessage === undefined) return this.#route(message, callbacks);
+    return this.#transformBy(transformMessage, client, message, callbacks);
+  }
+
+  #transformBy(
+    transformMessage: NonNullable<HookChain["transformMessage"]>,
+    client: ClientSnapshot | undefined,
+    message: Message,
+    callbacks: PublishCallbacks,
+  ): PublishOutcome | Promise<PublishOutcome> {
+    const result = transformMessage(message.snapshot(), client);
     if (result instanceof Promise) {
       return result.then((result) =>
         stillConnected(callbacks) ? this.#routeTransformed(client, message, result, callbacks) : "abandoned"
@@ -145,25 +168,32 @@ export class PublishPipeline {
       return pluginFailed;
     }
     // Without a result the plugins have swallowed it.
-    if (!result || result === original.snapshot()) return this.#route(result && original, callbacks);
+    if (!result) {
+      callbacks.onRouted?.(0);
+      return 0;
+    }
+    if (result === original.snapshot()) return this.#route(original, callbacks);
     const expiresAtMs = expiryTime(result.properties?.messageExpiryIntervalSeconds, this.#parts.clock.now());
     const message = Message.of({ ...result, publisher: original.publisher, expiresAtMs });
     message.trail = original.trail;
     return this.#route(message, callbacks);
   }
 
-  #route(message: Message | undefined, callbacks: PublishCallbacks): PublishOutcome | Promise<PublishOutcome> {
-    if (message) {
-      const { router } = this.#parts;
-      const reasonString = router.nodes?.refusalOf(message);
-      if (reasonString !== undefined) {
-        return { allowed: false, reasonCode: ReasonCode.QuotaExceeded, reasonString, isFault: true };
-      }
-      return router.publish(message, callbacks);
-    }
-    callbacks.onRouted?.(0);
-    return 0;
+  #route(message: Message, callbacks: PublishCallbacks): PublishOutcome | Promise<PublishOutcome> {
+    const { router } = this.#parts;
+    const reasonString = router.nodes?.refusalOf(message);
+    return reasonString === undefined ? router.publish(message, callbacks) : refusedByNodes(reasonString);
   }
+}
+
+const DOLLAR = 0x24;
+
+function isReserved(topicName: string): boolean {
+  return topicName === "$SYS" || topicName.startsWith("$SYS/");
+}
+
+function refusedByNodes(reasonString: string): Denied {
+  return { allowed: false, reasonCode: ReasonCode.QuotaExceeded, reasonString, isFault: true };
 }
 
 function stillConnected(callbacks: PublishCallbacks): boolean {

@@ -1,7 +1,7 @@
 import type { Denied } from "../../hooks/decide.ts";
 import { expiryTime, Message } from "../../message.ts";
 import type { ReceivedPublish } from "../../packet/decode.ts";
-import { type AckPacket, PacketType, type ReasonProperties } from "../../packet/packets.ts";
+import { type AckPacket, PacketType, type QoS, type ReasonProperties } from "../../packet/packets.ts";
 import type { PublishBody } from "../../packet/publish_body.ts";
 import { ProtocolError, protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
@@ -10,7 +10,7 @@ import type { StoreError } from "../../store/store.ts";
 import { DeferredPublishes } from "../deferred_publishes.ts";
 import type { Connection, SignedIn } from "../connection.ts";
 import type { PublishCallbacks, PublishOutcome } from "../../routing/publish_pipeline.ts";
-import { mountedBody, mountedName } from "../mountpoint.ts";
+import { mountedBody, mountedName, type Mountpoint } from "../mountpoint.ts";
 import { ReceiptGate } from "../receipt_gate.ts";
 import { type MessageRefusal, reasonCodeOf, refusalOfMessage } from "./message_rules.ts";
 import { QoS2Publication } from "../qos2_publication.ts";
@@ -30,16 +30,24 @@ const retainedFull = {
 export function handlePublish(connection: Connection, open: SignedIn, packet: ReceivedPublish): void | Promise<void> {
   const topicName = topicNameOf(open, packet);
   checkSupported(connection, packet);
-  if (packet.qos === 0) return route(connection, open, packet, topicName);
-  const { receiver } = open.session;
+  const { qos } = packet;
+  if (qos === 2) return handleQoS2(connection, open, packet, topicName);
+  if (qos === 1 && open.version === 5) checkReceiveMaximum(connection, open);
+  return route(connection, open, packet, topicName);
+}
+
+function handleQoS2(
+  connection: Connection,
+  open: SignedIn,
+  packet: ReceivedPublish,
+  topicName: TopicName,
+): void | Promise<void> {
   // [MQTT-4.3.3-2] 3.1.1, [MQTT-4.3.3-10] 5.0: the identifier is known already, so the message was passed on.
-  if (packet.qos === 2 && receiver.has(packet.packetIdentifier)) {
-    return acknowledgeAgain(connection, open, packet);
-  }
+  if (open.session.receiver.has(packet.packetIdentifier)) return acknowledgeAgain(connection, open, packet);
   // Its PUBREC comes when its turn does.
-  if (packet.qos === 2 && open.held?.has(packet.packetIdentifier)) return;
+  if (open.held?.has(packet.packetIdentifier)) return;
   if (open.version === 5) checkReceiveMaximum(connection, open);
-  else if (packet.qos === 2 && mustWait(connection, open)) return hold(connection, open, packet);
+  else if (mustWait(connection, open)) return hold(connection, open, packet);
   return route(connection, open, packet, topicName);
 }
 
@@ -68,11 +76,17 @@ export function handlePubrel(connection: Connection, open: SignedIn, packet: Ack
 }
 
 /** The name that stands in the packet, or that its alias stands for (MQTT 5.0 §3.3.2.3.4). */
-function topicNameOf({ topicAliases }: SignedIn, { topicName, topicAlias }: ReceivedPublish): TopicName {
-  if (topicAlias === undefined) {
-    if (topicName === "") throw protocolError("PUBLISH without a topic name");
-    return topicName;
-  }
+function topicNameOf(open: SignedIn, packet: ReceivedPublish): TopicName {
+  const { topicName, topicAlias } = packet;
+  return topicAlias === undefined && topicName !== "" ? topicName : aliasedName(open, topicName, topicAlias);
+}
+
+function aliasedName(
+  { topicAliases }: SignedIn,
+  topicName: TopicName | "",
+  topicAlias: number | undefined,
+): TopicName {
+  if (topicAlias === undefined) throw protocolError("PUBLISH without a topic name");
   // [MQTT-3.3.2-9] 5.0
   if (topicAlias > topicAliases.maximum) {
     const reason = `topic alias must be at most ${topicAliases.maximum}: got ${topicAlias}`;
@@ -90,12 +104,13 @@ function topicNameOf({ topicAliases }: SignedIn, { topicName, topicAlias }: Rece
 /** What CONNACK said is not there must not be used (MQTT 5.0 §3.2.2.3.4, §3.2.2.3.5). */
 function checkSupported({ listener }: Connection, { qos, retain }: ReceivedPublish): void {
   const { maximumQos, retainAvailable } = listener.limits;
-  if (qos > maximumQos) {
-    throw new ProtocolError(ReasonCode.QoSNotSupported, `QoS must be at most ${maximumQos}: got ${qos}`);
-  }
-  if (retain && !retainAvailable) {
-    throw new ProtocolError(ReasonCode.RetainNotSupported, "messages are not retained (retain-available)");
-  }
+  if (qos > maximumQos || (retain && !retainAvailable)) throw notSupported(qos, maximumQos);
+}
+
+function notSupported(qos: QoS, maximumQos: QoS): ProtocolError {
+  return qos > maximumQos
+    ? new ProtocolError(ReasonCode.QoSNotSupported, `QoS must be at most ${maximumQos}: got ${qos}`)
+    : new ProtocolError(ReasonCode.RetainNotSupported, "messages are not retained (retain-available)");
 }
 
 /** MQTT 5.0 §4.9: QoS 1 is answered before the next packet is read, so that only QoS 2 can use up the quota. */
@@ -134,10 +149,22 @@ function route(
   packet: ReceivedPublish,
   topicName: TopicName,
 ): void | Promise<void> {
-  if (open.mountpoint === undefined) return routeTo(connection, open, packet, topicName, packet.body);
+  const { mountpoint } = open;
+  return mountpoint === undefined
+    ? routeTo(connection, open, packet, topicName, packet.body)
+    : routeMounted(connection, open, packet, topicName, mountpoint);
+}
+
+function routeMounted(
+  connection: Connection,
+  open: SignedIn,
+  packet: ReceivedPublish,
+  topicName: TopicName,
+  mountpoint: Mountpoint,
+): void | Promise<void> {
   const isResponse = connection.context.responseTopics.has(topicName);
-  const mounted = isResponse ? topicName : mountedName(open.mountpoint, topicName);
-  const body = mountedBody(open.mountpoint, packet.body);
+  const mounted = isResponse ? topicName : mountedName(mountpoint, topicName);
+  const body = mountedBody(mountpoint, packet.body);
   if (mounted && body) return routeTo(connection, open, packet, mounted, body);
   const reason = "the topic name or response topic is too long with the mountpoint in front";
   refuse(connection, open, packet, topicName, { reasonCode: ReasonCode.TopicNameInvalid, reason });
@@ -164,23 +191,25 @@ function routeTo(
 ): void | Promise<void> {
   const { context, listener } = connection;
   const refusal = refusalOfMessage(packet, topicName, listener.limits);
-  if (refusal) return refuse(connection, open, packet, topicName, refusal);
+  if (refusal !== undefined) return refuse(connection, open, packet, topicName, refusal);
   const { qos, retain, messageExpiryIntervalSeconds } = packet;
-  if (qos > 0 && context.persistence?.writeQueue.fault && needsStore(connection, open, packet, topicName)) {
-    return denyUnstored(connection, open, packet, context.persistence.writeQueue.fault);
+  const fault = context.persistence?.writeQueue.fault;
+  if (fault && qos > 0 && needsStore(connection, open, packet, topicName)) {
+    return denyUnstored(connection, open, packet, fault);
   }
-  const publisher = open.session.clientIdentifier;
   const expiresAtMs = messageExpiryIntervalSeconds === undefined
     ? undefined
     : expiryTime(messageExpiryIntervalSeconds, context.clock.now());
-  const message = new Message(topicName, body, qos, retain, publisher, expiresAtMs);
-  // A limit is told of before the acknowledgement, to who understands it.
-  if (retain && qos > 0 && open.version === 5 && !context.retained.hasRoom(message)) {
-    return deny(connection, open, packet, retainedFull);
-  }
+  const message = new Message(topicName, body, qos, retain, open.session.clientIdentifier, expiresAtMs);
+  if (retain && !mayBeRetained(connection, open, message)) return deny(connection, open, packet, retainedFull);
   return context.cluster === undefined
     ? publish(connection, open, packet, message)
     : publishToNodes(connection, open, packet, message);
+}
+
+/** A limit is told of before the acknowledgement, to who understands it. */
+function mayBeRetained({ context }: Connection, { version }: SignedIn, message: Message): boolean {
+  return message.qos === 0 || version !== 5 || context.retained.hasRoom(message);
 }
 
 function publish(
@@ -189,12 +218,19 @@ function publish(
   packet: ReceivedPublish,
   message: Message,
 ): void | Promise<void> {
-  const { pipeline } = connection.context;
-  const outcome = pipeline.fromClient(open.client, message, callbacksFor(connection, open, packet));
-  if (outcome instanceof Promise) {
-    return outcome.then((outcome) => acknowledge(connection, open, packet, outcome));
-  }
-  acknowledge(connection, open, packet, outcome);
+  const callbacks = callbacksFor(connection, open, packet);
+  const outcome = connection.context.pipeline.fromClient(open.client, message, callbacks);
+  if (outcome instanceof Promise) return acknowledgeLater(connection, open, packet, outcome);
+  if (packet.qos > 0) acknowledge(connection, open, packet, outcome);
+}
+
+async function acknowledgeLater(
+  connection: Connection,
+  open: SignedIn,
+  packet: ReceivedPublish,
+  outcome: Promise<PublishOutcome>,
+): Promise<void> {
+  acknowledge(connection, open, packet, await outcome);
 }
 
 /** In a cluster a message waits for those before it that go another way, and the client while others have too much. */
@@ -222,7 +258,11 @@ function publishToNodes(
 /** At QoS 0 and 1 the same ones for all messages of a connection, which saves an object for each. */
 function callbacksFor(connection: Connection, open: SignedIn, packet: ReceivedPublish): PublishCallbacks {
   if (packet.qos === 2) return new QoS2Publication(connection, open, packet.packetIdentifier);
-  return open.publishCallbacks ??= {
+  return open.publishCallbacks ??= newCallbacks(connection, open);
+}
+
+function newCallbacks(connection: Connection, open: SignedIn): PublishCallbacks {
+  return {
     party: connection.work,
     stillConnected: () => connection.open === open,
     onReceipt: (receipt) => open.receipts?.took(receipt),
@@ -255,17 +295,26 @@ function denyFault(
 }
 
 function acknowledge(connection: Connection, open: SignedIn, packet: ReceivedPublish, outcome: PublishOutcome): void {
-  const { qos, packetIdentifier } = packet;
+  if (typeof outcome === "number") return acknowledgeRouted(connection, open, packet, outcome, undefined);
   // The client will send it again, and then it has to count as new.
-  if (outcome === "abandoned" || qos === 0) return;
+  if (outcome === "abandoned") return;
   if (outcome === "full") return deny(connection, open, packet, queuesFull);
-  if (typeof outcome === "object" && !outcome.allowed) {
-    return outcome.isFault ? denyFault(connection, open, packet, outcome) : deny(connection, open, packet, outcome);
-  }
-  const subscribers = typeof outcome === "object" ? outcome.subscribers : outcome;
-  const words = typeof outcome === "object" ? outcome.words : undefined;
+  if (outcome.allowed) return acknowledgeRouted(connection, open, packet, outcome.subscribers, outcome.words);
+  if (outcome.isFault) return denyFault(connection, open, packet, outcome);
+  deny(connection, open, packet, outcome);
+}
+
+function acknowledgeRouted(
+  connection: Connection,
+  open: SignedIn,
+  { qos, packetIdentifier }: ReceivedPublish,
+  subscribers: number,
+  words: ReasonProperties | undefined,
+): void {
+  if (qos === 0) return;
+  const type = qos === 1 ? PacketType.Puback : PacketType.Pubrec;
   const reasonCode = subscribers === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
-  answer(connection, open, qos === 1 ? PacketType.Puback : PacketType.Pubrec, packetIdentifier, reasonCode, words);
+  answer(connection, open, type, packetIdentifier, reasonCode, words);
 }
 
 /** Acknowledges a message, once other nodes have it that must. */
@@ -278,7 +327,19 @@ function answer(
   properties: ReasonProperties | undefined,
 ): void {
   if (receipts === undefined) connection.acknowledge(type, packetIdentifier, reasonCode, properties);
-  else receipts.acknowledge(() => connection.acknowledge(type, packetIdentifier, reasonCode, properties));
+  else answerAfter(receipts, connection, type, packetIdentifier, reasonCode, properties);
+}
+
+/** In a function of its own: who makes a closure has what it holds on to in a place that costs time. */
+function answerAfter(
+  receipts: ReceiptGate,
+  connection: Connection,
+  type: AckPacket["type"],
+  packetIdentifier: number,
+  reasonCode: ReasonCode,
+  properties: ReasonProperties | undefined,
+): void {
+  receipts.acknowledge(() => connection.acknowledge(type, packetIdentifier, reasonCode, properties));
 }
 
 /** A 3.x client knows no word for it, so that its message is acknowledged and dropped. */
