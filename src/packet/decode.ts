@@ -5,6 +5,7 @@ import { decodePublish, ReceivedPublish } from "./decode_publish.ts";
 import { decodeSubscribe, decodeUnsubscribe } from "./decode_subscribe.ts";
 import type { Frame } from "./frame_reader.ts";
 import {
+  type AckPacket,
   type InboundPacket,
   PacketType,
   type PingreqPacket,
@@ -50,20 +51,28 @@ export function receive(
   topicNames: TopicNames,
   limits: DecodeLimits = noDecodeLimits,
 ): ReceivedPacket {
+  if (version === undefined) return receiveFirst(frame, limits);
   const type = frame.firstByte >> 4;
-  if (version === undefined) {
-    // [MQTT-3.1.0-1] 3.1.1 and 5.0
-    if (type !== PacketType.Connect) throw protocolError(`first packet must be CONNECT: got packet type ${type}`);
-    return decodeConnect(frame, limits);
-  }
+  if (type === PacketType.Publish) return decodePublish(frame, version, topicNames, limits);
+  if (isAck(type)) return decodeAck(frame, type, version, limits);
+  return receiveSeldom(frame, version, limits);
+}
+
+function isAck(type: number): type is AckPacket["type"] {
+  return type >= PacketType.Puback && type <= PacketType.Pubcomp;
+}
+
+function receiveFirst(frame: Frame, limits: DecodeLimits): ReceivedPacket {
+  const type = frame.firstByte >> 4;
+  // [MQTT-3.1.0-1] 3.1.1 and 5.0
+  if (type !== PacketType.Connect) throw protocolError(`first packet must be CONNECT: got packet type ${type}`);
+  return decodeConnect(frame, limits);
+}
+
+/** Apart from what comes often, so that the engine keeps the way of that short. */
+function receiveSeldom(frame: Frame, version: ProtocolVersion, limits: DecodeLimits): ReceivedPacket {
+  const type = frame.firstByte >> 4;
   switch (type) {
-    case PacketType.Publish:
-      return decodePublish(frame, version, topicNames, limits);
-    case PacketType.Pubrel:
-    case PacketType.Puback:
-    case PacketType.Pubrec:
-    case PacketType.Pubcomp:
-      return decodeAck(frame, type, version, limits);
     case PacketType.Pingreq:
       if (frame.start !== frame.end) throw malformed("PINGREQ must have no body");
       return pingreq;

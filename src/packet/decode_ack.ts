@@ -64,10 +64,22 @@ export function decodeAck(
   version: ProtocolVersion,
   limits: DecodeLimits,
 ): AckPacket {
+  const { bytes, start, end } = frame;
+  const packetIdentifier = packetIdentifierAt(bytes, start, end, acks[type].what);
+  if (end - start === 2) return { type, packetIdentifier, reasonCode: ReasonCode.Success };
+  return decodeLongAck(frame, type, packetIdentifier, version, limits);
+}
+
+/** Reads on, behind the packet identifier. */
+function decodeLongAck(
+  frame: Frame,
+  type: AckPacket["type"],
+  packetIdentifier: number,
+  version: ProtocolVersion,
+  limits: DecodeLimits,
+): AckPacket {
   const { what, reasonCodes } = acks[type];
-  const packetIdentifier = packetIdentifierAt(frame.bytes, frame.start, frame.end, what);
   const size = frame.end - frame.start;
-  if (size === 2) return { type, packetIdentifier, reasonCode: ReasonCode.Success };
   if (version !== 5) throw malformed(`${what} must have a body of 2 bytes: got ${size}`);
   const reader = new ByteReader(frame.bytes, frame.start + 2, frame.end, what);
   const { reasonCode, properties } = readReason(reader, { type, what, reasonCodes, limits });

@@ -4,7 +4,7 @@ import type { Frame } from "./frame_reader.ts";
 import { packetIdentifierAt } from "./packet_identifier.ts";
 import { type MessageProperties, PacketType, type ProtocolVersion, type PublishPacket, type QoS } from "./packets.ts";
 import { readProperties } from "./property_codec.ts";
-import { malformed, protocolError } from "./protocol_error.ts";
+import { malformed, type ProtocolError, protocolError } from "./protocol_error.ts";
 import { PublishBody } from "./publish_body.ts";
 import { arrangeProperties } from "./publish_properties.ts";
 import type { TopicName } from "./topic.ts";
@@ -79,20 +79,34 @@ export function decodePublish(
   limits: DecodeLimits,
 ): ReceivedPublish {
   const { bytes, firstByte, start, end } = frame;
-  if (end - start < 2) throw malformed(`PUBLISH: topic name's length must have 2 bytes: got ${end - start}`);
   const nameStart = start + 2;
   const nameEnd = nameStart + (bytes[start]! << 8 | bytes[start + 1]!);
-  if (nameEnd > end) {
-    throw malformed(`PUBLISH: topic name must have ${nameEnd - nameStart} bytes: got ${end - nameStart}`);
-  }
+  if (nameStart > end || nameEnd > end) throw incompleteName(end - start, nameEnd - nameStart);
   const topicName = nameStart === nameEnd && version === 5 ? "" : topicNames.read(bytes, nameStart, nameEnd);
-  const hasIdentifier = (firstByte & 6) !== 0;
-  const packetIdentifier = hasIdentifier ? packetIdentifierAt(bytes, nameEnd, end, "PUBLISH") : 0;
-  const identifierAt = hasIdentifier ? nameEnd : 0;
-  const restStart = hasIdentifier ? nameEnd + 2 : nameEnd;
-  if (version === 5) return decodePublish5(frame, { restStart, identifierAt, topicName, packetIdentifier }, limits);
-  const body = PublishBody.borrowedPlain(bytes, start, identifierAt, restStart, end, "3.x");
+  let packetIdentifier = 0;
+  let identifierAt = 0;
+  let restStart = nameEnd;
+  if ((firstByte & 6) !== 0) {
+    packetIdentifier = packetIdentifierAt(bytes, nameEnd, end, "PUBLISH");
+    identifierAt = nameEnd;
+    restStart += 2;
+  }
+  if (version === 5) {
+    // Without a name it needs an alias, which is among the properties.
+    if (restStart === end || bytes[restStart] !== 0 || topicName === "") {
+      return decodePublish5(frame, { restStart, identifierAt, topicName, packetIdentifier }, limits);
+    }
+    restStart++;
+  }
+  const form = version === 5 ? "5.0" : "3.x";
+  const body = PublishBody.borrowedPlain(bytes, start, identifierAt, restStart, end, form);
   return new ReceivedPublish(firstByte, topicName, packetIdentifier, body);
+}
+
+function incompleteName(sizeBytes: number, nameSizeBytes: number): ProtocolError {
+  return sizeBytes < 2
+    ? malformed(`PUBLISH: topic name's length must have 2 bytes: got ${sizeBytes}`)
+    : malformed(`PUBLISH: topic name must have ${nameSizeBytes} bytes: got ${sizeBytes - 2}`);
 }
 
 interface Begun {
@@ -102,15 +116,10 @@ interface Begun {
   readonly packetIdentifier: number;
 }
 
-/** The rest of a PUBLISH of 5.0, which begins with its properties. */
+/** The rest of a PUBLISH of 5.0 that has properties, or lacks them wrongly; it begins with them. */
 function decodePublish5(frame: Frame, begun: Begun, limits: DecodeLimits): ReceivedPublish {
   const { restStart, identifierAt, topicName, packetIdentifier } = begun;
   const { bytes, firstByte, start, end } = frame;
-  if (restStart < end && bytes[restStart] === 0) {
-    checkNamed(topicName, undefined);
-    const body = PublishBody.borrowedPlain(bytes, start, identifierAt, restStart + 1, end, "5.0");
-    return new ReceivedPublish(firstByte, topicName, packetIdentifier, body);
-  }
   const arranged = arrangeProperties(bytes, restStart, end, limits.maxUserProperties);
   if (arranged === undefined) return decodeUnusual(frame, begun, limits);
   const { topicAlias, messageExpiryIntervalSeconds, propertiesStart, constantsStart, payloadStart } = arranged;

@@ -125,18 +125,14 @@ export class FrameReader {
     if (available === 0) return undefined;
     const bytes = this.#bytes;
     const firstByte = bytes[at]!;
-    if (possibleFirstBytes[firstByte] === 0 && !this.#isOldFirstByte(firstByte)) {
-      this.#fail(malformed(describeFirstByte(firstByte)));
-    }
+    if (possibleFirstBytes[firstByte] === 0) this.#checkOldFirstByte(firstByte);
     if (available === 1) return undefined;
-    let remaining = bytes[at + 1]!;
-    let start = at + 2;
-    if (remaining >= 0x80) {
-      const lengthBytes = this.#lengthBytes();
-      if (lengthBytes === 0) return undefined;
-      start = at + 1 + lengthBytes;
-      remaining = remainingLength(bytes, at + 1, lengthBytes);
-    }
+    const remaining = bytes[at + 1]!;
+    return remaining < 0x80 ? this.#frameOf(at, at + 2, remaining) : this.#longFrame();
+  }
+
+  /** The packet that begins at `at` and whose remaining length is told before `start`; `undefined`: it is not whole. */
+  #frameOf(at: number, start: number, remaining: number): Frame | undefined {
     const end = start + remaining;
     if (end - at > this.maximumPacketSizeBytes) this.#failOfSize(end - at);
     if (end > this.#filled) {
@@ -146,11 +142,20 @@ export class FrameReader {
     this.#taken = end;
     this.#awaitedBytes = 0;
     const frame = this.#frame;
+    const bytes = this.#bytes;
     frame.bytes = bytes;
-    frame.firstByte = firstByte;
+    frame.firstByte = bytes[at]!;
     frame.start = start;
     frame.end = end;
     return frame;
+  }
+
+  /** As {@linkcode FrameReader.next}, of a packet whose remaining length takes more than one byte. */
+  #longFrame(): Frame | undefined {
+    const at = this.#taken;
+    const lengthBytes = this.#lengthBytes();
+    if (lengthBytes === 0) return undefined;
+    return this.#frameOf(at, at + 1 + lengthBytes, remainingLength(this.#bytes, at + 1, lengthBytes));
   }
 
   /** How many bytes the remaining length at hand takes, 0 if it has not arrived to its end. */
@@ -170,6 +175,10 @@ export class FrameReader {
       this.#fail(malformed("remaining length must end within 4 bytes: got a fourth byte that goes on"));
     }
     return 0;
+  }
+
+  #checkOldFirstByte(firstByte: number): void {
+    if (!this.#isOldFirstByte(firstByte)) this.#fail(malformed(describeFirstByte(firstByte)));
   }
 
   /** Before CONNECT has come nobody knows that the client does not speak 3.1. */
