@@ -8,6 +8,7 @@ import {
   type ConnectPacket,
   type OutboundPacket,
   PacketType,
+  type ProtocolVersion,
   type ReasonProperties,
   type SubackPacket,
   type Will,
@@ -413,29 +414,58 @@ export class Connection implements ClientConnection, OutboxOwner {
   }
 
   async #handleFrames(): Promise<void> {
-    const { work, machine, statistics } = this.context;
     this.#serving = true;
     try {
-      for (let frame = this.#reader.next(); frame && !this.closed; frame = this.#reader.next()) {
-        const version = this.#state.at === "awaiting-connect" ? undefined : this.#writer.version;
-        const size = frame.end - frame.start;
-        const packet = receive(frame, version, this.context.topicNames, this.listener.limits);
-        this.#frameBytes = size;
-        const isTimed = this.#received(packet);
-        this.#writer.begin();
-        const pending = this.#handlePacket(this, packet);
-        if (pending) {
-          this.#unread();
-          await this.#untilClosed(pending);
-          work.begin();
-        }
-        if (isTimed) statistics.routingLatency.observe((machine.now(0) - this.#cameAtMs) / 1000);
-        work.steps += 1 + (size >> STEP_BYTES_SHIFT);
-        if (work.isDue && work.look(this.work)) await this.#turn();
-      }
+      for (let wait = this.#handleSome(); wait; wait = this.#handleSome()) await wait;
     } finally {
       this.#serving = false;
     }
+  }
+
+  /**
+   * Handles packets until one has to be waited for. The engine inlines only so much into one function: this one waits for
+   * nothing itself and leaves what is seldom to others, so that what each packet needs fits.
+   *
+   * @returns what has to be waited for before the next packet; `undefined`: there is none
+   */
+  #handleSome(): Promise<void> | undefined {
+    for (;;) {
+      const frame = this.#reader.next();
+      if (frame === undefined || this.closed) return undefined;
+      const size = frame.end - frame.start;
+      this.#frameBytes = size;
+      const packet = receive(frame, this.#version, this.context.topicNames, this.listener.limits);
+      const isTimed = this.#received(packet);
+      this.#writer.begin();
+      const pending = this.#handlePacket(this, packet);
+      if (pending !== undefined) return this.#whenHandled(pending, size, isTimed);
+      if (this.#handled(size, isTimed)) return this.#turn();
+    }
+  }
+
+  async #whenHandled(pending: Promise<void>, size: number, isTimed: boolean): Promise<void> {
+    this.#unread();
+    await this.#untilClosed(pending);
+    this.context.work.begin();
+    if (this.#handled(size, isTimed)) await this.#turn();
+  }
+
+  /** @returns whether others must have their turn before the next packet */
+  #handled(size: number, isTimed: boolean): boolean {
+    const { work } = this.context;
+    if (isTimed) this.#observeLatency();
+    work.steps += 1 + (size >> STEP_BYTES_SHIFT);
+    return work.isDue && work.look(this.work);
+  }
+
+  #observeLatency(): void {
+    const { machine, statistics } = this.context;
+    statistics.routingLatency.observe((machine.now(0) - this.#cameAtMs) / 1000);
+  }
+
+  /** `undefined`: CONNECT has not come. */
+  get #version(): ProtocolVersion | undefined {
+    return this.#state.at === "awaiting-connect" ? undefined : this.#writer.version;
   }
 
   /** Lets the others have their turn. The client was heard of, and is read no further before. */
@@ -455,11 +485,11 @@ export class Connection implements ClientConnection, OutboxOwner {
 
   /** @returns whether its way is to be timed */
   #received(packet: ReceivedPacket): boolean {
-    const { running } = this.context.statistics.received;
-    const count = running[packet.type]! + 1;
-    running[packet.type] = count;
-    this.context.hooks.packetReceived?.(this.open?.client, plain(packet));
-    if (packet.type !== PacketType.Publish) return false;
+    const { statistics, hooks } = this.context;
+    const { type } = packet;
+    const count = ++statistics.received.running[type]!;
+    if (hooks.packetReceived !== undefined) hooks.packetReceived(this.client, plain(packet));
+    if (type !== PacketType.Publish) return false;
     this.#publishesReceived++;
     this.#throttle.fills();
     return (count & TIMED_PUBLISHES - 1) === 0;

@@ -1,4 +1,4 @@
-import type { ReceivedPacket } from "../../packet/decode.ts";
+import type { ReceivedPacket, ReceivedPublish } from "../../packet/decode.ts";
 import { type AckPacket, type ConnectPacket, PacketType } from "../../packet/packets.ts";
 import { protocolError } from "../../packet/protocol_error.ts";
 import { ReasonCode } from "../../packet/reason_code.ts";
@@ -12,29 +12,29 @@ import { handleUnsubscribe } from "./unsubscribe.ts";
 
 /** Hands a packet to its handler; see {@linkcode PacketHandler}. */
 export function handlePacket(connection: Connection, packet: ReceivedPacket): void | Promise<void> {
-  if (packet.type === PacketType.Connect) return new SignInAttempt(connection, packet).begin();
   const { open } = connection;
-  if (open) return handleOpen(connection, open, packet);
-  return handleSigningIn(connection, packet);
+  if (open === undefined) return handleBeforeSignIn(connection, packet);
+  // What comes often, apart from the rest, so that the engine keeps its way short.
+  if (packet.type === PacketType.Publish) return handlePublish(connection, open, packet);
+  if (packet.type === PacketType.Puback) {
+    open.session.sender.puback(packet.packetIdentifier, packet.reasonCode);
+    return;
+  }
+  return handleOther(connection, open, packet);
 }
 
-function handleOpen(
+function handleOther(
   connection: Connection,
   open: SignedIn,
-  packet: Exclude<ReceivedPacket, ConnectPacket>,
+  packet: Exclude<ReceivedPacket, ReceivedPublish>,
 ): void | Promise<void> {
-  const { sender } = open.session;
   switch (packet.type) {
-    case PacketType.Publish:
-      return handlePublish(connection, open, packet);
-    case PacketType.Puback:
-      return void sender.puback(packet.packetIdentifier, packet.reasonCode);
     case PacketType.Pubrec:
       return handlePubrec(connection, open, packet);
     case PacketType.Pubrel:
       return handlePubrel(connection, open, packet);
     case PacketType.Pubcomp:
-      return void sender.pubcomp(packet.packetIdentifier);
+      return void open.session.sender.pubcomp(packet.packetIdentifier);
     case PacketType.Subscribe:
       return handleSubscribe(connection, open, packet);
     case PacketType.Unsubscribe:
@@ -45,7 +45,15 @@ function handleOpen(
       return handleDisconnect(connection, open, packet);
     case PacketType.Auth:
       return handleAuth(connection, packet);
+    case PacketType.Connect:
+      // Which refuses a second one.
+      return new SignInAttempt(connection, packet).begin();
   }
+}
+
+function handleBeforeSignIn(connection: Connection, packet: ReceivedPacket): void | Promise<void> {
+  if (packet.type === PacketType.Connect) return new SignInAttempt(connection, packet).begin();
+  return handleSigningIn(connection, packet);
 }
 
 /** A client that is asked for its next AUTH may say that or goodbye ([MQTT-3.1.2-30] 5.0). */
