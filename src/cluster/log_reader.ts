@@ -9,6 +9,8 @@ import type { SnapshotReader } from "./snapshots.ts";
 
 /** A log that cannot be read is read anew after this. */
 const READ_AGAIN_MS = 1000;
+/** A node that begins looks so often for the beginning: a server that was just started may be behind. */
+const MOST_LOOKS = 10;
 
 /** What a {@linkcode LogReader} works with. */
 export interface LogReaderParts {
@@ -42,6 +44,8 @@ export class LogReader {
   #hasRead = false;
   /** It was read once. */
   #hasBegun = false;
+  /** How often it was read without its beginning. */
+  #looks = 0;
   #failure: unknown;
   #isClosed = false;
   /** The log begins in the middle: what came before a snapshot has come; `undefined`: there is nothing to wait for. */
@@ -149,12 +153,18 @@ export class LogReader {
   #cannotRead(error: unknown): void {
     const isTrimmed = error instanceof LogError && error.fault === "trimmed";
     // What this node wanted next is given up, and what came of it is in a snapshot; or the engine has lost something, or a
-    // server says so that is behind. What there is then holds, for all nodes alike. Who only begins is started again.
-    if (!this.#hasBegun && !isTrimmed) this.#failure = error;
+    // server says so that is behind. What there is then holds, for all nodes alike. Who only begins is started again, but
+    // for what may pass by itself.
+    if (!this.#hasBegun && !isTrimmed && !this.#mayFindBeginning(error)) this.#failure = error;
     this.#hasRead = false;
     const what = this.#failure === undefined ? "reads it anew" : "leaves";
     this.#parts.logger.error(`cluster: the log cannot be read on, this node ${what}: ${errorText(error)}`);
     this.#parts.onFault();
+  }
+
+  /** The log's bounds may be those that two servers told, of which one was behind. */
+  #mayFindBeginning(error: unknown): boolean {
+    return error instanceof LogError && error.fault === "gap" && ++this.#looks < MOST_LOOKS;
   }
 
   async #startAnew(): Promise<void> {
