@@ -25,12 +25,6 @@ export const formerFaults: readonly FormerFault[] = [
     then: "",
   },
   {
-    name: "what SUBACK has promised of the retained messages is forgotten by a restart",
-    file: "src/session/session.ts",
-    now: "    this.#log?.subscribed(key, subscription, promise);\n",
-    then: "    this.#log?.subscribed(key, subscription, undefined);\n",
-  },
-  {
     name: "SUBACK comes after what the subscription brings",
     file: "src/connection/packet_writer.ts",
     now: "    this.#gate?.fence(topicFilters);\n",
