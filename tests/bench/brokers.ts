@@ -4,6 +4,7 @@ import { joined } from "./bridged.ts";
 import { clustered, natsCluster, type NodeOfCluster } from "./clustered.ts";
 import { rabbitCluster, rabbitVersion } from "./rabbitmq.ts";
 import type { Setup } from "./scenarios.ts";
+import { freePort } from "../support/ports.ts";
 
 /** A broker that runs, in a process and a folder of its own. */
 export interface RunningBroker {
@@ -184,11 +185,6 @@ const rabbitmq: Broker = { name: "rabbitmq", version: rabbitVersion, start: rabb
 
 /** The broker first, then its peers, in the order they take turns. */
 export const brokers: readonly Broker[] = [ours, aedes, mosquitto, nats, rabbitmq, relay];
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 async function launched(prepare: (folder: string) => Promise<Launch>): Promise<RunningBroker> {
   const folder = await Deno.makeTempDir();

@@ -7,7 +7,8 @@ import { NatsServers } from "../log/nats_servers.ts";
 import { Random } from "../support/random.ts";
 import { Disturbances } from "./disturbances.ts";
 import { FaultClient, Sequence } from "./fault_client.ts";
-import { freePort, LinkProxy } from "./proxy.ts";
+import { LinkProxy } from "./proxy.ts";
+import { freePort } from "../support/ports.ts";
 import { type AdminPlace, makeAdminPlace, ShardLedger } from "./shard_ledger.ts";
 import { type Ledger, type Mourned, pause, Station } from "./station.ts";
 
@@ -83,8 +84,7 @@ export class FaultsRun implements Ledger {
   async #start(folder: string, servers: readonly string[]): Promise<void> {
     const places = new Map<Station, AdminPlace>();
     for (const node of NODES) {
-      const port = freePort();
-      const proxy = new LinkProxy(port);
+      const proxy = LinkProxy.beforeNode();
       this.#proxies.push(proxy);
       const file = join(folder, `${node}.yaml`);
       const tokens = join(folder, `${node}.tokens`);
@@ -97,8 +97,7 @@ export class FaultsRun implements Ledger {
         cluster: {
           name: "faults",
           node,
-          bind: `127.0.0.1:${port}`,
-          advertise: proxy.address,
+          ...proxy.place,
           "failure-timeout": FAILURE_TIMEOUT_SECONDS,
           log: { type: "nats", servers: servers.map((one) => `nats://${one}`), replicas: this.#options.replicas ?? 1 },
         },

@@ -3,9 +3,8 @@ import { assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { Broker } from "../../src/broker/broker.ts";
 import { natsInstalled, NatsServers } from "../log/nats_servers.ts";
-import { retryPause } from "../support/ports.ts";
+import { freePort, retryPause } from "../support/ports.ts";
 import { RawClient } from "../support/raw_client.ts";
-import { freePort } from "./proxy.ts";
 
 const cli = fromFileUrl(new URL("../../cli.ts", import.meta.url));
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

@@ -10,7 +10,7 @@ import { AdminUser } from "../admin/support.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { until } from "../support/durable_broker.ts";
 import type { TestBroker } from "../support/test_broker.ts";
-import { freePort, LinkProxy } from "./proxy.ts";
+import { LinkProxy } from "./proxy.ts";
 
 testCluster("a cluster over a log in memory", (count, options) => Nodes.start(count, options));
 
@@ -91,10 +91,9 @@ Deno.test("a node that is cut off refuses what needs the log, and serves the res
 
 Deno.test("when links are cut again and again nothing at QoS 1 and 2 is lost, out of order, or twice", async () => {
   await using nodes = await Nodes.start(0);
-  const port = freePort();
-  await using proxy = new LinkProxy(port);
+  await using proxy = LinkProxy.beforeNode();
   const a = await nodes.add("a");
-  const b = await nodes.add("b", { bind: `127.0.0.1:${port}`, advertise: proxy.address });
+  const b = await nodes.add("b", proxy.place);
   const subscriber = await nodes.connect(b);
   await subscriber.subscribe("#", 2);
   const publisher = await nodes.connect(a);
@@ -114,11 +113,10 @@ Deno.test("when links are cut again and again nothing at QoS 1 and 2 is lost, ou
 
 Deno.test("a frozen node holds up nobody but who publishes to it, whose QoS 0 is dropped and counted", async () => {
   await using nodes = await Nodes.start(0, { cluster: { maxLinkBytes: 2 ** 20 } });
-  const port = freePort();
-  await using proxy = new LinkProxy(port);
+  await using proxy = LinkProxy.beforeNode();
   const a = await nodes.add("a");
   const b = await nodes.add("b");
-  const c = await nodes.add("c", { bind: `127.0.0.1:${port}`, advertise: proxy.address });
+  const c = await nodes.add("c", proxy.place);
   const [frozen, awake] = [await nodes.connect(c), await nodes.connect(b)];
   await frozen.subscribe("frozen/#", 1);
   await awake.subscribe("awake", 1);
@@ -143,10 +141,9 @@ Deno.test("a frozen node holds up nobody but who publishes to it, whose QoS 0 is
 
 Deno.test("while only the link between two nodes is cut what is at QoS 1 and 2 goes through the log, once and in order", async () => {
   await using nodes = await Nodes.start(0);
-  const port = freePort();
-  await using proxy = new LinkProxy(port);
+  await using proxy = LinkProxy.beforeNode();
   const a = await nodes.add("a");
-  const b = await nodes.add("b", { bind: `127.0.0.1:${port}`, advertise: proxy.address });
+  const b = await nodes.add("b", proxy.place);
   const [atA, atB] = [await nodes.connect(a), await nodes.connect(b)];
   await atA.subscribe("to/a", 2);
   await atB.subscribe("to/b", 2);
@@ -206,10 +203,9 @@ Deno.test("while only the link between two nodes is cut what is at QoS 1 and 2 g
 
 Deno.test("a message for a group that its node has not taken goes to another member when that node dies", async () => {
   await using nodes = await Nodes.start(0);
-  const port = freePort();
-  await using proxy = new LinkProxy(port);
+  await using proxy = LinkProxy.beforeNode();
   const a = await nodes.add("a");
-  const b = await nodes.add("b", { bind: `127.0.0.1:${port}`, advertise: proxy.address });
+  const b = await nodes.add("b", proxy.place);
   const c = await nodes.add("c");
   const [dying, living] = [await nodes.connect(b), await nodes.connect(c)];
   await dying.subscribe("$share/g/t", 1);

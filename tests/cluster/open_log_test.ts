@@ -3,7 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Broker } from "../../mod.ts";
 import { patiently } from "../support/patience.ts";
 import { CollectingLogger } from "../support/test_broker.ts";
-import { freePort } from "./proxy.ts";
+import { freePort } from "../support/ports.ts";
 
 Deno.test("a node that does not reach its log is shut down at once", async () => {
   const logger = new CollectingLogger();

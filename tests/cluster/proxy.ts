@@ -1,4 +1,6 @@
 /** Stands before a node's address for links: cuts what goes through it, or lets nothing pass. */
+import { freePort } from "../support/ports.ts";
+
 export class LinkProxy implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #pairs = new Set<readonly [Deno.TcpConn, Deno.TcpConn]>();
@@ -13,6 +15,16 @@ export class LinkProxy implements AsyncDisposable {
   constructor(target: number) {
     this.#target = target;
     this.#running.push(this.#accept());
+  }
+
+  /** Stands before the links of a node that is still to come. */
+  static beforeNode(): LinkProxy {
+    return new LinkProxy(freePort());
+  }
+
+  /** Where that node listens, and where the others find it, as its section `cluster` says. */
+  get place(): { readonly bind: string; readonly advertise: string } {
+    return { bind: `127.0.0.1:${this.#target}`, advertise: this.address };
   }
 
   get address(): string {
@@ -96,10 +108,4 @@ function close(connection: Deno.Conn): void {
   } catch {
     // It was closed before.
   }
-}
-
-/** A port that nobody listened on just now. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -4,7 +4,7 @@ import { until } from "../support/durable_broker.ts";
 import { Relay } from "../support/relay.ts";
 import { hooks, startBroker } from "../support/test_broker.ts";
 import { Nodes } from "./nodes.ts";
-import { freePort, LinkProxy } from "./proxy.ts";
+import { LinkProxy } from "./proxy.ts";
 
 const TIMEOUT_MS = 5000;
 
@@ -35,10 +35,9 @@ Deno.test("a QoS 2 message that comes again over another connection is acknowled
 
 Deno.test("a client of 3.1.1 whose message has waited is not told that it was taken when the log is out of reach by then", async () => {
   await using nodes = await Nodes.start(0);
-  const port = freePort();
-  await using proxy = new LinkProxy(port);
+  await using proxy = LinkProxy.beforeNode();
   const a = await nodes.add("a");
-  const b = await nodes.add("b", { bind: `127.0.0.1:${port}`, advertise: proxy.address });
+  const b = await nodes.add("b", proxy.place);
   const subscriber = await nodes.connect(b);
   await subscriber.subscribe("t", 1);
   const publisher = await a.connect({ clientIdentifier: "old" });
@@ -79,9 +78,8 @@ for (const qos of [1, 2] as const) {
     await using relay = new Relay({ hostname, port });
     const topics = [{ filter: "t/#", direction: "in" as const, qos }];
     await using nodes = await Nodes.start(0);
-    const linkPort = freePort();
-    await using proxy = new LinkProxy(linkPort);
-    const b = await nodes.add("b", { bind: `127.0.0.1:${linkPort}`, advertise: proxy.address });
+    await using proxy = LinkProxy.beforeNode();
+    const b = await nodes.add("b", proxy.place);
     const subscriber = await nodes.connect(b);
     await subscriber.subscribe("t/#", qos);
     const { broker: a } = await nodes.add("a", {}, { bridges: { out: { address: relay.address, topics } } });

@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { makeAuthority } from "./certificates.ts";
 import { patiently } from "./patience.ts";
+import { freePort } from "./ports.ts";
 
 /** Whether tests with it can run. */
 export const hasMosquitto: boolean = isInstalled();
@@ -13,12 +14,6 @@ function isInstalled(): boolean {
   } catch {
     return false;
   }
-}
-
-/** A port for a program that cannot pick one itself. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Files of an authority, and of a server and a client that it vouches for. */

@@ -8,6 +8,11 @@ export function freePorts(count: number): number[] {
   return ports;
 }
 
+/** One of {@linkcode freePorts}. */
+export function freePort(): number {
+  return freePorts(1)[0]!;
+}
+
 /** Resolves once somebody answers on the port. */
 export async function listening(port: number): Promise<void> {
   for (;;) {
